@@ -1,0 +1,58 @@
+//! What the gateway needs of a client certificate that TLS has already verified against the partner CA.
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::terms::Thumbprint;
+
+/// A verified client certificate.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// SHA-256 of its DER bytes.
+    pub thumbprint: Thumbprint,
+    /// DNS names and URIs of its subject alternative name, as written.
+    pub names: Vec<String>,
+    /// The last moment it is valid.
+    pub not_after: Timestamp,
+}
+
+/// The bytes are not a certificate this gateway can read.
+#[derive(Debug, thiserror::Error)]
+#[error("client certificate cannot be read")]
+pub struct UnreadableCertificate;
+
+impl ClientCertificate {
+    /// Reads one from DER.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one X.509 certificate.
+    pub fn from_der(der: &[u8]) -> Result<Self, UnreadableCertificate> {
+        let (rest, certificate) =
+            X509Certificate::from_der(der).map_err(|_| UnreadableCertificate)?;
+        if !rest.is_empty() {
+            return Err(UnreadableCertificate);
+        }
+        let alternative = certificate
+            .subject_alternative_name()
+            .map_err(|_| UnreadableCertificate)?;
+        let names = alternative
+            .iter()
+            .flat_map(|extension| &extension.value.general_names)
+            .filter_map(|name| match name {
+                GeneralName::DNSName(name) | GeneralName::URI(name) => Some((*name).to_owned()),
+                _ => None,
+            })
+            .collect();
+        let not_after = Timestamp::from_second(certificate.validity().not_after.timestamp())
+            .map_err(|_| UnreadableCertificate)?;
+        let mut thumbprint = [0; 32];
+        thumbprint.copy_from_slice(digest::digest(&digest::SHA256, der).as_ref());
+        Ok(Self {
+            thumbprint: Thumbprint(thumbprint),
+            names,
+            not_after,
+        })
+    }
+}

@@ -1,0 +1,429 @@
+//! The two ways a request ends without its answer: a [`Refusal`] (the rules said no, and the partner
+//! is told the promise and the way forward) and a [`Fault`] (something broke, and nothing leaves).
+//! Every code, its status and its title stand here once; `gateway/refuse.rs` makes the document.
+
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::terms::Promise;
+
+/// What went wrong, by the name partners program against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the title of each code is its documentation")]
+pub enum Code {
+    RequestMalformed,
+    BodyTooLarge,
+    UriTooLong,
+    HeadersTooLarge,
+    RequestTimeout,
+    ExpectationFailed,
+    Overloaded,
+    CredentialsMissing,
+    TokenInvalid,
+    ClientCertificateRequired,
+    CertificateMismatch,
+    IdentityMismatch,
+    PartnerSuspended,
+    AgreementNotAccepted,
+    PurposeRequired,
+    PurposeNotAllowed,
+    MarketingUseBlocked,
+    BulkExportBlocked,
+    PageTooLarge,
+    CustomerBudgetExhausted,
+    RateLimited,
+    ConsentRequired,
+    ReleaseRequired,
+    OperationNotAllowed,
+    NotFound,
+    RequestUninspectable,
+    ChannelBlocked,
+    CoreRejected,
+    ResponseUninspectable,
+    CoreUnavailable,
+    CoreTimeout,
+    RecordUnavailable,
+}
+
+impl Code {
+    /// Every code; each has a page at `/.covenant/problems/<name>`.
+    pub const ALL: [Self; 32] = [
+        Self::RequestMalformed,
+        Self::BodyTooLarge,
+        Self::UriTooLong,
+        Self::HeadersTooLarge,
+        Self::RequestTimeout,
+        Self::ExpectationFailed,
+        Self::Overloaded,
+        Self::CredentialsMissing,
+        Self::TokenInvalid,
+        Self::ClientCertificateRequired,
+        Self::CertificateMismatch,
+        Self::IdentityMismatch,
+        Self::PartnerSuspended,
+        Self::AgreementNotAccepted,
+        Self::PurposeRequired,
+        Self::PurposeNotAllowed,
+        Self::MarketingUseBlocked,
+        Self::BulkExportBlocked,
+        Self::PageTooLarge,
+        Self::CustomerBudgetExhausted,
+        Self::RateLimited,
+        Self::ConsentRequired,
+        Self::ReleaseRequired,
+        Self::OperationNotAllowed,
+        Self::NotFound,
+        Self::RequestUninspectable,
+        Self::ChannelBlocked,
+        Self::CoreRejected,
+        Self::ResponseUninspectable,
+        Self::CoreUnavailable,
+        Self::CoreTimeout,
+        Self::RecordUnavailable,
+    ];
+
+    /// The name, status, title and whether the same request may succeed later.
+    fn row(self) -> (&'static str, StatusCode, &'static str, bool) {
+        use StatusCode as S;
+        match self {
+            Self::RequestMalformed => (
+                "request-malformed",
+                S::BAD_REQUEST,
+                "The request is ambiguous or malformed",
+                false,
+            ),
+            Self::BodyTooLarge => (
+                "body-too-large",
+                S::PAYLOAD_TOO_LARGE,
+                "The request body is larger than allowed",
+                false,
+            ),
+            Self::UriTooLong => (
+                "uri-too-long",
+                S::URI_TOO_LONG,
+                "The request target is longer than allowed",
+                false,
+            ),
+            Self::HeadersTooLarge => (
+                "headers-too-large",
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The header section is larger than allowed",
+                false,
+            ),
+            Self::RequestTimeout => (
+                "request-timeout",
+                S::REQUEST_TIMEOUT,
+                "The request arrived too slowly",
+                true,
+            ),
+            Self::ExpectationFailed => (
+                "expectation-failed",
+                S::EXPECTATION_FAILED,
+                "This expectation is not supported",
+                false,
+            ),
+            Self::Overloaded => (
+                "overloaded",
+                S::SERVICE_UNAVAILABLE,
+                "The gateway is at its limit",
+                true,
+            ),
+            Self::CredentialsMissing => (
+                "credentials-missing",
+                S::UNAUTHORIZED,
+                "No credentials were sent",
+                false,
+            ),
+            Self::TokenInvalid => (
+                "token-invalid",
+                S::UNAUTHORIZED,
+                "The access token is not valid",
+                false,
+            ),
+            Self::ClientCertificateRequired => (
+                "client-certificate-required",
+                S::UNAUTHORIZED,
+                "A client certificate is required",
+                false,
+            ),
+            Self::CertificateMismatch => (
+                "certificate-mismatch",
+                S::UNAUTHORIZED,
+                "The token is bound to another certificate",
+                false,
+            ),
+            Self::IdentityMismatch => (
+                "identity-mismatch",
+                S::FORBIDDEN,
+                "Certificate, token and contract name different partners",
+                false,
+            ),
+            Self::PartnerSuspended => (
+                "partner-suspended",
+                S::FORBIDDEN,
+                "This partner is suspended",
+                false,
+            ),
+            Self::AgreementNotAccepted => (
+                "agreement-not-accepted",
+                S::FORBIDDEN,
+                "The current partner terms have not been accepted",
+                false,
+            ),
+            Self::PurposeRequired => (
+                "purpose-required",
+                S::BAD_REQUEST,
+                "Name the purpose of this request",
+                false,
+            ),
+            Self::PurposeNotAllowed => (
+                "purpose-not-allowed",
+                S::FORBIDDEN,
+                "This purpose is not granted",
+                false,
+            ),
+            Self::MarketingUseBlocked => (
+                "marketing-use-blocked",
+                S::FORBIDDEN,
+                "Customer data is not disclosed for marketing",
+                false,
+            ),
+            Self::BulkExportBlocked => (
+                "bulk-export-blocked",
+                S::FORBIDDEN,
+                "Customer data is not exported in bulk",
+                false,
+            ),
+            Self::PageTooLarge => (
+                "page-too-large",
+                S::UNPROCESSABLE_ENTITY,
+                "The page asked for is larger than allowed",
+                false,
+            ),
+            Self::CustomerBudgetExhausted => (
+                "customer-budget-exhausted",
+                S::TOO_MANY_REQUESTS,
+                "The budget of distinct customers is used up",
+                true,
+            ),
+            Self::RateLimited => (
+                "rate-limited",
+                S::TOO_MANY_REQUESTS,
+                "Too many requests",
+                true,
+            ),
+            Self::ConsentRequired => (
+                "consent-required",
+                S::FORBIDDEN,
+                "This needs the customer's consent",
+                false,
+            ),
+            Self::ReleaseRequired => (
+                "release-required",
+                S::FORBIDDEN,
+                "This needs an approved release order",
+                false,
+            ),
+            Self::OperationNotAllowed => (
+                "operation-not-allowed",
+                S::FORBIDDEN,
+                "The contract does not grant this operation",
+                false,
+            ),
+            Self::NotFound => ("not-found", S::NOT_FOUND, "Not found", false),
+            Self::RequestUninspectable => (
+                "request-uninspectable",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "The request body cannot be inspected",
+                false,
+            ),
+            Self::ChannelBlocked => (
+                "channel-blocked",
+                S::FORBIDDEN,
+                "This outbound channel is not mediated",
+                false,
+            ),
+            Self::CoreRejected => (
+                "core-rejected",
+                S::BAD_REQUEST,
+                "The core service rejected the request",
+                false,
+            ),
+            Self::ResponseUninspectable => (
+                "response-uninspectable",
+                S::BAD_GATEWAY,
+                "The answer could not be inspected and was withheld",
+                false,
+            ),
+            Self::CoreUnavailable => (
+                "core-unavailable",
+                S::BAD_GATEWAY,
+                "The core service is not available",
+                true,
+            ),
+            Self::CoreTimeout => (
+                "core-timeout",
+                S::GATEWAY_TIMEOUT,
+                "The core service did not answer in time",
+                true,
+            ),
+            Self::RecordUnavailable => (
+                "record-unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "The disclosure could not be recorded, so nothing was disclosed",
+                true,
+            ),
+        }
+    }
+
+    /// As in `code` and at the end of `type`.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status ([`Code::CoreRejected`] is sent with the status the catalogue has instead).
+    pub fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    /// As in `title`.
+    pub fn title(self) -> &'static str {
+        self.row().2
+    }
+
+    /// Whether the same request may succeed later without a change.
+    pub fn is_retryable(self) -> bool {
+        self.row().3
+    }
+
+    /// From its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+}
+
+/// The rules said no.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Which kind of no.
+    pub code: Code,
+    /// One or two sentences about this occurrence. Never customer data, never another partner's name.
+    pub detail: String,
+    /// One imperative sentence: what the partner's developer can do.
+    pub fix: String,
+    /// The promise kept by refusing.
+    pub promise: Option<Promise>,
+    /// The id of the rule that refused.
+    pub rule: Option<String>,
+    /// Further members of the problem document, for example `allowed_purposes`.
+    pub members: Map<String, Value>,
+    /// Further headers, for example `WWW-Authenticate`.
+    pub headers: HeaderMap,
+    /// Whether the connection can carry another request after this one.
+    pub close: bool,
+}
+
+impl Refusal {
+    /// A refusal with its two sentences.
+    pub fn new(code: Code, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            fix: fix.into(),
+            promise: None,
+            rule: None,
+            members: Map::new(),
+            headers: HeaderMap::new(),
+            close: false,
+        }
+    }
+
+    /// Names the promise it keeps.
+    #[must_use]
+    pub fn promise(mut self, promise: Promise) -> Self {
+        self.promise = Some(promise);
+        self
+    }
+
+    /// Names the rule that refused.
+    #[must_use]
+    pub fn rule(mut self, rule: impl Into<String>) -> Self {
+        self.rule = Some(rule.into());
+        self
+    }
+
+    /// Adds a member to the problem document.
+    #[must_use]
+    pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header. A value that cannot be one is left out.
+    #[must_use]
+    pub fn header(mut self, name: http::HeaderName, value: &str) -> Self {
+        if let Ok(value) = http::HeaderValue::from_str(value) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// Ends the connection after the refusal.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+}
+
+/// Something broke, here or at the core. The partner is told the code; only the operator the cause.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// What the partner is told.
+    pub code: Code,
+    /// What the operator is told. Never customer data.
+    pub cause: String,
+}
+
+impl Fault {
+    /// A fault with its cause, for the operator.
+    pub fn new(code: Code, cause: impl Into<String>) -> Self {
+        Self {
+            code,
+            cause: cause.into(),
+        }
+    }
+}
+
+/// Why a request ended without its answer.
+#[derive(Clone, Debug)]
+pub enum Stopped {
+    /// The rules said no.
+    Refused(Box<Refusal>),
+    /// Something broke.
+    Broken(Fault),
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_name_of_its_own() {
+        for code in Code::ALL {
+            assert_eq!(Code::parse(code.name()), Some(code));
+        }
+    }
+}

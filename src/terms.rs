@@ -1,0 +1,441 @@
+//! The glossary as types: one word, one meaning. Everything above imports these; they import only
+//! the vocabulary of [`crate::taxonomy`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A dealer, reseller or co-branded partner, by the id its contract has: lower-case letters, digits
+/// and `-`, 1 to 64 characters, beginning with a letter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct PartnerId(Arc<str>);
+
+impl PartnerId {
+    /// The id, if `text` has the shape of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letter_first = text
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_lowercase());
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (letter_first && text.len() <= 64 && text.bytes().all(allowed)).then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PartnerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The kind of a partner, as the promises distinguish it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartnerKind {
+    /// Sells the company's services under the company's name.
+    Dealer,
+    /// Sells them under its own name.
+    Reseller,
+    /// Sells them under a shared name; has a parent partner.
+    Cobrand,
+}
+
+impl PartnerKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Dealer, Self::Reseller, Self::Cobrand];
+
+    /// The word used in contracts and rules.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dealer => "dealer",
+            Self::Reseller => "reseller",
+            Self::Cobrand => "cobrand",
+        }
+    }
+}
+
+/// The random 128-bit name a customer or mail recipient has in the ledger. Which person it is stands
+/// only in the book of customers; without that row it means nothing to anyone (P12).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CustomerRef([u8; 16]);
+
+impl CustomerRef {
+    /// From its 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 16 bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// From 32 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let lower = text.len() == 32 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let number = u128::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| lower && !text.starts_with('+'))?;
+        Some(Self(number.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for CustomerRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for CustomerRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// The id of one request: a UUIDv7, the same in headers, entry, log line and trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// A new one, for a request that arrives at `now`.
+    pub fn new(now: jiff::Timestamp) -> Self {
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+        let moment = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds);
+        Self(Uuid::new_v7(moment))
+    }
+
+    /// From its text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+/// A numbered promise of the published privacy policy, P1 to P18 (PROMISES.md).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Promise(u8);
+
+impl Promise {
+    /// From `P1` to `P18`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_prefix('P')?;
+        let canonical = !number.starts_with(['0', '+']);
+        number
+            .parse()
+            .ok()
+            .filter(|n| canonical && (1..=18).contains(n))
+            .map(Self)
+    }
+
+    /// The promise with this number; anything outside 1 to 18 is taken as the nearest.
+    pub const fn number(number: u8) -> Self {
+        Self(if number < 1 {
+            1
+        } else if number > 18 {
+            18
+        } else {
+            number
+        })
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "P{}", self.0)
+    }
+}
+
+impl fmt::Debug for Promise {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// The form in which a data category may leave, richest first. None of them = the field is withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// As the core answers it.
+    Clear,
+    /// A part of it, by the catalogue's rule.
+    Partial,
+    /// A keyed replacement: stable within one partner, different across partners.
+    Pseudonym,
+    /// Only as a figure over at least k customers (P2).
+    Aggregate,
+}
+
+impl Form {
+    /// Every form, richest first.
+    pub const ALL: [Self; 4] = [Self::Clear, Self::Partial, Self::Pseudonym, Self::Aggregate];
+
+    /// The word used in contracts, and in the Cedar action `disclose.<word>`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Partial => "partial",
+            Self::Pseudonym => "pseudonym",
+            Self::Aggregate => "aggregate",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.word() == word)
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// A set of forms: what the promises allow, or what a contract does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FormSet(u8);
+
+impl FormSet {
+    /// No form: withheld.
+    pub const NONE: Self = Self(0);
+    /// Every form.
+    pub const ALL: Self = Self(0b1111);
+
+    /// Adds one.
+    pub fn insert(&mut self, form: Form) {
+        self.0 |= form.bit();
+    }
+
+    /// Whether `form` is in the set.
+    pub fn contains(self, form: Form) -> bool {
+        self.0 & form.bit() != 0
+    }
+
+    /// What both sets allow.
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The richest form of the set.
+    pub fn richest(self) -> Option<Form> {
+        Form::ALL.into_iter().find(|form| self.contains(*form))
+    }
+
+    /// Whether nothing is allowed.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl FromIterator<Form> for FormSet {
+    fn from_iter<I: IntoIterator<Item = Form>>(forms: I) -> Self {
+        let mut set = Self::NONE;
+        forms.into_iter().for_each(|form| set.insert(form));
+        set
+    }
+}
+
+/// What allows a disclosure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Producing, billing or supporting the mailing of the partner's own customer.
+    Service,
+    /// The customer's consent on record (P5).
+    Consent,
+    /// An agreement with that customer (P15).
+    CustomerAgreement,
+    /// The customer asked (P8).
+    CustomerRequest,
+    /// Subpoena, warrant or other legal process (P6).
+    LegalProcess,
+    /// Imminent physical harm (P6).
+    ImminentHarm,
+}
+
+impl Basis {
+    /// Every basis.
+    pub const ALL: [Self; 6] = [
+        Self::Service,
+        Self::Consent,
+        Self::CustomerAgreement,
+        Self::CustomerRequest,
+        Self::LegalProcess,
+        Self::ImminentHarm,
+    ];
+
+    /// The word used in rules and entries.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Consent => "consent",
+            Self::CustomerAgreement => "customer_agreement",
+            Self::CustomerRequest => "customer_request",
+            Self::LegalProcess => "legal_process",
+            Self::ImminentHarm => "imminent_harm",
+        }
+    }
+}
+
+/// What kind of way out an operation is; the class that promises are written over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// One record.
+    Record,
+    /// A page of records.
+    List,
+    /// A call that changes something.
+    Write,
+    /// Customer data in bulk, whatever the format.
+    Export,
+    /// A document or mailing list read back (P10, P11).
+    Document,
+    /// Mail to an audience of other people's customers (P4).
+    Campaign,
+    /// Registers an address to which the core will send data by itself.
+    Webhook,
+    /// Figures over groups of customers (P2).
+    Aggregate,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 8] = [
+        Self::Record,
+        Self::List,
+        Self::Write,
+        Self::Export,
+        Self::Document,
+        Self::Campaign,
+        Self::Webhook,
+        Self::Aggregate,
+    ];
+
+    /// The word used in overlays (`x-covenant-channel`), and in the Cedar action `call.<word>`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::List => "list",
+            Self::Write => "write",
+            Self::Export => "export",
+            Self::Document => "document",
+            Self::Campaign => "campaign",
+            Self::Webhook => "webhook",
+            Self::Aggregate => "aggregate",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.word() == word)
+    }
+}
+
+/// Kinds of things that belong to a customer and that the book remembers by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    /// A mailing job.
+    Job,
+    /// An uploaded mailing list.
+    List,
+    /// An uploaded document.
+    Document,
+}
+
+impl ResourceKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Job, Self::List, Self::Document];
+
+    /// The word used in overlays, imports and entries.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::List => "list",
+            Self::Document => "document",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// SHA-256 of a client certificate's DER bytes: what `cnf.x5t#S256` holds (RFC 8705 section 3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Thumbprint(pub [u8; 32]);
+
+impl Thumbprint {
+    /// As in `x5t#S256`: base64url without padding.
+    pub fn to_base64url(self) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// From base64url without padding.
+    pub fn from_base64url(text: &str) -> Option<Self> {
+        use base64::Engine as _;
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for Thumbprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.to_base64url())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_back_as_they_were_written() {
+        let reference = CustomerRef::from_bytes([7; 16]);
+        assert_eq!(CustomerRef::parse(&reference.to_string()), Some(reference));
+        assert_eq!(CustomerRef::parse("+7070707070707070707070707070707"), None);
+        let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!(RequestId::parse(&id.to_string()), Some(id));
+    }
+
+    #[test]
+    fn partner_ids_and_promises_have_one_spelling() {
+        assert!(PartnerId::parse("acme-2").is_some());
+        for wrong in ["", "Acme", "2acme", "a_b", "a.b", "a\n"] {
+            assert_eq!(PartnerId::parse(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(Promise::parse("P18"), Some(Promise::number(18)));
+        for wrong in ["P0", "P19", "P04", "p4", "P+4"] {
+            assert_eq!(Promise::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_richest_form_both_sides_allow_wins() {
+        let promises = FormSet::from_iter([Form::Partial, Form::Pseudonym]);
+        let contract = FormSet::from_iter([Form::Clear, Form::Pseudonym]);
+        assert_eq!(
+            promises.intersection(contract).richest(),
+            Some(Form::Pseudonym)
+        );
+        assert_eq!(FormSet::NONE.richest(), None);
+    }
+}
