@@ -248,6 +248,9 @@ impl FromIterator<Form> for FormSet {
     }
 }
 
+/// The form of every data category, by [`crate::taxonomy::Category::index`]; `None` is withheld.
+pub type CategoryForms = [Option<Form>; crate::taxonomy::CATEGORY_COUNT];
+
 /// What allows a disclosure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,137 @@
+//! One listed method and path of a core service, and what the gateway must know to judge it.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::shape::Shape;
+use crate::taxonomy::{Category, Purpose};
+use crate::terms::{Channel, ResourceKind};
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The OpenAPI `operationId`.
+    pub id: Arc<str>,
+    /// The core service it belongs to: the stem of its `*.openapi.yaml`.
+    pub service: Arc<str>,
+    /// Its method. HEAD is served by the GET operation of the same path.
+    pub method: Method,
+    /// Its path, for example `/v1/jobs/{job_id}`.
+    pub path: Arc<str>,
+    /// Which kind of way out it is (`x-covenant-channel`).
+    pub channel: Channel,
+    /// Uses for which it may be called (`x-covenant-data-uses`); empty means any the contract grants.
+    pub purposes: Vec<Purpose>,
+    /// Parameters of path, query and header. A query parameter that is not listed is refused.
+    pub parameters: Vec<Parameter>,
+    /// The request body, where it takes one.
+    pub request: Option<RequestBody>,
+    /// Answers by status. A status that is not listed is not forwarded.
+    pub answers: Vec<Answer>,
+    /// What a successful call brings into being.
+    pub creates: Option<Creates>,
+    /// What a refused partner can do instead, for exports (`x-covenant-alternative`).
+    pub alternative: Option<Arc<str>>,
+}
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A segment of the path.
+    Path,
+    /// The query.
+    Query,
+    /// A header; forwarded only if listed here.
+    Header,
+}
+
+/// One parameter.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name, for headers in lower case.
+    pub name: Arc<str>,
+    /// Where it stands.
+    pub place: Place,
+    /// Whether the call is refused without it.
+    pub required: bool,
+    /// What it decides, beyond being passed on.
+    pub role: Role,
+}
+
+/// What a parameter, or a member of a request body, decides (`x-covenant-role`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing: passed on.
+    Plain,
+    /// A customer's id: on whose behalf the core is called. Checked against the book, set by the gateway.
+    Customer,
+    /// The id of a thing that belongs to a customer. Checked against the book.
+    Resource(ResourceKind),
+    /// How many records a page has, and the largest number allowed.
+    PageSize {
+        /// Largest page the core serves.
+        max: u32,
+    },
+    /// States a use: a value of `marketing` makes the call a marketing use (Lob's `use_type`).
+    UseType,
+    /// Names an audience of customers who did not ask for it.
+    Audience,
+    /// Asks for more fields or counts than the plain answer has (Lob's `include[]`).
+    Include,
+}
+
+/// A request body.
+#[derive(Clone, Debug)]
+pub struct RequestBody {
+    /// Whether the call is refused without it.
+    pub required: bool,
+    /// The media type that can be inspected; any other is refused.
+    pub media_type: Arc<str>,
+    /// What its top-level members decide, by name. Others are passed on.
+    pub roles: Vec<(Arc<str>, Role)>,
+    /// The names of all top-level members; a body with another one is refused.
+    pub members: Vec<Arc<str>>,
+    /// Whether it is a document or list that remembers the purpose it was uploaded for (P11).
+    pub uploads: Option<ResourceKind>,
+}
+
+/// One answer of an operation.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// What its body is.
+    pub body: Body,
+}
+
+/// What the body of an answer is.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Nothing.
+    Empty,
+    /// A JSON document of this shape.
+    Json(Arc<Shape>),
+    /// Bytes passed whole, unopened, to their owner's production purpose (P10, P11).
+    Document {
+        /// For example `application/pdf`.
+        media_type: Arc<str>,
+        /// The category of the whole.
+        category: Category,
+    },
+    /// A media type that no filter exists for yet: never forwarded.
+    Uninspectable {
+        /// For example `text/csv`.
+        media_type: Arc<str>,
+    },
+}
+
+/// What a successful call brings into being; the answer's field with [`super::FieldRole::ResourceId`]
+/// of this kind, or with [`super::FieldRole::CustomerKey`] for a customer, holds its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creates {
+    /// A customer of the calling partner.
+    Customer,
+    /// A thing of the customer the call was made for.
+    Resource(ResourceKind),
+}

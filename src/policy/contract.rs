@@ -1,0 +1,98 @@
+//! A contract: what one partner was promised it may have, never more than the promises allow.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use crate::taxonomy::{CATEGORY_COUNT, Purpose};
+use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
+
+/// One partner's contract, validated.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// The partner, which is also the stem of its file.
+    pub partner: PartnerId,
+    /// Its name, as in reports.
+    pub name: Arc<str>,
+    /// Its postal address, as in an accounting of disclosures (45 CFR 164.528(b)(2)(ii)).
+    pub address: Arc<str>,
+    /// Dealer, reseller or co-brand.
+    pub kind: PartnerKind,
+    /// The parent partner of a co-brand. Budgets of a family are kept together under it.
+    pub parent: Option<PartnerId>,
+    /// Counts up with each change; with the partner's id it names this contract: `acme.7`.
+    pub version: u32,
+    /// How the partner proves who it is.
+    pub credentials: Credentials,
+    /// Purposes it may declare.
+    pub purposes: Vec<Purpose>,
+    /// Forms it may have, by the index of the category. A category not named inherits from the
+    /// nearest ancestor that is; without one, none.
+    pub categories: Box<[FormSet; CATEGORY_COUNT]>,
+    /// Operation ids it may call.
+    pub operations: BTreeSet<Arc<str>>,
+    /// The largest page it may ask for, in records.
+    pub page_records_max: u32,
+    /// Its request rate.
+    pub requests_per_minute: u32,
+    /// Distinct customers it may see.
+    pub budgets: Budgets,
+    /// The partner terms it accepted, and when (P7, P16).
+    pub terms: AcceptedTerms,
+    /// Its bounded departures from its own limits.
+    pub exceptions: Vec<Exception>,
+}
+
+impl Contract {
+    /// Its name in headers and entries: `acme.7`.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.partner, self.version)
+    }
+}
+
+/// How a partner proves who it is.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// Thumbprints of its client certificates (`sha256:` and base64url).
+    pub certificate_thumbprints: Vec<Thumbprint>,
+    /// Subject alternative names its client certificates may carry, as DNS name or URI.
+    pub certificate_names: Vec<Arc<str>>,
+    /// `client_id`s of its access tokens.
+    pub clients: Vec<Arc<str>>,
+}
+
+/// Distinct customers per window; windows are UTC days and months.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// Per UTC day.
+    pub customers_per_day: u32,
+    /// Per UTC month.
+    pub customers_per_month: u32,
+}
+
+/// A dated act of a named person.
+#[derive(Clone, Debug)]
+pub struct AcceptedTerms {
+    /// Version of the partner terms, for example `2026-01`.
+    pub version: Arc<str>,
+    /// The day it was accepted.
+    pub on: Date,
+    /// Who accepted it, for the partner.
+    pub by: Arc<str>,
+}
+
+/// A departure from the contract's own limits that always ends; never from a promise.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// Why.
+    pub because: Arc<str>,
+    /// The last day it holds, UTC.
+    pub until: Date,
+    /// Who approved it.
+    pub approved_by: Vec<Arc<str>>,
+    /// Budgets that hold instead.
+    pub budgets: Option<Budgets>,
+    /// Page size that holds instead.
+    pub page_records_max: Option<u32>,
+}
