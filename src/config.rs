@@ -1,1 +1,185 @@
-//! (room laid out, furniture follows)
+//! `covenant.toml`: raw text to a checked [`Config`], with every mistake at its place. Relative paths
+//! are relative to the file. The doc comment of a setting is its documentation.
+//!
+//! Deliberately absent: environment variables that change a setting, defaults for anything that
+//! decides who gets in.
+
+mod read;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::mistakes::{Mistakes, Source};
+use crate::source::{Fields, read_toml};
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The partner listener.
+    pub gateway: GatewaySettings,
+    /// How access tokens are judged.
+    pub tokens: TokenSettings,
+    /// The operator listener: health, readiness, metrics. Default `127.0.0.1:9443`.
+    pub operator_listen: SocketAddr,
+    /// The administration service.
+    pub administration: AdministrationSettings,
+    /// Promises, contracts and catalogue. Default `policies`.
+    pub policies: PathBuf,
+    /// Core services by name; the name is the stem of its files in the catalogue.
+    pub services: HashMap<Arc<str>, CoreService>,
+    /// The ledger.
+    pub ledger: LedgerSettings,
+    /// Folder of the registry's database and keys. Default `registry`.
+    pub registry: PathBuf,
+    /// Named limits of the partner listener.
+    pub limits: LimitSettings,
+    /// Logs, traces.
+    pub telemetry: TelemetrySettings,
+}
+
+/// `[gateway]`: the partner listener.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Every `Host` that requests may name, with its port unless that is 443.
+    pub names: Vec<String>,
+    /// Where problem documents point: `https://` and a name, without a slash at the end.
+    pub base_uri: String,
+    /// Where questions and complaints go (P18): an address in every refusal.
+    pub contact: String,
+    /// PEM file of the server's certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+    /// PEM file of the authority that issues client certificates to partners.
+    pub partner_authority: PathBuf,
+    /// PEM files of revocation lists of that authority.
+    pub revocation_lists: Vec<PathBuf>,
+}
+
+/// `[tokens]`: RFC 9068 access tokens.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    /// The exact `iss`.
+    pub issuer: String,
+    /// The `aud` that must be among the token's.
+    pub audience: String,
+    /// JWKS file or URL.
+    pub keys: KeySource,
+    /// Allowance for clocks that differ. Default 30, at most 300.
+    pub leeway_seconds: u32,
+    /// Longest life of a token that is accepted. Default 3,600, at most 86,400.
+    pub life_seconds_max: u32,
+}
+
+/// Where the authorization server's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A JWKS file.
+    File(PathBuf),
+    /// An URL, with the PEM file of the authority that vouches for it where it is https.
+    Url(String, Option<PathBuf>),
+}
+
+/// `[administration]`: the socket and who may act through it.
+#[derive(Clone, Debug)]
+pub struct AdministrationSettings {
+    /// The Unix socket. Default `run/administration.sock`.
+    pub socket: PathBuf,
+    /// People, by the operating-system user they act as.
+    pub actors: Vec<ActorSettings>,
+}
+
+/// One `[[administration.actors]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActorSettings {
+    /// Operating-system user.
+    pub user: String,
+    /// The person's name, as in the ledger.
+    pub name: String,
+    /// Roles: `operator`, `partner_manager`, `legal`, `auditor`.
+    pub roles: Vec<String>,
+}
+
+/// One `[[services]]`: a core service.
+#[derive(Clone, Debug)]
+pub struct CoreService {
+    /// `http://` and an authority, without a slash at the end.
+    pub base_url: String,
+    /// The whole `Authorization` header the core wants of us, read from a file.
+    pub authorization: Option<String>,
+    /// How long an answer may take, from the first byte asked to the last received. Default 10,000.
+    pub answer_milliseconds_max: u64,
+}
+
+/// `[ledger]`.
+#[derive(Clone, Debug)]
+pub struct LedgerSettings {
+    /// Its folder. Default `ledger`.
+    pub directory: PathBuf,
+    /// The log's origin, its name for ever: `<deployment>/<replica>`.
+    pub origin: String,
+    /// File of the signing key; made at the first start. Default `ledger.key`.
+    pub key: PathBuf,
+    /// How long an answer may wait to be recorded. Default 2,000.
+    pub wait_milliseconds_max: u32,
+    /// Size of a journal segment. Default 64.
+    pub segment_mebibytes: u32,
+    /// Entries that may wait at once. Default 4,096.
+    pub queue_entries_max: u32,
+}
+
+/// `[limits]` of the partner listener.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitSettings {
+    /// Connections at once. Default 4,096.
+    pub connections_max: u32,
+    /// Bytes of a header section. Default 32,768.
+    pub header_bytes_max: u32,
+    /// Fields of a header section. Default 100.
+    pub header_count_max: u32,
+    /// Bytes of a request target. Default 8,192.
+    pub uri_bytes_max: u32,
+    /// Bytes of a request body. Default 10,485,760.
+    pub body_bytes_max: u32,
+    /// Seconds for the TLS handshake. Default 10.
+    pub handshake_seconds_max: u32,
+    /// Seconds to a connection's first byte. Default 10.
+    pub first_byte_seconds_max: u32,
+    /// Seconds for a whole header section. Default 10.
+    pub head_seconds_max: u32,
+    /// Seconds a connection may idle. Default 60.
+    pub idle_seconds_max: u32,
+    /// Least bytes a second of a request body, after the first five seconds. Default 512.
+    pub body_bytes_per_second_min: u32,
+    /// Least bytes a second taken of an answer, after the first five seconds. Default 512.
+    pub write_bytes_per_second_min: u32,
+    /// Seconds open requests have to finish when the gateway stops. Default 20.
+    pub drain_seconds_max: u32,
+}
+
+/// `[telemetry]`.
+#[derive(Clone, Debug)]
+pub struct TelemetrySettings {
+    /// `tracing` filter. Default `info`.
+    pub log: String,
+    /// OTLP endpoint for traces (HTTP, protobuf), for example `http://127.0.0.1:4318/v1/traces`.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Config {
+    /// Reads and checks a file. `None` when there are mistakes, which are all noted.
+    pub fn load(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+        let source = Source::read(path, mistakes)?;
+        let node = read_toml(&source, mistakes)?;
+        let before = mistakes.len();
+        let base = path.parent().unwrap_or_else(|| Path::new("."));
+        let config = Fields::read(&source, &node, mistakes, |fields| {
+            read::config(fields, base)
+        })?;
+        (mistakes.len() == before).then_some(config)
+    }
+}

@@ -1,1 +1,121 @@
-//! (room laid out, furniture follows)
+//! What operators see: one structured line per request, counters for Prometheus, spans for an OTLP
+//! collector, W3C trace context in and out. Never personal data, a token, a key, a raw path or a
+//! header of the partner: what may be said about a request is exactly the fields of [`Finished`].
+
+pub mod metrics;
+#[cfg(feature = "telemetry")]
+mod spans;
+mod trace;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing_subscriber::EnvFilter;
+
+pub use metrics::Metrics;
+pub use trace::TraceContext;
+
+use crate::config::TelemetrySettings;
+
+/// What may be said about a request that is over.
+#[derive(Clone, Debug)]
+pub struct Finished<'a> {
+    /// Its id.
+    pub request_id: &'a str,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+    /// The partner, once known.
+    pub partner: Option<&'a str>,
+    /// Method, from a closed list.
+    pub method: &'a str,
+    /// The operation, once known: never the path, which may name a customer.
+    pub operation: Option<&'a str>,
+    /// The operation's path template, for example `/v1/jobs/{job_id}`.
+    pub route: Option<&'a str>,
+    /// Status sent.
+    pub status: u16,
+    /// Code of the refusal or fault.
+    pub code: Option<&'a str>,
+    /// What broke, for the operator.
+    pub cause: Option<&'a str>,
+    /// From arrival to answer.
+    pub duration: Duration,
+    /// Bytes of the answer's body.
+    pub body_bytes: usize,
+}
+
+/// Exports spans, where an endpoint is configured. Dropping it sends what is left.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    #[cfg(feature = "telemetry")]
+    spans: Option<spans::Spans>,
+}
+
+/// Telemetry cannot start as configured.
+#[derive(Debug, thiserror::Error)]
+#[error("telemetry cannot start: {0}")]
+pub struct TelemetryError(String);
+
+impl Telemetry {
+    /// Starts the span exporter, where one is configured. Must be called within the tokio runtime.
+    ///
+    /// # Errors
+    /// When the endpoint is not an URL, or this build cannot export.
+    pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
+        #[cfg(feature = "telemetry")]
+        return Ok(Self {
+            spans: settings
+                .otlp_endpoint
+                .as_deref()
+                .map(spans::Spans::start)
+                .transpose()?,
+        });
+        #[cfg(not(feature = "telemetry"))]
+        match &settings.otlp_endpoint {
+            None => Ok(Self::default()),
+            Some(_) => Err(TelemetryError(
+                "this build has no OTLP exporter; build it with the feature `telemetry`".into(),
+            )),
+        }
+    }
+
+    /// Writes the line, counts, and exports the span of one request.
+    pub fn finish(&self, finished: &Finished<'_>, trace: &TraceContext, metrics: &Metrics) {
+        metrics.finished(finished);
+        tracing::info!(
+            target: "covenant::request",
+            request_id = finished.request_id,
+            trace_id = trace.trace_id(),
+            partner = finished.partner,
+            method = finished.method,
+            operation = finished.operation,
+            status = finished.status,
+            code = finished.code,
+            cause = finished.cause,
+            duration_us = u64::try_from(finished.duration.as_micros()).unwrap_or(u64::MAX),
+            body_bytes = finished.body_bytes,
+            "request"
+        );
+        #[cfg(feature = "telemetry")]
+        if let Some(spans) = &self.spans {
+            spans.export(finished, trace);
+        }
+    }
+}
+
+/// Sends this process's log to standard error as JSON lines.
+///
+/// # Errors
+/// When the filter cannot be read, or a subscriber stands already.
+pub fn start_log(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&settings.log)
+        .map_err(|error| TelemetryError(format!("`telemetry.log`: {error}")))?;
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .try_init()
+        .map_err(|error| TelemetryError(error.to_string()))
+}

@@ -1,0 +1,306 @@
+//! Each table of `covenant.toml`, key by key.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{
+    ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
+    LedgerSettings, LimitSettings, TelemetrySettings, TokenSettings,
+};
+use crate::source::{Fields, Node};
+
+const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
+
+/// Every table is read before anything is given up, so that all mistakes are noted.
+pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config> {
+    let gateway = fields.mapping("gateway", |table| gateway(table, base));
+    let tokens = fields.mapping("tokens", |table| tokens(table, base));
+    let operator = optional_table(fields, "operator", |table| {
+        address(table, "listen", Some("127.0.0.1:9443"))
+    });
+    let operator_listen = operator.unwrap_or_else(|| "127.0.0.1:9443".parse().ok());
+    let administration = fields.mapping("administration", |table| administration(table, base));
+    let policies = optional_path(fields, base, "policies", "policies");
+    let services = services(fields, base);
+    let ledger = fields.mapping("ledger", |table| ledger(table, base));
+    let registry = optional_path(fields, base, "registry", "registry");
+    let limits = optional_table(fields, "limits", |table| Some(limits(table)));
+    let telemetry = optional_table(fields, "telemetry", |table| Some(telemetry(table)));
+    Some(Config {
+        gateway: gateway?,
+        tokens: tokens?,
+        operator_listen: operator_listen?,
+        administration: administration?,
+        policies,
+        services: services?,
+        ledger: ledger?,
+        registry,
+        limits: limits.flatten().unwrap_or(DEFAULT_LIMITS),
+        telemetry: telemetry.flatten().unwrap_or(TelemetrySettings {
+            log: "info".into(),
+            otlp_endpoint: None,
+        }),
+    })
+}
+
+/// `Some` of what was read where the table stands, so that a broken table is told from none.
+fn optional_table<T>(
+    fields: &mut Fields<'_, '_>,
+    name: &'static str,
+    read: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>,
+) -> Option<Option<T>> {
+    let node = fields.optional(name)?;
+    Some(fields.nested(node, read))
+}
+
+fn optional_path(
+    fields: &mut Fields<'_, '_>,
+    base: &Path,
+    name: &'static str,
+    default: &str,
+) -> PathBuf {
+    base.join(fields.optional_text(name).unwrap_or(default))
+}
+
+fn address(
+    fields: &mut Fields<'_, '_>,
+    name: &'static str,
+    default: Option<&str>,
+) -> Option<SocketAddr> {
+    let node = fields.optional(name);
+    let text = node.and_then(Node::as_text).or(default);
+    let parsed = text.and_then(|text| text.parse().ok());
+    if parsed.is_none() {
+        let span = node.map_or(fields.span(), |node| node.span);
+        fields.mistake(
+            span,
+            format!("`{name}` must be an address and a port, as `127.0.0.1:8443`"),
+        );
+    }
+    parsed
+}
+
+fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> {
+    let listen = address(fields, "listen", None);
+    let names: Vec<String> = fields
+        .texts("names")
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    let base_uri = origin(fields, "base_uri", "https://");
+    let contact = fields.text("contact").map(str::to_owned);
+    let certificate = fields.text("certificate").map(|path| base.join(path));
+    let key = fields.text("key").map(|path| base.join(path));
+    let partner_authority = fields.text("partner_authority").map(|path| base.join(path));
+    let lists = fields.optional_texts("revocation_lists");
+    let revocation_lists = lists.iter().map(|(path, _)| base.join(path)).collect();
+    Some(GatewaySettings {
+        listen: listen?,
+        names,
+        base_uri: base_uri?,
+        contact: contact?,
+        certificate: certificate?,
+        key: key?,
+        partner_authority: partner_authority?,
+        revocation_lists,
+    })
+}
+
+/// A scheme and an authority, and nothing after it.
+fn origin(fields: &mut Fields<'_, '_>, name: &'static str, scheme: &str) -> Option<String> {
+    let node = fields.required(name)?;
+    let text = node.as_text().unwrap_or_default();
+    let authority = text.strip_prefix(scheme).unwrap_or_default();
+    if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
+        fields.mistake(
+            node.span,
+            format!("`{name}` must be `{scheme}` and a host, without a path, as `{scheme}localhost:8443`"),
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
+    let issuer = fields.text("issuer").map(str::to_owned);
+    let audience = fields.text("audience").map(str::to_owned);
+    let authority = fields
+        .optional_text("keys_authority")
+        .map(|path| base.join(path));
+    let keys = fields.text("keys").map(|keys| {
+        if keys.starts_with("https://") || keys.starts_with("http://") {
+            KeySource::Url(keys.to_owned(), authority)
+        } else {
+            KeySource::File(base.join(keys))
+        }
+    });
+    let leeway_seconds = fields
+        .optional_integer("leeway_seconds", 0..=300)
+        .unwrap_or(30);
+    let life_seconds_max = fields
+        .optional_integer("life_seconds_max", 60..=86_400)
+        .unwrap_or(3_600);
+    Some(TokenSettings {
+        issuer: issuer?,
+        audience: audience?,
+        keys: keys?,
+        leeway_seconds,
+        life_seconds_max,
+    })
+}
+
+fn administration(fields: &mut Fields<'_, '_>, base: &Path) -> Option<AdministrationSettings> {
+    let socket = optional_path(fields, base, "socket", "run/administration.sock");
+    let actors = fields.list("actors")?;
+    let actors = actors
+        .iter()
+        .map(|node| fields.nested(node, actor))
+        .collect::<Vec<_>>();
+    Some(AdministrationSettings {
+        socket,
+        actors: actors.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn actor(fields: &mut Fields<'_, '_>) -> Option<ActorSettings> {
+    let user = fields.text("user").map(str::to_owned);
+    let name = fields.text("name").map(str::to_owned);
+    let roles = fields.texts("roles");
+    for (role, span) in &roles {
+        if !ROLES.contains(role) {
+            let source = Arc::clone(fields.source());
+            let message = format!("unknown role `{role}`");
+            fields
+                .mistakes()
+                .add_unknown(&source, *span, message, role, ROLES);
+        }
+    }
+    let roles = roles.iter().map(|(role, _)| (*role).to_owned()).collect();
+    Some(ActorSettings {
+        user: user?,
+        name: name?,
+        roles,
+    })
+}
+
+fn services(fields: &mut Fields<'_, '_>, base: &Path) -> Option<HashMap<Arc<str>, CoreService>> {
+    let nodes = fields.list("services")?;
+    let mut services = HashMap::new();
+    for node in nodes {
+        let (name, service) = fields.nested(node, |table| service(table, base))?;
+        if services.insert(name, service).is_some() {
+            fields.mistake(node.span, "this core service stands here twice");
+        }
+    }
+    Some(services)
+}
+
+fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreService)> {
+    let name = fields.text("name");
+    let base_url = origin(fields, "url", "http://");
+    let answer_milliseconds_max = fields
+        .optional_integer("answer_milliseconds_max", 1..=600_000)
+        .unwrap_or(10_000)
+        .into();
+    let authorization = match fields.optional("authorization_file") {
+        None => None,
+        Some(node) => {
+            let path = base.join(node.as_text().unwrap_or_default());
+            let read = std::fs::read_to_string(&path);
+            if let Err(error) = &read {
+                fields.mistake(
+                    node.span,
+                    format!("`{}` cannot be read: {error}", path.display()),
+                );
+            }
+            Some(read.ok()?.trim().to_owned())
+        }
+    };
+    Some((
+        name?.into(),
+        CoreService {
+            base_url: base_url?,
+            authorization,
+            answer_milliseconds_max,
+        },
+    ))
+}
+
+fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
+    let directory = optional_path(fields, base, "directory", "ledger");
+    let origin = fields.text("origin").map(str::to_owned);
+    let key = optional_path(fields, base, "key", "ledger.key");
+    let wait_milliseconds_max = fields
+        .optional_integer("wait_milliseconds_max", 10..=60_000)
+        .unwrap_or(2_000);
+    let segment_mebibytes = fields
+        .optional_integer("segment_mebibytes", 1..=1_024)
+        .unwrap_or(64);
+    let queue_entries_max = fields
+        .optional_integer("queue_entries_max", 16..=65_536)
+        .unwrap_or(4_096);
+    Some(LedgerSettings {
+        directory,
+        origin: origin?,
+        key,
+        wait_milliseconds_max,
+        segment_mebibytes,
+        queue_entries_max,
+    })
+}
+
+const DEFAULT_LIMITS: LimitSettings = LimitSettings {
+    connections_max: 4_096,
+    header_bytes_max: 32_768,
+    header_count_max: 100,
+    uri_bytes_max: 8_192,
+    body_bytes_max: 10_485_760,
+    handshake_seconds_max: 10,
+    first_byte_seconds_max: 10,
+    head_seconds_max: 10,
+    idle_seconds_max: 60,
+    body_bytes_per_second_min: 512,
+    write_bytes_per_second_min: 512,
+    drain_seconds_max: 20,
+};
+
+fn limits(fields: &mut Fields<'_, '_>) -> LimitSettings {
+    let default = DEFAULT_LIMITS;
+    let mut limit =
+        |name, default: u32, max: u32| fields.optional_integer(name, 1..=max).unwrap_or(default);
+    LimitSettings {
+        connections_max: limit("connections_max", default.connections_max, 1 << 20),
+        header_bytes_max: limit("header_bytes_max", default.header_bytes_max, 1 << 20),
+        header_count_max: limit("header_count_max", default.header_count_max, 10_000),
+        uri_bytes_max: limit("uri_bytes_max", default.uri_bytes_max, 1 << 16),
+        body_bytes_max: limit("body_bytes_max", default.body_bytes_max, 1 << 30),
+        handshake_seconds_max: limit("handshake_seconds_max", default.handshake_seconds_max, 600),
+        first_byte_seconds_max: limit(
+            "first_byte_seconds_max",
+            default.first_byte_seconds_max,
+            600,
+        ),
+        head_seconds_max: limit("head_seconds_max", default.head_seconds_max, 600),
+        idle_seconds_max: limit("idle_seconds_max", default.idle_seconds_max, 3_600),
+        body_bytes_per_second_min: limit(
+            "body_bytes_per_second_min",
+            default.body_bytes_per_second_min,
+            1 << 30,
+        ),
+        write_bytes_per_second_min: limit(
+            "write_bytes_per_second_min",
+            default.write_bytes_per_second_min,
+            1 << 30,
+        ),
+        drain_seconds_max: limit("drain_seconds_max", default.drain_seconds_max, 3_600),
+    }
+}
+
+fn telemetry(fields: &mut Fields<'_, '_>) -> TelemetrySettings {
+    TelemetrySettings {
+        log: fields.optional_text("log").unwrap_or("info").to_owned(),
+        otlp_endpoint: fields.optional_text("otlp_endpoint").map(str::to_owned),
+    }
+}

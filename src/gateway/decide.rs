@@ -1,0 +1,125 @@
+//! Stage `decide`: the rules' answer. A [`Permit`] is made here and nowhere else; without one nothing
+//! is forwarded, filtered or recorded.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::authenticate::Partner;
+use super::exchange::Exchange;
+use super::read::{OnBehalf, Reading};
+use super::route::Route;
+use crate::catalogue::{Body, Operation};
+use crate::policy::{AccessRequest, Circumstances, Grant, choose_purpose};
+use crate::refusal::{Code, Refusal};
+use crate::taxonomy::Purpose;
+use crate::terms::{Form, Promise};
+
+/// Why this request may be forwarded, and in which form what may leave.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    partner: Partner,
+    operation: Arc<Operation>,
+    purpose: Purpose,
+    customer: Option<OnBehalf>,
+    grant: Grant,
+}
+
+impl Permit {
+    /// Who was permitted.
+    pub fn partner(&self) -> &Partner {
+        &self.partner
+    }
+
+    /// What was permitted.
+    pub fn operation(&self) -> &Arc<Operation> {
+        &self.operation
+    }
+
+    /// For what.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// On whose behalf.
+    pub fn customer(&self) -> Option<&OnBehalf> {
+        self.customer.as_ref()
+    }
+
+    /// In which form each category may leave.
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+/// Circumstances of a customer of the partner itself, without any agreement or order.
+pub const OWN: Circumstances =
+    Circumstances { own: true, consented: false, agreement: false, order: false };
+
+/// Decides.
+///
+/// # Errors
+/// The refusals of purpose, marketing, export, contract and page size.
+pub fn decide(
+    exchange: &mut Exchange,
+    partner: Partner,
+    route: &Route,
+    reading: &Reading,
+    declared_purpose: Option<&str>,
+    today: Date,
+) -> Result<Permit, Refusal> {
+    let operation = &route.operation;
+    exchange.facts.operation = Some(operation.id.to_string());
+    let contract = partner.contract();
+    let purpose =
+        choose_purpose(contract, partner.token().purposes.as_deref(), declared_purpose)?;
+    exchange.facts.purpose = Some(purpose.key().to_owned());
+    let grant = partner.rules().policy.decide(&AccessRequest {
+        contract,
+        operation,
+        purpose,
+        marketing_signals: &reading.marketing_signals,
+        page_records: reading.page_records,
+        today,
+    })?;
+    refuse_other_use(reading, purpose)?;
+    refuse_unreleasable_document(operation, &grant)?;
+    let operation = Arc::clone(operation);
+    let customer = reading.customer.clone();
+    Ok(Permit { partner, operation, purpose, customer, grant })
+}
+
+/// Lists and documents are used for what they were uploaded for, and for nothing else (P11).
+fn refuse_other_use(reading: &Reading, purpose: Purpose) -> Result<(), Refusal> {
+    match reading.uploaded_for {
+        Some(uploaded) if !purpose.is_within(uploaded) => Err(Refusal::new(
+            Code::PurposeNotAllowed,
+            "This was uploaded for another purpose than the one declared.",
+            format!("Declare `{uploaded}`, the purpose it was uploaded for."),
+        )
+        .promise(Promise::number(11))
+        .member("declared", purpose.key())
+        .member("allowed_purposes", vec![uploaded.key()])),
+        _ => Ok(()),
+    }
+}
+
+/// A document leaves whole or not at all, so that is known before the core is asked (P10).
+fn refuse_unreleasable_document(operation: &Operation, grant: &Grant) -> Result<(), Refusal> {
+    let withheld = operation.answers.iter().find_map(|answer| match &answer.body {
+        Body::Document { category, .. } => {
+            let form = grant.forms(OWN).get(category.index()).copied().flatten();
+            (form != Some(Form::Clear)).then_some(*category)
+        }
+        _ => None,
+    });
+    match withheld {
+        None => Ok(()),
+        Some(category) => Err(Refusal::new(
+            Code::PurposeNotAllowed,
+            format!("Documents of category `{category}` are not disclosed for this purpose."),
+            "Read documents for the purpose of producing the mailing only.",
+        )
+        .promise(grant.withheld_by(OWN, category))),
+    }
+}

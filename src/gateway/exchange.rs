@@ -1,0 +1,87 @@
+//! What is known of one request while it travels through the stages: enough to log it, to refuse it
+//! and to put it on record, wherever it ends. Holds no customer data and no credential.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::entry::RequestFacts;
+use crate::telemetry::TraceContext;
+use crate::terms::RequestId;
+
+/// One request and its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Its id.
+    pub id: RequestId,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+    /// When it arrived, for durations.
+    pub started: Instant,
+    /// The trace it belongs to.
+    pub trace: TraceContext,
+    /// Whether the core carried the call out.
+    pub executed: Executed,
+    /// Whether someone has shown a credential that stands: only then are refusals put on record.
+    pub identified: bool,
+    /// What the ledger will say about it.
+    pub facts: RequestFacts,
+    /// Headers that every further answer carries: rate, budget, policy.
+    pub headers: http::HeaderMap,
+}
+
+/// Whether the core carried a call out, as problem documents and entries say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Executed {
+    /// It was never asked, or it said no.
+    No,
+    /// It said yes.
+    Yes,
+    /// It was asked, and what it did is not known.
+    Unknown,
+}
+
+impl Executed {
+    /// The word in documents and entries.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Exchange {
+    /// Begins with a request that arrived now.
+    pub fn begin(arrived_at: Timestamp, started: Instant, trace: TraceContext) -> Self {
+        let id = RequestId::new(arrived_at);
+        let facts = RequestFacts {
+            request_id: id.to_string(),
+            trace_id: Some(trace.trace_id().to_owned()),
+            recipient: None,
+            certificate: None,
+            client: None,
+            operation: None,
+            purpose: None,
+            policy: None,
+        };
+        Self {
+            id,
+            arrived_at,
+            started,
+            trace,
+            executed: Executed::No,
+            identified: false,
+            facts,
+            headers: http::HeaderMap::new(),
+        }
+    }
+
+    /// Adds a header to every further answer. A value that cannot be one is left out.
+    pub fn set_header(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = http::HeaderValue::from_str(value) {
+            self.headers.insert(http::HeaderName::from_static(name), value);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Stage `forward`: one permitted, admitted request to its core service, and the whole answer back.
+//! Everything the core is told is set here: path and query as decided, headers by allow-list,
+//! identity by us, credentials of our own. Nothing of the partner's credentials goes on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::admit::Admission;
+use super::decide::Permit;
+use super::exchange::{Exchange, Executed};
+use crate::catalogue::{Body, Place};
+use crate::config::CoreService;
+use crate::refusal::{Code, Fault};
+
+/// Answers are judged whole, up to this size.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// Connections kept open to one core service.
+const IDLE_CONNECTIONS_MAX: usize = 64;
+
+/// The core services, by name, and one pool of connections to them.
+#[derive(Debug)]
+pub struct Cores {
+    client: Client<HttpConnector, Full<Bytes>>,
+    services: HashMap<Arc<str>, CoreService>,
+}
+
+/// A core's whole answer: nothing of it has been judged.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Cores {
+    /// Over the configured services.
+    pub fn new(services: HashMap<Arc<str>, CoreService>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(2)));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .retry_canceled_requests(false)
+            .set_host(false)
+            .build(connector);
+        Self { client, services }
+    }
+}
+
+/// What of the request goes on besides what the permit says.
+#[derive(Debug)]
+pub struct Outbound<'a> {
+    /// The canonical path, as it was decided on.
+    pub path: &'a str,
+    /// The canonical query.
+    pub query: &'a str,
+    /// The partner's headers, of which only listed ones go on.
+    pub headers: &'a HeaderMap,
+    /// The judged body.
+    pub body: Bytes,
+}
+
+/// Asks the core. The admission is used up: one admission, one call.
+///
+/// # Errors
+/// `core-unavailable`, `core-timeout`; `response-uninspectable` when the answer is too large.
+pub async fn forward(
+    exchange: &mut Exchange,
+    permit: &Permit,
+    _admission: Admission,
+    cores: &Cores,
+    outbound: Outbound<'_>,
+) -> Result<Answer, Fault> {
+    let name = &permit.operation().service;
+    let service = cores.services.get(name).ok_or_else(|| {
+        Fault::new(Code::CoreUnavailable, format!("no core service `{name}` is configured"))
+    })?;
+    let request = build(exchange, permit, service, outbound)?;
+    exchange.executed = Executed::Unknown;
+    let deadline = Duration::from_millis(service.answer_milliseconds_max);
+    let answer = tokio::time::timeout(deadline, exchange_bytes(&cores.client, request))
+        .await
+        .map_err(|_| Fault::new(Code::CoreTimeout, "the core did not answer in time"))?;
+    if matches!(&answer, Err(Unanswered::NotConnected(_))) {
+        exchange.executed = Executed::No;
+    }
+    let answer = answer.map_err(Fault::from)?;
+    exchange.executed = if answer.status < 400 {
+        Executed::Yes
+    } else if answer.status < 500 {
+        Executed::No
+    } else {
+        Executed::Unknown
+    };
+    Ok(answer)
+}
+
+/// Why no answer came.
+enum Unanswered {
+    NotConnected(String),
+    Broken(String),
+    TooLarge,
+}
+
+impl From<Unanswered> for Fault {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::NotConnected(cause) => Self::new(Code::CoreUnavailable, cause),
+            Unanswered::Broken(cause) => Self::new(Code::CoreUnavailable, cause),
+            Unanswered::TooLarge => Self::new(
+                Code::ResponseUninspectable,
+                format!("the answer is larger than {ANSWER_BYTES_MAX} bytes"),
+            ),
+        }
+    }
+}
+
+async fn exchange_bytes(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, Unanswered> {
+    let response = client.request(request).await.map_err(|error| {
+        let cause = format!("core: {error}");
+        if error.is_connect() { Unanswered::NotConnected(cause) } else { Unanswered::Broken(cause) }
+    })?;
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Unanswered::TooLarge
+        } else {
+            Unanswered::Broken(format!("core broke off its answer: {error}"))
+        }
+    })?;
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+}
+
+fn build(
+    exchange: &Exchange,
+    permit: &Permit,
+    service: &CoreService,
+    outbound: Outbound<'_>,
+) -> Result<Request<Full<Bytes>>, Fault> {
+    let unbuildable =
+        |error: http::Error| Fault::new(Code::CoreUnavailable, format!("cannot ask: {error}"));
+    let mark = if outbound.query.is_empty() { "" } else { "?" };
+    let target = format!("{}{}{mark}{}", service.base_url, outbound.path, outbound.query);
+    let uri: Uri = target.parse().map_err(|error: http::uri::InvalidUri| unbuildable(error.into()))?;
+    let mut headers = HeaderMap::new();
+    if let Some(authority) = uri.authority() {
+        set(&mut headers, header::HOST, authority.as_str());
+    }
+    allow_listed(&mut headers, permit, outbound.headers);
+    set(&mut headers, header::ACCEPT, expected_media_type(permit));
+    set(&mut headers, header::ACCEPT_ENCODING, "identity");
+    set(&mut headers, header::USER_AGENT, "covenant");
+    set(&mut headers, HeaderName::from_static("request-id"), &exchange.id.to_string());
+    set(&mut headers, HeaderName::from_static("traceparent"), &exchange.trace.outgoing());
+    let partner = permit.partner().contract().partner.as_str();
+    set(&mut headers, HeaderName::from_static("partner-id"), partner);
+    if let Some(customer) = permit.customer() {
+        set(&mut headers, HeaderName::from_static("on-behalf-of"), &customer.id);
+    }
+    if let Some(authorization) = &service.authorization {
+        set(&mut headers, header::AUTHORIZATION, authorization);
+    }
+    // HEAD is asked as GET, so that the answer's headers can be computed from what would leave.
+    let method = permit.operation().method.clone();
+    let method = if method == Method::HEAD { Method::GET } else { method };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(Full::new(outbound.body))
+        .map_err(unbuildable)?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Headers of the partner that go on: those the catalogue lists, and three that every core knows.
+fn allow_listed(headers: &mut HeaderMap, permit: &Permit, received: &HeaderMap) {
+    let listed = permit.operation().parameters.iter();
+    let listed = listed.filter(|parameter| parameter.place == Place::Header);
+    let names = listed.filter_map(|parameter| HeaderName::try_from(&*parameter.name).ok());
+    let always = [header::CONTENT_TYPE, HeaderName::from_static("idempotency-key")];
+    for name in names.chain(always) {
+        if let Some(value) = received.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+}
+
+fn expected_media_type(permit: &Permit) -> &str {
+    let bodies = permit.operation().answers.iter().map(|answer| &answer.body);
+    bodies
+        .filter_map(|body| match body {
+            Body::Json(_) => Some("application/json"),
+            Body::Document { media_type, .. } | Body::Uninspectable { media_type } => {
+                Some(&**media_type)
+            }
+            Body::Empty => None,
+        })
+        .next()
+        .unwrap_or("application/json")
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,71 @@
+//! Stage `route`: method and path to one operation of the catalogue. What is not listed does not
+//! exist, and neither does a parameter that is not listed.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::catalogue::{Catalogue, Operation, Place};
+use crate::edge::query::Query;
+use crate::refusal::{Code, Refusal};
+
+/// A listed operation with the values of its path.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The operation.
+    pub operation: Arc<Operation>,
+    /// Values of its path parameters, decoded, by name.
+    pub path_values: Vec<(Arc<str>, String)>,
+}
+
+/// Finds the operation.
+///
+/// # Errors
+/// `not-found` for a path that is not listed, `request-malformed` for a parameter that is not.
+pub fn route(
+    catalogue: &Catalogue,
+    method: &Method,
+    path: &str,
+    query: &Query,
+) -> Result<Route, Refusal> {
+    let routed = catalogue.route(method, path).ok_or_else(not_found)?;
+    let known = |name: &str| {
+        let listed = |place, listed: &str| place == Place::Query && listed == name;
+        routed.operation.parameters.iter().any(|one| listed(one.place, &one.name))
+    };
+    if let Some((unknown, _)) = query.pairs().iter().find(|(name, _)| !known(name)) {
+        let known: Vec<&str> = routed
+            .operation
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.place == Place::Query)
+            .map(|parameter| &*parameter.name)
+            .collect();
+        return Err(Refusal::new(
+            Code::RequestMalformed,
+            format!(
+                "The query parameter `{}` is not one of this operation.",
+                printable(unknown)
+            ),
+            match known.as_slice() {
+                [] => "Send this request without a query.".to_owned(),
+                names => format!("Use only these query parameters: {}.", names.join(", ")),
+            },
+        ));
+    }
+    Ok(Route { operation: routed.operation, path_values: routed.parameters })
+}
+
+/// The one answer for everything that is not there for this partner: an operation, somebody else's
+/// customer, a thing that does not exist. Always the same bytes, but for the request id.
+pub fn not_found() -> Refusal {
+    Refusal::new(
+        Code::NotFound,
+        "There is nothing here for this partner.",
+        "Check the path and the id; only this partner's own customers can be reached.",
+    )
+}
+
+fn printable(text: &str) -> String {
+    text.chars().take(64).filter(|character| character.is_ascii_graphic()).collect()
+}

@@ -1,0 +1,93 @@
+//! Stage `send`: a recorded answer becomes the response. Its content comes only out of a
+//! [`Recorded`], so nothing can be sent that is not on record.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+use super::exchange::Exchange;
+use super::record::Outgoing;
+use crate::entry::Withheld;
+use crate::ledger::Recorded;
+
+/// At most so many fields are named in `Covenant-Redacted`; the rest is a number.
+const REDACTED_MEMBERS_MAX: usize = 16;
+
+/// Makes the response.
+pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>, head: bool) -> Response<Full<Bytes>> {
+    let outgoing = recorded.into_content();
+    let decision = if outgoing.withheld.is_empty() { "allow" } else { "redact" };
+    exchange.set_header("covenant-decision", decision);
+    if !outgoing.withheld.is_empty() {
+        exchange.set_header("covenant-redacted", &redacted(&outgoing.withheld));
+    }
+    exchange.set_header("cache-control", "private, no-store");
+    exchange.set_header("vary", "Authorization, Purpose-Of-Use");
+    let length = outgoing.body.len();
+    let body = if head { Bytes::new() } else { outgoing.body };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = StatusCode::from_u16(outgoing.status).unwrap_or(StatusCode::OK);
+    let headers = response.headers_mut();
+    if let Some(media_type) = outgoing.media_type
+        && let Ok(value) = HeaderValue::from_str(&media_type)
+    {
+        headers.insert(header::CONTENT_TYPE, value);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
+}
+
+/// A Structured Field list (RFC 9651) of what was withheld.
+fn redacted(withheld: &[Withheld]) -> String {
+    let mut members: Vec<String> = withheld
+        .iter()
+        .take(REDACTED_MEMBERS_MAX)
+        .map(|one| {
+            format!("{};method={};promise={}", quoted(&one.field), one.method, quoted(&one.promise))
+        })
+        .collect();
+    if let Some(more) = withheld.len().checked_sub(REDACTED_MEMBERS_MAX).filter(|more| *more > 0) {
+        members.push(format!("\"*\";more={more}"));
+    }
+    members.join(", ")
+}
+
+/// A Structured Field string; what cannot stand in one is replaced.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ' '..='~' => quoted.push(character),
+            _ => quoted.push('?'),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn withheld(field: &str) -> Withheld {
+        Withheld { field: field.into(), method: "removal".into(), promise: "P5".into() }
+    }
+
+    #[test]
+    fn sixteen_fields_are_named_and_the_rest_counted() {
+        let many: Vec<Withheld> = (0..20).map(|n| withheld(&format!("$.data[*].f{n}"))).collect();
+        let text = redacted(&many);
+        let list = sfv::Parser::new(&text).parse::<sfv::List>().unwrap();
+        assert_eq!(list.len(), 17);
+        assert!(text.ends_with("\"*\";more=4"));
+        assert_eq!(redacted(&many[..16]).matches("method").count(), 16);
+    }
+
+    #[test]
+    fn a_field_name_cannot_break_the_header() {
+        let text = redacted(&[withheld("$['a\"b\\c']\r\nx: y\u{e9}")]);
+        assert!(sfv::Parser::new(&text).parse::<sfv::List>().is_ok(), "{text}");
+    }
+}

@@ -1,0 +1,122 @@
+//! Counters for Prometheus (OpenMetrics text). Labels are closed lists: partner ids of contracts,
+//! operation ids of the catalogue, statuses and codes of ours.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Finished;
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    duration: Family<OperationLabels, Histogram, fn() -> Histogram>,
+    writable: Gauge,
+    entries: Gauge<u64, AtomicU64>,
+    notes_dropped: Gauge<u64, AtomicU64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    partner: String,
+    operation: String,
+    status: u16,
+    code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: String,
+}
+
+/// Seconds; 1 ms to 8 s in doublings.
+fn duration_histogram() -> Histogram {
+    Histogram::new((0..14).map(|doubling| 0.001 * f64::from(1_u32 << doubling)))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("covenant");
+        let requests = Family::<RequestLabels, Counter>::default();
+        let duration = Family::<OperationLabels, Histogram, _>::new_with_constructor(
+            duration_histogram as fn() -> Histogram,
+        );
+        let (writable, entries) = (Gauge::default(), Gauge::default());
+        let notes_dropped = Gauge::default();
+        registry.register(
+            "requests",
+            "Requests answered, by outcome",
+            requests.clone(),
+        );
+        registry.register_with_unit(
+            "request_duration",
+            "From arrival to answer",
+            Unit::Seconds,
+            duration.clone(),
+        );
+        registry.register(
+            "ledger_writable",
+            "1 while disclosures can be recorded",
+            writable.clone(),
+        );
+        registry.register("ledger_entries", "Entries of the ledger", entries.clone());
+        registry.register(
+            "ledger_notes_dropped",
+            "Refusals that could not be queued for the ledger",
+            notes_dropped.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            duration,
+            writable,
+            entries,
+            notes_dropped,
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts one request.
+    pub fn finished(&self, finished: &Finished<'_>) {
+        let text = |value: Option<&str>| value.unwrap_or("none").to_owned();
+        let operation = text(finished.operation);
+        self.duration
+            .get_or_create(&OperationLabels {
+                operation: operation.clone(),
+            })
+            .observe(finished.duration.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels {
+                partner: text(finished.partner),
+                operation,
+                status: finished.status,
+                code: text(finished.code),
+            })
+            .inc();
+    }
+
+    /// Notes how the ledger stands.
+    pub fn ledger(&self, writable: bool, entries: u64, notes_dropped: u64) {
+        self.writable.set(i64::from(writable));
+        self.entries.set(entries);
+        self.notes_dropped.set(notes_dropped);
+    }
+
+    /// Everything as OpenMetrics text.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(_) => "# EOF\n".to_owned(),
+        }
+    }
+}
