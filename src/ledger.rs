@@ -33,7 +33,7 @@ pub use damage::{Damage, ReadError};
 pub use journal::{Each, Journal, JournalError};
 pub use key::{KeyError, Signer, VerifierKey};
 pub use note::NoteError;
-pub use open::{OpenError, Options, Recovery};
+pub use open::{OpenError, Options, Recovery, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;
@@ -166,10 +166,10 @@ impl Ledger {
 
     /// Appends an entry nobody waits for: a refusal. It is dropped, and counted, where the ledger is
     /// closed or half its queue is taken, so that a flood of refusals holds up no answer.
-    pub fn note(&self, entry: &Entry) {
+    pub fn note(&self, entry: Entry) {
         let room = self.orders.capacity() > self.orders.max_capacity() / 2;
         let taken = room
-            && leaf(entry)
+            && leaf(&entry)
                 .is_ok_and(|leaf| self.orders.try_send(Order::Append(leaf, None)).is_ok());
         if !taken {
             self.shared.notes_dropped.fetch_add(1, Ordering::Relaxed);

@@ -135,7 +135,7 @@ async fn a_closed_ledger_records_nothing() {
     ledger.close().await;
     assert!(!other.is_writable());
     assert_eq!(other.append(entry("late")).await, Err(NotRecorded::Closed));
-    other.note(&entry("late"));
+    other.note(entry("late"));
     assert_eq!(other.notes_dropped(), 1);
 }
 
@@ -143,7 +143,7 @@ async fn a_closed_ledger_records_nothing() {
 async fn notes_are_recorded_without_being_waited_for() {
     let place = Place::new();
     let (ledger, _) = place.open();
-    ledger.note(&entry("refused"));
+    ledger.note(entry("refused"));
     ledger.close().await;
     assert_eq!((ledger.size(), ledger.notes_dropped()), (1, 0));
 }
