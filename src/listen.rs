@@ -1,1 +1,283 @@
-//! (room laid out, furniture follows)
+//! The partner listener: accepts TCP and TLS, bounds connections in number and time, and hands each
+//! request, one at a time or many at once as its protocol has it, to a handler. ALPN decides between
+//! HTTP/1.1 and HTTP/2; nothing is sniffed. It does not decide about requests: what the edge refuses on
+//! the way in reaches the handler as a request with a [`crate::refusal::Refusal`] among its extensions,
+//! which [`crate::edge::accept`] returns, so that all refusals are answered in one place.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, Version};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::clock::Clock;
+use crate::edge::body::{CountedBody, RequestBody, ResponseBody};
+use crate::edge::http1::{Judge, REFUSED};
+use crate::edge::limits::{Limits, seconds};
+use crate::edge::stream::{Exchange, Guarded};
+use crate::edge::{Peer, body_without_meaning, may_have_body};
+use crate::identity::certificate::ClientCertificate;
+use crate::listen::watchdog::{Verdict, Watchdog};
+
+pub mod tls;
+mod watchdog;
+
+/// Streams of one HTTP/2 connection at once.
+const STREAMS_MAX: u32 = 100;
+/// What a partner may send ahead on one stream, and on one connection.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Bytes of answers that one stream may have ready before its partner reads them.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes of an answer handed to HTTP/2 at once.
+const PIECE_BYTES: usize = 16 * 1024;
+/// A partner whose machine is gone is noticed after these two.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Streams that a partner may have reset before we took them up, and that we may reset for its
+/// mistakes, before the connection is ended (rapid reset, CVE-2023-44487; CVE-2025-8671).
+const PENDING_RESETS_MAX: usize = 20;
+const OWN_RESETS_MAX: usize = 128;
+/// How long to wait before accepting again when the system has no room for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Bytes of HTTP/1 that hyper may have read ahead: one head of the largest size and some.
+const READ_AHEAD_BYTES: usize = 16 * 1024;
+/// Header fields that the judge writes itself: host, framing, expectation.
+const OWN_HEADERS_MAX: usize = 3;
+
+/// Serves until `shutdown` is ready; then accepts nothing further, lets requests under way end within
+/// the drain limit, and returns when every connection has ended.
+///
+/// The future of a handler is dropped when its client goes away; a handler that must finish what it
+/// began runs it as a task of its own.
+pub async fn serve<H, F>(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    limits: Limits,
+    clock: Clock,
+    handler: H,
+    shutdown: impl Future<Output = ()>,
+) where
+    H: Fn(Arc<Peer>, Request<RequestBody>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<ResponseBody>> + Send + 'static,
+{
+    let permits = Arc::new(Semaphore::new(limits.connections_max));
+    let acceptor = TlsAcceptor::from(tls);
+    let (closing, close) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    let drain = seconds(limits.drain_seconds_max);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            accepted = accept(&listener, &permits) => {
+                let Some((stream, permit)) = accepted else { continue };
+                let connection = Connection {
+                    limits: limits.clone(),
+                    clock: clock.clone(),
+                    handler: handler.clone(),
+                    close: close.clone(),
+                };
+                let acceptor = acceptor.clone();
+                connections.spawn(async move {
+                    // A connection that fails has nobody left to tell.
+                    let _ = connection.run(stream, acceptor).await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drop(listener);
+    closing.send_replace(true);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if timeout(drain, drained).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+/// The next connection, once there is room for one.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, permit)),
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+struct Connection<H> {
+    limits: Limits,
+    clock: Clock,
+    handler: H,
+    close: watch::Receiver<bool>,
+}
+
+impl<H, F> Connection<H>
+where
+    H: Fn(Arc<Peer>, Request<RequestBody>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<ResponseBody>> + Send + 'static,
+{
+    async fn run(self, stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<()> {
+        let address = stream.peer_addr()?;
+        stream.set_nodelay(true)?;
+        let handshake = seconds(self.limits.handshake_seconds_max);
+        let stream = timeout(handshake, acceptor.accept(stream)).await??;
+        let certificate = self.certificate(&stream)?;
+        let peer = Arc::new(Peer {
+            address,
+            certificate,
+        });
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let ended = if is_http2 {
+            self.http2(stream, peer).await
+        } else {
+            self.http1(stream, peer).await
+        };
+        ended.map_err(io::Error::other)
+    }
+
+    /// The verified certificate. A resumed session was verified when it began, so its time is looked at
+    /// again; sessions do not outlive a change of the partner CA or its revocation lists, because they
+    /// live in the TLS configuration that those are part of.
+    fn certificate(&self, stream: &TlsStream<TcpStream>) -> io::Result<Option<ClientCertificate>> {
+        let Some(chain) = stream.get_ref().1.peer_certificates() else {
+            return Ok(None);
+        };
+        let leaf = chain.first().ok_or(io::ErrorKind::InvalidData)?;
+        let certificate = ClientCertificate::from_der(leaf).map_err(io::Error::other)?;
+        if certificate.not_after < self.clock.now() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Some(certificate))
+    }
+
+    async fn http1(self, stream: TlsStream<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
+        let exchange = Arc::new(Exchange::default());
+        let judge = Judge::new(self.limits.clone());
+        let guarded = self.guard(stream, Some(judge), &exchange);
+        let head_bytes_max = self.limits.header_bytes_max + self.limits.uri_bytes_max;
+        let service = service_fn(|request| self.answer(&peer, &exchange, request));
+        let mut connection = pin!(
+            http1::Builder::new()
+                .half_close(false)
+                .header_read_timeout(None)
+                .max_buf_size(head_bytes_max + READ_AHEAD_BYTES)
+                .max_headers(self.limits.header_count_max + OWN_HEADERS_MAX)
+                .serve_connection(TokioIo::new(guarded), service)
+        );
+        let mut close = self.close.clone();
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            _ = close.wait_for(|close| *close) => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    }
+
+    async fn http2(self, stream: TlsStream<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
+        let exchange = Arc::new(Exchange::default());
+        let guarded = self.guard(stream, None, &exchange);
+        let service = service_fn(|request| self.answer(&peer, &exchange, request));
+        let header_bytes_max = u32::try_from(self.limits.header_bytes_max).unwrap_or(u32::MAX);
+        let mut connection = pin!(
+            http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS_MAX)
+                .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                .max_header_list_size(header_bytes_max)
+                .max_send_buf_size(SEND_BUFFER_BYTES)
+                .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+                .max_local_error_reset_streams(OWN_RESETS_MAX)
+                .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+                .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+                .serve_connection(TokioIo::new(guarded), service)
+        );
+        let mut watchdog = Watchdog::new(&self.limits);
+        let mut close = self.close.clone();
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                _ = close.wait_for(|close| *close), if !watchdog.ending => {
+                    watchdog.ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = tokio::time::sleep(watchdog.period) => match watchdog.look(exchange.progress()) {
+                    Verdict::Alive => {}
+                    Verdict::Idle => connection.as_mut().graceful_shutdown(),
+                    Verdict::Stalled => return Ok(()),
+                }
+            }
+        }
+    }
+
+    fn guard<S>(&self, stream: S, judge: Option<Judge>, exchange: &Arc<Exchange>) -> Guarded<S> {
+        let exchange = Arc::clone(exchange);
+        Guarded::new(
+            stream,
+            judge,
+            exchange,
+            self.limits.clone(),
+            self.clock.clone(),
+        )
+    }
+
+    /// One request, from hyper to the handler and back.
+    fn answer(
+        &self,
+        peer: &Arc<Peer>,
+        exchange: &Arc<Exchange>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<CountedBody>, std::convert::Infallible>> + Send + use<H, F>
+    {
+        let under_way = exchange.request();
+        let exchange = Arc::clone(exchange);
+        let is_http2 = request.version() == Version::HTTP_2;
+        let (mut parts, incoming) = request.into_parts();
+        // Only the judge can have written this method over HTTP/1; over HTTP/2 nothing is pronounced,
+        // and the unknown method is refused like any other.
+        let pronounced = if parts.method.as_str() == REFUSED {
+            exchange.take_refusal()
+        } else if !may_have_body(parts.method.as_str()) && !incoming.is_end_stream() {
+            Some(body_without_meaning())
+        } else {
+            None
+        };
+        if let Some(refusal) = pronounced {
+            parts.extensions.insert(refusal);
+        }
+        let body = RequestBody::new(
+            incoming,
+            self.limits.clone(),
+            self.clock.clone(),
+            Arc::clone(&exchange),
+            is_http2,
+        );
+        let answered = (self.handler)(Arc::clone(peer), Request::from_parts(parts, body));
+        async move {
+            let _under_way = under_way;
+            let piece_bytes_max = if is_http2 { PIECE_BYTES } else { usize::MAX };
+            let response = answered.await;
+            Ok(response.map(|body| CountedBody::new(body, piece_bytes_max, exchange)))
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::terms::Promise;
+use crate::terms::{Promise, RequestId};
 
 /// What went wrong, by the name partners program against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -376,6 +376,85 @@ impl Refusal {
     }
 }
 
+/// Whether the core did what was asked, as far as the gateway knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Executed {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
+    /// It was asked, and its answer is not known.
+    Unknown,
+}
+
+impl Executed {
+    /// As in the member `executed`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a problem document says beyond its refusal.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemContext<'a> {
+    /// Whom a partner's developer can write to.
+    pub contact: &'a str,
+    /// Scheme and authority under which this gateway is reached, without a slash at the end.
+    pub base_uri: &'a str,
+    /// The version of the policy set that decided, where one did.
+    pub policy: Option<&'a str>,
+    /// Whether the core did what was asked.
+    pub executed: Executed,
+}
+
+impl Refusal {
+    /// The members of its problem document (RFC 9457), in the order they are read in. Members of its
+    /// own come last and never take the place of these.
+    pub fn to_problem(
+        &self,
+        request_id: RequestId,
+        context: &ProblemContext<'_>,
+    ) -> Map<String, Value> {
+        let (name, base) = (self.code.name(), context.base_uri);
+        let text = |text: &str| Value::from(text);
+        let mut problem = Map::new();
+        for (member, value) in [
+            (
+                "type",
+                Value::from(format!("{base}/.covenant/problems/{name}")),
+            ),
+            ("title", text(self.code.title())),
+            ("status", Value::from(self.code.status().as_u16())),
+            ("detail", text(&self.detail)),
+            ("instance", Value::from(format!("urn:uuid:{request_id}"))),
+            ("code", text(name)),
+            ("request_id", Value::from(request_id.to_string())),
+            (
+                "promise",
+                Value::from(self.promise.map(|promise| promise.to_string())),
+            ),
+            ("rule", Value::from(self.rule.clone())),
+            ("policy", Value::from(context.policy)),
+            ("retryable", Value::from(self.code.is_retryable())),
+            ("executed", text(context.executed.word())),
+            ("fix", text(&self.fix)),
+            ("contact", text(context.contact)),
+        ] {
+            problem.insert(member.to_owned(), value);
+        }
+        for (member, value) in &self.members {
+            if !problem.contains_key(member) {
+                problem.insert(member.clone(), value.clone());
+            }
+        }
+        problem
+    }
+}
+
 /// Something broke, here or at the core. The partner is told the code; only the operator the cause.
 #[derive(Clone, Debug)]
 pub struct Fault {
@@ -425,5 +504,40 @@ mod tests {
         for code in Code::ALL {
             assert_eq!(Code::parse(code.name()), Some(code));
         }
+    }
+
+    #[test]
+    fn a_problem_document_has_every_member_and_its_own_cannot_replace_them() {
+        let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH);
+        let context = ProblemContext {
+            contact: "partners@example.com",
+            base_uri: "https://api.example.com",
+            policy: Some("2026-11-22.3f9c"),
+            executed: Executed::No,
+        };
+        let problem = Refusal::new(Code::PageTooLarge, "too many", "ask for fewer")
+            .promise(Promise::number(4))
+            .rule("no-bulk")
+            .member("max", 50)
+            .member("code", "forged")
+            .to_problem(id, &context);
+        let expected = serde_json::json!({
+            "type": "https://api.example.com/.covenant/problems/page-too-large",
+            "title": "The page asked for is larger than allowed",
+            "status": 422,
+            "detail": "too many",
+            "instance": format!("urn:uuid:{id}"),
+            "code": "page-too-large",
+            "request_id": id.to_string(),
+            "promise": "P4",
+            "rule": "no-bulk",
+            "policy": "2026-11-22.3f9c",
+            "retryable": false,
+            "executed": "no",
+            "fix": "ask for fewer",
+            "contact": "partners@example.com",
+            "max": 50,
+        });
+        assert_eq!(Value::from(problem), expected);
     }
 }

@@ -1,0 +1,242 @@
+//! Bodies of the partner listener. A request body is held to the size limit and to a minimum rate
+//! while someone waits for it, in HTTP/1 and HTTP/2 alike; what goes wrong with it is a [`Refusal`]
+//! that the reader of the body answers with. An answer body is handed over in pieces and counted, so
+//! that a connection whose reader has stopped can be ended.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use crate::clock::Clock;
+use crate::edge::limits::Limits;
+use crate::edge::stream::Exchange;
+use crate::edge::{body_too_large, malformed};
+use crate::refusal::{Code, Refusal};
+
+/// An answer's bytes; room for streams of them.
+pub type ResponseBody = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// An answer's bytes that are all there.
+pub fn whole(bytes: impl Into<Bytes>) -> ResponseBody {
+    Full::new(bytes.into())
+        .map_err(|never: std::convert::Infallible| match never {})
+        .boxed_unsync()
+}
+
+/// The body of a request. Its error is a refusal: answer with it, and let the connection close.
+#[derive(Debug)]
+pub struct RequestBody {
+    incoming: Incoming,
+    limits: Limits,
+    clock: Clock,
+    exchange: Arc<Exchange>,
+    /// HTTP/2 only: the HTTP/1 judge has dropped trailers.
+    refuses_trailers: bool,
+    bytes: u64,
+    waited: Duration,
+    waiting: Option<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    until: Pin<Box<Sleep>>,
+}
+
+impl RequestBody {
+    /// Puts the limits around a body that hyper delivers.
+    pub(crate) fn new(
+        incoming: Incoming,
+        limits: Limits,
+        clock: Clock,
+        exchange: Arc<Exchange>,
+        refuses_trailers: bool,
+    ) -> Self {
+        Self {
+            incoming,
+            limits,
+            clock,
+            exchange,
+            refuses_trailers,
+            bytes: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+        }
+    }
+
+    fn judge(&mut self, frame: Frame<Bytes>) -> Option<Result<Frame<Bytes>, Refusal>> {
+        match frame.into_data() {
+            Ok(data) => {
+                self.bytes = self.bytes.saturating_add(data.len() as u64);
+                if self.bytes > self.limits.body_bytes_max {
+                    return Some(Err(body_too_large(&self.limits)));
+                }
+                Some(Ok(Frame::data(data)))
+            }
+            // Trailers of HTTP/2 may have held pseudo-header fields, which h2 does not tell.
+            Err(_) if self.refuses_trailers => Some(Err(malformed(
+                "the request has trailers",
+                "send every header before the body",
+            ))),
+            Err(_) => None,
+        }
+    }
+
+    /// Notes that the body keeps its reader waiting; ready when it has for too long.
+    fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.waiting.is_none() {
+            let left = self
+                .limits
+                .body_allowance(self.bytes)
+                .saturating_sub(self.waited);
+            self.waiting = Some(Waiting {
+                since: self.clock.instant(),
+                until: Box::pin(tokio::time::sleep(left)),
+            });
+        }
+        match &mut self.waiting {
+            Some(waiting) => waiting.until.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+
+    fn end_wait(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            let now = self.clock.instant();
+            self.waited += now.saturating_duration_since(waiting.since);
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Refusal;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Refusal>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+                ready!(self.poll_too_slow(context));
+                return Poll::Ready(Some(Err(too_slow(&self.limits))));
+            };
+            self.end_wait();
+            match frame {
+                Some(Ok(frame)) => {
+                    if let Some(judged) = self.judge(frame) {
+                        return Poll::Ready(Some(judged));
+                    }
+                }
+                Some(Err(_)) => {
+                    let refusal = self.exchange.take_refusal().unwrap_or_else(|| {
+                        malformed("the body ended before its end", "send the whole body").closing()
+                    });
+                    return Poll::Ready(Some(Err(refusal)));
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+fn too_slow(limits: &Limits) -> Refusal {
+    Refusal::new(
+        Code::RequestTimeout,
+        format!(
+            "the body arrived with less than {} bytes a second",
+            limits.body_bytes_per_second_min
+        ),
+        "send the body without pauses",
+    )
+    .closing()
+}
+
+/// An answer body on its way to a connection.
+#[derive(Debug)]
+pub(crate) struct CountedBody {
+    inner: ResponseBody,
+    rest: Bytes,
+    piece_bytes_max: usize,
+    exchange: Arc<Exchange>,
+}
+
+impl CountedBody {
+    /// Hands `inner` over in pieces of at most so many bytes. HTTP/2 takes a piece whole as soon as its
+    /// peer's window has room for one byte of it, so pieces bound what a slow reader can make us hold.
+    pub(crate) fn new(
+        inner: ResponseBody,
+        piece_bytes_max: usize,
+        exchange: Arc<Exchange>,
+    ) -> Self {
+        exchange.answer_begun();
+        Self {
+            inner,
+            rest: Bytes::new(),
+            piece_bytes_max,
+            exchange,
+        }
+    }
+}
+
+impl Drop for CountedBody {
+    fn drop(&mut self) {
+        self.exchange.answer_ended();
+    }
+}
+
+impl Body for CountedBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                other => return Poll::Ready(other),
+            }
+        }
+        let length = self.rest.len().min(self.piece_bytes_max);
+        let piece = self.rest.split_to(length);
+        self.exchange.answer_bytes(length);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.inner.size_hint();
+        let rest = self.rest.len() as u64;
+        let upper = hint.upper().map(|upper| upper.saturating_add(rest));
+        hint.set_lower(0);
+        if let Some(upper) = upper {
+            hint.set_upper(upper);
+        }
+        hint.set_lower(self.inner.size_hint().lower().saturating_add(rest));
+        hint
+    }
+}

@@ -1,0 +1,363 @@
+//! The bytes of one connection between TLS and hyper: judged (HTTP/1), timed and, where a reader does
+//! not keep up, ended. hyper's own timers do not cover a client that sends nothing at all, nor one
+//! that reads one byte a second.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use crate::clock::Clock;
+use crate::edge::http1::{Awaits, Judge};
+use crate::edge::limits::{Limits, seconds};
+use crate::refusal::Refusal;
+
+/// Bytes read from a connection at once.
+const READ_BYTES: usize = 8 * 1024;
+/// Bytes of an HTTP/2 connection within which its preface and first frame have begun.
+const PREFACE_BYTES: u64 = 24 + 9;
+/// Bytes and seconds that a closed connection is still read, so that what the client was sending does
+/// not reset the connection before it has read the answer.
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What the parts of one connection tell each other.
+#[derive(Debug, Default)]
+pub struct Exchange {
+    refusal: Mutex<Option<Refusal>>,
+    under_way: AtomicUsize,
+    answering: AtomicUsize,
+    answers: AtomicU64,
+    answer_bytes: AtomicU64,
+}
+
+impl Exchange {
+    /// The refusal of the request or body being read, once.
+    pub fn take_refusal(&self) -> Option<Refusal> {
+        self.refusal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+    }
+
+    /// Counts a request until the value returned is dropped.
+    pub(crate) fn request(self: &Arc<Self>) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        UnderWay(Arc::clone(self))
+    }
+
+    /// How far the connection has come.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            under_way: self.under_way.load(Ordering::Acquire)
+                + self.answering.load(Ordering::Acquire),
+            answering: self.answering.load(Ordering::Acquire),
+            answers: self.answers.load(Ordering::Acquire),
+            answer_bytes: self.answer_bytes.load(Ordering::Acquire),
+        }
+    }
+
+    pub(crate) fn answer_begun(&self) {
+        self.answering.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn answer_bytes(&self, count: usize) {
+        self.answer_bytes.fetch_add(count as u64, Ordering::AcqRel);
+    }
+
+    pub(crate) fn answer_ended(&self) {
+        self.answers.fetch_add(1, Ordering::AcqRel);
+        self.answering.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A request that a handler is busy with.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<Exchange>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A look at an [`Exchange`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Requests that are not answered to their last byte.
+    pub(crate) under_way: usize,
+    /// Answers begun and not handed over to their last byte.
+    pub(crate) answering: usize,
+    /// Answers handed over.
+    pub(crate) answers: u64,
+    /// Bytes of answers handed over.
+    pub(crate) answer_bytes: u64,
+}
+
+/// A connection with its guards.
+#[derive(Debug)]
+pub struct Guarded<S> {
+    inner: S,
+    /// None for HTTP/2.
+    judge: Option<Judge>,
+    exchange: Arc<Exchange>,
+    limits: Limits,
+    clock: Clock,
+    read_bytes: u64,
+    reading: Option<(Phase, Pin<Box<Sleep>>)>,
+    behind: Option<Behind>,
+    lingering: Option<Lingering>,
+}
+
+/// What a client is being waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    FirstByte,
+    Head(u64),
+    Idle(u64),
+}
+
+/// A reader that does not keep up: since when, and what it has taken since.
+#[derive(Debug)]
+struct Behind {
+    since: Instant,
+    bytes: u64,
+    until: Pin<Box<Sleep>>,
+}
+
+#[derive(Debug)]
+struct Lingering {
+    bytes_left: usize,
+    until: Pin<Box<Sleep>>,
+}
+
+impl<S> Guarded<S> {
+    /// Guards a connection; with a judge for HTTP/1, without for HTTP/2.
+    pub fn new(
+        inner: S,
+        judge: Option<Judge>,
+        exchange: Arc<Exchange>,
+        limits: Limits,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            inner,
+            judge,
+            exchange,
+            limits,
+            clock,
+            read_bytes: 0,
+            reading: None,
+            behind: None,
+            lingering: None,
+        }
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        if self.read_bytes == 0 {
+            return Some(Phase::FirstByte);
+        }
+        match self.judge.as_ref().map(Judge::awaits) {
+            None => (self.read_bytes < PREFACE_BYTES).then_some(Phase::Head(0)),
+            Some(Awaits::RestOfHead(heads)) => Some(Phase::Head(heads)),
+            Some(Awaits::Request(heads)) => {
+                (self.exchange.progress().under_way == 0).then_some(Phase::Idle(heads))
+            }
+            Some(Awaits::Body | Awaits::NothingAfterHead | Awaits::NothingAfterBody) => None,
+        }
+    }
+
+    /// The phase the client has spent too long in.
+    fn poll_overdue(&mut self, context: &mut Context<'_>) -> Poll<Phase> {
+        let Some(phase) = self.phase() else {
+            self.reading = None;
+            return Poll::Pending;
+        };
+        let sleep = match &mut self.reading {
+            Some((since, sleep)) if *since == phase => sleep,
+            reading => {
+                let allowed = match phase {
+                    Phase::FirstByte => self.limits.first_byte_seconds_max,
+                    Phase::Head(_) => self.limits.head_seconds_max,
+                    Phase::Idle(_) => self.limits.idle_seconds_max,
+                };
+                let sleep = Box::pin(tokio::time::sleep(seconds(allowed)));
+                &mut reading.insert((phase, sleep)).1
+            }
+        };
+        sleep.as_mut().poll(context).map(|()| phase)
+    }
+
+    /// A write or flush could not finish: an error once the reader has been too slow for too long.
+    fn poll_behind(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let limits = &self.limits;
+        let clock = &self.clock;
+        let behind = self.behind.get_or_insert_with(|| Behind {
+            since: clock.instant(),
+            bytes: 0,
+            until: Box::pin(tokio::time::sleep(limits.write_allowance(0))),
+        });
+        loop {
+            ready!(behind.until.as_mut().poll(context));
+            let elapsed = clock.instant().saturating_duration_since(behind.since);
+            let left = limits.write_allowance(behind.bytes).saturating_sub(elapsed);
+            if left.is_zero() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            behind.until = Box::pin(tokio::time::sleep(left));
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    fn poll_judged(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let Some(judge) = &mut self.judge else {
+                return Poll::Ready(Ok(()));
+            };
+            if hand_over(judge.clean(), buffer) {
+                return Poll::Ready(Ok(()));
+            }
+            match judge.awaits() {
+                // The stand-in is being answered; end of input now would cut that answer off.
+                Awaits::NothingAfterHead => return Poll::Pending,
+                Awaits::NothingAfterBody => return Poll::Ready(Ok(())),
+                Awaits::Request(_) | Awaits::RestOfHead(_) | Awaits::Body => {}
+            }
+            let mut memory = [MaybeUninit::uninit(); READ_BYTES];
+            let mut raw = ReadBuf::uninit(&mut memory);
+            if Pin::new(&mut self.inner)
+                .poll_read(context, &mut raw)?
+                .is_pending()
+            {
+                match ready!(self.poll_overdue(context)) {
+                    Phase::FirstByte | Phase::Idle(_) => return Poll::Ready(Ok(())),
+                    Phase::Head(_) => {
+                        if let Some(judge) = &mut self.judge {
+                            judge.time_out_head();
+                        }
+                    }
+                }
+            } else if raw.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            } else {
+                self.read_bytes += raw.filled().len() as u64;
+                if let Some(judge) = &mut self.judge {
+                    judge.feed(raw.filled());
+                }
+            }
+            if let Some(refusal) = self.judge.as_mut().and_then(Judge::take_refusal) {
+                self.exchange.refuse(refusal);
+            }
+        }
+    }
+}
+
+/// Moves what fits; whether there was anything.
+fn hand_over(clean: &mut BytesMut, buffer: &mut ReadBuf<'_>) -> bool {
+    let length = clean.len().min(buffer.remaining());
+    buffer.put_slice(clean.get(..length).unwrap_or_default());
+    clean.advance(length);
+    if clean.is_empty() {
+        *clean = BytesMut::new();
+    }
+    length > 0
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.judge.is_some() {
+            return self.poll_judged(context, buffer);
+        }
+        let before = buffer.filled().len();
+        if Pin::new(&mut self.inner)
+            .poll_read(context, buffer)?
+            .is_pending()
+        {
+            ready!(self.poll_overdue(context));
+            return Poll::Ready(Ok(()));
+        }
+        self.read_bytes += (buffer.filled().len() - before) as u64;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = Pin::new(&mut self.inner).poll_write(context, bytes)? else {
+            ready!(self.poll_behind(context))?;
+            return Poll::Pending;
+        };
+        if let Some(behind) = &mut self.behind {
+            behind.bytes += written as u64;
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if Pin::new(&mut self.inner).poll_flush(context)?.is_pending() {
+            ready!(self.poll_behind(context))?;
+            return Poll::Pending;
+        }
+        self.behind = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            if Pin::new(&mut self.inner)
+                .poll_shutdown(context)?
+                .is_pending()
+            {
+                ready!(self.poll_behind(context))?;
+                return Poll::Pending;
+            }
+            self.lingering = Some(Lingering {
+                bytes_left: LINGER_BYTES_MAX,
+                until: Box::pin(tokio::time::sleep(LINGER)),
+            });
+        }
+        let this = &mut *self;
+        let Some(lingering) = &mut this.lingering else {
+            return Poll::Ready(Ok(()));
+        };
+        loop {
+            let mut memory = [MaybeUninit::uninit(); READ_BYTES];
+            let mut raw = ReadBuf::uninit(&mut memory);
+            match Pin::new(&mut this.inner).poll_read(context, &mut raw) {
+                Poll::Pending => return lingering.until.as_mut().poll(context).map(Ok),
+                Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(())) => {
+                    let length = raw.filled().len();
+                    lingering.bytes_left = lingering.bytes_left.saturating_sub(length);
+                    if length == 0 || lingering.bytes_left == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+            }
+        }
+    }
+}

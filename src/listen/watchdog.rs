@@ -1,0 +1,118 @@
+//! Looks at an HTTP/2 connection now and then: has it had no request for too long, or does its partner
+//! not read what it asked for? A partner that opens no window is silent on the wire, so the bytes of
+//! its answers are watched rather than its socket. Streams of one connection are judged together: one
+//! slow stream among quick ones is no attack that costs more than its own small buffer.
+
+use std::time::Duration;
+
+use crate::edge::limits::{Limits, seconds};
+use crate::edge::stream::Progress;
+
+/// What a look shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Requests come, or answers go, or it has been quiet only for a while.
+    Alive,
+    /// No request for as long as is allowed: time to say goodbye.
+    Idle,
+    /// Answers wait and are read too slowly, or a goodbye was not returned: the connection ends.
+    Stalled,
+}
+
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    /// Between two looks.
+    pub(super) period: Duration,
+    /// A goodbye has been said.
+    pub(super) ending: bool,
+    last: Progress,
+    idle: Duration,
+    idle_max: Duration,
+    bytes_min: u64,
+}
+
+impl Watchdog {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let period_seconds = limits.grace_seconds.min(limits.idle_seconds_max).max(1);
+        Self {
+            period: seconds(period_seconds),
+            ending: false,
+            last: Progress::default(),
+            idle: Duration::ZERO,
+            idle_max: seconds(limits.idle_seconds_max),
+            bytes_min: u64::from(period_seconds) * u64::from(limits.write_bytes_per_second_min),
+        }
+    }
+
+    pub(super) fn look(&mut self, now: Progress) -> Verdict {
+        let last = std::mem::replace(&mut self.last, now);
+        let answers_waited = last.answering > 0 && now.answering > 0 && last.answers == now.answers;
+        if answers_waited && now.answer_bytes.saturating_sub(last.answer_bytes) < self.bytes_min {
+            return Verdict::Stalled;
+        }
+        if now.under_way > 0 || now.answers != last.answers {
+            self.idle = Duration::ZERO;
+            return Verdict::Alive;
+        }
+        if self.ending {
+            return Verdict::Stalled;
+        }
+        self.idle += self.period;
+        if self.idle < self.idle_max {
+            return Verdict::Alive;
+        }
+        self.ending = true;
+        Verdict::Idle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watchdog() -> Watchdog {
+        Watchdog::new(&Limits {
+            grace_seconds: 5,
+            idle_seconds_max: 10,
+            write_bytes_per_second_min: 100,
+            ..Limits::default()
+        })
+    }
+
+    fn progress(under_way: usize, answering: usize, answers: u64, answer_bytes: u64) -> Progress {
+        Progress {
+            under_way,
+            answering,
+            answers,
+            answer_bytes,
+        }
+    }
+
+    #[test]
+    fn a_quiet_connection_is_told_goodbye_and_then_ended() {
+        let mut watchdog = watchdog();
+        assert_eq!(watchdog.look(progress(0, 0, 1, 9)), Verdict::Alive);
+        assert_eq!(watchdog.look(progress(0, 0, 1, 9)), Verdict::Alive);
+        assert_eq!(watchdog.look(progress(0, 0, 1, 9)), Verdict::Idle);
+        assert_eq!(watchdog.look(progress(0, 0, 1, 9)), Verdict::Stalled);
+    }
+
+    #[test]
+    fn a_long_request_is_not_idleness() {
+        let mut watchdog = watchdog();
+        for _ in 0..10 {
+            assert_eq!(watchdog.look(progress(1, 0, 0, 0)), Verdict::Alive);
+        }
+    }
+
+    #[test]
+    fn answers_that_are_not_read_end_the_connection() {
+        let mut slow = watchdog();
+        assert_eq!(slow.look(progress(1, 1, 0, 100)), Verdict::Alive);
+        assert_eq!(slow.look(progress(1, 1, 0, 599)), Verdict::Stalled);
+        let mut steady = watchdog();
+        assert_eq!(steady.look(progress(1, 1, 0, 100)), Verdict::Alive);
+        assert_eq!(steady.look(progress(1, 1, 0, 600)), Verdict::Alive);
+        assert_eq!(steady.look(progress(1, 1, 1, 600)), Verdict::Alive);
+    }
+}
