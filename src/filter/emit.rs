@@ -262,3 +262,298 @@ fn part(partial: Partial, value: &str) -> String {
         format!("{first}{MASK}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Field, ObjectNode, Shape};
+    use crate::filter::sample::{Builder, array, forms, object, page, record};
+    use crate::filter::{Limits, Method, scan};
+    use crate::terms::Form;
+
+    const JOB: &str = r#"{ "id":"j1", "customer_id":"c1","email":"ann@example.com","name":"A\u006en \/ Lee",
+        "phone":"555-0199","pages":12,"cost":-1.50e2,"urgent":true,"address":{"city":"Bonn","street":"Weg 1"},
+        "tags":["x","y"],"recipients":[{"name":"Bob"},{"name":"Eve"}],"new":{"email":"ann@example.com"}}"#;
+
+    fn key() -> PseudonymKey {
+        PseudonymKey::new(&[1; 32])
+    }
+
+    fn emitted(shape: &Shape, body: &str, record: &Plan, envelope: &Plan) -> (String, Emitted) {
+        let scanned = scan(shape, body.as_bytes(), &Limits::default()).unwrap();
+        let decisions = vec![RecordDecision::Keep(record); scanned.records().len()];
+        let mut out = Vec::new();
+        let emitted = scanned
+            .emit(&decisions, envelope, &key(), &mut out)
+            .unwrap();
+        (String::from_utf8(out).unwrap(), emitted)
+    }
+
+    fn one_job(granted: &[(&str, Form)]) -> String {
+        let shape = page();
+        let plan = Plan::new(&shape, &forms(granted));
+        emitted(&shape, &format!("{{\"data\":[{JOB}]}}"), &plan, &plan).0
+    }
+
+    #[test]
+    fn granted_in_clear_arrives_in_the_order_of_the_answer_with_one_spelling() {
+        let everything = one_job(&[("user", Form::Clear), ("system", Form::Clear)]);
+        assert_eq!(
+            everything,
+            r#"{"data":[{"id":"j1","customer_id":"c1","email":"ann@example.com","name":"Ann / Lee","phone":"555-0199","pages":12,"cost":-1.50e2,"urgent":true,"address":{"city":"Bonn","street":"Weg 1"},"tags":["x","y"],"recipients":[{"name":"Bob"},{"name":"Eve"}]}]}"#
+        );
+    }
+
+    #[test]
+    fn what_is_withheld_is_removed_or_emptied_where_the_schema_requires_it() {
+        assert_eq!(
+            one_job(&[]),
+            r#"{"data":[{"name":"","cost":null,"tags":[]}]}"#
+        );
+        assert_eq!(
+            one_job(&[
+                ("system", Form::Clear),
+                ("user.contact.address.city", Form::Clear)
+            ]),
+            r#"{"data":[{"name":"","pages":12,"cost":null,"urgent":true,"address":{"city":"Bonn"},"tags":[]}]}"#
+        );
+    }
+
+    #[test]
+    fn a_partial_value_needs_a_rule_and_a_pseudonym_needs_text() {
+        let partial = one_job(&[("user", Form::Partial), ("system", Form::Partial)]);
+        assert_eq!(
+            partial,
+            r#"{"data":[{"name":"","phone":"***0199","cost":null,"tags":[]}]}"#
+        );
+        let pseudonym = one_job(&[
+            ("user.contact.email", Form::Pseudonym),
+            ("system", Form::Pseudonym),
+        ]);
+        let expected = key().pseudonym(
+            crate::taxonomy::Category::parse("user.contact.email").unwrap(),
+            "ann@example.com",
+        );
+        let expected = std::str::from_utf8(&expected).unwrap();
+        assert_eq!(
+            pseudonym,
+            format!(r#"{{"data":[{{"email":"{expected}","name":"","cost":null,"tags":[]}}]}}"#)
+        );
+        let aggregate = one_job(&[("user", Form::Aggregate), ("system", Form::Aggregate)]);
+        assert_eq!(aggregate, one_job(&[]));
+    }
+
+    #[test]
+    fn a_part_is_never_the_whole() {
+        for (partial, value, expected) in [
+            (Partial::Last(4), "555-0199", "***0199"),
+            (Partial::Last(4), "0199", "***"),
+            (Partial::Last(4), "", "***"),
+            (Partial::Last(2), "añ😀é", "***😀é"),
+            (Partial::First(2), "é😀ña", "é😀***"),
+            (Partial::First(5), "90210", "***"),
+            (Partial::First(5), "90210-1234", "90210***"),
+            (Partial::First(0), "x", "***"),
+        ] {
+            assert_eq!(part(partial, value), expected);
+            assert_eq!(
+                part(partial, expected),
+                expected,
+                "a part of a part is the same"
+            );
+        }
+    }
+
+    #[test]
+    fn a_plan_names_what_it_withholds_and_how() {
+        let shape = page();
+        let plan = Plan::new(
+            &shape,
+            &forms(&[
+                ("user.contact", Form::Partial),
+                ("user.unique_id", Form::Pseudonym),
+            ]),
+        );
+        let method = |field: u16| {
+            let withheld = plan
+                .withheld()
+                .iter()
+                .find(|withheld| withheld.field == FieldId(field));
+            withheld.map(|withheld| withheld.method.word())
+        };
+        let methods: Vec<_> = (0..14).map(method).collect();
+        let removal = Some("removal");
+        let expected = [
+            Some("replacementValue"),
+            Some("replacementValue"),
+            removal,
+            Some("emptyValue"),
+            Some("partialValue"),
+            removal,
+            Some("emptyValue"),
+            removal,
+            removal,
+            removal,
+            removal,
+            removal,
+            removal,
+            removal,
+        ];
+        assert_eq!(methods, expected);
+        assert!(
+            Plan::new(&shape, &forms(&[("user", Form::Clear)]))
+                .withheld()
+                .iter()
+                .all(|w| w.method == Method::Removal)
+        );
+    }
+
+    #[test]
+    fn only_system_fields_disclose_nothing_about_anyone() {
+        let shape = page();
+        let discloses_nothing =
+            |granted: &[(&str, Form)]| Plan::new(&shape, &forms(granted)).discloses_nothing();
+        assert!(discloses_nothing(&[]));
+        assert!(discloses_nothing(&[("system", Form::Clear)]));
+        assert!(discloses_nothing(&[("user.name", Form::Aggregate)]));
+        assert!(!discloses_nothing(&[("user.unique_id", Form::Pseudonym)]));
+        assert!(!discloses_nothing(&[
+            ("system", Form::Clear),
+            ("user.name", Form::Clear)
+        ]));
+    }
+
+    #[test]
+    fn each_record_leaves_by_its_own_plan_and_reports_what_left() {
+        let shape = page();
+        let (open, closed) = (forms(&[("user", Form::Clear)]), forms(&[]));
+        let (open, closed) = (Plan::new(&shape, &open), Plan::new(&shape, &closed));
+        let body = r#"{"data":[{"id":"1","email":"a"},{"id":"2"},{"id":"3","name":"n"}],"count":3,"next":"https://core/2"}"#;
+        let scanned = scan(&shape, body.as_bytes(), &Limits::default()).unwrap();
+        let mut out = b"before".to_vec();
+        let decisions = [
+            RecordDecision::Keep(&open),
+            RecordDecision::Drop,
+            RecordDecision::Keep(&closed),
+        ];
+        let emitted = scanned.emit(&decisions, &closed, &key(), &mut out).unwrap();
+        assert_eq!(
+            out,
+            br#"before{"data":[{"id":"1","email":"a"},{"name":""}]}"#
+        );
+        let set = |ids: &[u16]| ids.iter().copied().map(FieldId).collect::<FieldSet>();
+        let released = |released: &[u16], withheld: &[u16]| Released {
+            released: set(released),
+            withheld: set(withheld),
+        };
+        let records = vec![
+            Some(released(&[0, 2], &[])),
+            None,
+            Some(released(&[], &[0, 3])),
+        ];
+        assert_eq!(
+            emitted,
+            Emitted {
+                records,
+                envelope: released(&[], &[12, 13])
+            }
+        );
+    }
+
+    #[test]
+    fn a_record_nobody_decided_about_is_dropped() {
+        let shape = page();
+        let plan = Plan::new(
+            &shape,
+            &forms(&[("user", Form::Clear), ("system", Form::Clear)]),
+        );
+        let scanned = scan(
+            &shape,
+            br#"{"data":[{"id":"1"},{"id":"2"}],"count":2}"#,
+            &Limits::default(),
+        )
+        .unwrap();
+        let mut out = Vec::new();
+        let emitted = scanned.emit(&[], &plan, &key(), &mut out).unwrap();
+        assert_eq!(out, br#"{"data":[],"count":2}"#);
+        assert_eq!(emitted.records, [None, None]);
+    }
+
+    #[test]
+    fn a_record_that_stands_alone_and_is_dropped_leaves_no_answer() {
+        let mut make = Builder::default();
+        let name = make.text("user.name");
+        let ok = make.field(crate::catalogue::ScalarKind::Boolean, "system");
+        let alone = make.shape(Node::Object(object([
+            ("customer", record([("name", name)])),
+            ("ok", ok),
+        ])));
+        let mut make = Builder::default();
+        let name = make.text("user.name");
+        let root = make.shape(record([("name", name)]));
+        for (shape, body) in [
+            (&alone, r#"{"ok":true,"customer":{"name":"Ann"}}"#),
+            (&root, r#"{"name":"Ann"}"#),
+        ] {
+            let plan = Plan::new(
+                shape,
+                &forms(&[("user", Form::Clear), ("system", Form::Clear)]),
+            );
+            let scanned = scan(shape, body.as_bytes(), &Limits::default()).unwrap();
+            let mut out = b"kept".to_vec();
+            assert_eq!(
+                scanned.emit(&[RecordDecision::Drop], &plan, &key(), &mut out),
+                None
+            );
+            assert_eq!(out, b"kept");
+            let emitted = scanned.emit(&[RecordDecision::Keep(&plan)], &plan, &key(), &mut out);
+            assert!(emitted.is_some());
+            assert_eq!(out, format!("kept{body}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn neither_size_nor_presence_of_a_closed_container_shows() {
+        let shape = page();
+        let plan = Plan::new(&shape, &forms(&[("system", Form::Clear)]));
+        let bodies = [
+            r#"{"data":[{"pages":1,"tags":["a","b"],"recipients":[{"name":"Bob"}],"address":{"city":"X"}}]}"#,
+            r#"{"data":[{"pages":1,"tags":[],"recipients":[],"address":null}]}"#,
+            r#"{"data":[{"pages":1,"tags":["c"],"address":{}}]}"#,
+        ];
+        for body in bodies {
+            assert_eq!(
+                emitted(&shape, body, &plan, &plan).0,
+                r#"{"data":[{"pages":1,"tags":[]}]}"#
+            );
+        }
+    }
+
+    #[test]
+    fn null_stays_null_where_something_of_the_value_would_leave() {
+        let mut make = Builder::default();
+        let email = make.text("user.contact.email");
+        *make.last() = Field {
+            nullable: true,
+            partial: Some(Partial::Last(2)),
+            ..make.last().clone()
+        };
+        let inner = make.text("user.name");
+        let nullable = Node::Object(ObjectNode {
+            nullable: true,
+            ..object([("name", inner)])
+        });
+        let shape = make.shape(Node::Object(object([
+            ("email", email),
+            ("people", array(nullable)),
+        ])));
+        for form in [Form::Clear, Form::Partial, Form::Pseudonym] {
+            let plan = Plan::new(
+                &shape,
+                &forms(&[("user.contact", form), ("user.name", Form::Clear)]),
+            );
+            let body = r#"{"email":null,"people":[null,{"name":"A"}]}"#;
+            assert_eq!(emitted(&shape, body, &plan, &plan).0, body);
+        }
+    }
+}

@@ -447,3 +447,242 @@ pub(super) fn unquoted(token: &str) -> &str {
         .and_then(|rest| rest.strip_suffix('"'));
     inner.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::sample::{Builder, array, object, page, record};
+
+    fn reason(shape: &Shape, body: &str) -> Option<Reason> {
+        let refused = scan(shape, body.as_bytes(), &Limits::default()).err()?;
+        Some(refused.reason)
+    }
+
+    fn job(members: &str) -> String {
+        format!("{{\"data\":[{{{members}}}]}}")
+    }
+
+    #[test]
+    fn a_value_of_another_type_than_catalogued_refuses_the_answer() {
+        let shape = page();
+        for members in [
+            r#""id":1"#,
+            r#""id":null"#,
+            r#""id":{"id":"x"}"#,
+            r#""id":["x"]"#,
+            r#""email":true"#,
+            r#""pages":1.5"#,
+            r#""pages":1e3"#,
+            r#""pages":"1""#,
+            r#""pages":null"#,
+            r#""cost":"1.00""#,
+            r#""urgent":1"#,
+            r#""urgent":"true""#,
+            r#""address":[]"#,
+            r#""address":"1 Main St""#,
+            r#""tags":null"#,
+            r#""tags":"a""#,
+            r#""tags":[1]"#,
+            r#""recipients":["Ann"]"#,
+            r#""recipients":[null]"#,
+        ] {
+            assert_eq!(
+                reason(&shape, &job(members)),
+                Some(Reason::Mismatch),
+                "{members}"
+            );
+        }
+        for body in [
+            "[]",
+            "null",
+            "\"x\"",
+            "1",
+            r#"{"data":{}}"#,
+            r#"{"data":[1]}"#,
+            r#"{"data":[null]}"#,
+        ] {
+            assert_eq!(reason(&shape, body), Some(Reason::Mismatch), "{body}");
+        }
+        assert_eq!(
+            reason(
+                &shape,
+                &job(r#""cost":null,"email":null,"address":null,"pages":-0"#)
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn a_number_longer_than_any_use_for_it_is_no_number_of_the_catalogue() {
+        let shape = page();
+        assert_eq!(
+            reason(&shape, &job(&format!("\"cost\":{}", "1".repeat(40)))),
+            None
+        );
+        assert_eq!(
+            reason(&shape, &job(&format!("\"cost\":{}", "1".repeat(41)))),
+            Some(Reason::Mismatch)
+        );
+    }
+
+    #[test]
+    fn keys_are_compared_as_they_are_meant_not_as_they_are_spelled() {
+        let shape = page();
+        let twice = r#""email":"a@example.com","\u0065mail":"b@example.com""#;
+        assert_eq!(reason(&shape, &job(twice)), Some(Reason::DuplicateKey));
+        assert_eq!(
+            reason(&shape, &job(r#""\u0065m\u0061il":1"#)),
+            Some(Reason::Mismatch)
+        );
+        // Another alphabet, another case, white space, an unseen character: other keys.
+        for key in [
+            "еmail",
+            "Email",
+            "email ",
+            "e\u{200b}mail",
+            "ｅmail",
+            "email\\u0000",
+        ] {
+            let body = job(&format!("\"{key}\":1"));
+            let scanned = scan(&shape, body.as_bytes(), &Limits::default()).expect(key);
+            assert_eq!(scanned.uncatalogued(), 1, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_catalogued_key_twice_is_found_whatever_was_guessed() {
+        let shape = page();
+        let first = r#"{"id":"1","pages":1,"urgent":true}"#;
+        for second in [
+            r#"{"id":"1","pages":1,"pages":1}"#,
+            r#"{"pages":1,"id":"1","pages":1}"#,
+            r#"{"id":"1","x":1,"pages":1,"urgent":true,"id":"1"}"#,
+            r#"{"id":"1","x":1,"pages":1,"urgent":true,"x":1}"#,
+        ] {
+            let body = format!("{{\"data\":[{first},{second}]}}");
+            assert_eq!(
+                reason(&shape, &body),
+                Some(Reason::DuplicateKey),
+                "{second}"
+            );
+        }
+        for second in [
+            r#"{"urgent":true,"id":"1","pages":1}"#,
+            r#"{"pages":2}"#,
+            "{}",
+            first,
+        ] {
+            let body = format!("{{\"data\":[{first},{second},{first}]}}");
+            assert_eq!(reason(&shape, &body), None, "{second}");
+        }
+    }
+
+    #[test]
+    fn members_beyond_the_first_64_are_found_twice_too() {
+        let names: Vec<&'static str> = (0..70).map(|n| &*format!("m{n:02}").leak()).collect();
+        let mut make = Builder::default();
+        let members: Vec<_> = names
+            .iter()
+            .map(|name| (*name, make.text("user")))
+            .collect();
+        let shape = make.shape(Node::Object(object(members)));
+        for (twice, expected) in [
+            ("m00", true),
+            ("m63", true),
+            ("m64", true),
+            ("m69", true),
+            ("m70", false),
+        ] {
+            let body: Vec<_> = names
+                .iter()
+                .chain([&twice])
+                .map(|name| format!("\"{name}\":\"\""))
+                .collect();
+            let refused = reason(&shape, &format!("{{{}}}", body.join(",")));
+            assert_eq!(refused, expected.then_some(Reason::DuplicateKey), "{twice}");
+        }
+    }
+
+    #[test]
+    fn each_record_says_whose_it_is_and_what_it_is() {
+        let shape = page();
+        let body = r#"{"data":[{"tags":[],"customer_id":"c\u00e91","id":"j1"},{"id":"j2"},{"customer_id":"c3"}]}"#;
+        let scanned = scan(&shape, body.as_bytes(), &Limits::default()).unwrap();
+        let customers: Vec<_> = scanned.records().iter().map(Record::customer).collect();
+        assert_eq!(customers, [Some("cé1"), None, Some("c3")]);
+        let jobs: Vec<_> = scanned
+            .records()
+            .iter()
+            .map(|record| record.resource(ResourceKind::Job))
+            .collect();
+        assert_eq!(jobs, [Some("j1"), Some("j2"), None]);
+        assert_eq!(scanned.envelope_customer(), None);
+        assert_eq!(
+            scanned.records()[1].present().iter().collect::<Vec<_>>(),
+            [FieldId(0)]
+        );
+    }
+
+    fn customer_around_records() -> Shape {
+        let mut make = Builder::default();
+        let mut key = |kind| {
+            let node = make.field(kind, "user.unique_id");
+            make.last().role = FieldRole::CustomerKey;
+            make.last().nullable = true;
+            node
+        };
+        let (outer, second, inner) = (
+            key(ScalarKind::Integer),
+            key(ScalarKind::String),
+            key(ScalarKind::String),
+        );
+        let part = key(ScalarKind::String);
+        let job = record([("customer", inner), ("part", record([("customer", part)]))]);
+        make.shape(Node::Object(object([
+            ("customer", outer),
+            ("owner", second),
+            ("jobs", array(job)),
+        ])))
+    }
+
+    #[test]
+    fn a_key_around_the_records_holds_for_those_without_one_wherever_it_stands() {
+        let shape = customer_around_records();
+        for body in [
+            r#"{"customer":12,"jobs":[{},{"customer":"7"}]}"#,
+            r#"{"jobs":[{},{"customer":"7"}],"customer":12,"owner":null}"#,
+        ] {
+            let scanned = scan(&shape, body.as_bytes(), &Limits::default()).unwrap();
+            let customers: Vec<_> = scanned.records().iter().map(Record::customer).collect();
+            assert_eq!(customers, [Some("12"), Some("7")]);
+            assert_eq!(scanned.envelope_customer(), Some("12"));
+        }
+    }
+
+    #[test]
+    fn two_customers_in_one_place_are_a_doubt() {
+        let shape = customer_around_records();
+        assert_eq!(
+            reason(&shape, r#"{"customer":12,"owner":"13"}"#),
+            Some(Reason::SeveralCustomers)
+        );
+        assert_eq!(reason(&shape, r#"{"customer":12,"owner":"12"}"#), None);
+        let nested = r#"{"jobs":[{"customer":"1","part":{"customer":"2"}}]}"#;
+        assert_eq!(reason(&shape, nested), Some(Reason::SeveralCustomers));
+        let nested = r#"{"jobs":[{"part":{"customer":"2"}}]}"#;
+        let scanned = scan(&shape, nested.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(scanned.records().len(), 1);
+        assert_eq!(scanned.records()[0].customer(), Some("2"));
+    }
+
+    #[test]
+    fn a_refusal_says_where_and_never_what() {
+        let shape = page();
+        let body = job(r#""pages":"canary""#);
+        let refused = scan(&shape, body.as_bytes(), &Limits::default()).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "a value does not match the catalogue (at byte 18)"
+        );
+    }
+}
