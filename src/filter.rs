@@ -1,1 +1,65 @@
-//! (room laid out, furniture follows)
+//! What of a core's JSON answer may leave. Two steps over one buffered body:
+//!
+//! 1. [`scan`] reads it once: strictly (RFC 8259, and stricter where two readers could disagree),
+//!    against the catalogue's [`Shape`](crate::catalogue::Shape), and finds whose records it holds.
+//!    Any doubt refuses the whole answer.
+//! 2. [`Scanned::emit`] writes a new document holding only what each record's [`Plan`] grants.
+//!
+//! Nothing of the body is spliced through. Keys are written from the catalogue, structure is
+//! written anew, and white space is dropped. A string without escapes is copied as its validated
+//! token, because serialising it again would give the same bytes; one with escapes is decoded and
+//! serialised again, so that how the core (or whoever fed it) spelled a value carries nothing.
+//! A number is copied as its validated token: converting it could change it.
+//!
+//! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
+//! chooses a plan per record); links to the core, which stay inside because a field holding one is
+//! given no category; formats other than JSON; bodies too large to buffer.
+
+mod emit;
+mod field_set;
+mod piece;
+mod plan;
+mod pseudonym;
+mod reader;
+mod scan;
+mod text;
+mod uninspectable;
+mod walk;
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod sample;
+
+pub use emit::{Emitted, RecordDecision, Released};
+pub use field_set::FieldSet;
+pub use plan::{Method, Plan, Treatment, WithheldField};
+pub use pseudonym::PseudonymKey;
+pub use scan::{Record, Scanned, scan};
+pub use uninspectable::{Reason, Uninspectable};
+pub use walk::validate_strict;
+
+/// How much of a body is looked at before it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest body, in bytes; never more than `u32::MAX` is accepted.
+    pub body_bytes_max: usize,
+    /// Deepest nesting of objects and arrays; the document itself is level 1. At most 128 is honoured.
+    pub depth_max: u8,
+    /// Most members of one object that the catalogue does not know.
+    pub unknown_members_max: usize,
+    /// Longest number of a catalogued field, in bytes as written.
+    pub number_bytes_max: usize,
+}
+
+impl Default for Limits {
+    /// 4 MiB, 64 levels, 4,096 unknown members, 40 bytes a number.
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 4 << 20,
+            depth_max: 64,
+            unknown_members_max: 4096,
+            number_bytes_max: 40,
+        }
+    }
+}

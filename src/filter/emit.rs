@@ -1,0 +1,559 @@
+//! Writing what was granted, and nothing else, as a new document.
+
+use super::field_set::FieldSet;
+use super::piece::{Content, Piece, Token};
+use super::plan::{Plan, Treatment};
+use super::pseudonym::PseudonymKey;
+use super::scan::{Scanned, unquoted};
+use super::text::{unescape, write_string};
+use crate::catalogue::{FieldId, Member, Node, Partial};
+
+/// What stands for the characters of a partial value that stay inside.
+const MASK: &str = "***";
+
+/// What is to happen to one record.
+#[derive(Clone, Copy, Debug)]
+pub enum RecordDecision<'p> {
+    /// It leaves as this plan, made for the same shape, says.
+    Keep(&'p Plan),
+    /// Nothing of it leaves, and that it was there does not show.
+    Drop,
+}
+
+/// What left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emitted {
+    /// For each record, in the order of [`Scanned::records`]; `None` if it was dropped.
+    pub records: Vec<Option<Released>>,
+    /// For what stands outside of records.
+    pub envelope: Released,
+}
+
+/// Which of the fields that stood in a record left, and which did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Something of these left: in clear, a part, or a replacement.
+    pub released: FieldSet,
+    /// These did not leave.
+    pub withheld: FieldSet,
+}
+
+impl Scanned<'_> {
+    /// Appends to `out` the answer in which each record leaves as decided, and everything outside of
+    /// records by `envelope`. `decisions` goes by the order of [`Scanned::records`]; a record without
+    /// one is dropped. All plans must be made for the shape that was scanned.
+    ///
+    /// A dropped record is left out of the array it stands in. If one stands elsewhere there is no
+    /// answer without it: then nothing is written and the result is `None`.
+    #[must_use = "without a result nothing was written and nothing may be sent"]
+    pub fn emit(
+        &self,
+        decisions: &[RecordDecision<'_>],
+        envelope: &Plan,
+        key: &PseudonymKey,
+        out: &mut Vec<u8>,
+    ) -> Option<Emitted> {
+        let start = out.len();
+        out.reserve(self.text.len());
+        let mut writer = Writer {
+            scanned: self,
+            decisions,
+            key,
+            out,
+        };
+        if writer.value(&self.shape.root, 0, envelope).is_none() {
+            out.truncate(start);
+            return None;
+        }
+        let decided = decisions
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(RecordDecision::Drop));
+        let records = self
+            .records()
+            .iter()
+            .zip(decided)
+            .map(|(record, decision)| match decision {
+                RecordDecision::Keep(plan) => Some(Released::of(record.present(), plan)),
+                RecordDecision::Drop => None,
+            });
+        Some(Emitted {
+            records: records.collect(),
+            envelope: Released::of(self.envelope().present(), envelope),
+        })
+    }
+}
+
+impl Released {
+    fn of(present: &FieldSet, plan: &Plan) -> Self {
+        let (released, withheld) = present.split(plan.released());
+        Self { released, withheld }
+    }
+}
+
+/// A record that is to be dropped stands where it cannot be left out.
+type Written = Option<()>;
+
+struct Writer<'s, 'p> {
+    scanned: &'s Scanned<'s>,
+    decisions: &'s [RecordDecision<'p>],
+    key: &'s PseudonymKey,
+    out: &'s mut Vec<u8>,
+}
+
+impl<'p> Writer<'_, 'p> {
+    /// Writes the piece at `place`, which has the shape `node`.
+    fn value(&mut self, node: &Node, place: usize, plan: &Plan) -> Written {
+        let piece = self.scanned.pieces.get(place)?;
+        match (piece.content, node) {
+            (Content::Object { after }, Node::Object(object)) => {
+                self.object(&object.members, place + 1..after as usize, plan)
+            }
+            (Content::Record { after, record }, Node::Object(object)) => {
+                match self.decision(record) {
+                    RecordDecision::Keep(plan) => {
+                        self.object(&object.members, place + 1..after as usize, plan)
+                    }
+                    RecordDecision::Drop => None,
+                }
+            }
+            (Content::Array { after }, Node::Array(item)) => {
+                self.array(item, place + 1..after as usize, plan)
+            }
+            (Content::NullObject, Node::Object(_)) => {
+                self.out.extend_from_slice(b"null");
+                Some(())
+            }
+            (
+                Content::Scalar {
+                    field,
+                    token,
+                    start,
+                    end,
+                },
+                Node::Scalar(_),
+            ) => {
+                let written = self.scanned.text.get(start as usize..end as usize)?;
+                self.scalar(field, plan.treatment(field), token, written);
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
+    fn decision(&self, record: u32) -> RecordDecision<'p> {
+        let decision = self.decisions.get(record as usize);
+        decision.copied().unwrap_or(RecordDecision::Drop)
+    }
+
+    fn object(
+        &mut self,
+        members: &[Member],
+        inside: std::ops::Range<usize>,
+        plan: &Plan,
+    ) -> Written {
+        self.out.push(b'{');
+        let mut place = inside.start;
+        while place < inside.end {
+            let piece = self.scanned.pieces.get(place)?;
+            let member = members.get(usize::from(piece.member))?;
+            if stays(piece, member, plan) {
+                self.out.extend_from_slice(&member.encoded);
+                self.value(&member.node, place, plan)?;
+                self.out.push(b',');
+            }
+            place = piece.next(place);
+        }
+        self.close(b'}');
+        Some(())
+    }
+
+    fn array(&mut self, item: &Node, inside: std::ops::Range<usize>, plan: &Plan) -> Written {
+        self.out.push(b'[');
+        // Where nothing of the items may leave, not even their number does.
+        let mut place = if plan.opens(item) {
+            inside.start
+        } else {
+            inside.end
+        };
+        while place < inside.end {
+            let piece = self.scanned.pieces.get(place)?;
+            let dropped = match piece.content {
+                Content::Record { record, .. } => {
+                    matches!(self.decision(record), RecordDecision::Drop)
+                }
+                _ => false,
+            };
+            if !dropped {
+                self.value(item, place, plan)?;
+                self.out.push(b',');
+            }
+            place = piece.next(place);
+        }
+        self.close(b']');
+        Some(())
+    }
+
+    /// Ends an object or array; the comma behind its last member becomes the bracket.
+    fn close(&mut self, bracket: u8) {
+        match self.out.last_mut() {
+            Some(last) if *last == b',' => *last = bracket,
+            _ => self.out.push(bracket),
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self, field: FieldId, treatment: Treatment, token: Token, written: &str) {
+        match (treatment, token) {
+            (Treatment::Clear, Token::Escaped) => {
+                write_string(&unescape(unquoted(written)), self.out)
+            }
+            (Treatment::Clear, _)
+            | (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => {
+                self.out.extend_from_slice(written.as_bytes());
+            }
+            (Treatment::Partial(partial), _) => {
+                write_string(&part(partial, &unescape(unquoted(written))), self.out);
+            }
+            (Treatment::Pseudonym(category), _) => {
+                let pseudonym = self.key.pseudonym(category, &unescape(unquoted(written)));
+                self.out.push(b'"');
+                self.out.extend_from_slice(&pseudonym);
+                self.out.push(b'"');
+            }
+            (Treatment::Empty, _) => {
+                let field = self.scanned.shape.fields.get(usize::from(field.0));
+                self.out
+                    .extend_from_slice(field.map_or(b"null", |field| &field.empty));
+            }
+            (Treatment::Null | Treatment::Remove, _) => self.out.extend_from_slice(b"null"),
+        }
+    }
+}
+
+/// Whether a member is written at all.
+#[inline]
+fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
+    match piece.content {
+        Content::Scalar { field, .. } => plan.treatment(field) != Treatment::Remove,
+        Content::Record { .. } => true,
+        Content::Object { .. } | Content::Array { .. } | Content::NullObject => {
+            member.required || plan.opens(&member.node)
+        }
+    }
+}
+
+/// The part of `value` that leaves. A value that would leave whole is masked whole.
+fn part(partial: Partial, value: &str) -> String {
+    let boundary = |characters: usize| value.char_indices().map(|(at, _)| at).nth(characters);
+    let length = value.chars().count();
+    let (shown, last) = match partial {
+        Partial::Last(count) => (usize::from(count), true),
+        Partial::First(count) => (usize::from(count), false),
+    };
+    if shown == 0 || length <= shown {
+        return MASK.to_owned();
+    }
+    let cut = boundary(if last { length - shown } else { shown }).unwrap_or_default();
+    let (first, rest) = value.split_at_checked(cut).unwrap_or_default();
+    if last {
+        format!("{MASK}{rest}")
+    } else {
+        format!("{first}{MASK}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Field, ObjectNode, Shape};
+    use crate::filter::sample::{Builder, array, forms, object, page, record};
+    use crate::filter::{Limits, Method, scan};
+    use crate::terms::Form;
+
+    const JOB: &str = r#"{ "id":"j1", "customer_id":"c1","email":"ann@example.com","name":"A\u006en \/ Lee",
+        "phone":"555-0199","pages":12,"cost":-1.50e2,"urgent":true,"address":{"city":"Bonn","street":"Weg 1"},
+        "tags":["x","y"],"recipients":[{"name":"Bob"},{"name":"Eve"}],"new":{"email":"ann@example.com"}}"#;
+
+    fn key() -> PseudonymKey {
+        PseudonymKey::new(&[1; 32])
+    }
+
+    fn emitted(shape: &Shape, body: &str, record: &Plan, envelope: &Plan) -> (String, Emitted) {
+        let scanned = scan(shape, body.as_bytes(), &Limits::default()).unwrap();
+        let decisions = vec![RecordDecision::Keep(record); scanned.records().len()];
+        let mut out = Vec::new();
+        let emitted = scanned
+            .emit(&decisions, envelope, &key(), &mut out)
+            .unwrap();
+        (String::from_utf8(out).unwrap(), emitted)
+    }
+
+    fn one_job(granted: &[(&str, Form)]) -> String {
+        let shape = page();
+        let plan = Plan::new(&shape, &forms(granted));
+        emitted(&shape, &format!("{{\"data\":[{JOB}]}}"), &plan, &plan).0
+    }
+
+    #[test]
+    fn granted_in_clear_arrives_in_the_order_of_the_answer_with_one_spelling() {
+        let everything = one_job(&[("user", Form::Clear), ("system", Form::Clear)]);
+        assert_eq!(
+            everything,
+            r#"{"data":[{"id":"j1","customer_id":"c1","email":"ann@example.com","name":"Ann / Lee","phone":"555-0199","pages":12,"cost":-1.50e2,"urgent":true,"address":{"city":"Bonn","street":"Weg 1"},"tags":["x","y"],"recipients":[{"name":"Bob"},{"name":"Eve"}]}]}"#
+        );
+    }
+
+    #[test]
+    fn what_is_withheld_is_removed_or_emptied_where_the_schema_requires_it() {
+        assert_eq!(
+            one_job(&[]),
+            r#"{"data":[{"name":"","cost":null,"tags":[]}]}"#
+        );
+        assert_eq!(
+            one_job(&[
+                ("system", Form::Clear),
+                ("user.contact.address.city", Form::Clear)
+            ]),
+            r#"{"data":[{"name":"","pages":12,"cost":null,"urgent":true,"address":{"city":"Bonn"},"tags":[]}]}"#
+        );
+    }
+
+    #[test]
+    fn a_partial_value_needs_a_rule_and_a_pseudonym_needs_text() {
+        let partial = one_job(&[("user", Form::Partial), ("system", Form::Partial)]);
+        assert_eq!(
+            partial,
+            r#"{"data":[{"name":"","phone":"***0199","cost":null,"tags":[]}]}"#
+        );
+        let pseudonym = one_job(&[
+            ("user.contact.email", Form::Pseudonym),
+            ("system", Form::Pseudonym),
+        ]);
+        let expected = key().pseudonym(
+            crate::taxonomy::Category::parse("user.contact.email").unwrap(),
+            "ann@example.com",
+        );
+        let expected = std::str::from_utf8(&expected).unwrap();
+        assert_eq!(
+            pseudonym,
+            format!(r#"{{"data":[{{"email":"{expected}","name":"","cost":null,"tags":[]}}]}}"#)
+        );
+        let aggregate = one_job(&[("user", Form::Aggregate), ("system", Form::Aggregate)]);
+        assert_eq!(aggregate, one_job(&[]));
+    }
+
+    #[test]
+    fn a_part_is_never_the_whole() {
+        for (partial, value, expected) in [
+            (Partial::Last(4), "555-0199", "***0199"),
+            (Partial::Last(4), "0199", "***"),
+            (Partial::Last(4), "", "***"),
+            (Partial::Last(2), "añ😀é", "***😀é"),
+            (Partial::First(2), "é😀ña", "é😀***"),
+            (Partial::First(5), "90210", "***"),
+            (Partial::First(5), "90210-1234", "90210***"),
+            (Partial::First(0), "x", "***"),
+        ] {
+            assert_eq!(part(partial, value), expected);
+            assert_eq!(
+                part(partial, expected),
+                expected,
+                "a part of a part is the same"
+            );
+        }
+    }
+
+    #[test]
+    fn a_plan_names_what_it_withholds_and_how() {
+        let shape = page();
+        let plan = Plan::new(
+            &shape,
+            &forms(&[
+                ("user.contact", Form::Partial),
+                ("user.unique_id", Form::Pseudonym),
+            ]),
+        );
+        let method = |field: u16| {
+            let withheld = plan
+                .withheld()
+                .iter()
+                .find(|withheld| withheld.field == FieldId(field));
+            withheld.map(|withheld| withheld.method.word())
+        };
+        let methods: Vec<_> = (0..14).map(method).collect();
+        let removal = Some("removal");
+        let expected = [
+            Some("replacementValue"),
+            Some("replacementValue"),
+            removal,
+            Some("emptyValue"),
+            Some("partialValue"),
+            removal,
+            Some("emptyValue"),
+            removal,
+            removal,
+            removal,
+            removal,
+            removal,
+            removal,
+            removal,
+        ];
+        assert_eq!(methods, expected);
+        assert!(
+            Plan::new(&shape, &forms(&[("user", Form::Clear)]))
+                .withheld()
+                .iter()
+                .all(|w| w.method == Method::Removal)
+        );
+    }
+
+    #[test]
+    fn only_system_fields_disclose_nothing_about_anyone() {
+        let shape = page();
+        let discloses_nothing =
+            |granted: &[(&str, Form)]| Plan::new(&shape, &forms(granted)).discloses_nothing();
+        assert!(discloses_nothing(&[]));
+        assert!(discloses_nothing(&[("system", Form::Clear)]));
+        assert!(discloses_nothing(&[("user.name", Form::Aggregate)]));
+        assert!(!discloses_nothing(&[("user.unique_id", Form::Pseudonym)]));
+        assert!(!discloses_nothing(&[
+            ("system", Form::Clear),
+            ("user.name", Form::Clear)
+        ]));
+    }
+
+    #[test]
+    fn each_record_leaves_by_its_own_plan_and_reports_what_left() {
+        let shape = page();
+        let (open, closed) = (forms(&[("user", Form::Clear)]), forms(&[]));
+        let (open, closed) = (Plan::new(&shape, &open), Plan::new(&shape, &closed));
+        let body = r#"{"data":[{"id":"1","email":"a"},{"id":"2"},{"id":"3","name":"n"}],"count":3,"next":"https://core/2"}"#;
+        let scanned = scan(&shape, body.as_bytes(), &Limits::default()).unwrap();
+        let mut out = b"before".to_vec();
+        let decisions = [
+            RecordDecision::Keep(&open),
+            RecordDecision::Drop,
+            RecordDecision::Keep(&closed),
+        ];
+        let emitted = scanned.emit(&decisions, &closed, &key(), &mut out).unwrap();
+        assert_eq!(
+            out,
+            br#"before{"data":[{"id":"1","email":"a"},{"name":""}]}"#
+        );
+        let set = |ids: &[u16]| ids.iter().copied().map(FieldId).collect::<FieldSet>();
+        let released = |released: &[u16], withheld: &[u16]| Released {
+            released: set(released),
+            withheld: set(withheld),
+        };
+        let records = vec![
+            Some(released(&[0, 2], &[])),
+            None,
+            Some(released(&[], &[0, 3])),
+        ];
+        assert_eq!(
+            emitted,
+            Emitted {
+                records,
+                envelope: released(&[], &[12, 13])
+            }
+        );
+    }
+
+    #[test]
+    fn a_record_nobody_decided_about_is_dropped() {
+        let shape = page();
+        let plan = Plan::new(
+            &shape,
+            &forms(&[("user", Form::Clear), ("system", Form::Clear)]),
+        );
+        let scanned = scan(
+            &shape,
+            br#"{"data":[{"id":"1"},{"id":"2"}],"count":2}"#,
+            &Limits::default(),
+        )
+        .unwrap();
+        let mut out = Vec::new();
+        let emitted = scanned.emit(&[], &plan, &key(), &mut out).unwrap();
+        assert_eq!(out, br#"{"data":[],"count":2}"#);
+        assert_eq!(emitted.records, [None, None]);
+    }
+
+    #[test]
+    fn a_record_that_stands_alone_and_is_dropped_leaves_no_answer() {
+        let mut make = Builder::default();
+        let name = make.text("user.name");
+        let ok = make.field(crate::catalogue::ScalarKind::Boolean, "system");
+        let alone = make.shape(Node::Object(object([
+            ("customer", record([("name", name)])),
+            ("ok", ok),
+        ])));
+        let mut make = Builder::default();
+        let name = make.text("user.name");
+        let root = make.shape(record([("name", name)]));
+        for (shape, body) in [
+            (&alone, r#"{"ok":true,"customer":{"name":"Ann"}}"#),
+            (&root, r#"{"name":"Ann"}"#),
+        ] {
+            let plan = Plan::new(
+                shape,
+                &forms(&[("user", Form::Clear), ("system", Form::Clear)]),
+            );
+            let scanned = scan(shape, body.as_bytes(), &Limits::default()).unwrap();
+            let mut out = b"kept".to_vec();
+            assert_eq!(
+                scanned.emit(&[RecordDecision::Drop], &plan, &key(), &mut out),
+                None
+            );
+            assert_eq!(out, b"kept");
+            let emitted = scanned.emit(&[RecordDecision::Keep(&plan)], &plan, &key(), &mut out);
+            assert!(emitted.is_some());
+            assert_eq!(out, format!("kept{body}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn neither_size_nor_presence_of_a_closed_container_shows() {
+        let shape = page();
+        let plan = Plan::new(&shape, &forms(&[("system", Form::Clear)]));
+        let bodies = [
+            r#"{"data":[{"pages":1,"tags":["a","b"],"recipients":[{"name":"Bob"}],"address":{"city":"X"}}]}"#,
+            r#"{"data":[{"pages":1,"tags":[],"recipients":[],"address":null}]}"#,
+            r#"{"data":[{"pages":1,"tags":["c"],"address":{}}]}"#,
+        ];
+        for body in bodies {
+            assert_eq!(
+                emitted(&shape, body, &plan, &plan).0,
+                r#"{"data":[{"pages":1,"tags":[]}]}"#
+            );
+        }
+    }
+
+    #[test]
+    fn null_stays_null_where_something_of_the_value_would_leave() {
+        let mut make = Builder::default();
+        let email = make.text("user.contact.email");
+        *make.last() = Field {
+            nullable: true,
+            partial: Some(Partial::Last(2)),
+            ..make.last().clone()
+        };
+        let inner = make.text("user.name");
+        let nullable = Node::Object(ObjectNode {
+            nullable: true,
+            ..object([("name", inner)])
+        });
+        let shape = make.shape(Node::Object(object([
+            ("email", email),
+            ("people", array(nullable)),
+        ])));
+        for form in [Form::Clear, Form::Partial, Form::Pseudonym] {
+            let plan = Plan::new(
+                &shape,
+                &forms(&[("user.contact", form), ("user.name", Form::Clear)]),
+            );
+            let body = r#"{"email":null,"people":[null,{"name":"A"}]}"#;
+            assert_eq!(emitted(&shape, body, &plan, &plan).0, body);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A set of fields of one shape. Almost every shape has fewer than 128, so almost every set is two
+//! words on the stack.
+
+use crate::catalogue::FieldId;
+
+/// A set of [`FieldId`]s.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldSet {
+    /// Fields 0 to 127.
+    first: u128,
+    /// The others, 64 to a word, without trailing zero words.
+    others: Vec<u64>,
+}
+
+impl FieldSet {
+    /// Adds one.
+    #[inline]
+    pub fn insert(&mut self, field: FieldId) {
+        match 1u128.checked_shl(u32::from(field.0)) {
+            Some(bit) => self.first |= bit,
+            None => self.insert_other(usize::from(field.0) - 128),
+        }
+    }
+
+    fn insert_other(&mut self, place: usize) {
+        if self.others.len() <= place / 64 {
+            self.others.resize(place / 64 + 1, 0);
+        }
+        if let Some(word) = self.others.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
+
+    /// Whether `field` is in the set.
+    pub fn contains(&self, field: FieldId) -> bool {
+        match 1u128.checked_shl(u32::from(field.0)) {
+            Some(bit) => self.first & bit != 0,
+            None => {
+                let place = usize::from(field.0) - 128;
+                let word = self.others.get(place / 64).copied().unwrap_or_default();
+                word >> (place % 64) & 1 == 1
+            }
+        }
+    }
+
+    /// Whether it has no member.
+    pub fn is_empty(&self) -> bool {
+        self.first == 0 && self.others.is_empty()
+    }
+
+    /// Its members, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = FieldId> {
+        let every = (0..=u16::MAX).take(128 + 64 * self.others.len());
+        every.map(FieldId).filter(|field| self.contains(*field))
+    }
+
+    /// Adds every member of `other`.
+    pub fn extend(&mut self, other: &Self) {
+        self.first |= other.first;
+        other
+            .iter()
+            .skip_while(|field| field.0 < 128)
+            .for_each(|field| self.insert(field));
+    }
+
+    /// Those that are in `other` (first) and those that are not (second).
+    pub fn split(&self, other: &Self) -> (Self, Self) {
+        let mut within = Self {
+            first: self.first & other.first,
+            others: Vec::new(),
+        };
+        let mut outside = Self {
+            first: self.first & !other.first,
+            others: Vec::new(),
+        };
+        if !self.others.is_empty() {
+            for field in self.iter().skip_while(|field| field.0 < 128) {
+                if other.contains(field) {
+                    within.insert(field);
+                } else {
+                    outside.insert(field);
+                }
+            }
+        }
+        (within, outside)
+    }
+}
+
+impl FromIterator<FieldId> for FieldSet {
+    fn from_iter<I: IntoIterator<Item = FieldId>>(fields: I) -> Self {
+        let mut set = Self::default();
+        fields.into_iter().for_each(|field| set.insert(field));
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_large_sets_behave_alike() {
+        for shift in [0, 100, 120, 1000] {
+            let set = |ids: &[u16]| {
+                ids.iter()
+                    .map(|id| FieldId(id + shift))
+                    .collect::<FieldSet>()
+            };
+            let (within, outside) = set(&[0, 3, 27, 64]).split(&set(&[3, 64, 65]));
+            assert_eq!((within, outside), (set(&[3, 64]), set(&[0, 27])));
+            let mut union = set(&[1]);
+            union.extend(&set(&[27]));
+            assert_eq!(
+                union
+                    .iter()
+                    .map(|field| field.0 - shift)
+                    .collect::<Vec<_>>(),
+                [1, 27]
+            );
+            assert!(union.contains(FieldId(shift + 27)) && !union.contains(FieldId(shift + 28)));
+        }
+        assert!(FieldSet::default().is_empty());
+    }
+}

@@ -1,0 +1,91 @@
+//! Keyed replacements for values: the same value of the same category always has the same
+//! replacement for one partner, and another for every other partner.
+
+use aws_lc_rs::hmac;
+
+use crate::taxonomy::Category;
+
+/// The length of a pseudonym: 128 bits, five to a character.
+const LENGTH: usize = 26;
+
+/// One partner's key. Whoever has it can test guesses against pseudonyms; it never leaves.
+#[derive(Clone)]
+pub struct PseudonymKey(hmac::Key);
+
+impl PseudonymKey {
+    /// From 32 secret bytes that belong to one partner and never change.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// The replacement for `value`: 26 lower-case base32 characters (RFC 4648 section 6), the first
+    /// 128 bits of HMAC-SHA-256 over the category's key, a zero byte and the decoded value.
+    pub fn pseudonym(&self, category: Category, value: &str) -> [u8; LENGTH] {
+        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(category.key().as_bytes());
+        context.update(&[0]);
+        context.update(value.as_bytes());
+        let tag = context.sign();
+        let number = tag
+            .as_ref()
+            .first_chunk()
+            .map_or(0, |bytes| u128::from_be_bytes(*bytes));
+        std::array::from_fn(|place| {
+            // 26 characters hold 130 bits: the last two are zero.
+            let shifted = match 123usize.checked_sub(5 * place) {
+                Some(shift) => number >> shift,
+                None => number << 2,
+            };
+            let digit = shifted & 31;
+            ALPHABET.get(digit as usize).copied().unwrap_or(b'a')
+        })
+    }
+}
+
+impl std::fmt::Debug for PseudonymKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("PseudonymKey")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pseudonym_is_stable_for_one_partner_and_category_only() {
+        let category = |key| Category::parse(key).unwrap();
+        let (acme, other) = (PseudonymKey::new(&[1; 32]), PseudonymKey::new(&[2; 32]));
+        let email = category("user.contact.email");
+        let first = acme.pseudonym(email, "ann@example.com");
+        assert_eq!(first, acme.pseudonym(email, "ann@example.com"));
+        assert_ne!(first, other.pseudonym(email, "ann@example.com"));
+        assert_ne!(
+            first,
+            acme.pseudonym(category("user.name"), "ann@example.com")
+        );
+        assert_ne!(first, acme.pseudonym(email, "ann@example.con"));
+    }
+
+    #[test]
+    fn a_pseudonym_is_the_start_of_the_tag_in_base32() {
+        let pseudonym =
+            PseudonymKey::new(&[7; 32]).pseudonym(Category::parse("user").unwrap(), "v");
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]), b"user\0v");
+        let bits: Vec<u8> = tag.as_ref()[..16]
+            .iter()
+            .flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1))
+            .collect();
+        let expected: Vec<u8> = bits
+            .chunks(5)
+            .map(|five| {
+                (0..5).fold(0, |digit, at| {
+                    digit << 1 | five.get(at).copied().unwrap_or(0)
+                })
+            })
+            .map(|digit| b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(digit)])
+            .collect();
+        assert_eq!(pseudonym.as_slice(), expected);
+    }
+}

@@ -1,0 +1,688 @@
+//! The one reading of an answer: validates it, matches it against its shape, and notes where its
+//! catalogued values stand and whose they are.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::Limits;
+use super::field_set::FieldSet;
+use super::piece::{Content, Piece, Token};
+use super::reader::Quoted;
+use super::text::unescape;
+use super::uninspectable::{Reason, Uninspectable};
+use super::walk::Walk;
+use crate::catalogue::{Field, FieldId, FieldRole, Node, ObjectNode, ScalarKind, Shape};
+use crate::terms::ResourceKind;
+
+/// An inspected answer: nothing has been released yet.
+#[derive(Clone, Debug)]
+pub struct Scanned<'a> {
+    pub(super) shape: &'a Shape,
+    pub(super) text: &'a str,
+    pub(super) pieces: Vec<Piece>,
+    records: Vec<Record<'a>>,
+    envelope: Record<'a>,
+    uncatalogued: usize,
+}
+
+/// What one record, or the envelope around the records, says about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Record<'a> {
+    customer: Option<Cow<'a, str>>,
+    resources: [Option<Cow<'a, str>>; ResourceKind::ALL.len()],
+    present: FieldSet,
+}
+
+impl Record<'_> {
+    /// The customer's id as the core knows it: from the record itself, else from what surrounds it.
+    /// `None` also where the key is `null`. For an integer key, its digits.
+    pub fn customer(&self) -> Option<&str> {
+        self.customer.as_deref()
+    }
+
+    /// The id of the first thing of this kind in it.
+    pub fn resource(&self, kind: ResourceKind) -> Option<&str> {
+        self.resources.get(kind as usize)?.as_deref()
+    }
+
+    /// Fields that stand in it, `null` included.
+    pub fn present(&self) -> &FieldSet {
+        &self.present
+    }
+}
+
+impl<'a> Scanned<'a> {
+    /// The records, in order.
+    pub fn records(&self) -> &[Record<'a>] {
+        &self.records
+    }
+
+    /// What stands outside of records.
+    pub fn envelope(&self) -> &Record<'a> {
+        &self.envelope
+    }
+
+    /// The customer named outside of records, if any.
+    pub fn envelope_customer(&self) -> Option<&str> {
+        self.envelope.customer()
+    }
+
+    /// How many members the catalogue does not know. They never leave.
+    pub fn uncatalogued(&self) -> usize {
+        self.uncatalogued
+    }
+}
+
+/// Reads `body` once, strictly and against `shape`.
+///
+/// # Errors
+/// The first doubt: not strict JSON, beyond a limit, or not what the catalogue says. Missing members
+/// are no doubt (nothing leaks by them); a value of another type is.
+pub fn scan<'a>(
+    shape: &'a Shape,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = Scanner {
+        walk: Walk::new(body, limits)?,
+        shape,
+        number_bytes_max: limits.number_bytes_max,
+        // A guess for compact answers; the list grows where it is wrong.
+        pieces: Vec::with_capacity(body.len() / 16),
+        records: Vec::new(),
+        envelope: Record::default(),
+        record: None,
+        uncatalogued: 0,
+    };
+    scanner.value(&shape.root, 0, 0..0, 1)?;
+    scanner.walk.reader.end()?;
+    Ok(scanner.finish())
+}
+
+/// The pieces of an earlier object with the same shape, not yet passed by: what probably comes next.
+/// A core writes the members of like objects in like order, so a guess costs one comparison where
+/// finding a member costs a search.
+type Guess = Range<usize>;
+
+struct Scanner<'a> {
+    walk: Walk<'a>,
+    shape: &'a Shape,
+    number_bytes_max: usize,
+    pieces: Vec<Piece>,
+    records: Vec<Record<'a>>,
+    envelope: Record<'a>,
+    /// The record being read.
+    record: Option<Record<'a>>,
+    uncatalogued: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn finish(mut self) -> Scanned<'a> {
+        let inherited = &self.envelope.customer;
+        for record in self
+            .records
+            .iter_mut()
+            .filter(|record| record.customer.is_none())
+        {
+            record.customer.clone_from(inherited);
+        }
+        Scanned {
+            shape: self.shape,
+            text: self.walk.reader.text(),
+            pieces: self.pieces,
+            records: self.records,
+            envelope: self.envelope,
+            uncatalogued: self.uncatalogued,
+        }
+    }
+
+    /// Reads a value of the shape `node`, which is `member` of the object around it. If it is an
+    /// object or array it is at level `depth`, and `alike` has the pieces inside an earlier such one.
+    #[inline]
+    fn value(
+        &mut self,
+        node: &'a Node,
+        member: u16,
+        alike: Guess,
+        depth: u8,
+    ) -> Result<(), Uninspectable> {
+        match node {
+            Node::Scalar(field) => self.scalar(*field, member),
+            Node::Object(object) => self.object(object, member, alike, depth),
+            Node::Array(item) => self.array(item, member, alike, depth),
+        }
+    }
+
+    fn object(
+        &mut self,
+        node: &'a ObjectNode,
+        member: u16,
+        alike: Guess,
+        depth: u8,
+    ) -> Result<(), Uninspectable> {
+        match self.walk.reader.next() {
+            Some(b'{') => self.walk.check_depth(depth)?,
+            Some(b'n') if node.nullable => {
+                self.walk.reader.literal(b"null")?;
+                self.pieces.push(Piece {
+                    member,
+                    content: Content::NullObject,
+                });
+                return Ok(());
+            }
+            _ => return Err(self.walk.reader.not_this_value()),
+        }
+        let place = self.pieces.len();
+        self.pieces.push(Piece {
+            member,
+            content: Content::Object { after: 0 },
+        });
+        // Records do not nest: one inside another is a part of it.
+        let begins_record = node.record && self.record.is_none();
+        if begins_record {
+            self.record = Some(Record::default());
+        }
+        self.members(node, alike, depth)?;
+        let after = index(self.pieces.len());
+        let content = match self.record.take_if(|_| begins_record) {
+            Some(ended) => {
+                self.records.push(ended);
+                Content::Record {
+                    after,
+                    record: index(self.records.len() - 1),
+                }
+            }
+            None => Content::Object { after },
+        };
+        self.close(place, content);
+        Ok(())
+    }
+
+    fn members(
+        &mut self,
+        node: &'a ObjectNode,
+        mut alike: Guess,
+        depth: u8,
+    ) -> Result<(), Uninspectable> {
+        let opened = self.walk.open_object();
+        let mut seen = Seen::default();
+        let mut more = self.walk.reader.enter(b'}');
+        while more {
+            match self.member_name(node, &mut alike, opened)? {
+                Some((member, inside)) => {
+                    let known = node.members.get(usize::from(member));
+                    let known = known.ok_or_else(|| self.walk.reader.refuse(Reason::Mismatch))?;
+                    if !seen.insert(member) {
+                        return Err(self.walk.reader.refuse(Reason::DuplicateKey));
+                    }
+                    self.value(&known.node, member, inside, depth + 1)?;
+                }
+                None => {
+                    self.uncatalogued += 1;
+                    self.walk.skip_value(depth + 1)?;
+                }
+            }
+            more = self.walk.reader.another(b'}')?;
+        }
+        self.walk.close_object(opened)
+    }
+
+    /// Reads a key and its colon. A catalogued one gives its place in `node.members`, and what was
+    /// inside the same member of the earlier object.
+    #[inline]
+    fn member_name(
+        &mut self,
+        node: &'a ObjectNode,
+        alike: &mut Guess,
+        opened: usize,
+    ) -> Result<Option<(u16, Guess)>, Uninspectable> {
+        self.walk.reader.next();
+        if alike.start < alike.end
+            && let Some(piece) = self.pieces.get(alike.start)
+            && let Some(likely) = node.members.get(usize::from(piece.member))
+            && self.walk.reader.take(&likely.encoded)
+        {
+            let inside = alike.start + 1..piece.next(alike.start);
+            alike.start = inside.end;
+            return Ok(Some((piece.member, inside)));
+        }
+        let key = self.walk.key()?;
+        let place = node
+            .members
+            .binary_search_by(|member| (*member.name).cmp(&*key));
+        let Some(member) = place.ok().and_then(|place| u16::try_from(place).ok()) else {
+            self.walk.remember(key, opened)?;
+            return Ok(None);
+        };
+        Ok(Some((member, self.resume(member, alike))))
+    }
+
+    /// After a wrong guess: goes on behind `member` in the earlier object, if it is still ahead.
+    fn resume(&self, member: u16, alike: &mut Guess) -> Guess {
+        let mut place = alike.start;
+        while place < alike.end
+            && let Some(piece) = self.pieces.get(place)
+        {
+            let next = piece.next(place);
+            if piece.member == member {
+                alike.start = next;
+                return place + 1..next;
+            }
+            place = next;
+        }
+        0..0
+    }
+
+    fn array(
+        &mut self,
+        item: &'a Node,
+        member: u16,
+        alike: Guess,
+        depth: u8,
+    ) -> Result<(), Uninspectable> {
+        if self.walk.reader.next() != Some(b'[') {
+            return Err(self.walk.reader.not_this_value());
+        }
+        self.walk.check_depth(depth)?;
+        let place = self.pieces.len();
+        self.pieces.push(Piece {
+            member,
+            content: Content::Array { after: 0 },
+        });
+        let mut earlier = (alike.start < alike.end).then_some(alike.start);
+        let mut more = self.walk.reader.enter(b']');
+        while more {
+            let inside = earlier.and_then(|at| Some(at + 1..self.pieces.get(at)?.next(at)));
+            let inside = inside.unwrap_or_default();
+            earlier = Some(self.pieces.len());
+            self.value(item, 0, inside, depth + 1)?;
+            more = self.walk.reader.another(b']')?;
+        }
+        self.close(
+            place,
+            Content::Array {
+                after: index(self.pieces.len()),
+            },
+        );
+        Ok(())
+    }
+
+    fn close(&mut self, place: usize, content: Content) {
+        if let Some(piece) = self.pieces.get_mut(place) {
+            piece.content = content;
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self, id: FieldId, member: u16) -> Result<(), Uninspectable> {
+        let Some(field) = self.shape.fields.get(usize::from(id.0)) else {
+            return Err(self.walk.reader.refuse(Reason::Mismatch));
+        };
+        let first = self.walk.reader.next();
+        let start = self.walk.reader.position();
+        let token = self.token(field, first)?;
+        let end = self.walk.reader.position();
+        let (start, end) = (index(start), index(end));
+        self.pieces.push(Piece {
+            member,
+            content: Content::Scalar {
+                field: id,
+                token,
+                start,
+                end,
+            },
+        });
+        self.subject().present.insert(id);
+        if field.role != FieldRole::Data {
+            self.identify(field.role, token, start as usize)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn token(&mut self, field: &Field, first: Option<u8>) -> Result<Token, Uninspectable> {
+        let start = self.walk.reader.position();
+        match (first, field.kind) {
+            (Some(b'"'), ScalarKind::String) => Ok(match self.walk.reader.string()? {
+                Quoted::Plain => Token::Plain,
+                Quoted::Escaped => Token::Escaped,
+            }),
+            (Some(b'-' | b'0'..=b'9'), ScalarKind::Integer | ScalarKind::Number) => {
+                let integer = self.walk.reader.number()?;
+                let long = self.walk.reader.position() - start > self.number_bytes_max;
+                if long || (!integer && field.kind == ScalarKind::Integer) {
+                    return Err(Uninspectable::new(Reason::Mismatch, start));
+                }
+                Ok(Token::Bare)
+            }
+            (Some(b't'), ScalarKind::Boolean) => {
+                self.walk.reader.literal(b"true").map(|()| Token::Bare)
+            }
+            (Some(b'f'), ScalarKind::Boolean) => {
+                self.walk.reader.literal(b"false").map(|()| Token::Bare)
+            }
+            (Some(b'n'), _) if field.nullable => {
+                self.walk.reader.literal(b"null").map(|()| Token::Null)
+            }
+            _ => Err(self.walk.reader.not_this_value()),
+        }
+    }
+
+    /// Where what is read now belongs.
+    #[inline]
+    fn subject(&mut self) -> &mut Record<'a> {
+        self.record.as_mut().unwrap_or(&mut self.envelope)
+    }
+
+    /// Notes the value just read, whose token begins at `start`, as somebody's or something's id.
+    fn identify(
+        &mut self,
+        role: FieldRole,
+        token: Token,
+        start: usize,
+    ) -> Result<(), Uninspectable> {
+        let written = self.walk.reader.since(start);
+        let id = match token {
+            Token::Null => return Ok(()),
+            Token::Bare => Cow::Borrowed(written),
+            Token::Plain | Token::Escaped => unescape(unquoted(written)),
+        };
+        let subject = self.subject();
+        match role {
+            FieldRole::Data => {}
+            FieldRole::CustomerKey => match &subject.customer {
+                Some(customer) if *customer != id => {
+                    return Err(Uninspectable::new(Reason::SeveralCustomers, start));
+                }
+                _ => subject.customer = Some(id),
+            },
+            FieldRole::ResourceId(kind) => {
+                if let Some(resource) = subject.resources.get_mut(kind as usize) {
+                    resource.get_or_insert(id);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The members of one object that have been read, by their place.
+#[derive(Default)]
+struct Seen {
+    first: u64,
+    others: Vec<u16>,
+}
+
+impl Seen {
+    /// Adds one; whether it was new.
+    #[inline]
+    fn insert(&mut self, member: u16) -> bool {
+        match 1u64.checked_shl(u32::from(member)) {
+            Some(bit) => {
+                let new = self.first & bit == 0;
+                self.first |= bit;
+                new
+            }
+            None => match self.others.binary_search(&member) {
+                Ok(_) => false,
+                Err(place) => {
+                    self.others.insert(place, member);
+                    true
+                }
+            },
+        }
+    }
+}
+
+/// Bodies are below 4 GiB, and have fewer pieces than bytes.
+#[inline]
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// The content of a string token.
+pub(super) fn unquoted(token: &str) -> &str {
+    let inner = token
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::sample::{Builder, array, object, page, record};
+
+    fn reason(shape: &Shape, body: &str) -> Option<Reason> {
+        let refused = scan(shape, body.as_bytes(), &Limits::default()).err()?;
+        Some(refused.reason)
+    }
+
+    fn job(members: &str) -> String {
+        format!("{{\"data\":[{{{members}}}]}}")
+    }
+
+    #[test]
+    fn a_value_of_another_type_than_catalogued_refuses_the_answer() {
+        let shape = page();
+        for members in [
+            r#""id":1"#,
+            r#""id":null"#,
+            r#""id":{"id":"x"}"#,
+            r#""id":["x"]"#,
+            r#""email":true"#,
+            r#""pages":1.5"#,
+            r#""pages":1e3"#,
+            r#""pages":"1""#,
+            r#""pages":null"#,
+            r#""cost":"1.00""#,
+            r#""urgent":1"#,
+            r#""urgent":"true""#,
+            r#""address":[]"#,
+            r#""address":"1 Main St""#,
+            r#""tags":null"#,
+            r#""tags":"a""#,
+            r#""tags":[1]"#,
+            r#""recipients":["Ann"]"#,
+            r#""recipients":[null]"#,
+        ] {
+            assert_eq!(
+                reason(&shape, &job(members)),
+                Some(Reason::Mismatch),
+                "{members}"
+            );
+        }
+        for body in [
+            "[]",
+            "null",
+            "\"x\"",
+            "1",
+            r#"{"data":{}}"#,
+            r#"{"data":[1]}"#,
+            r#"{"data":[null]}"#,
+        ] {
+            assert_eq!(reason(&shape, body), Some(Reason::Mismatch), "{body}");
+        }
+        assert_eq!(
+            reason(
+                &shape,
+                &job(r#""cost":null,"email":null,"address":null,"pages":-0"#)
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn a_number_longer_than_any_use_for_it_is_no_number_of_the_catalogue() {
+        let shape = page();
+        assert_eq!(
+            reason(&shape, &job(&format!("\"cost\":{}", "1".repeat(40)))),
+            None
+        );
+        assert_eq!(
+            reason(&shape, &job(&format!("\"cost\":{}", "1".repeat(41)))),
+            Some(Reason::Mismatch)
+        );
+    }
+
+    #[test]
+    fn keys_are_compared_as_they_are_meant_not_as_they_are_spelled() {
+        let shape = page();
+        let twice = r#""email":"a@example.com","\u0065mail":"b@example.com""#;
+        assert_eq!(reason(&shape, &job(twice)), Some(Reason::DuplicateKey));
+        assert_eq!(
+            reason(&shape, &job(r#""\u0065m\u0061il":1"#)),
+            Some(Reason::Mismatch)
+        );
+        // Another alphabet, another case, white space, an unseen character: other keys.
+        for key in [
+            "еmail",
+            "Email",
+            "email ",
+            "e\u{200b}mail",
+            "ｅmail",
+            "email\\u0000",
+        ] {
+            let body = job(&format!("\"{key}\":1"));
+            let scanned = scan(&shape, body.as_bytes(), &Limits::default()).expect(key);
+            assert_eq!(scanned.uncatalogued(), 1, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_catalogued_key_twice_is_found_whatever_was_guessed() {
+        let shape = page();
+        let first = r#"{"id":"1","pages":1,"urgent":true}"#;
+        for second in [
+            r#"{"id":"1","pages":1,"pages":1}"#,
+            r#"{"pages":1,"id":"1","pages":1}"#,
+            r#"{"id":"1","x":1,"pages":1,"urgent":true,"id":"1"}"#,
+            r#"{"id":"1","x":1,"pages":1,"urgent":true,"x":1}"#,
+        ] {
+            let body = format!("{{\"data\":[{first},{second}]}}");
+            assert_eq!(
+                reason(&shape, &body),
+                Some(Reason::DuplicateKey),
+                "{second}"
+            );
+        }
+        for second in [
+            r#"{"urgent":true,"id":"1","pages":1}"#,
+            r#"{"pages":2}"#,
+            "{}",
+            first,
+        ] {
+            let body = format!("{{\"data\":[{first},{second},{first}]}}");
+            assert_eq!(reason(&shape, &body), None, "{second}");
+        }
+    }
+
+    #[test]
+    fn members_beyond_the_first_64_are_found_twice_too() {
+        let names: Vec<&'static str> = (0..70).map(|n| &*format!("m{n:02}").leak()).collect();
+        let mut make = Builder::default();
+        let members: Vec<_> = names
+            .iter()
+            .map(|name| (*name, make.text("user")))
+            .collect();
+        let shape = make.shape(Node::Object(object(members)));
+        for (twice, expected) in [
+            ("m00", true),
+            ("m63", true),
+            ("m64", true),
+            ("m69", true),
+            ("m70", false),
+        ] {
+            let body: Vec<_> = names
+                .iter()
+                .chain([&twice])
+                .map(|name| format!("\"{name}\":\"\""))
+                .collect();
+            let refused = reason(&shape, &format!("{{{}}}", body.join(",")));
+            assert_eq!(refused, expected.then_some(Reason::DuplicateKey), "{twice}");
+        }
+    }
+
+    #[test]
+    fn each_record_says_whose_it_is_and_what_it_is() {
+        let shape = page();
+        let body = r#"{"data":[{"tags":[],"customer_id":"c\u00e91","id":"j1"},{"id":"j2"},{"customer_id":"c3"}]}"#;
+        let scanned = scan(&shape, body.as_bytes(), &Limits::default()).unwrap();
+        let customers: Vec<_> = scanned.records().iter().map(Record::customer).collect();
+        assert_eq!(customers, [Some("cé1"), None, Some("c3")]);
+        let jobs: Vec<_> = scanned
+            .records()
+            .iter()
+            .map(|record| record.resource(ResourceKind::Job))
+            .collect();
+        assert_eq!(jobs, [Some("j1"), Some("j2"), None]);
+        assert_eq!(scanned.envelope_customer(), None);
+        assert_eq!(
+            scanned.records()[1].present().iter().collect::<Vec<_>>(),
+            [FieldId(0)]
+        );
+    }
+
+    fn customer_around_records() -> Shape {
+        let mut make = Builder::default();
+        let mut key = |kind| {
+            let node = make.field(kind, "user.unique_id");
+            make.last().role = FieldRole::CustomerKey;
+            make.last().nullable = true;
+            node
+        };
+        let (outer, second, inner) = (
+            key(ScalarKind::Integer),
+            key(ScalarKind::String),
+            key(ScalarKind::String),
+        );
+        let part = key(ScalarKind::String);
+        let job = record([("customer", inner), ("part", record([("customer", part)]))]);
+        make.shape(Node::Object(object([
+            ("customer", outer),
+            ("owner", second),
+            ("jobs", array(job)),
+        ])))
+    }
+
+    #[test]
+    fn a_key_around_the_records_holds_for_those_without_one_wherever_it_stands() {
+        let shape = customer_around_records();
+        for body in [
+            r#"{"customer":12,"jobs":[{},{"customer":"7"}]}"#,
+            r#"{"jobs":[{},{"customer":"7"}],"customer":12,"owner":null}"#,
+        ] {
+            let scanned = scan(&shape, body.as_bytes(), &Limits::default()).unwrap();
+            let customers: Vec<_> = scanned.records().iter().map(Record::customer).collect();
+            assert_eq!(customers, [Some("12"), Some("7")]);
+            assert_eq!(scanned.envelope_customer(), Some("12"));
+        }
+    }
+
+    #[test]
+    fn two_customers_in_one_place_are_a_doubt() {
+        let shape = customer_around_records();
+        assert_eq!(
+            reason(&shape, r#"{"customer":12,"owner":"13"}"#),
+            Some(Reason::SeveralCustomers)
+        );
+        assert_eq!(reason(&shape, r#"{"customer":12,"owner":"12"}"#), None);
+        let nested = r#"{"jobs":[{"customer":"1","part":{"customer":"2"}}]}"#;
+        assert_eq!(reason(&shape, nested), Some(Reason::SeveralCustomers));
+        let nested = r#"{"jobs":[{"part":{"customer":"2"}}]}"#;
+        let scanned = scan(&shape, nested.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(scanned.records().len(), 1);
+        assert_eq!(scanned.records()[0].customer(), Some("2"));
+    }
+
+    #[test]
+    fn a_refusal_says_where_and_never_what() {
+        let shape = page();
+        let body = job(r#""pages":"canary""#);
+        let refused = scan(&shape, body.as_bytes(), &Limits::default()).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "a value does not match the catalogue (at byte 18)"
+        );
+    }
+}
