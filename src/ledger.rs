@@ -14,10 +14,14 @@ mod key;
 pub mod merkle;
 mod note;
 mod open;
+mod publisher;
+pub mod reading;
 mod replay;
 mod scan;
 mod segment;
 mod sequencer;
+mod tiles;
+pub mod verify;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -29,12 +29,13 @@ pub type Each<'a> = dyn FnMut(&Batch, Hash) -> Result<(), Damage> + 'a;
 
 /// Keeps batches, in order, for one writer.
 pub trait Journal: Send {
-    /// Shows each batch it keeps to `each`, in order, cuts off what a crash left unfinished behind the
-    /// last, and tells how many bytes that were. To be called once, before the first append.
+    /// Shows each batch it keeps to `each`, in order, and tells how many bytes of an unfinished batch a
+    /// crash left behind the last. Changes nothing: those bytes are cut off by the first append. To be
+    /// called once, before it.
     ///
     /// # Errors
     ///
-    /// [`ReadError`], of its own or from `each`; nothing has been cut then.
+    /// [`ReadError`], of its own or from `each`.
     fn recover(&mut self, each: &mut Each<'_>) -> Result<u64, ReadError>;
 
     /// Appends `batch`. It is durable when this returns; after an error it may or may not be, and
@@ -96,6 +97,8 @@ struct OpenSegment {
     path: PathBuf,
     bytes: u64,
     offset: u64,
+    /// Bytes at `offset` that a torn batch left.
+    torn_bytes: u64,
 }
 
 impl FileJournal {
@@ -118,7 +121,7 @@ impl FileJournal {
         self.directory.join(segment::FOLDER).join("spare")
     }
 
-    /// Opens the last segment for writing and puts zeros where a torn batch stands.
+    /// Opens the last segment for writing.
     fn resume(&mut self, end: End) -> Result<u64, ReadError> {
         let path = segment::path(&self.directory, end.number);
         let unreadable = |error| ReadError::unreadable(&path, error);
@@ -127,20 +130,16 @@ impl FileJournal {
             .write(true)
             .open(&path)
             .map_err(unreadable)?;
-        let torn = end.torn_until.unwrap_or(end.offset) - end.offset;
-        if torn > 0 {
-            let zeros = vec![0; usize::try_from(torn).unwrap_or(usize::MAX)];
-            file.write_all_at(&zeros, end.offset).map_err(unreadable)?;
-            file.sync_data().map_err(unreadable)?;
-        }
+        let torn_bytes = end.torn_until.unwrap_or(end.offset) - end.offset;
         self.next_number = end.number + 1;
         self.open = Some(OpenSegment {
             bytes: file.metadata().map_err(unreadable)?.len(),
             offset: end.offset,
+            torn_bytes,
             file,
             path,
         });
-        Ok(torn)
+        Ok(torn_bytes)
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -154,6 +153,7 @@ impl FileJournal {
             self.checked = now;
             self.open.as_ref().map_or(Ok(()), OpenSegment::check)?;
         }
+        self.open.as_mut().map_or(Ok(()), OpenSegment::cut_torn)?;
         let segment = match self.open.take() {
             Some(segment) if segment.offset + length <= segment.bytes => segment,
             _ => self.next_segment()?,
@@ -205,6 +205,7 @@ impl FileJournal {
         Ok(OpenSegment {
             bytes: self.segment_bytes,
             offset: BLOCK_BYTES as u64,
+            torn_bytes: 0,
             file,
             path,
         })
@@ -242,6 +243,19 @@ impl Journal for FileJournal {
 }
 
 impl OpenSegment {
+    /// Puts zeros where a torn batch stands, durably, before anything is written over its beginning.
+    fn cut_torn(&mut self) -> Result<(), JournalError> {
+        if self.torn_bytes > 0 {
+            let zeros = vec![0; usize::try_from(self.torn_bytes).unwrap_or(usize::MAX)];
+            self.file
+                .write_all_at(&zeros, self.offset)
+                .and_then(|()| self.file.sync_data())
+                .map_err(|source| failed(&self.path, "written", source))?;
+            self.torn_bytes = 0;
+        }
+        Ok(())
+    }
+
     /// Deleting or replacing an open file goes unnoticed by whoever writes to it, so it is looked for.
     fn check(&self) -> Result<(), JournalError> {
         let failed = |source| failed(&self.path, "checked", source);

@@ -18,8 +18,11 @@ use super::damage::{Damage, ReadError};
 use super::journal::{FileJournal, Journal, sync_directory};
 use super::key::Signer;
 use super::merkle::Frontier;
+use super::publisher::{Publisher, published};
 use super::replay::Replay;
+use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
+use super::tiles::Tiles;
 use super::{Ledger, segment};
 use crate::clock::Clock;
 use crate::entry::{ENTRY_BYTES_MAX, Entry, Event, GatewayNote};
@@ -174,14 +177,27 @@ impl Ledger {
         sync_directory(directory).map_err(|error| OpenError::system(directory, error))?;
         let log = log_id(&options.origin);
         let journal = FileJournal::new(directory, log, options.segment_bytes, clock.clone());
-        Self::start(
-            options,
-            Box::new(journal),
-            signer,
-            clock,
-            vec![],
-            Some(lock),
-        )
+        let published = published(directory, signer.verifier_key())?;
+        // The entries before the first segment are in full bundles; their tree is in the tiles, and
+        // the checkpoint of the first batch says whether it is the right one.
+        let begin = match Scan::open(directory)? {
+            Some(scan) => scan.peek_index()?.unwrap_or(0),
+            None => 0,
+        };
+        let frontier = Tiles::read_at(directory, begin)?.frontier();
+        let marks = published.iter().cloned().collect();
+        let beginning = Beginning { frontier, marks };
+        let (sequencer, recovery) = recover(options, Box::new(journal), signer, clock, beginning)?;
+        let shared = share(&sequencer)?;
+        let publisher = Publisher::new(
+            directory,
+            published.as_ref(),
+            Arc::clone(&shared),
+            options.publish_interval,
+            clock.clone(),
+        )?;
+        let ledger = Self::start(options, sequencer, shared, Some((publisher, lock)))?;
+        Ok((ledger, recovery))
     }
 
     /// Opens the ledger that `journal` keeps; `options.directory` is not used, and nothing is published.
@@ -197,57 +213,94 @@ impl Ledger {
         clock: &Clock,
     ) -> Result<(Self, Recovery), OpenError> {
         options.check(&signer)?;
-        Self::start(options, journal, signer, clock, vec![], None)
+        let (sequencer, recovery) = recover(options, journal, signer, clock, Beginning::default())?;
+        let shared = share(&sequencer)?;
+        Ok((Self::start(options, sequencer, shared, None)?, recovery))
     }
 
+    /// Starts the writer and, behind it, the publisher. The lock goes with the last of them.
     fn start(
         options: &Options,
-        mut journal: Box<dyn Journal>,
-        signer: Signer,
-        clock: &Clock,
-        marks: Vec<Checkpoint>,
-        lock: Option<File>,
-    ) -> Result<(Self, Recovery), OpenError> {
-        let key = signer.verifier_key().clone();
-        let mut replay = Replay::new(&key, Frontier::default(), marks);
-        let torn_bytes_cut = journal.recover(&mut |batch, digest| replay.take(batch, digest))?;
-        let state = replay.finish().map_err(OpenError::Damaged)?;
-        let recovery = Recovery {
-            size: state.frontier.size(),
-            torn_bytes_cut,
-        };
-        let not_writable =
-            |error: &dyn std::fmt::Display| OpenError::NotWritable(error.to_string());
-        let log = log_id(&options.origin);
-        let room = options.batch_bytes_max();
-        let mut sequencer = Sequencer::new(journal, signer, log, state, room);
-        if torn_bytes_cut > 0 {
-            let entry = cut_entry(clock, torn_bytes_cut).map_err(|error| not_writable(&error))?;
-            sequencer
-                .commit(vec![Leaf::new(entry.to_canonical())])
-                .map_err(|error| not_writable(&error))?;
-        }
-        let durable = sequencer.durable().map_err(|error| not_writable(&error))?;
-        let shared = Arc::new(Shared::new(durable));
+        sequencer: Sequencer,
+        shared: Arc<Shared>,
+        publication: Option<(Publisher, File)>,
+    ) -> Result<Self, OpenError> {
         let (orders, queue) = mpsc::channel(options.queue_entries_max);
         let (running, finished) = watch::channel(());
-        let writer_shared = Arc::clone(&shared);
-        thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || {
-                sequencer.run(queue, &writer_shared);
+        let (stop, stopped) = std::sync::mpsc::channel();
+        if let Some((publisher, lock)) = publication {
+            let running = running.clone();
+            spawn("ledger-publish", move || {
+                publisher.run(&stopped);
                 drop(lock);
                 drop(running);
-            })
-            .map_err(|error| not_writable(&error))?;
-        let ledger = Self {
+            })?;
+        }
+        let writer_shared = Arc::clone(&shared);
+        spawn("ledger-write", move || {
+            sequencer.run(queue, &writer_shared);
+            // The publisher sees this end gone, publishes a last time, and stops.
+            drop(stop);
+            drop(running);
+        })?;
+        Ok(Self {
             orders,
             shared,
             wait_max: options.wait_max,
             finished,
-        };
-        Ok((ledger, recovery))
+        })
     }
+}
+
+/// Where a replay begins, and which checkpoints it must pass through.
+#[derive(Default)]
+struct Beginning {
+    frontier: Frontier,
+    marks: Vec<Checkpoint>,
+}
+
+/// Replays the journal, and records what had to be cut off its end.
+fn recover(
+    options: &Options,
+    mut journal: Box<dyn Journal>,
+    signer: Signer,
+    clock: &Clock,
+    beginning: Beginning,
+) -> Result<(Sequencer, Recovery), OpenError> {
+    let key = signer.verifier_key().clone();
+    let mut replay = Replay::new(&key, beginning.frontier, beginning.marks);
+    let torn_bytes_cut = journal.recover(&mut |batch, digest| replay.take(batch, digest))?;
+    let state = replay.finish().map_err(OpenError::Damaged)?;
+    let recovery = Recovery {
+        size: state.frontier.size(),
+        torn_bytes_cut,
+    };
+    let log = log_id(&options.origin);
+    let room = options.batch_bytes_max();
+    let mut sequencer = Sequencer::new(journal, signer, log, state, room);
+    if torn_bytes_cut > 0 {
+        let entry = cut_entry(clock, torn_bytes_cut)
+            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+        sequencer
+            .commit(vec![Leaf::new(entry.to_canonical())])
+            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    }
+    Ok((sequencer, recovery))
+}
+
+fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {
+    let durable = sequencer
+        .durable()
+        .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    Ok(Arc::new(Shared::new(durable)))
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|error| OpenError::NotWritable(error.to_string()))
 }
 
 /// Takes the lock that every writer of `directory` must hold. It goes when the file is closed, by

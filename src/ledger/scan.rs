@@ -69,6 +69,11 @@ impl Scan {
         Ok(None)
     }
 
+    /// Index of the first entry, where there is one in the segment that the walk has reached.
+    pub(super) fn peek_index(&self) -> Result<Option<u64>, ReadError> {
+        self.reader.peek_index()
+    }
+
     /// The log the segments are of.
     pub(super) fn log(&self) -> LogId {
         self.reader.log()

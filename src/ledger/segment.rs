@@ -81,6 +81,16 @@ fn header(log: LogId, number: u64, bytes: u64) -> Vec<u8> {
     block
 }
 
+/// Position of the last byte that is not zero. Whole blocks are compared first, which is fast.
+fn last_not_zero(bytes: &[u8]) -> Option<usize> {
+    const ZEROS: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
+    let mut blocks = bytes.chunks(BLOCK_BYTES).enumerate().rev();
+    let (number, block) =
+        blocks.find(|(_, block)| ZEROS.get(..block.len()).is_none_or(|zeros| zeros != *block))?;
+    let position = block.iter().rposition(|&byte| byte != 0)?;
+    Some(number * BLOCK_BYTES + position)
+}
+
 /// What stands behind the last whole batch of a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tail {
@@ -216,7 +226,7 @@ impl Reader {
     /// half right, or a batch of which every sector was written, is damage.
     fn tail(&self, bad: Option<(Header, Damage)>) -> Result<Tail, ReadError> {
         let rest = self.read(self.offset, self.bytes - self.offset)?;
-        let Some(last) = rest.iter().rposition(|&byte| byte != 0) else {
+        let Some(last) = last_not_zero(&rest) else {
             return Ok(Tail::Empty);
         };
         let damaged = |what: &str| match self.next_index {
