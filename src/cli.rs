@@ -1,1 +1,4 @@
 //! (room laid out, furniture follows)
+
+pub mod ca;
+pub mod token;

@@ -56,3 +56,58 @@ impl ClientCertificate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    use super::*;
+
+    fn made(names: Vec<SanType>) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        params.not_after = rcgen::date_time_ymd(2027, 2, 20);
+        params
+            .self_signed(&KeyPair::generate().unwrap())
+            .unwrap()
+            .der()
+            .to_vec()
+    }
+
+    #[test]
+    fn names_thumbprint_and_end_are_read() {
+        let der = made(vec![
+            SanType::DnsName("acme.partners.example".try_into().unwrap()),
+            SanType::URI("urn:partner:acme".try_into().unwrap()),
+            SanType::Rfc822Name("someone@acme.example".try_into().unwrap()),
+        ]);
+        let certificate = ClientCertificate::from_der(&der).unwrap();
+        assert_eq!(
+            certificate.names,
+            ["acme.partners.example", "urn:partner:acme"]
+        );
+        assert_eq!(certificate.not_after.to_string(), "2027-02-20T00:00:00Z");
+        let expected = digest::digest(&digest::SHA256, &der);
+        assert_eq!(certificate.thumbprint.0, expected.as_ref());
+        assert!(
+            ClientCertificate::from_der(&made(Vec::new()))
+                .unwrap()
+                .names
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn anything_but_one_whole_certificate_is_unreadable() {
+        let der = made(Vec::new());
+        let trailing = [der.as_slice(), &[0]].concat();
+        let twice = [der.as_slice(), &der].concat();
+        for bytes in [&der[..der.len() - 1], &trailing, &twice, b"", b"-----BEGIN"] {
+            assert!(
+                ClientCertificate::from_der(bytes).is_err(),
+                "{} bytes",
+                bytes.len()
+            );
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Files of the development folder: made once, keys for their owner alone, nothing ever overwritten.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The largest file that is read back.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Why the development authority or issuer could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum DevelopmentError {
+    /// Nothing is overwritten.
+    #[error("`{path}` exists and is not overwritten; choose another place or remove it", path = .0.display())]
+    Exists(PathBuf),
+    /// The system's objection.
+    #[error("`{path}`: {cause}", path = path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A file that is there and not what it should be.
+    #[error("`{path}` is not {expected}", path = path.display())]
+    Unreadable {
+        /// Which one.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Not a name that can stand in a certificate.
+    #[error("`{0}` is not a DNS name, for example acme.partners.example")]
+    Name(String),
+    /// A token nobody would take.
+    #[error("a token's life is 1 minute to 24 hours")]
+    Life,
+    /// The library's objection.
+    #[error("the certificate cannot be made: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// The library's objection.
+    #[error("the token cannot be signed")]
+    Signing,
+}
+
+/// Who may read a new file.
+#[derive(Clone, Copy)]
+pub(super) enum Secrecy {
+    Public,
+    OwnerOnly,
+}
+
+pub(super) fn make_folder(path: &Path) -> Result<(), DevelopmentError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|cause| failed(path, cause))
+}
+
+/// Writes a file that must not exist yet, to the disk before it returns.
+pub(super) fn write_new(path: &Path, text: &str, secrecy: Secrecy) -> Result<(), DevelopmentError> {
+    let mode = match secrecy {
+        Secrecy::Public => 0o644,
+        Secrecy::OwnerOnly => 0o600,
+    };
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path);
+    let mut file = file.map_err(|cause| failed(path, cause))?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all());
+    written.map_err(|cause| failed(path, cause))
+}
+
+pub(super) fn read(path: &Path) -> Result<String, DevelopmentError> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|cause| failed(path, cause))?;
+    Ok(text)
+}
+
+pub(super) fn failed(path: &Path, cause: io::Error) -> DevelopmentError {
+    let path = path.to_owned();
+    match cause.kind() {
+        io::ErrorKind::AlreadyExists => DevelopmentError::Exists(path),
+        _ => DevelopmentError::File { path, cause },
+    }
+}

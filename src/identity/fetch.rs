@@ -1,0 +1,311 @@
+//! One GET of one configured document, for key sets: no redirects, no proxy, no cookies, 64 KiB and
+//! 5 s. Plain HTTP only to this machine; HTTPS only against the certificate authorities of a
+//! configured file, for this program carries no list of public ones.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// The largest document that is read.
+pub const FETCH_BYTES_MAX: usize = 64 * 1024;
+/// The longest a fetch takes, from looking the name up to the last byte.
+pub const FETCH_TIMEOUT_SECONDS: u64 = 5;
+
+/// A URL that may be fetched, with what is needed to do so.
+#[derive(Clone)]
+pub struct KeyUrl {
+    uri: Uri,
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl std::fmt::Debug for KeyUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "KeyUrl({})", self.uri)
+    }
+}
+
+/// The URL, or the file of authorities for it, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyUrlRejected {
+    /// Not an absolute URL, or with user information or a fragment.
+    #[error("`{0}` is not an absolute http or https URL without user name and fragment")]
+    NotAUrl(String),
+    /// Keys over plain HTTP could be anyone's.
+    #[error("`{0}`: plain http is taken only for 127.0.0.1, [::1] and localhost; use https")]
+    NotLoopback(String),
+    /// HTTPS without authorities.
+    #[error("`{0}`: https needs a file of certificate authorities (PEM)")]
+    AuthoritiesNotNamed(String),
+    /// The file of authorities.
+    #[error("`{0}` is not a file of certificate authorities in PEM")]
+    AuthoritiesUnreadable(String),
+    /// The TLS library's objection.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// The document could not be fetched.
+#[derive(Debug, thiserror::Error)]
+#[error("`{url}` cannot be fetched: {cause}")]
+pub struct FetchFailed {
+    url: String,
+    cause: FetchCause,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FetchCause {
+    #[error("it did not answer within {FETCH_TIMEOUT_SECONDS} s")]
+    Timeout,
+    #[error("{0}")]
+    Connection(#[from] std::io::Error),
+    #[error("{0}")]
+    Http(#[from] hyper::Error),
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    #[error("its answer broke off or is larger than {FETCH_BYTES_MAX} bytes")]
+    Body,
+    #[error("its name leads to an address that is not this machine's")]
+    NotLoopback,
+    #[error("the request cannot be made")]
+    Request,
+}
+
+impl KeyUrl {
+    /// Takes a configured URL. `authorities` is a PEM file, needed for https and not used for http.
+    ///
+    /// # Errors
+    /// When the URL is not absolute, is plain http to another machine, or the authorities cannot be
+    /// read.
+    pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, KeyUrlRejected> {
+        let not_a_url = || KeyUrlRejected::NotAUrl(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| not_a_url())?;
+        let authority = uri.authority().ok_or_else(not_a_url)?;
+        if authority.as_str().contains('@') || url.contains('#') {
+            return Err(not_a_url());
+        }
+        let host = uri.host().ok_or_else(not_a_url)?;
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let (default_port, tls) = match uri.scheme_str() {
+            Some("http") if is_loopback_name(&host) => (80, None),
+            Some("http") => return Err(KeyUrlRejected::NotLoopback(url.to_owned())),
+            Some("https") => {
+                let authorities = authorities
+                    .ok_or_else(|| KeyUrlRejected::AuthoritiesNotNamed(url.to_owned()))?;
+                let name = ServerName::try_from(host.clone()).map_err(|_| not_a_url())?;
+                (443, Some((connector(authorities)?, name)))
+            }
+            _ => return Err(not_a_url()),
+        };
+        Ok(Self {
+            port: uri.port_u16().unwrap_or(default_port),
+            uri,
+            host,
+            tls,
+        })
+    }
+
+    /// Fetches the document.
+    ///
+    /// # Errors
+    /// When it does not come whole, with status 200, within the limits.
+    pub async fn fetch(&self) -> Result<Vec<u8>, FetchFailed> {
+        let limit = Duration::from_secs(FETCH_TIMEOUT_SECONDS);
+        let outcome = match tokio::time::timeout(limit, self.fetch_untimed()).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(FetchCause::Timeout),
+        };
+        outcome.map_err(|cause| FetchFailed {
+            url: self.uri.to_string(),
+            cause,
+        })
+    }
+
+    async fn fetch_untimed(&self) -> Result<Vec<u8>, FetchCause> {
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((self.host.as_str(), self.port))
+            .await?
+            .collect();
+        if self.tls.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
+            return Err(FetchCause::NotLoopback);
+        }
+        let stream = TcpStream::connect(addresses.as_slice()).await?;
+        match &self.tls {
+            None => self.exchange(stream).await,
+            Some((connector, name)) => {
+                self.exchange(connector.connect(name.clone(), stream).await?)
+                    .await
+            }
+        }
+    }
+
+    async fn exchange<S>(&self, stream: S) -> Result<Vec<u8>, FetchCause>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = self
+            .uri
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        let request = Request::get(path)
+            .header(http::header::HOST, authority)
+            .header(
+                http::header::ACCEPT,
+                "application/jwk-set+json, application/json",
+            )
+            .header(http::header::CONNECTION, "close")
+            .body(Empty::<Bytes>::new())
+            .map_err(|_| FetchCause::Request)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // Ends by itself once the sender and the body are dropped.
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(FetchCause::Status(response.status()));
+        }
+        let body = Limited::new(response.into_body(), FETCH_BYTES_MAX);
+        let whole = body.collect().await.map_err(|_| FetchCause::Body)?;
+        Ok(whole.to_bytes().to_vec())
+    }
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+fn connector(authorities: &Path) -> Result<TlsConnector, KeyUrlRejected> {
+    let unreadable = || KeyUrlRejected::AuthoritiesUnreadable(authorities.display().to_string());
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authorities).map_err(|_| unreadable())? {
+        let certificate = certificate.map_err(|_| unreadable())?;
+        roots.add(certificate).map_err(|_| unreadable())?;
+    }
+    if roots.is_empty() {
+        return Err(unreadable());
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::identity::development::DevelopmentAuthority;
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        for url in [
+            "http://127.0.0.1/a",
+            "http://127.9.9.9:8080/a",
+            "http://[::1]:80/a",
+            "http://localhost/a?b=c",
+        ] {
+            assert!(KeyUrl::new(url, None).is_ok(), "{url}");
+        }
+        for url in [
+            "http://issuer.example/a",
+            "http://10.0.0.1/a",
+            "http://169.254.169.254/latest",
+            "http://[fe80::1]/a",
+            "http://0.0.0.0/a",
+            "http://localhost.attacker.example/a",
+            "http://2130706433/a",
+        ] {
+            let rejected = KeyUrl::new(url, None).unwrap_err();
+            assert!(matches!(rejected, KeyUrlRejected::NotLoopback(_)), "{url}");
+        }
+    }
+
+    #[test]
+    fn anything_but_a_plain_absolute_url_is_refused() {
+        for url in [
+            "",
+            "/a",
+            "localhost/a",
+            "file:///etc/passwd",
+            "ftp://localhost/a",
+            "http://user@localhost/a",
+            "http://localhost@attacker.example/a",
+            "http://localhost/a#b",
+        ] {
+            let rejected = KeyUrl::new(url, None).unwrap_err();
+            assert!(
+                matches!(rejected, KeyUrlRejected::NotAUrl(_)),
+                "{url}: {rejected}"
+            );
+        }
+        let rejected = KeyUrl::new("https://issuer.example/a", None).unwrap_err();
+        assert!(matches!(rejected, KeyUrlRejected::AuthoritiesNotNamed(_)));
+    }
+
+    #[tokio::test]
+    async fn https_is_fetched_only_from_a_server_of_the_named_authority() {
+        let clock = Clock::system();
+        let folder = tempfile::tempdir().unwrap();
+        let authority = DevelopmentAuthority::create(folder.path(), &clock).unwrap();
+        let server = authority.issue_server(&[]).unwrap();
+        let certificate =
+            CertificateDer::from_pem_slice(server.certificate_pem.as_bytes()).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(server.key_pem.as_bytes());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key.unwrap())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                stream.write_all(answer).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+        let elsewhere = tempfile::tempdir().unwrap();
+        DevelopmentAuthority::create(elsewhere.path(), &clock).unwrap();
+        let url = format!("https://127.0.0.1:{port}/jwks.json");
+        let good = KeyUrl::new(&url, Some(&folder.path().join("ca.crt"))).unwrap();
+        assert_eq!(good.fetch().await.unwrap(), b"{}");
+        let stranger = KeyUrl::new(&url, Some(&elsewhere.path().join("ca.crt"))).unwrap();
+        assert!(stranger.fetch().await.is_err());
+        let no_authorities = KeyUrl::new(&url, Some(&folder.path().join("ca.key"))).unwrap_err();
+        assert!(matches!(
+            no_authorities,
+            KeyUrlRejected::AuthoritiesUnreadable(_)
+        ));
+    }
+}
