@@ -1,1 +1,94 @@
-//! (room laid out, furniture follows)
+//! How much a partner may still have: requests per minute, checked before the core is called, and
+//! distinct customers per UTC day and month, spent before an answer is recorded (P13).
+//!
+//! A rate is a cell in memory that a restart may lose. A budget is a fold over the ledger: what was
+//! disclosed is the truth, and [`Allowance::rebuild`] counts it again at start. Spending comes
+//! before recording, so an accident in between errs on the customer's side.
+//!
+//! Deliberately absent: what a budget is (contracts say so), who shares one (the caller names the
+//! owner: the partner, or the parent of a co-brand), refusal documents, and any storage. Memory is
+//! bounded by the budgets themselves: 20 bytes and the table's slack for each distinct person seen
+//! in a month, and nobody beyond the limit is ever taken in.
+
+pub mod budgets;
+pub mod headers;
+pub mod rates;
+mod window;
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::policy::contract::Budgets;
+use crate::terms::{CustomerRef, PartnerId};
+
+use budgets::{BudgetBook, BudgetExhausted, BudgetState, Subject};
+use rates::{RateExceeded, RateState, Rates};
+
+/// Rates and budgets of every partner. Share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Allowance {
+    clock: Clock,
+    rates: Rates,
+    budgets: BudgetBook,
+}
+
+/// One disclosure as the ledger holds it, for [`Allowance::rebuild`].
+#[derive(Clone, Debug)]
+pub struct Spent {
+    /// When it was recorded.
+    pub time: Timestamp,
+    /// Whose budget it came from.
+    pub owner: PartnerId,
+    /// Which kind of person.
+    pub subject: Subject,
+    /// Who.
+    pub references: Vec<CustomerRef>,
+}
+
+impl Allowance {
+    /// Nothing spent.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            rates: Rates::new(clock.clone()),
+            budgets: BudgetBook::default(),
+            clock,
+        }
+    }
+
+    /// Takes one request from the partner's rate, or says when the next one fits.
+    pub fn admit(
+        &self,
+        partner: &PartnerId,
+        requests_per_minute: u32,
+    ) -> Result<RateState, RateExceeded> {
+        self.rates.admit(partner, requests_per_minute)
+    }
+
+    /// Charges `references` to the budgets of `owner`, all of them or none. Whoever was charged in a
+    /// window already is free in it; the same reference twice counts once. Customers and recipients
+    /// are counted apart, each against the `budgets` given with them.
+    pub fn spend(
+        &self,
+        owner: &PartnerId,
+        subject: Subject,
+        budgets: Budgets,
+        references: &[CustomerRef],
+    ) -> Result<BudgetState, BudgetExhausted> {
+        let now = self.clock.now();
+        self.budgets.spend(owner, subject, budgets, references, now)
+    }
+
+    /// What is left, without taking any.
+    pub fn state(&self, owner: &PartnerId, subject: Subject, budgets: Budgets) -> BudgetState {
+        self.budgets
+            .state(owner, subject, budgets, self.clock.now())
+    }
+
+    /// Counts disclosures of the ledger again, oldest first, limits notwithstanding: they happened.
+    /// To be called once, before the first request.
+    pub fn rebuild(&self, disclosures: impl Iterator<Item = Spent>) {
+        for spent in disclosures {
+            self.budgets.charge(&spent);
+        }
+    }
+}

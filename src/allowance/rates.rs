@@ -1,0 +1,183 @@
+//! Requests per minute: one cell of the generic cell rate algorithm (governor) for each partner.
+//!
+//! A partner may use its minute in one burst and then gets requests back evenly, so no minute holds
+//! more than twice the rate. There are as many cells as partners that called since start.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::clock::Clock;
+use crate::terms::PartnerId;
+
+/// Length of the rate's window.
+pub const WINDOW_SECONDS: u64 = 60;
+
+/// What is left of a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateState {
+    /// Requests per minute.
+    pub limit: u32,
+    /// Requests that would be admitted at once.
+    pub remaining: u32,
+    /// Seconds until the whole rate is available again.
+    pub reset_seconds: u64,
+}
+
+/// The rate is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rate of {limit} requests a minute is used up; wait {retry_after_seconds} s")]
+pub struct RateExceeded {
+    /// Requests per minute.
+    pub limit: u32,
+    /// Seconds after which one request fits, at least 1.
+    pub retry_after_seconds: u64,
+}
+
+impl RateExceeded {
+    /// The same in the form that headers are written from.
+    pub fn state(self) -> RateState {
+        RateState {
+            limit: self.limit,
+            remaining: 0,
+            reset_seconds: self.retry_after_seconds,
+        }
+    }
+}
+
+type Cell = RateLimiter<NotKeyed, InMemoryState, Ticks, StateInformationMiddleware>;
+
+#[derive(Debug)]
+pub(super) struct Rates {
+    clock: Clock,
+    cells: RwLock<HashMap<PartnerId, (NonZeroU32, Arc<Cell>)>>,
+}
+
+/// The house's clock, as governor reads one.
+#[derive(Clone, Debug)]
+struct Ticks(Clock);
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        self.0.instant()
+    }
+}
+
+impl Rates {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            cells: RwLock::default(),
+        }
+    }
+
+    pub(super) fn admit(
+        &self,
+        partner: &PartnerId,
+        requests_per_minute: u32,
+    ) -> Result<RateState, RateExceeded> {
+        let Some(rate) = NonZeroU32::new(requests_per_minute) else {
+            return Err(RateExceeded {
+                limit: 0,
+                retry_after_seconds: WINDOW_SECONDS,
+            });
+        };
+        let admitted = self.cell(partner, rate).check();
+        match admitted {
+            Ok(snapshot) => Ok(state(rate, snapshot.remaining_burst_capacity())),
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(self.clock.instant());
+                Err(RateExceeded {
+                    limit: rate.get(),
+                    retry_after_seconds: wait.as_millis().div_ceil(1_000).max(1) as u64,
+                })
+            }
+        }
+    }
+
+    /// The partner's cell; a new one where its contract has another rate since.
+    fn cell(&self, partner: &PartnerId, rate: NonZeroU32) -> Arc<Cell> {
+        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, cell)) = cells.get(partner).filter(|(known, _)| *known == rate) {
+            return Arc::clone(cell);
+        }
+        drop(cells);
+        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || {
+            let limiter =
+                RateLimiter::direct_with_clock(Quota::per_minute(rate), Ticks(self.clock.clone()));
+            (rate, Arc::new(limiter.with_middleware()))
+        };
+        let entry = cells.entry(partner.clone()).or_insert_with(fresh);
+        if entry.0 != rate {
+            *entry = fresh();
+        }
+        Arc::clone(&entry.1)
+    }
+}
+
+fn state(rate: NonZeroU32, remaining: u32) -> RateState {
+    let limit = rate.get();
+    let used = u64::from(limit.saturating_sub(remaining));
+    RateState {
+        limit,
+        remaining,
+        reset_seconds: (used * WINDOW_SECONDS).div_ceil(u64::from(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partner(id: &str) -> PartnerId {
+        PartnerId::parse(id).unwrap()
+    }
+
+    #[test]
+    fn a_partner_gets_its_burst_and_then_a_time_to_wait() {
+        let rates = Rates::new(Clock::system());
+        let first = rates.admit(&partner("acme"), 2).unwrap();
+        assert_eq!((first.limit, first.remaining), (2, 1));
+        assert_eq!(first.reset_seconds, 30);
+        assert_eq!(rates.admit(&partner("acme"), 2).unwrap().remaining, 0);
+        let exceeded = rates.admit(&partner("acme"), 2).unwrap_err();
+        assert!((1..=30).contains(&exceeded.retry_after_seconds));
+        assert!(rates.admit(&partner("bright"), 2).is_ok(), "others go on");
+    }
+
+    #[test]
+    fn a_changed_contract_changes_the_rate_and_none_admits_nobody() {
+        let rates = Rates::new(Clock::system());
+        assert!(rates.admit(&partner("acme"), 1).is_ok());
+        assert!(rates.admit(&partner("acme"), 1).is_err());
+        assert_eq!(rates.admit(&partner("acme"), 10).unwrap().limit, 10);
+        assert_eq!(rates.admit(&partner("acme"), 0).unwrap_err().limit, 0);
+    }
+
+    #[test]
+    fn parallel_requests_never_exceed_the_burst() {
+        let rates = Rates::new(Clock::system());
+        let admitted: usize = std::thread::scope(|scope| {
+            let caller = || {
+                (0..20)
+                    .filter(|_| rates.admit(&partner("acme"), 8).is_ok())
+                    .count()
+            };
+            let callers: Vec<_> = (0..8).map(|_| scope.spawn(caller)).collect();
+            callers
+                .into_iter()
+                .map(|caller| caller.join().unwrap())
+                .sum()
+        });
+        // One request comes back every 7.5 s, far longer than 160 look-ups take.
+        assert!((8..=9).contains(&admitted), "{admitted}");
+    }
+}

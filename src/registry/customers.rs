@@ -1,0 +1,189 @@
+//! Customers: whose each one is, and the reference that stands for them in the ledger.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::fingerprint::Fingerprint;
+use super::shards::Shards;
+use super::{NotKept, Registry, check_id, database, entry_column};
+use crate::terms::{CustomerRef, PartnerId};
+
+/// A customer in the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerRow {
+    /// What stands for the customer in the ledger.
+    pub reference: CustomerRef,
+    /// Whose customer it is.
+    pub partner: PartnerId,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Customers {
+    rows: Shards<Arc<str>, CustomerRow>,
+    ids: Shards<CustomerRef, Arc<str>>,
+}
+
+impl Customers {
+    pub(super) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut partners: HashMap<String, PartnerId> = HashMap::new();
+        let mut statement = connection.prepare("SELECT id, reference, partner FROM customer")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(0)?;
+            let partner = database::column(row, 2, |text| match partners.get(text) {
+                Some(known) => Some(known.clone()),
+                None => {
+                    let partner = PartnerId::parse(text)?;
+                    partners.insert(text.to_owned(), partner.clone());
+                    Some(partner)
+                }
+            })?;
+            let reference = CustomerRef::from_bytes(row.get(1)?);
+            self.insert(&id.into(), &CustomerRow { reference, partner });
+        }
+        Ok(())
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<CustomerRow> {
+        self.rows.get(id)
+    }
+
+    pub(super) fn insert(&self, id: &Arc<str>, row: &CustomerRow) {
+        self.ids.insert(row.reference, Arc::clone(id));
+        self.rows.insert(Arc::clone(id), row.clone());
+    }
+}
+
+impl Registry {
+    /// The customer with this id.
+    pub fn customer(&self, id: &str) -> Option<CustomerRow> {
+        self.memory.customers.get(id)
+    }
+
+    /// The id of the customer a reference stands for.
+    pub fn by_reference(&self, reference: CustomerRef) -> Option<Arc<str>> {
+        self.memory.customers.ids.get(&reference)
+    }
+
+    /// How many customers the book has.
+    pub fn customer_count(&self) -> usize {
+        self.memory.customers.rows.len()
+    }
+
+    /// Remembers whose customer `id` is, durably. A customer that is there already keeps its
+    /// reference; one of another partner is a contradiction and stays where it is. There is no
+    /// variant that is written later: an entry whose reference no book knows could not be accounted.
+    pub async fn remember_customer(
+        &self,
+        id: &str,
+        partner: &PartnerId,
+        entry_index: u64,
+    ) -> Result<CustomerRow, NotKept> {
+        check_id(id)?;
+        if let Some(known) = self.customer(id) {
+            return same_partner(id, known, partner);
+        }
+        let memory = Arc::clone(&self.memory);
+        let (id, partner): (Arc<str>, _) = (id.into(), partner.clone());
+        let written = Arc::clone(&id);
+        let change =
+            move |connection: &Connection| keep(connection, &written, &partner, entry_index);
+        let apply = move |row: &CustomerRow| memory.customers.insert(&id, row);
+        self.writer.write(change, apply).await
+    }
+
+    /// Ids of the customers meant by `typed`: an id, a reference, an e-mail address, a telephone
+    /// number or a postal address, as a person types it. Several people may share an address.
+    pub async fn lookup_typed(&self, typed: &str) -> Result<Vec<Arc<str>>, NotKept> {
+        let typed = typed.trim();
+        let by_reference = || CustomerRef::parse(typed).and_then(|found| self.by_reference(found));
+        let exact = self.customer(typed).map(|_| typed.into());
+        if let Some(id) = exact.or_else(by_reference) {
+            return Ok(vec![id]);
+        }
+        let fingerprints = self.fingerprints.of_typed(typed);
+        let find = move |connection: &Connection| {
+            let mut ids: Vec<Arc<str>> = Vec::new();
+            for fingerprint in &fingerprints {
+                let mut statement = connection
+                    .prepare_cached("SELECT customer FROM fingerprint WHERE fingerprint = ?1")?;
+                let rows = statement.query_map([fingerprint], |row| row.get::<_, String>(0))?;
+                for id in rows {
+                    ids.push(id?.into());
+                }
+            }
+            ids.sort_unstable();
+            ids.dedup();
+            Ok(ids)
+        };
+        self.writer.write(find, |_| {}).await
+    }
+}
+
+fn same_partner(id: &str, known: CustomerRow, partner: &PartnerId) -> Result<CustomerRow, NotKept> {
+    if known.partner == *partner {
+        return Ok(known);
+    }
+    Err(NotKept::Contradiction(format!(
+        "customer `{id}` belongs to partner `{}` in the book, not to `{partner}`",
+        known.partner
+    )))
+}
+
+/// The row of `id`, made if it is not there.
+pub(super) fn keep(
+    connection: &Connection,
+    id: &str,
+    partner: &PartnerId,
+    entry_index: u64,
+) -> Result<CustomerRow, NotKept> {
+    if let Some(known) = find(connection, id)? {
+        return same_partner(id, known, partner);
+    }
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| NotKept::Storage("no random bytes".to_owned()))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO customer (id, reference, partner, entry) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            id,
+            bytes,
+            partner.as_str(),
+            entry_column(entry_index)
+        ])?;
+    Ok(CustomerRow {
+        reference: CustomerRef::from_bytes(bytes),
+        partner: partner.clone(),
+    })
+}
+
+fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<CustomerRow>> {
+    connection
+        .prepare_cached("SELECT reference, partner FROM customer WHERE id = ?1")?
+        .query_row([id], |row| {
+            Ok(CustomerRow {
+                reference: CustomerRef::from_bytes(row.get(0)?),
+                partner: database::column(row, 1, PartnerId::parse)?,
+            })
+        })
+        .optional()
+}
+
+/// Adds ways to find a customer. Former ones stay: who is searched by an old address is found too.
+pub(super) fn add_fingerprints(
+    connection: &Connection,
+    id: &str,
+    fingerprints: &[Fingerprint],
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT OR IGNORE INTO fingerprint (fingerprint, customer) VALUES (?1, ?2)",
+    )?;
+    for fingerprint in fingerprints {
+        statement.execute(params![fingerprint, id])?;
+    }
+    Ok(())
+}

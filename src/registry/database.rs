@@ -1,0 +1,125 @@
+//! The SQLite file: how it is opened, and its tables.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
+
+/// Version of the tables below, in SQLite's `user_version`.
+const SCHEMA_VERSION: i64 = 1;
+
+/// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
+const SCHEMA: &str = "
+    CREATE TABLE customer (
+        id TEXT PRIMARY KEY, reference BLOB NOT NULL UNIQUE CHECK (length(reference) = 16),
+        partner TEXT NOT NULL, entry INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE fingerprint (
+        fingerprint BLOB NOT NULL, customer TEXT NOT NULL REFERENCES customer ON DELETE CASCADE,
+        PRIMARY KEY (fingerprint, customer)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX fingerprint_customer ON fingerprint (customer);
+    CREATE TABLE resource (
+        kind TEXT NOT NULL, id TEXT NOT NULL,
+        customer TEXT NOT NULL REFERENCES customer ON DELETE CASCADE,
+        purpose TEXT, entry INTEGER, PRIMARY KEY (kind, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX resource_customer ON resource (customer);
+    CREATE TABLE suspension (
+        partner TEXT PRIMARY KEY, since TEXT NOT NULL, actor TEXT NOT NULL, because TEXT NOT NULL,
+        entry INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE consent (
+        entry INTEGER NOT NULL, reference BLOB NOT NULL, partner TEXT NOT NULL,
+        purpose TEXT NOT NULL, categories TEXT NOT NULL, until TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX consent_reference ON consent (reference);
+    CREATE TABLE proposal (
+        act TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL, role TEXT NOT NULL,
+        because TEXT NOT NULL, time TEXT NOT NULL, entry INTEGER NOT NULL,
+        PRIMARY KEY (act, object)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1;
+";
+
+/// The registry cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotOpen {
+    /// The database.
+    #[error("the registry's database cannot be used (is another gateway running on it?): {0}")]
+    Database(#[from] rusqlite::Error),
+    /// It was written by a later version.
+    #[error("the registry has tables of version {found}, this program knows {SCHEMA_VERSION}")]
+    Version {
+        /// Version of the tables found.
+        found: i64,
+    },
+    /// A key or the database file.
+    #[error("`{}` cannot be used: {cause}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// A key file is not a key, or open to others.
+    #[error("`{}`: {mistake}", path.display())]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        mistake: &'static str,
+    },
+    /// The writer's thread.
+    #[error("the registry's thread cannot be started: {0}")]
+    Thread(io::Error),
+}
+
+/// Opens or makes the database, readable by this user alone.
+pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
+    // SQLite would make it with the umask; the WAL takes over the mode of the main file.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map_err(|cause| CannotOpen::File {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::ZERO)?;
+    // Exclusive: a second gateway on the same book would have another memory of it. Deleted rows are
+    // overwritten, so that a forgotten customer is not left in free pages.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    match connection.pragma_query_value(None, "user_version", |row| row.get(0))? {
+        0 => connection.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?,
+        SCHEMA_VERSION => {}
+        found => return Err(CannotOpen::Version { found }),
+    }
+    Ok(connection)
+}
+
+/// Whether the book has no customer yet.
+pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM customer)", [], |row| {
+        row.get(0)
+    })
+}
+
+/// A text column that this program wrote in a form of its own; anything else is damage.
+pub(super) fn column<T>(
+    row: &Row<'_>,
+    index: usize,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let text: String = row.get(index)?;
+    parse(&text).ok_or_else(|| {
+        let cause = format!("`{text}` is not a value of this column");
+        rusqlite::Error::FromSqlConversionFailure(index, Type::Text, cause.into())
+    })
+}

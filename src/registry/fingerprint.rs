@@ -1,0 +1,217 @@
+//! Keyed fingerprints (HMAC-SHA-256) of what people type: without the key a fingerprint confirms no
+//! guess. One key finds customers by e-mail, telephone and address; another names mail recipients,
+//! so that it can be destroyed without the first.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::hmac;
+
+use super::CannotOpen;
+use crate::terms::CustomerRef;
+
+pub(super) type Fingerprint = [u8; 32];
+
+const KEY_BYTES: usize = 32;
+
+/// Fewer digits are not a telephone number anyone would search for.
+const TELEPHONE_DIGITS_MIN: usize = 7;
+
+pub(super) struct Fingerprints {
+    lookup: hmac::Key,
+    recipient: hmac::Key,
+}
+
+impl fmt::Debug for Fingerprints {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Fingerprints(keys not shown)")
+    }
+}
+
+impl Fingerprints {
+    /// Reads both keys beside the database; makes them where the book is still `empty`.
+    pub(super) fn open(database: &Path, empty: bool) -> Result<Self, CannotOpen> {
+        Ok(Self {
+            lookup: key(&beside(database, ".lookup.key"), empty)?,
+            recipient: key(&beside(database, ".recipient.key"), empty)?,
+        })
+    }
+
+    pub(super) fn email(&self, email: &str) -> Option<Fingerprint> {
+        let normal = email.trim().to_lowercase();
+        (!normal.is_empty()).then(|| sign(&self.lookup, &[b"email", normal.as_bytes()]))
+    }
+
+    pub(super) fn telephone(&self, telephone: &str) -> Option<Fingerprint> {
+        let digits: String = telephone.chars().filter(char::is_ascii_digit).collect();
+        // +1 555 010 0199 and 555 010 0199 are one telephone.
+        let national = match digits.strip_prefix('1') {
+            Some(rest) if rest.len() == 10 => rest,
+            _ => &digits,
+        };
+        (national.len() >= TELEPHONE_DIGITS_MIN)
+            .then(|| sign(&self.lookup, &[b"telephone", national.as_bytes()]))
+    }
+
+    pub(super) fn address(&self, address: &str) -> Option<Fingerprint> {
+        let normal = letters_and_digits(address);
+        (!normal.is_empty()).then(|| sign(&self.lookup, &[b"address", normal.as_bytes()]))
+    }
+
+    /// Whatever the text may be: an e-mail address, a telephone number or a postal address.
+    pub(super) fn of_typed(&self, typed: &str) -> Vec<Fingerprint> {
+        let all = [
+            self.email(typed),
+            self.telephone(typed),
+            self.address(typed),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    pub(super) fn recipient(&self, name: &str, address: &str) -> Option<CustomerRef> {
+        let (name, address) = (letters_and_digits(name), letters_and_digits(address));
+        if name.is_empty() && address.is_empty() {
+            return None;
+        }
+        let parts = [name.as_bytes(), address.as_bytes()];
+        let first = sign(&self.recipient, &parts).first_chunk().copied();
+        first.map(CustomerRef::from_bytes)
+    }
+}
+
+/// Letters and digits in lower case; spelling of spaces, commas and dots makes no difference.
+fn letters_and_digits(text: &str) -> String {
+    let kept = text.chars().filter(|letter| letter.is_alphanumeric());
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+fn sign(key: &hmac::Key, parts: &[&[u8]]) -> Fingerprint {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        context.update(part);
+        // No normalised part holds a NUL, so parts cannot run into each other.
+        context.update(&[0]);
+    }
+    let mut fingerprint = [0; 32];
+    for (to, from) in fingerprint.iter_mut().zip(context.sign().as_ref()) {
+        *to = *from;
+    }
+    fingerprint
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+fn key(path: &Path, may_make: bool) -> Result<hmac::Key, CannotOpen> {
+    let failed = |cause| CannotOpen::File {
+        path: path.to_owned(),
+        cause,
+    };
+    let mistaken = |mistake| CannotOpen::Key {
+        path: path.to_owned(),
+        mistake,
+    };
+    let bytes = match File::open(path) {
+        Ok(mut file) => {
+            if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
+                return Err(mistaken("others may read this key; set its mode to 0600"));
+            }
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(failed)?;
+            bytes
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
+            make_key(path).map_err(failed)?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mistake = "this key is missing, and nobody in the book can be found without it; \
+                           bring it back from a backup";
+            return Err(mistaken(mistake));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    if bytes.len() != KEY_BYTES {
+        return Err(mistaken(
+            "a key must have 32 bytes; bring it back from a backup",
+        ));
+    }
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+}
+
+/// Durable before it is used: a key that is lost with the power unlinks everyone.
+fn make_key(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; KEY_BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_same_person_typed_differently_has_one_fingerprint() {
+        let folder = tempfile::tempdir().unwrap();
+        let prints = Fingerprints::open(&folder.path().join("registry"), true).unwrap();
+        assert_eq!(
+            prints.email(" Ann@Example.ORG "),
+            prints.email("ann@example.org")
+        );
+        assert_eq!(
+            prints.telephone("+1 (555) 010-0199"),
+            prints.telephone("555.010.0199")
+        );
+        assert_eq!(
+            prints.address("1 Main St., Springfield"),
+            prints.address("1 MAIN ST SPRINGFIELD")
+        );
+        let recipient = prints.recipient("Ann  Bell", "1 Main St.");
+        assert_eq!(recipient, prints.recipient("ann bell", "1 main st"));
+        assert_ne!(recipient, prints.recipient("ann", "bell 1 main st"));
+    }
+
+    #[test]
+    fn nothing_is_no_ones_fingerprint() {
+        let folder = tempfile::tempdir().unwrap();
+        let prints = Fingerprints::open(&folder.path().join("registry"), true).unwrap();
+        assert_eq!(prints.email("  "), None);
+        assert_eq!(prints.telephone("n/a 12"), None);
+        assert_eq!(prints.address("-"), None);
+        assert_eq!(prints.recipient("--", " "), None);
+    }
+
+    #[test]
+    fn a_key_is_private_and_never_made_anew_for_a_book_with_people() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("registry");
+        assert!(Fingerprints::open(&database, false).is_err());
+        let first = Fingerprints::open(&database, true).unwrap();
+        let again = Fingerprints::open(&database, false).unwrap();
+        assert_eq!(first.email("a@b.c"), again.email("a@b.c"));
+        let key = beside(&database, ".lookup.key");
+        assert_eq!(key.metadata().unwrap().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&key, PermissionsExt::from_mode(0o640)).unwrap();
+        let refused = Fingerprints::open(&database, false).unwrap_err();
+        assert!(refused.to_string().contains("0600"), "{refused}");
+    }
+}

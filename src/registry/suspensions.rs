@@ -1,0 +1,125 @@
+//! Suspensions: who is shut out, since when, and why. Read on every request, so without a lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use tokio::sync::watch;
+
+use super::{NotKept, Registry, database, entry_column};
+use crate::terms::PartnerId;
+
+/// A partner is shut out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspension {
+    /// Since when.
+    pub since: Timestamp,
+    /// Who did it.
+    pub by: Arc<str>,
+    /// Why, in their words.
+    pub because: Arc<str>,
+}
+
+#[derive(Debug)]
+pub(super) struct Suspensions {
+    all: ArcSwap<HashMap<PartnerId, Suspension>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Suspensions {
+    fn default() -> Self {
+        Self {
+            all: ArcSwap::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Suspensions {
+    pub(super) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut statement =
+            connection.prepare("SELECT partner, since, actor, because FROM suspension")?;
+        let read = |row: &rusqlite::Row<'_>| {
+            let suspension = Suspension {
+                since: database::column(row, 1, |text| text.parse().ok())?,
+                by: row.get::<_, String>(2)?.into(),
+                because: row.get::<_, String>(3)?.into(),
+            };
+            Ok((database::column(row, 0, PartnerId::parse)?, suspension))
+        };
+        let all: rusqlite::Result<HashMap<_, _>> = statement.query_map([], read)?.collect();
+        self.all.store(Arc::new(all?));
+        Ok(())
+    }
+
+    /// Only the writer's thread changes it, so nothing is lost between load and store.
+    fn change(&self, change: impl FnOnce(&mut HashMap<PartnerId, Suspension>)) {
+        let mut all = HashMap::clone(&self.all.load());
+        change(&mut all);
+        self.all.store(Arc::new(all));
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl Registry {
+    /// Whether, since when and why a partner is suspended.
+    pub fn suspension(&self, partner: &PartnerId) -> Option<Suspension> {
+        self.memory.suspensions.all.load().get(partner).cloned()
+    }
+
+    /// Counts up whenever a suspension begins or ends, so that open connections can look again.
+    pub fn suspensions_changed(&self) -> watch::Receiver<u64> {
+        self.memory.suspensions.changes.subscribe()
+    }
+
+    /// Suspends a partner, durably. One that is suspended already stays as it was.
+    pub async fn suspend(
+        &self,
+        partner: &PartnerId,
+        suspension: Suspension,
+        entry_index: u64,
+    ) -> Result<(), NotKept> {
+        let memory = Arc::clone(&self.memory);
+        let (written, kept) = (partner.clone(), suspension.clone());
+        let change = move |connection: &Connection| {
+            let values = params![
+                written.as_str(),
+                suspension.since.to_string(),
+                &*suspension.by,
+                &*suspension.because,
+                entry_column(entry_index),
+            ];
+            let sql = "INSERT OR IGNORE INTO suspension (partner, since, actor, because, entry)
+                       VALUES (?1, ?2, ?3, ?4, ?5)";
+            connection.execute(sql, values)?;
+            Ok(())
+        };
+        let partner = partner.clone();
+        let apply = move |(): &()| {
+            memory.suspensions.change(|all| {
+                all.entry(partner).or_insert(kept);
+            });
+        };
+        self.writer.write(change, apply).await
+    }
+
+    /// Ends a suspension, durably.
+    pub async fn resume(&self, partner: &PartnerId) -> Result<(), NotKept> {
+        let memory = Arc::clone(&self.memory);
+        let written = partner.clone();
+        let change = move |connection: &Connection| {
+            let sql = "DELETE FROM suspension WHERE partner = ?1";
+            connection.execute(sql, [written.as_str()])?;
+            Ok(())
+        };
+        let partner = partner.clone();
+        let apply = move |(): &()| {
+            memory.suspensions.change(|all| {
+                all.remove(&partner);
+            });
+        };
+        self.writer.write(change, apply).await
+    }
+}

@@ -1,0 +1,375 @@
+//! The registry over a real database: what it keeps, what it refuses, and what is left after it was
+//! closed and opened again.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::taxonomy::{Category, Purpose};
+use crate::terms::{PartnerId, ResourceKind};
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    clock: Clock,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: Clock::manual("2026-11-22T12:00:00Z".parse().unwrap()),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("registry.sqlite")
+    }
+
+    fn open(&self) -> Registry {
+        Registry::open(&self.path(), self.clock.clone()).unwrap()
+    }
+}
+
+fn partner(id: &str) -> PartnerId {
+    PartnerId::parse(id).unwrap()
+}
+
+async fn import(registry: &Registry, text: &str) -> Result<ImportReport, NotKept> {
+    let import = registry.read_import(text.lines())?;
+    registry.import(import, 7).await
+}
+
+const BOOK: &str = r#"
+{"kind":"job","id":"job_1","customer":"cus_1"}
+{"kind":"customer","id":"cus_1","partner":"acme","email":"Ann@example.org","telephone":"+1 555 010 0199","address":"1 Main St., Springfield"}
+{"kind":"customer","id":"cus_2","partner":"bright","email":null,"address":"1 main st springfield"}
+{"kind":"document","id":"doc_1","customer":"cus_2","purpose":"essential.service"}
+"#;
+
+#[tokio::test]
+async fn an_imported_book_is_there_after_reopening_with_the_same_references() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let report = import(&registry, BOOK).await.unwrap();
+    assert_eq!(
+        (report.customers, report.customers_new, report.resources),
+        (2, 2, 2)
+    );
+    let row = registry.customer("cus_1").unwrap();
+    drop(registry);
+
+    let registry = fixture.open();
+    assert_eq!(registry.customer_count(), 2);
+    assert_eq!(registry.customer("cus_1").as_ref(), Some(&row));
+    assert_eq!(
+        registry.by_reference(row.reference).as_deref(),
+        Some("cus_1")
+    );
+    let job = registry.resource(ResourceKind::Job, "job_1").unwrap();
+    assert_eq!(
+        (job.customer, job.partner),
+        (row.reference, partner("acme"))
+    );
+    let document = registry.resource(ResourceKind::Document, "doc_1").unwrap();
+    assert_eq!(document.purpose, Purpose::parse("essential.service"));
+    assert_eq!(registry.resource(ResourceKind::List, "job_1"), None);
+
+    let again = import(&registry, BOOK).await.unwrap();
+    assert_eq!((again.customers, again.customers_new), (2, 0));
+    assert_eq!(registry.customer("cus_1"), Some(row));
+}
+
+#[tokio::test]
+async fn people_are_found_as_someone_types_them() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    let reference = registry.customer("cus_1").unwrap().reference.to_string();
+    for typed in ["cus_1", " ann@EXAMPLE.org", "(555) 010-0199", &reference] {
+        let found = registry.lookup_typed(typed).await.unwrap();
+        assert_eq!(found, ["cus_1".into()], "{typed}");
+    }
+    let neighbours = registry
+        .lookup_typed("1 Main St, Springfield")
+        .await
+        .unwrap();
+    assert_eq!(neighbours, ["cus_1".into(), "cus_2".into()]);
+    assert!(
+        registry
+            .lookup_typed("bob@example.org")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    let moved = r#"{"kind":"customer","id":"cus_1","partner":"acme","email":"ann@new.example"}"#;
+    import(&registry, moved).await.unwrap();
+    for email in ["ann@example.org", "ann@new.example"] {
+        let found = registry.lookup_typed(email).await.unwrap();
+        assert_eq!(found, ["cus_1".into()], "{email}");
+    }
+}
+
+#[tokio::test]
+async fn no_contact_data_reaches_the_disk() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    drop(registry);
+    for file in fixture.folder.path().read_dir().unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap().to_ascii_lowercase();
+        for canary in ["example.org", "555 010", "main st"] {
+            let found = memchr::memmem::find(&bytes, canary.as_bytes());
+            assert_eq!(found, None, "{canary} in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_mistaken_line_of_an_import_is_named_and_quotes_nobody() {
+    let registry = Fixture::new().open();
+    let text = r#"{"kind":"customer","id":"cus_1","partner":"Acme"}
+{"kind":"customer","id":"cus_1","partner":"acme","emial":"x"}
+{"kind":"customer","id":"","partner":"acme"}
+{"kind":"parcel","id":"a"}
+{"kind":"customer","id":"cus_1","partner":"acme","telephone":5550100199}
+{"kind":"document","id":"d","customer":"cus_1","purpose":"essential.servise"}
+{"kind":"customer","id":"cus_1","id":"cus_2","partner":"acme"}
+{"kind":"job","id":"j","customer":"cus_1","owner":"x"}
+not json"#;
+    let mistakes = registry.read_import(text.lines()).unwrap_err();
+    let lines: Vec<_> = mistakes
+        .mistakes
+        .iter()
+        .map(|mistake| mistake.line)
+        .collect();
+    assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7, 8, 9], "{mistakes}");
+    assert!(!mistakes.to_string().contains("5550100199"), "{mistakes}");
+}
+
+#[tokio::test]
+async fn an_import_that_contradicts_the_book_changes_nothing() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    let text = r#"{"kind":"customer","id":"cus_3","partner":"acme"}
+{"kind":"customer","id":"cus_1","partner":"bright"}
+{"kind":"job","id":"job_1","customer":"cus_2"}
+{"kind":"job","id":"job_2","customer":"cus_9"}"#;
+    let Err(NotKept::Import(mistakes)) = import(&registry, text).await else {
+        panic!("it was taken")
+    };
+    let lines: Vec<_> = mistakes
+        .mistakes
+        .iter()
+        .map(|mistake| mistake.line)
+        .collect();
+    assert_eq!(lines, [2, 3, 4]);
+    assert_eq!(registry.customer("cus_3"), None);
+    drop(registry);
+    assert_eq!(fixture.open().customer("cus_3"), None);
+}
+
+#[tokio::test]
+async fn a_customer_remembered_by_many_at_once_has_one_reference() {
+    let fixture = Fixture::new();
+    let registry = Arc::new(fixture.open());
+    let mut calls = tokio::task::JoinSet::new();
+    for entry_index in 0..50 {
+        let registry = Arc::clone(&registry);
+        calls.spawn(async move {
+            let acme = partner("acme");
+            registry
+                .remember_customer("cus_1", &acme, entry_index)
+                .await
+                .unwrap()
+        });
+    }
+    let rows = calls.join_all().await;
+    assert!(rows.iter().all(|row| *row == rows[0]));
+    let stolen = registry
+        .remember_customer("cus_1", &partner("bright"), 9)
+        .await;
+    assert!(matches!(stolen, Err(NotKept::Contradiction(_))));
+    assert_eq!(registry.customer("cus_1").unwrap().partner, partner("acme"));
+}
+
+#[tokio::test]
+async fn what_is_noticed_is_known_at_once_and_kept() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    registry
+        .noticed_resource(ResourceKind::List, "list_1", "cus_2")
+        .unwrap();
+    let seen = registry.resource(ResourceKind::List, "list_1").unwrap();
+    assert_eq!(seen.partner, partner("bright"));
+    let foreign = registry.noticed_resource(ResourceKind::List, "list_1", "cus_1");
+    assert!(matches!(foreign, Err(NotKept::Contradiction(_))));
+    assert!(
+        registry
+            .noticed_resource(ResourceKind::List, "list_2", "cus_9")
+            .is_err()
+    );
+    drop(registry);
+    assert_eq!(
+        fixture.open().resource(ResourceKind::List, "list_1"),
+        Some(seen)
+    );
+}
+
+#[tokio::test]
+async fn a_remembered_resource_keeps_its_customer_and_purpose() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    let service = Purpose::parse("essential.service");
+    let remember = |customer, purpose| {
+        registry.remember_resource(ResourceKind::Job, "job_9", customer, purpose, 3)
+    };
+    assert!(remember("cus_8", None).await.is_err(), "nobody's");
+    remember("cus_1", None).await.unwrap();
+    remember("cus_1", service).await.unwrap();
+    remember("cus_1", None).await.unwrap();
+    assert!(remember("cus_2", service).await.is_err(), "another's");
+    drop(registry);
+    let job = fixture.open().resource(ResourceKind::Job, "job_9").unwrap();
+    assert_eq!((&*job.customer_id, job.purpose), ("cus_1", service));
+}
+
+#[tokio::test]
+async fn a_suspension_is_seen_at_once_outlives_a_restart_and_ends() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let mut changes = registry.suspensions_changed();
+    let suspension = |because: &str| Suspension {
+        since: fixture.clock.now(),
+        by: "Ann".into(),
+        because: because.into(),
+    };
+    let acme = partner("acme");
+    registry
+        .suspend(&acme, suspension("a leak"), 1)
+        .await
+        .unwrap();
+    registry
+        .suspend(&acme, suspension("again"), 2)
+        .await
+        .unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    drop(registry);
+    let registry = fixture.open();
+    assert_eq!(registry.suspension(&acme), Some(suspension("a leak")));
+    assert_eq!(registry.suspension(&partner("bright")), None);
+    registry.resume(&acme).await.unwrap();
+    assert_eq!(registry.suspension(&acme), None);
+    drop(registry);
+    assert_eq!(fixture.open().suspension(&acme), None);
+}
+
+#[tokio::test]
+async fn a_consent_covers_what_lies_below_it_until_it_ends() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    let customer = registry.customer("cus_1").unwrap().reference;
+    let category = |key| Category::parse(key).unwrap();
+    let purpose = |key| Purpose::parse(key).unwrap();
+    let until: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+    let consent = Consent {
+        partner: partner("acme"),
+        purpose: purpose("essential.service"),
+        categories: CategorySet::from_iter([category("user.contact")]),
+        until,
+    };
+    registry.record_consent(customer, consent, 4).await.unwrap();
+    drop(registry);
+    let registry = fixture.open();
+    let has = |partner_id, purpose_key, now, key| {
+        let (partner, purpose) = (partner(partner_id), purpose(purpose_key));
+        registry
+            .consented(customer, &partner, purpose, now)
+            .contains(category(key))
+    };
+    let now = fixture.clock.now();
+    let below = "essential.service.operations";
+    assert!(has("acme", below, now, "user.contact.email"));
+    assert!(!has("acme", below, now, "user.name"));
+    assert!(!has("acme", below, until, "user.contact.email"));
+    assert!(!has("acme", "essential", now, "user.contact.email"));
+    assert!(!has("bright", below, now, "user.contact.email"));
+    let acme = partner("acme");
+    registry
+        .revoke_consent(customer, &acme, purpose("essential"))
+        .await
+        .unwrap();
+    assert!(!has("acme", below, now, "user.contact.email"));
+}
+
+#[tokio::test]
+async fn a_proposal_waits_a_day_and_no_longer() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let proposal = Proposal {
+        act: "partner.resume".to_owned(),
+        object: "acme".to_owned(),
+        actor: "Ann".to_owned(),
+        role: "operator".to_owned(),
+        because: "solved".to_owned(),
+        time: fixture.clock.now(),
+    };
+    registry.propose(proposal.clone(), 3).await.unwrap();
+    let waiting = async || registry.proposal("partner.resume", "acme").await.unwrap();
+    fixture
+        .clock
+        .advance(std::time::Duration::from_secs(23 * 3_600));
+    assert_eq!(waiting().await, Some(proposal.clone()));
+    fixture.clock.advance(std::time::Duration::from_secs(3_600));
+    assert_eq!(waiting().await, None);
+    registry
+        .propose(
+            Proposal {
+                time: fixture.clock.now(),
+                ..proposal
+            },
+            4,
+        )
+        .await
+        .unwrap();
+    registry.settle("partner.resume", "acme").await.unwrap();
+    assert_eq!(waiting().await, None);
+}
+
+#[test]
+fn a_second_gateway_on_the_same_book_is_refused() {
+    let fixture = Fixture::new();
+    let _registry = fixture.open();
+    let second = Registry::open(&fixture.path(), fixture.clock.clone());
+    assert!(matches!(second, Err(CannotOpen::Database(_))));
+}
+
+#[tokio::test]
+async fn a_book_without_its_key_is_not_opened() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    drop(registry);
+    std::fs::remove_file(fixture.folder.path().join("registry.sqlite.lookup.key")).unwrap();
+    let refused = Registry::open(&fixture.path(), fixture.clock.clone()).unwrap_err();
+    assert!(refused.to_string().contains("backup"), "{refused}");
+}
+
+#[tokio::test]
+async fn one_change_that_fails_undoes_only_itself() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let acme = partner("acme");
+    let failing = registry.remember_resource(ResourceKind::Job, "job_1", "cus_1", None, 1);
+    let (failed, kept) = tokio::join!(failing, registry.remember_customer("cus_2", &acme, 2));
+    assert!(failed.is_err());
+    drop(registry);
+    assert_eq!(fixture.open().customer("cus_2"), Some(kept.unwrap()));
+}
