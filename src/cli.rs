@@ -1,1 +1,3 @@
 //! (room laid out, furniture follows)
+
+pub mod policy;
