@@ -2,3 +2,4 @@
 
 pub mod ca;
 pub mod token;
+pub mod policy;

@@ -189,17 +189,14 @@ impl Mistakes {
 }
 
 /// The word of `valid` that `word` was most likely meant to be: one that is few letters away, or
-/// one that ends in it as whole segments (`email` for `user.contact.email`).
+/// one that has its segments and more (`email` or `user.email` for `user.contact.email`).
 pub fn nearest<'a>(word: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// A third of the letters may be wrong; more is another word.
     const LETTERS_PER_SLIP: usize = 3;
     let slips_max = (word.chars().count() / LETTERS_PER_SLIP).max(1);
     let slips = |candidate: &str| {
-        let ends_in_it = candidate
-            .strip_suffix(word)
-            .is_some_and(|rest| rest.ends_with('.'));
         let folded = word.eq_ignore_ascii_case(candidate);
-        if ends_in_it || folded {
+        if folded || leaves_segments_out(word, candidate) {
             1
         } else {
             strsim::osa_distance(word, candidate)
@@ -211,6 +208,16 @@ pub fn nearest<'a>(word: &str, valid: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(slips, _)| *slips <= slips_max)
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether `word` is `candidate` with some of its dotted segments left out, but not the last.
+fn leaves_segments_out(word: &str, candidate: &str) -> bool {
+    let mut all = candidate.rsplit('.');
+    let same_end = all.clone().next() == word.rsplit('.').next();
+    same_end
+        && word
+            .rsplit('.')
+            .all(|part| all.any(|segment| segment == part))
 }
 
 #[cfg(test)]
@@ -232,11 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_word_is_a_slip_away_or_ends_in_what_was_written() {
+    fn the_nearest_word_is_a_slip_away_or_has_segments_that_were_left_out() {
         let keys = ["user.contact.email", "user.contact.url", "user.name"];
         let near = |word| nearest(word, keys);
         assert_eq!(near("user.contact.emial"), Some("user.contact.email"));
         assert_eq!(near("email"), Some("user.contact.email"));
+        assert_eq!(near("user.email"), Some("user.contact.email"));
         assert_eq!(near("User.Name"), Some("user.name"));
         assert_eq!(near("telephone"), None);
     }

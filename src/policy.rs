@@ -1,6 +1,190 @@
 //! The rules: published promises (Cedar) and contracts (data), compiled so that a decision is a
-//! look-up. A decision is promises ∩ contract, so that a contract can only narrow.
+//! look-up. A decision is promises ∩ contract, so that a contract can only narrow: the policy
+//! decision point of NIST SP 800-162.
 //!
-//! Pure: no IO after loading, no clock, no async. Start at [`contract::Contract`].
+//! Pure: no IO after loading, no clock, no async; budgets and rates are not decided here. Start at
+//! [`PolicySet`]: `load.rs` makes one, `purpose.rs` and `decide.rs` ask it, `explain.rs` tells why.
 
+mod circumstances;
 pub mod contract;
+mod decide;
+pub mod explain;
+mod grant;
+mod load;
+mod promises;
+mod purpose;
+mod rules;
+mod vocabulary;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+pub use self::circumstances::{Circumstances, Standing};
+pub use self::contract::Contract;
+pub use self::decide::AccessRequest;
+pub use self::explain::Explanation;
+pub use self::grant::Grant;
+pub use self::rules::Rule;
+
+use self::promises::Promises;
+use crate::taxonomy::Purpose;
+use crate::terms::{Channel, PartnerId, Thumbprint};
+
+/// One set of promises and contracts, immutable once loaded. A request holds the same set for its
+/// whole life, and its entry names the set's version.
+#[derive(Debug)]
+pub struct PolicySet {
+    promises: Arc<Promises>,
+    /// Sorted by partner.
+    compiled: Vec<Compiled>,
+    by_partner: HashMap<PartnerId, usize>,
+    by_client: HashMap<Arc<str>, usize>,
+    by_thumbprint: HashMap<Thumbprint, usize>,
+    by_name: HashMap<Arc<str>, usize>,
+    version: Arc<str>,
+    digest: [u8; 32],
+}
+
+/// A contract and what it was found to grant so far.
+#[derive(Debug)]
+struct Compiled {
+    contract: Arc<Contract>,
+    /// By place of the purpose in the contract, then channel.
+    grants: Box<[OnceLock<Grant>]>,
+}
+
+impl Compiled {
+    fn new(contract: Contract) -> Self {
+        let cells = contract.purposes.len() * Channel::ALL.len();
+        Self {
+            contract: Arc::new(contract),
+            grants: (0..cells).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// The grant for `purpose`, if the contract has it.
+    fn grant(
+        &self,
+        promises: &Arc<Promises>,
+        purpose: Purpose,
+        channel: Channel,
+    ) -> Option<&Grant> {
+        let mut purposes = self.contract.purposes.iter();
+        let place = purposes.position(|granted| *granted == purpose)?;
+        let cell = self
+            .grants
+            .get(place * Channel::ALL.len() + channel as usize)?;
+        Some(cell.get_or_init(|| Grant::new(promises, &self.contract, purpose, channel)))
+    }
+}
+
+impl PolicySet {
+    /// Its name in headers and entries: the day it was loaded and the first digits of its digest,
+    /// for example `2026-11-22.3f9c`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// SHA-256 over all files that decide, hexadecimal.
+    pub fn digest(&self) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(2 * self.digest.len());
+        for byte in self.digest {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+
+    /// Every rule of the promises, in order of the file.
+    pub fn rules(&self) -> &[Rule] {
+        self.promises.rules().all()
+    }
+
+    /// The contract of a partner.
+    pub fn contract(&self, partner: &PartnerId) -> Option<&Arc<Contract>> {
+        self.at(self.by_partner.get(partner))
+    }
+
+    /// Every contract, sorted by partner.
+    pub fn contracts(&self) -> impl ExactSizeIterator<Item = &Arc<Contract>> {
+        self.compiled.iter().map(|compiled| &compiled.contract)
+    }
+
+    /// The contract whose credentials have this `client_id`.
+    pub fn by_client(&self, client: &str) -> Option<&Arc<Contract>> {
+        self.at(self.by_client.get(client))
+    }
+
+    /// The contract whose credentials have this client certificate, by thumbprint or by one of its
+    /// subject alternative names. A certificate that points to two partners is nobody's.
+    pub fn by_certificate(
+        &self,
+        thumbprint: Thumbprint,
+        names: &[String],
+    ) -> Option<&Arc<Contract>> {
+        let by_name = names
+            .iter()
+            .filter_map(|name| self.by_name.get(name.as_str()));
+        let mut found = self
+            .by_thumbprint
+            .get(&thumbprint)
+            .into_iter()
+            .chain(by_name);
+        let first = found.next();
+        let unanimous = found.all(|other| Some(other) == first);
+        self.at(first).filter(|_| unanimous)
+    }
+
+    fn at(&self, place: Option<&usize>) -> Option<&Arc<Contract>> {
+        let compiled = self.compiled.get(*place?)?;
+        Some(&compiled.contract)
+    }
+
+    fn compiled(&self, partner: &PartnerId) -> Option<&Compiled> {
+        self.compiled.get(*self.by_partner.get(partner)?)
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contract_is_found_by_each_of_its_credentials() {
+        let set = fixture::shipped();
+        let label = |contract: Option<&Arc<Contract>>| contract.map(|contract| contract.label());
+        let nobody = Thumbprint([0; 32]);
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let acme = Some("acme.7".to_owned());
+        assert_eq!(label(set.by_client("acme-portal")), acme);
+        assert_eq!(
+            label(set.by_certificate(nobody, &names(&["acme.partners.example"]))),
+            acme
+        );
+        let both = names(&["acme.partners.example", "crest.partners.example"]);
+        assert_eq!(label(set.by_certificate(nobody, &both)), None);
+        assert_eq!(
+            label(set.by_certificate(nobody, &names(&["other.example"]))),
+            None
+        );
+        assert_eq!(set.contracts().len(), 3);
+    }
+
+    #[test]
+    fn the_version_is_the_day_and_the_digest() {
+        let set = fixture::shipped();
+        let (day, digits) = set.version().split_once('.').unwrap();
+        assert_eq!(day, "2026-11-22");
+        assert!(set.digest().starts_with(digits));
+        assert_eq!(digits.len(), 4);
+    }
+}

@@ -1,5 +1,7 @@
 //! A contract: what one partner was promised it may have, never more than the promises allow.
 
+pub(super) mod read;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -48,6 +50,24 @@ impl Contract {
     /// Its name in headers and entries: `acme.7`.
     pub fn label(&self) -> String {
         format!("{}.{}", self.partner, self.version)
+    }
+
+    /// The budgets that hold on `today`, exceptions in force included.
+    pub fn budgets_on(&self, today: Date) -> Budgets {
+        let excepted = self.in_force(today).find_map(|exception| exception.budgets);
+        excepted.unwrap_or(self.budgets)
+    }
+
+    /// The largest page on `today`, in records, exceptions in force included.
+    pub fn page_records_max_on(&self, today: Date) -> u32 {
+        let mut in_force = self.in_force(today);
+        let excepted = in_force.find_map(|exception| exception.page_records_max);
+        excepted.unwrap_or(self.page_records_max)
+    }
+
+    fn in_force(&self, today: Date) -> impl Iterator<Item = &Exception> {
+        let exceptions = self.exceptions.iter();
+        exceptions.filter(move |exception| today <= exception.until)
     }
 }
 

@@ -1,0 +1,131 @@
+//! What a granted decision costs from the compiled form: `decide`, then the forms of every category
+//! for the partner's own customer. Run with 10 and with 10,000 contracts, to show that the number of
+//! contracts does not matter. Loading and the first decision of each kind are told apart: they happen
+//! once. Numbers are medians of batches, on one core.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use covenant::catalogue::Operation;
+use covenant::mistakes::{Look, Mistakes};
+use covenant::policy::{AccessRequest, Circumstances, PolicySet, Standing};
+use covenant::taxonomy::Purpose;
+use covenant::terms::{Channel, PartnerId};
+use jiff::civil::date;
+
+const DECISIONS_PER_BATCH: u32 = 20_000;
+const BATCHES: usize = 25;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let sizes = [10, 10_000];
+    for contracts in sizes {
+        let directory = tempfile::tempdir()?;
+        write_set(directory.path(), contracts)?;
+        measure(directory.path(), contracts)?;
+    }
+    Ok(())
+}
+
+/// The shipped promises with `contracts` copies of the demo's first contract.
+fn write_set(directory: &Path, contracts: usize) -> Result<(), Failure> {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    fs::create_dir_all(directory.join("partners"))?;
+    fs::create_dir_all(directory.join("catalogue"))?;
+    for name in ["promises.cedar", "schema.cedarschema"] {
+        fs::copy(shipped.join(name), directory.join(name))?;
+    }
+    let acme = fs::read_to_string(shipped.join("partners/acme.yaml"))?;
+    for number in 0..contracts {
+        let copy = acme
+            .replace("partner: acme", &format!("partner: p{number}"))
+            .replace(
+                "acme.partners.example",
+                &format!("p{number}.partners.example"),
+            )
+            .replace("acme-portal", &format!("p{number}-portal"));
+        fs::write(directory.join(format!("partners/p{number}.yaml")), copy)?;
+    }
+    Ok(())
+}
+
+fn measure(directory: &Path, contracts: usize) -> Result<(), Failure> {
+    let mut mistakes = Mistakes::new();
+    let (set, load) = timed(|| {
+        PolicySet::load(directory, &[], date(2026, 11, 22), &mut mistakes)
+            .ok_or_else(|| mistakes.render(Look::Plain))
+    });
+    let set = set?;
+    let operation = operation();
+    let purpose = Purpose::parse("essential.service").ok_or("the purpose is not known")?;
+    let partners: Vec<PartnerId> = set.contracts().map(|c| c.partner.clone()).collect();
+    let decide = |partner: &PartnerId| {
+        let request = AccessRequest {
+            partner,
+            standing: Standing::Good,
+            operation: &operation,
+            purpose,
+            marketing_signals: &[],
+            page_records: Some(50),
+            today: date(2026, 11, 22),
+        };
+        let grant = set.decide(black_box(&request));
+        grant.map(|grant| {
+            let forms = grant.forms(Circumstances::OWN);
+            forms.iter().filter(|form| form.is_some()).count()
+        })
+    };
+    let first = partners.first().ok_or("no contract was loaded")?;
+    let (granted, cold) = timed(|| decide(first));
+    black_box(granted.map_err(|refusal| refusal.detail)?);
+    let (_, warm_up) = timed(|| partners.iter().for_each(|partner| drop(decide(partner))));
+    let mut batches: Vec<Duration> = (0..BATCHES)
+        .map(|_| {
+            let mut next = partners.iter().cycle();
+            timed(|| {
+                for partner in next.by_ref().take(DECISIONS_PER_BATCH as usize) {
+                    drop(black_box(decide(partner)));
+                }
+            })
+            .1
+        })
+        .collect();
+    batches.sort_unstable();
+    let median = batches.get(BATCHES / 2).copied().unwrap_or_default();
+    println!(
+        "{contracts:>6} contracts: decision {:>4} ns (median of {BATCHES} batches); \
+         load {load:.2?}; first decision {cold:.2?}; first of each contract {:.2?}",
+        (median / DECISIONS_PER_BATCH).as_nanos(),
+        warm_up / u32::try_from(contracts)?,
+    );
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a bench reads the monotonic clock itself"
+)]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed())
+}
+
+fn operation() -> Operation {
+    Operation {
+        id: "listCustomers".into(),
+        service: "mail".into(),
+        method: http::Method::GET,
+        path: "/v1/customers".into(),
+        channel: Channel::List,
+        purposes: Vec::new(),
+        parameters: Vec::new(),
+        request: None,
+        answers: Vec::new(),
+        creates: None,
+        alternative: None,
+    }
+}

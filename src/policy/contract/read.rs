@@ -1,0 +1,319 @@
+//! Reads one contract from its file. Everything that can be said of one contract by itself is
+//! checked here; what concerns several is `policy/load.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{AcceptedTerms, Budgets, Contract, Credentials, Exception};
+use crate::mistakes::Mistakes;
+use crate::source::{Fields, Node, Source, Span, read_yaml};
+use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
+use crate::terms::{Form, FormSet, PartnerId, PartnerKind, Thumbprint};
+
+/// Largest page a contract may grant, in records.
+const PAGE_RECORDS_MAX: u32 = 1_000;
+/// Highest request rate a contract may grant: a thousand a second.
+const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
+/// Largest budget a contract may grant, in distinct customers.
+const CUSTOMERS_MAX: u32 = 10_000_000;
+/// The word for a category that does not leave at all.
+const WITHHELD: &str = "withheld";
+
+/// A contract as it was read, with the places that checks between contracts report.
+#[derive(Debug)]
+pub(in super::super) struct Draft {
+    pub(in super::super) source: Arc<Source>,
+    pub(in super::super) contract: Contract,
+    pub(in super::super) parent_span: Span,
+    pub(in super::super) purpose_spans: Vec<(Purpose, Span)>,
+    pub(in super::super) operation_spans: Vec<(Arc<str>, Span)>,
+    /// Clients, certificate names and thumbprints as written.
+    pub(in super::super) credential_spans: Vec<(String, Span)>,
+}
+
+/// Reads the contract in `source`; what is wrong with it becomes mistakes.
+pub(in super::super) fn read(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Draft> {
+    let before = mistakes.len();
+    let node = read_yaml(source, mistakes)?;
+    let draft = Fields::read(source, &node, mistakes, contract)?;
+    (mistakes.len() == before).then_some(draft)
+}
+
+/// Every key is read before any `?`, so that all mistakes of a file are found in one run.
+fn contract(fields: &mut Fields<'_, '_>) -> Option<Draft> {
+    let source = Arc::clone(fields.source());
+    let partner = partner(fields, &source);
+    let name = fields.text("name");
+    let address = fields.text("address");
+    let kind = kind(fields);
+    let (parent, parent_span) = parent(fields, kind);
+    let version = fields.integer("version", 1..=u32::MAX);
+    let mut credential_spans = Vec::new();
+    let credentials = fields.mapping("credentials", |fields| {
+        credentials(fields, &mut credential_spans)
+    });
+    let purpose_spans = purposes(fields);
+    let categories = fields.required("categories");
+    let categories = categories.and_then(|node| categories_of(fields, node));
+    let operation_spans = operations(fields);
+    let page_records_max = fields.integer("page_records_max", 1..=PAGE_RECORDS_MAX);
+    let requests_per_minute = fields.integer("requests_per_minute", 1..=REQUESTS_PER_MINUTE_MAX);
+    let budgets = fields.mapping("budgets", budgets);
+    let terms = fields.mapping("terms", terms);
+    let exceptions = exceptions(fields);
+    Some(Draft {
+        source,
+        contract: Contract {
+            partner: partner?,
+            name: name?.into(),
+            address: address?.into(),
+            kind: kind?,
+            parent,
+            version: version?,
+            credentials: credentials?,
+            purposes: purpose_spans.iter().map(|(purpose, _)| *purpose).collect(),
+            categories: categories?,
+            operations: operation_spans.iter().map(|(id, _)| id.clone()).collect(),
+            page_records_max: page_records_max?,
+            requests_per_minute: requests_per_minute?,
+            budgets: budgets?,
+            terms: terms?,
+            exceptions,
+        },
+        parent_span,
+        purpose_spans,
+        operation_spans,
+        credential_spans,
+    })
+}
+
+fn partner(fields: &mut Fields<'_, '_>, source: &Source) -> Option<PartnerId> {
+    let node = fields.required("partner")?;
+    let text = node.as_text().unwrap_or_default();
+    let stem = source.path().file_stem().and_then(|stem| stem.to_str());
+    let id = PartnerId::parse(text);
+    if id.is_none() {
+        let message =
+            "a partner's id is 1 to 64 lower-case letters, digits and `-`, a letter first";
+        fields.mistake(node.span, message);
+    } else if stem != Some(text) {
+        let message = format!("the contract of `{text}` must be in the file `{text}.yaml`");
+        fields.mistake(node.span, message);
+    }
+    id
+}
+
+fn kind(fields: &mut Fields<'_, '_>) -> Option<PartnerKind> {
+    let word = fields.one_of("kind", &PartnerKind::ALL.map(PartnerKind::word))?;
+    let mut kinds = PartnerKind::ALL.into_iter();
+    kinds.find(|kind| kind.word() == word)
+}
+
+fn parent(fields: &mut Fields<'_, '_>, kind: Option<PartnerKind>) -> (Option<PartnerId>, Span) {
+    let node = fields.optional("parent");
+    let span = node.map_or(fields.span(), |node| node.span);
+    let parent = node.and_then(Node::as_text).and_then(PartnerId::parse);
+    let is_cobrand = kind == Some(PartnerKind::Cobrand);
+    if node.is_some() && parent.is_none() {
+        fields.mistake(span, "`parent` must be the id of another partner");
+    } else if is_cobrand && node.is_none() {
+        fields.mistake(span, "a cobrand names its `parent`");
+    } else if kind.is_some() && !is_cobrand && node.is_some() {
+        fields.mistake(span, "only a cobrand has a `parent`");
+    }
+    (parent, span)
+}
+
+fn credentials(
+    fields: &mut Fields<'_, '_>,
+    places: &mut Vec<(String, Span)>,
+) -> Option<Credentials> {
+    let clients = fields.texts("clients");
+    let certificates = fields.mapping("certificates", |fields| {
+        let names = fields.optional_texts("names");
+        let thumbprints = fields.optional_texts("thumbprints");
+        if names.is_empty() && thumbprints.is_empty() {
+            let message = "at least one certificate is needed, by `names` or `thumbprints`";
+            fields.mistake(fields.span(), message);
+        }
+        let mut parsed = Vec::with_capacity(thumbprints.len());
+        for (text, span) in &thumbprints {
+            let digits = text.strip_prefix("sha256:");
+            match digits.and_then(Thumbprint::from_base64url) {
+                Some(thumbprint) => parsed.push(thumbprint),
+                None => fields.mistake(
+                    *span,
+                    "a thumbprint is `sha256:` and 43 characters of base64url",
+                ),
+            }
+        }
+        places.extend(names.iter().chain(&thumbprints).map(owned));
+        Some((names, parsed))
+    });
+    if clients.is_empty() {
+        fields.mistake(fields.span(), "at least one of `clients` is needed");
+    }
+    places.extend(clients.iter().map(owned));
+    let (names, certificate_thumbprints) = certificates?;
+    Some(Credentials {
+        certificate_thumbprints,
+        certificate_names: names.iter().map(|(name, _)| Arc::from(*name)).collect(),
+        clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
+    })
+}
+
+fn owned((text, span): &(&str, Span)) -> (String, Span) {
+    ((*text).to_owned(), *span)
+}
+
+fn purposes(fields: &mut Fields<'_, '_>) -> Vec<(Purpose, Span)> {
+    let mut found: Vec<(Purpose, Span)> = Vec::new();
+    for (text, span) in fields.texts("purposes") {
+        let source = Arc::clone(fields.source());
+        match Purpose::parse(text) {
+            Some(purpose) if found.iter().any(|(known, _)| *known == purpose) => {
+                fields.mistake(span, format!("`{text}` is there already"));
+            }
+            Some(purpose) => found.push((purpose, span)),
+            None => fields.mistakes().add_unknown(
+                &source,
+                span,
+                format!("`{text}` is not a purpose"),
+                text,
+                Purpose::all().map(Purpose::key),
+            ),
+        }
+    }
+    found
+}
+
+/// A category not named has the forms of the nearest ancestor that is.
+fn categories_of(
+    fields: &mut Fields<'_, '_>,
+    node: &Node,
+) -> Option<Box<[FormSet; CATEGORY_COUNT]>> {
+    if !node.is_mapping() {
+        let message = format!("`categories` must be a mapping, not {}", node.kind());
+        fields.mistake(node.span, message);
+        return None;
+    }
+    let source = Arc::clone(fields.source());
+    let mut named: BTreeMap<Category, FormSet> = BTreeMap::new();
+    for (key, value) in node.entries() {
+        let category = Category::parse(&key.name);
+        if category.is_none() {
+            let message = format!("`{}` is not a data category", key.name);
+            let valid = Category::all().map(Category::key);
+            fields
+                .mistakes()
+                .add_unknown(&source, key.span, message, &key.name, valid);
+        }
+        let word = value.as_text().unwrap_or_default();
+        let forms = forms_up_to(word);
+        if forms.is_none() {
+            let message = format!(
+                "`{}` is clear, partial, pseudonym, aggregate or withheld",
+                key.name
+            );
+            let valid = Form::ALL.map(Form::word).into_iter().chain([WITHHELD]);
+            fields
+                .mistakes()
+                .add_unknown(&source, value.span, message, word, valid);
+        }
+        if let (Some(category), Some(forms)) = (category, forms) {
+            named.insert(category, forms);
+        }
+    }
+    let mut table = Box::new([FormSet::NONE; CATEGORY_COUNT]);
+    for (slot, category) in table.iter_mut().zip(Category::all()) {
+        let line = std::iter::successors(Some(category), |category| category.parent());
+        let nearest = line.filter_map(|ancestor| named.get(&ancestor)).next();
+        *slot = nearest.copied().unwrap_or(FormSet::NONE);
+    }
+    Some(table)
+}
+
+/// A contract's word is the richest form it allows; poorer ones come with it.
+fn forms_up_to(word: &str) -> Option<FormSet> {
+    if word == WITHHELD {
+        return Some(FormSet::NONE);
+    }
+    let richest = Form::parse(word)?;
+    Some(
+        Form::ALL
+            .into_iter()
+            .filter(|form| *form >= richest)
+            .collect(),
+    )
+}
+
+fn operations(fields: &mut Fields<'_, '_>) -> Vec<(Arc<str>, Span)> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for (text, span) in fields.texts("operations") {
+        if seen.insert(text) {
+            found.push((Arc::from(text), span));
+        } else {
+            fields.mistake(span, format!("`{text}` is there already"));
+        }
+    }
+    found
+}
+
+fn budgets(fields: &mut Fields<'_, '_>) -> Option<Budgets> {
+    let day = fields.integer("customers_per_day", 1..=CUSTOMERS_MAX);
+    let month = fields.integer("customers_per_month", 1..=CUSTOMERS_MAX);
+    let (customers_per_day, customers_per_month) = (day?, month?);
+    if customers_per_day > customers_per_month {
+        let message = format!(
+            "the budget of a day, {customers_per_day}, is larger than that of a month, {customers_per_month}"
+        );
+        fields.mistake(fields.span(), message);
+    }
+    Some(Budgets {
+        customers_per_day,
+        customers_per_month,
+    })
+}
+
+fn terms(fields: &mut Fields<'_, '_>) -> Option<AcceptedTerms> {
+    let version = fields.text("version");
+    let on = fields.date("accepted_on");
+    let by = fields.text("accepted_by");
+    Some(AcceptedTerms {
+        version: version?.into(),
+        on: on?,
+        by: by?.into(),
+    })
+}
+
+fn exceptions(fields: &mut Fields<'_, '_>) -> Vec<Exception> {
+    let items = fields.optional_list("exceptions");
+    let read = |item| fields.nested(item, exception);
+    items.iter().filter_map(read).collect()
+}
+
+fn exception(fields: &mut Fields<'_, '_>) -> Option<Exception> {
+    let because = fields.text("because");
+    let until = fields.date("until");
+    let approved_by = fields.texts("approved_by");
+    let budgets = fields.optional_mapping("budgets", budgets);
+    let page_records_max = fields.optional_integer("page_records_max", 1..=PAGE_RECORDS_MAX);
+    if budgets.is_none() && page_records_max.is_none() {
+        let message = "an exception changes `budgets` or `page_records_max`";
+        fields.mistake(fields.span(), message);
+    }
+    if approved_by.is_empty() {
+        fields.mistake(fields.span(), "an exception names who approved it");
+    }
+    Some(Exception {
+        because: because?.into(),
+        until: until?,
+        approved_by: approved_by
+            .iter()
+            .map(|(name, _)| Arc::from(*name))
+            .collect(),
+        budgets,
+        page_records_max,
+    })
+}

@@ -1,0 +1,431 @@
+//! Loads a policy set from its directory, whole or not at all: `schema.cedarschema`,
+//! `promises.cedar` and `partners/<id>.yaml`. What can only be seen across files is checked here.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use jiff::civil::Date;
+
+use super::circumstances::Standing;
+use super::contract::read::{Draft, read};
+use super::promises::{Call, Promises};
+use super::rules::Rules;
+use super::{Compiled, PolicySet};
+use crate::catalogue::Operation;
+use crate::mistakes::{Mistakes, Source, Span};
+use crate::terms::Channel;
+
+/// Most contracts in one set.
+const CONTRACTS_MAX: usize = 100_000;
+
+impl PolicySet {
+    /// Loads the set in `directory`. Everything wrong with it becomes mistakes, and then there is
+    /// no set. `operations` are those of the catalogue; contracts may name no others (an empty
+    /// slice means the catalogue could not be read, and names are not checked). The set is named
+    /// after `today`.
+    ///
+    /// The digest covers the files that decide, the catalogue's in `catalogue/` included.
+    pub fn load(
+        directory: &Path,
+        operations: &[Arc<Operation>],
+        today: Date,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
+        let before = mistakes.len();
+        let schema = Source::read(&directory.join("schema.cedarschema"), mistakes);
+        let promises = Source::read(&directory.join("promises.cedar"), mistakes);
+        let contracts: Vec<Arc<Source>> = contract_files(&directory.join("partners"), mistakes)
+            .iter()
+            .filter_map(|path| Source::read(path, mistakes))
+            .collect();
+        let (schema, promises) = (schema?, promises?);
+        let digest = digest_of(
+            directory,
+            [&schema, &promises].into_iter().chain(&contracts),
+        );
+        let drafts: Vec<Draft> = contracts
+            .iter()
+            .filter_map(|source| read(source, mistakes))
+            .collect();
+        check_parents(&drafts, &contracts, mistakes);
+        check_credentials(&drafts, mistakes);
+        check_operations(&drafts, operations, mistakes);
+        let promises = Promises::new(Rules::read(&schema, &promises, mistakes)?);
+        check_purposes(&drafts, &promises, mistakes);
+        (mistakes.len() == before).then(|| Self::of(drafts, promises, digest, today))
+    }
+
+    fn of(drafts: Vec<Draft>, promises: Promises, digest: [u8; 32], today: Date) -> Self {
+        let [first, second, ..] = digest;
+        let mut set = Self {
+            promises: Arc::new(promises),
+            compiled: Vec::with_capacity(drafts.len()),
+            by_partner: HashMap::with_capacity(drafts.len()),
+            by_client: HashMap::new(),
+            by_thumbprint: HashMap::new(),
+            by_name: HashMap::new(),
+            version: format!("{today}.{first:02x}{second:02x}").into(),
+            digest,
+        };
+        let mut contracts: Vec<_> = drafts.into_iter().map(|draft| draft.contract).collect();
+        contracts.sort_by(|one, other| one.partner.cmp(&other.partner));
+        for (place, contract) in contracts.into_iter().enumerate() {
+            let credentials = &contract.credentials;
+            set.by_partner.insert(contract.partner.clone(), place);
+            let clients = credentials.clients.iter().cloned();
+            set.by_client.extend(clients.map(|client| (client, place)));
+            let thumbprints = credentials.certificate_thumbprints.iter().copied();
+            set.by_thumbprint
+                .extend(thumbprints.map(|thumbprint| (thumbprint, place)));
+            let names = credentials.certificate_names.iter().cloned();
+            set.by_name.extend(names.map(|name| (name, place)));
+            set.compiled.push(Compiled::new(contract));
+        }
+        set
+    }
+}
+
+/// The files of a directory, sorted, without those that editors leave behind.
+fn files(directory: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let message = format!("the directory cannot be read: {error}");
+            mistakes.add(&Source::new(directory, ""), Span::default(), message);
+            return Vec::new();
+        }
+    };
+    let left_behind = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with('.') || name.ends_with('~')
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = paths.filter(|path| !left_behind(path)).collect();
+    paths.sort();
+    paths
+}
+
+fn contract_files(directory: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
+    let mut paths = files(directory, mistakes);
+    if paths.len() > CONTRACTS_MAX {
+        let message = format!("there are more than {CONTRACTS_MAX} contracts");
+        mistakes.add(&Source::new(directory, ""), Span::default(), message);
+    }
+    paths.retain(|path| {
+        let is_contract = path
+            .extension()
+            .is_some_and(|extension| extension == "yaml");
+        if !is_contract {
+            let message = "a contract's file is named `<partner>.yaml`";
+            mistakes.add(&Source::new(path, ""), Span::default(), message);
+        }
+        is_contract
+    });
+    paths
+}
+
+/// SHA-256 over name and text of each file, both with their lengths.
+fn digest_of<'a>(directory: &Path, sources: impl Iterator<Item = &'a Arc<Source>>) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut add = |path: &Path, text: &[u8]| {
+        let name = path.strip_prefix(directory).unwrap_or(path);
+        for part in [name.as_os_str().as_encoded_bytes(), text] {
+            context.update(&part.len().to_be_bytes());
+            context.update(part);
+        }
+    };
+    sources.for_each(|source| add(source.path(), source.text().as_bytes()));
+    // The catalogue reports what is wrong with its own files.
+    for path in files(&directory.join("catalogue"), &mut Mistakes::new()) {
+        add(&path, &std::fs::read(&path).unwrap_or_default());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
+/// A parent exists, and is no co-brand itself: families are two generations deep.
+fn check_parents(drafts: &[Draft], sources: &[Arc<Source>], mistakes: &mut Mistakes) {
+    let stem = |source: &'_ Arc<Source>| {
+        let stem = source.path().file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    };
+    let stems: Vec<String> = sources.iter().map(stem).collect();
+    let cobrands: HashMap<&str, &Draft> = drafts
+        .iter()
+        .filter(|draft| draft.contract.parent.is_some())
+        .map(|draft| (draft.contract.partner.as_str(), draft))
+        .collect();
+    for draft in drafts {
+        let Some(parent) = draft.contract.parent.as_ref().map(|id| id.as_str()) else {
+            continue;
+        };
+        if stems
+            .binary_search_by(|stem| stem.as_str().cmp(parent))
+            .is_err()
+        {
+            let message = format!("there is no contract of `{parent}`");
+            let valid = stems.iter().map(String::as_str);
+            mistakes.add_unknown(&draft.source, draft.parent_span, message, parent, valid);
+        } else if cobrands.contains_key(parent) {
+            let message = format!("`{parent}` is a cobrand itself; a parent is not");
+            mistakes.add(&draft.source, draft.parent_span, message);
+        }
+    }
+}
+
+/// A credential proves one partner, or it proves nothing.
+fn check_credentials(drafts: &[Draft], mistakes: &mut Mistakes) {
+    let mut owners: HashMap<&str, &Draft> = HashMap::new();
+    for draft in drafts {
+        for (credential, span) in &draft.credential_spans {
+            if let Some(owner) = owners.insert(credential, draft) {
+                let owner = &owner.contract.partner;
+                let message = format!("`{credential}` is a credential of `{owner}` already");
+                mistakes.add(&draft.source, *span, message);
+            }
+        }
+    }
+}
+
+fn check_operations(drafts: &[Draft], operations: &[Arc<Operation>], mistakes: &mut Mistakes) {
+    let known: HashMap<&str, Channel> = operations
+        .iter()
+        .map(|operation| (&*operation.id, operation.channel))
+        .collect();
+    if known.is_empty() {
+        return;
+    }
+    for draft in drafts {
+        for (id, span) in &draft.operation_spans {
+            if !known.contains_key(&**id) {
+                let message = format!("the catalogue has no operation `{id}`");
+                let valid = known.keys().copied();
+                mistakes.add_unknown(&draft.source, *span, message, id, valid);
+            }
+        }
+    }
+}
+
+/// A purpose that the promises refuse whatever the call can only be a misunderstanding.
+fn check_purposes(drafts: &[Draft], promises: &Promises, mistakes: &mut Mistakes) {
+    for draft in drafts {
+        for (purpose, span) in &draft.purpose_spans {
+            let kind = draft.contract.kind;
+            let call = promises.call(kind, Standing::Good, *purpose, Channel::Record);
+            let message = match call {
+                Call::Permitted(_) => continue,
+                Call::NotPermitted => format!("the promises do not permit `{purpose}` (P3)"),
+                Call::Forbidden(rule) => match promises.rule(rule) {
+                    Some(rule) => format!(
+                        "the promises forbid `{purpose}` ({}): {}",
+                        rule.promise, rule.sentence
+                    ),
+                    None => format!("the promises forbid `{purpose}`"),
+                },
+            };
+            mistakes.add(&draft.source, *span, message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    /// A copy of the shipped policies in which `edit` was made to one contract; the mistakes as
+    /// `file:line message (help)`.
+    fn mistakes_after(file: &str, edit: impl Fn(String) -> String) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        fixture::copy_shipped(directory.path());
+        let path = directory.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, edit(text)).unwrap();
+        let mut mistakes = Mistakes::new();
+        let set = PolicySet::load(directory.path(), &[], fixture::TODAY, &mut mistakes);
+        assert_eq!(set.is_some(), mistakes.is_empty());
+        let told = mistakes.sorted().into_iter().map(|mistake| {
+            let file = mistake.path().file_name().unwrap().to_string_lossy();
+            let help = mistake.help().unwrap_or_default();
+            let line = mistake.position().line;
+            format!("{file}:{line} {} {help}", mistake.message())
+                .trim_end()
+                .to_owned()
+        });
+        told.collect()
+    }
+
+    fn line_of(file: &str, word: &str) -> usize {
+        let path = fixture::directory().join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().position(|line| line.contains(word)).unwrap() + 1
+    }
+
+    #[test]
+    fn the_shipped_policies_are_right() {
+        assert_eq!(
+            mistakes_after("partners/acme.yaml", |text| text),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn any_misspelt_key_of_a_contract_is_reported_at_its_line() {
+        let acme = fixture::directory().join("partners/acme.yaml");
+        let text = std::fs::read_to_string(acme).unwrap();
+        for (index, line) in text.lines().enumerate() {
+            let key = line.trim_start().trim_start_matches("- ");
+            let Some((key, _)) = key.split_once(':').filter(|_| !key.starts_with('#')) else {
+                continue;
+            };
+            let misspelt = line.replacen(&format!("{key}:"), &format!("{key}x:"), 1);
+            let found = mistakes_after("partners/acme.yaml", |text| {
+                let mut lines: Vec<&str> = text.lines().collect();
+                lines[index] = &misspelt;
+                lines.join("\n")
+            });
+            let place = format!("acme.yaml:{} ", index + 1);
+            let named = format!("`{key}x`");
+            assert!(
+                found
+                    .iter()
+                    .any(|told| told.starts_with(&place) && told.contains(&named)),
+                "{misspelt}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn everything_wrong_with_a_contract_is_reported_in_one_run() {
+        let line = line_of("partners/acme.yaml", "essential.service.operations.support");
+        let found = mistakes_after("partners/acme.yaml", |text| {
+            text.replace("kind: reseller", "kind: reseler")
+                .replace(
+                    "essential.service.operations.support",
+                    "essential.service.support",
+                )
+                .replace("user.contact.email: partial", "user.contact.emial: partly")
+        });
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert!(found[0].contains("`reseler` is not one of") && found[0].contains("`reseller`"));
+        assert_eq!(
+            found[1],
+            format!(
+                "acme.yaml:{line} `essential.service.support` is not a purpose did you mean `essential.service.operations.support`?"
+            )
+        );
+        assert!(found[2].ends_with("did you mean `user.contact.email`?"));
+    }
+
+    #[test]
+    fn a_purpose_the_promises_forbid_is_a_mistake_in_a_contract() {
+        let found = mistakes_after("partners/crest.yaml", |text| {
+            text.replace(
+                "- essential.service\n",
+                "- essential.service\n  - marketing.advertising\n",
+            )
+        });
+        let line = line_of("partners/crest.yaml", "- essential.service") + 1;
+        let start = format!("crest.yaml:{line} the promises forbid `marketing.advertising` (P4)");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&start),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn contracts_are_checked_against_each_other() {
+        let found = mistakes_after("partners/crest.yaml", |text| {
+            text.replace("parent: acme", "parent: acne")
+                .replace("crest-shop", "bluebird-desk")
+                .replace("crest.partners.example", "acme.partners.example")
+        });
+        assert_eq!(
+            found,
+            [
+                "crest.yaml:6 there is no contract of `acne` did you mean `acme`?",
+                "crest.yaml:10 `acme.partners.example` is a credential of `acme` already",
+                "crest.yaml:11 `bluebird-desk` is a credential of `bluebird` already",
+            ]
+        );
+    }
+
+    #[test]
+    fn limits_and_exceptions_that_make_no_sense_are_mistakes() {
+        let found = mistakes_after("partners/acme.yaml", |text| {
+            text.replace(
+                "customers_per_month: 5000\nterms",
+                "customers_per_month: 50\nterms",
+            )
+            .replace("    until: 2026-03-31\n", "")
+            .replace("page_records_max: 100", "page_records_max: 0")
+        });
+        let expected = [
+            "`page_records_max` is 0; it must be from 1 to 1000",
+            "the budget of a day, 500, is larger than that of a month, 50",
+            "the key `until` is missing",
+        ];
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (told, part) in found.iter().zip(expected) {
+            assert!(told.ends_with(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_contract_under_another_name_or_ending_is_a_mistake() {
+        let found = mistakes_after("partners/acme.yml", |_| String::new());
+        assert_eq!(
+            found,
+            ["acme.yml:1 a contract's file is named `<partner>.yaml`"]
+        );
+        let found = mistakes_after("partners/acme.yaml", |text| {
+            text.replace("partner: acme", "partner: acme-2")
+        });
+        assert!(
+            found[0].contains("must be in the file `acme-2.yaml`"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn an_operation_that_the_catalogue_does_not_have_is_a_mistake() {
+        let operations: Vec<Arc<Operation>> = ["getCustomer", "getJob"]
+            .map(|id| Arc::new(fixture::operation(id, Channel::Record)))
+            .into();
+        let mut mistakes = Mistakes::new();
+        let directory = fixture::directory();
+        let set = PolicySet::load(&directory, &operations, fixture::TODAY, &mut mistakes);
+        assert!(set.is_none());
+        let messages: Vec<_> = mistakes
+            .sorted()
+            .iter()
+            .map(|m| m.message().to_owned())
+            .collect();
+        assert!(messages.contains(&"the catalogue has no operation `listJobs`".to_owned()));
+        assert!(!messages.iter().any(|message| message.contains("`getJob`")));
+    }
+
+    #[test]
+    fn one_changed_byte_changes_the_digest() {
+        let directory = tempfile::tempdir().unwrap();
+        fixture::copy_shipped(directory.path());
+        let digest = || {
+            let mut mistakes = Mistakes::new();
+            let set = PolicySet::load(directory.path(), &[], fixture::TODAY, &mut mistakes);
+            set.unwrap().digest()
+        };
+        let before = digest();
+        assert_eq!(
+            before,
+            fixture::shipped().digest(),
+            "the place of the files does not matter"
+        );
+        let acme = directory.path().join("partners/acme.yaml");
+        let text = std::fs::read_to_string(&acme).unwrap();
+        std::fs::write(&acme, text + "\n").unwrap();
+        assert_ne!(digest(), before);
+    }
+}

@@ -1,0 +1,278 @@
+//! The promises, remembered: each cell of the finite domain is computed once from the Cedar rules,
+//! at its first use, and kept for ever. A set of rules never changes after it was loaded, so there
+//! is nothing to invalidate.
+
+use std::sync::{Arc, OnceLock};
+
+use super::circumstances::{Circumstances, Standing};
+use super::rules::{Answer, Rule, RuleIndex, Rules};
+use super::vocabulary::{Action, Question};
+use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
+use crate::terms::{Channel, Form, FormSet, PartnerKind, Promise};
+
+/// The promise kept where no rule permits a disclosure: not disclosed to third parties.
+const PROMISE_BY_DEFAULT: Promise = Promise::number(5);
+
+/// What the promises allow for one question, for every category.
+#[derive(Debug)]
+pub(super) struct Cell {
+    /// The forms that may leave, by the index of the category.
+    pub(super) forms: [FormSet; CATEGORY_COUNT],
+    /// The promise that withholds what may not leave in the clear, likewise.
+    pub(super) withheld_by: [Promise; CATEGORY_COUNT],
+    /// The permits that allow something of it.
+    pub(super) rules: Vec<Arc<str>>,
+}
+
+/// Whether the promises let an operation be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// They do, by this permit.
+    Permitted(RuleIndex),
+    /// This forbid refuses it; of several, the first of the file.
+    Forbidden(RuleIndex),
+    /// No rule permits it.
+    NotPermitted,
+}
+
+/// The promises over their whole domain.
+pub(super) struct Promises {
+    rules: Rules,
+    cells: Box<[OnceLock<Box<Cell>>]>,
+    calls: Box<[OnceLock<Call>]>,
+}
+
+impl Promises {
+    pub(super) fn new(rules: Rules) -> Self {
+        let calls = PartnerKind::ALL.len() * Standing::ALL.len() * purposes() * Channel::ALL.len();
+        let cells = PartnerKind::ALL.len() * purposes() * Channel::ALL.len() * Circumstances::COUNT;
+        Self {
+            rules,
+            cells: (0..cells).map(|_| OnceLock::new()).collect(),
+            calls: (0..calls).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.rules.get(index)
+    }
+
+    /// Whether a partner of this kind and standing may call operations of `channel` for `purpose`.
+    /// No customer is known yet, so no circumstance is claimed.
+    pub(super) fn call(
+        &self,
+        kind: PartnerKind,
+        standing: Standing,
+        purpose: Purpose,
+        channel: Channel,
+    ) -> Call {
+        let question = Question {
+            kind,
+            standing,
+            purpose,
+            channel,
+            circumstances: Circumstances::default(),
+        };
+        let place = (kind as usize * Standing::ALL.len() + standing as usize) * purposes()
+            + purpose.index();
+        let place = place * Channel::ALL.len() + channel as usize;
+        let cell = self.calls.get(place);
+        cell.map_or(Call::NotPermitted, |cell| {
+            *cell.get_or_init(|| self.ask_call(&question))
+        })
+    }
+
+    fn ask_call(&self, question: &Question) -> Call {
+        let Some(whole) = Category::parse("user") else {
+            return Call::NotPermitted;
+        };
+        let answer = self
+            .rules
+            .ask(question, Action::Call(question.channel), whole);
+        match (answer.allowed, answer.rules.first()) {
+            (true, Some(rule)) => Call::Permitted(*rule),
+            (false, Some(rule)) => Call::Forbidden(*rule),
+            (_, None) => Call::NotPermitted,
+        }
+    }
+
+    /// What may be disclosed to a partner of this kind, in good standing: a call of any other was
+    /// refused before.
+    pub(super) fn cell(
+        &self,
+        kind: PartnerKind,
+        purpose: Purpose,
+        channel: Channel,
+        circumstances: Circumstances,
+    ) -> &Cell {
+        static NOTHING: Cell = Cell::nothing();
+        let question = Question {
+            kind,
+            standing: Standing::Good,
+            purpose,
+            channel,
+            circumstances,
+        };
+        let place = (kind as usize * purposes() + purpose.index()) * Channel::ALL.len();
+        let place = (place + channel as usize) * Circumstances::COUNT + circumstances.index();
+        match self.cells.get(place) {
+            Some(cell) => cell.get_or_init(|| Box::new(self.compute(&question))),
+            None => &NOTHING,
+        }
+    }
+
+    fn compute(&self, question: &Question) -> Cell {
+        let mut cell = Cell::nothing();
+        let mut permits = Vec::new();
+        let Some(context) = self.rules.context(question) else {
+            return cell;
+        };
+        for category in Category::all() {
+            for form in Form::ALL {
+                let action = Action::Disclose(form);
+                let answer = self
+                    .rules
+                    .ask_in(question, context.clone(), action, category);
+                if answer.broken {
+                    // A rule that cannot be evaluated might have been the one that forbids.
+                    return Cell::nothing();
+                }
+                cell.note(category, form, &answer, &self.rules);
+                if answer.allowed {
+                    permits.extend(answer.rules);
+                }
+            }
+        }
+        permits.sort_unstable();
+        permits.dedup();
+        let ids = permits.into_iter().filter_map(|rule| self.rules.get(rule));
+        cell.rules = ids.map(|rule| Arc::clone(&rule.id)).collect();
+        cell
+    }
+}
+
+impl Cell {
+    const fn nothing() -> Self {
+        Self {
+            forms: [FormSet::NONE; CATEGORY_COUNT],
+            withheld_by: [PROMISE_BY_DEFAULT; CATEGORY_COUNT],
+            rules: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, category: Category, form: Form, answer: &Answer, rules: &Rules) {
+        if answer.allowed {
+            if let Some(forms) = self.forms.get_mut(category.index()) {
+                forms.insert(form);
+            }
+        } else if form == Form::Clear {
+            let forbid = answer.rules.first().and_then(|rule| rules.get(*rule));
+            let slot = self.withheld_by.get_mut(category.index());
+            if let (Some(forbid), Some(slot)) = (forbid, slot) {
+                *slot = forbid.promise;
+            }
+        }
+    }
+}
+
+fn purposes() -> usize {
+    Purpose::all().count()
+}
+
+impl std::fmt::Debug for Promises {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let computed = self.cells.iter().filter(|cell| cell.get().is_some());
+        formatter
+            .debug_struct("Promises")
+            .field("rules", &self.rules)
+            .field("cells_computed", &computed.count())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::super::fixture;
+    use super::*;
+
+    fn questions() -> impl Strategy<Value = Question> {
+        let purposes: Vec<Purpose> = Purpose::all().collect();
+        (
+            select(PartnerKind::ALL.to_vec()),
+            select(purposes),
+            select(Channel::ALL.to_vec()),
+            select(Circumstances::all().collect::<Vec<_>>()),
+        )
+            .prop_map(|(kind, purpose, channel, circumstances)| Question {
+                kind,
+                standing: Standing::Good,
+                purpose,
+                channel,
+                circumstances,
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn what_is_remembered_is_what_the_rules_answer(question in questions()) {
+            let set = fixture::shipped_once();
+            let promises = &set.promises;
+            let Question { kind, purpose, channel, circumstances, .. } = question;
+            let cell = promises.cell(kind, purpose, channel, circumstances);
+            for category in Category::all() {
+                for form in Form::ALL {
+                    let answer = promises.rules().ask(&question, Action::Disclose(form), category);
+                    let remembered = cell.forms[category.index()].contains(form);
+                    prop_assert_eq!(remembered, answer.allowed, "{:?} {:?}", category, form);
+                }
+            }
+        }
+
+        #[test]
+        fn no_contract_widens_the_promises(question in questions()) {
+            let set = fixture::shipped_once();
+            for compiled in &set.compiled {
+                let contract = &compiled.contract;
+                let Question { purpose, channel, circumstances, .. } = question;
+                let grant = compiled.grant(&set.promises, purpose, channel);
+                prop_assert_eq!(grant.is_some(), contract.purposes.contains(&purpose));
+                let Some(grant) = grant else { continue };
+                let cell = set.promises.cell(contract.kind, purpose, channel, circumstances);
+                for category in Category::all() {
+                    let Some(form) = grant.forms(circumstances)[category.index()] else { continue };
+                    prop_assert!(cell.forms[category.index()].contains(form));
+                    prop_assert!(contract.categories[category.index()].contains(form));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_for_marketing_in_any_circumstance() {
+        let set = fixture::shipped_once();
+        for key in ["marketing.advertising", "sales", "third_party_sharing"] {
+            let purpose = Purpose::parse(key).unwrap();
+            for circumstances in Circumstances::all() {
+                let kind = PartnerKind::Reseller;
+                let cell = set
+                    .promises
+                    .cell(kind, purpose, Channel::Record, circumstances);
+                assert!(cell.forms.iter().all(|forms| forms.is_empty()), "{key}");
+                assert!(
+                    cell.withheld_by
+                        .iter()
+                        .all(|promise| *promise == Promise::number(4))
+                );
+            }
+        }
+    }
+}
