@@ -201,17 +201,18 @@ fn check_sizes(parts: &request::Parts, limits: &Limits) -> Result<(), Refusal> {
     if header_bytes > limits.header_bytes_max || parts.headers.len() > limits.header_count_max {
         return Err(headers_too_large(limits));
     }
-    let declared = parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
-    match declared.map(str::parse::<u64>) {
-        Some(Err(_)) => Err(malformed(
-            "`Content-Length` is not a number",
+    let Some(declared) = parts.headers.get(CONTENT_LENGTH) else {
+        return Ok(());
+    };
+    let digits = declared.as_bytes().iter().all(u8::is_ascii_digit);
+    let declared = declared.to_str().ok().filter(|_| digits);
+    match declared.and_then(|declared| declared.parse::<u64>().ok()) {
+        Some(length) if length <= limits.body_bytes_max => Ok(()),
+        Some(_) => Err(body_too_large(limits)),
+        None => Err(malformed(
+            "`Content-Length` is not a plain number",
             "send the length of the body in digits",
         )),
-        Some(Ok(length)) if length > limits.body_bytes_max => Err(body_too_large(limits)),
-        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
-use crate::edge::limits::Limits;
+use crate::edge::limits::{Credit, Limits};
 use crate::edge::stream::Exchange;
 use crate::edge::{body_too_large, malformed};
 use crate::refusal::{Code, Refusal};
@@ -41,7 +41,7 @@ pub struct RequestBody {
     /// HTTP/2 only: the HTTP/1 judge has dropped trailers.
     refuses_trailers: bool,
     bytes: u64,
-    waited: Duration,
+    credit: Credit,
     waiting: Option<Waiting>,
 }
 
@@ -62,12 +62,12 @@ impl RequestBody {
     ) -> Self {
         Self {
             incoming,
+            credit: Credit::of_sender(&limits),
             limits,
             clock,
             exchange,
             refuses_trailers,
             bytes: 0,
-            waited: Duration::ZERO,
             waiting: None,
         }
     }
@@ -75,6 +75,7 @@ impl RequestBody {
     fn judge(&mut self, frame: Frame<Bytes>) -> Option<Result<Frame<Bytes>, Refusal>> {
         match frame.into_data() {
             Ok(data) => {
+                self.credit.earn(data.len());
                 self.bytes = self.bytes.saturating_add(data.len() as u64);
                 if self.bytes > self.limits.body_bytes_max {
                     return Some(Err(body_too_large(&self.limits)));
@@ -93,13 +94,9 @@ impl RequestBody {
     /// Notes that the body keeps its reader waiting; ready when it has for too long.
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.waiting.is_none() {
-            let left = self
-                .limits
-                .body_allowance(self.bytes)
-                .saturating_sub(self.waited);
             self.waiting = Some(Waiting {
                 since: self.clock.instant(),
-                until: Box::pin(tokio::time::sleep(left)),
+                until: Box::pin(tokio::time::sleep(self.credit.left())),
             });
         }
         match &mut self.waiting {
@@ -111,7 +108,8 @@ impl RequestBody {
     fn end_wait(&mut self) {
         if let Some(waiting) = self.waiting.take() {
             let now = self.clock.instant();
-            self.waited += now.saturating_duration_since(waiting.since);
+            self.credit
+                .spend(now.saturating_duration_since(waiting.since));
         }
     }
 }

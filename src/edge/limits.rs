@@ -24,12 +24,12 @@ pub struct Limits {
     pub head_seconds_max: u32,
     /// Seconds a connection may stay open with no request under way.
     pub idle_seconds_max: u32,
-    /// Bytes a second a request body must arrive with, on average, while the gateway waits for it;
-    /// beyond the grace 408.
+    /// Bytes a second a request body must arrive with while the gateway waits for it, the grace apart;
+    /// below it 408.
     pub body_bytes_per_second_min: u32,
-    /// Bytes a second a partner must read of its answers, on average, once it has stopped keeping up.
+    /// Bytes a second a partner must read of its answers once it has stopped keeping up, the grace apart.
     pub write_bytes_per_second_min: u32,
-    /// Seconds a slow sender or reader is given before its rate is looked at.
+    /// Seconds that a sender or reader may fall behind its minimum rate; also its longest pause.
     pub grace_seconds: u32,
     /// Seconds that requests under way are given to end after the order to stop.
     pub drain_seconds_max: u32,
@@ -55,21 +55,51 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
-    /// How long a body of which `bytes` have arrived may have kept the gateway waiting.
-    pub(crate) fn body_allowance(&self, bytes: u64) -> Duration {
-        allowance(self.grace_seconds, self.body_bytes_per_second_min, bytes)
-    }
-
-    /// How long a reader that has taken `bytes` since it fell behind may have been behind.
-    pub(crate) fn write_allowance(&self, bytes: u64) -> Duration {
-        allowance(self.grace_seconds, self.write_bytes_per_second_min, bytes)
-    }
+/// The time that a slow peer may still keep the gateway waiting: at most the grace, spent by waiting,
+/// earned back by bytes at the minimum rate. Bytes sent quickly buy no long pause later.
+#[derive(Debug)]
+pub(crate) struct Credit {
+    left: Duration,
+    most: Duration,
+    bytes_per_second: u64,
 }
 
-fn allowance(grace_seconds: u32, bytes_per_second: u32, bytes: u64) -> Duration {
-    let milliseconds = bytes.saturating_mul(1000) / u64::from(bytes_per_second.max(1));
-    Duration::from_secs(grace_seconds.into()).saturating_add(Duration::from_millis(milliseconds))
+impl Credit {
+    /// For the sender of a request body.
+    pub(crate) fn of_sender(limits: &Limits) -> Self {
+        Self::new(limits.grace_seconds, limits.body_bytes_per_second_min)
+    }
+
+    /// For the reader of answers.
+    pub(crate) fn of_reader(limits: &Limits) -> Self {
+        Self::new(limits.grace_seconds, limits.write_bytes_per_second_min)
+    }
+
+    fn new(grace_seconds: u32, bytes_per_second: u32) -> Self {
+        let most = seconds(grace_seconds);
+        Self {
+            left: most,
+            most,
+            bytes_per_second: bytes_per_second.max(1).into(),
+        }
+    }
+
+    /// What is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.left
+    }
+
+    /// The peer has kept the gateway waiting.
+    pub(crate) fn spend(&mut self, waited: Duration) {
+        self.left = self.left.saturating_sub(waited);
+    }
+
+    /// The peer has sent or read so many bytes.
+    pub(crate) fn earn(&mut self, bytes: usize) {
+        let microseconds = (bytes as u64).saturating_mul(1_000_000) / self.bytes_per_second;
+        let earned = Duration::from_micros(microseconds);
+        self.left = self.left.saturating_add(earned).min(self.most);
+    }
 }
 
 /// A number of seconds as a duration.
@@ -82,14 +112,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_allowance_is_the_grace_and_the_time_the_bytes_may_take() {
+    fn credit_is_spent_by_waiting_and_earned_back_by_bytes_up_to_the_grace() {
         let limits = Limits {
             grace_seconds: 5,
             body_bytes_per_second_min: 100,
             ..Limits::default()
         };
-        assert_eq!(limits.body_allowance(0), Duration::from_secs(5));
-        assert_eq!(limits.body_allowance(250), Duration::from_millis(7500));
-        assert!(limits.body_allowance(u64::MAX) > Duration::from_secs(1_000_000));
+        let mut credit = Credit::of_sender(&limits);
+        credit.spend(Duration::from_secs(4));
+        credit.earn(250);
+        assert_eq!(credit.left(), Duration::from_millis(3500));
+        credit.earn(1_000_000);
+        assert_eq!(credit.left(), Duration::from_secs(5));
+        credit.spend(Duration::from_secs(6));
+        assert_eq!(credit.left(), Duration::ZERO);
     }
 }

@@ -11,12 +11,13 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::edge::http1::{Awaits, Judge};
-use crate::edge::limits::{Limits, seconds};
+use crate::edge::limits::{Credit, Limits, seconds};
 use crate::refusal::Refusal;
 
 /// Bytes read from a connection at once.
@@ -36,6 +37,8 @@ pub struct Exchange {
     answering: AtomicUsize,
     answers: AtomicU64,
     answer_bytes: AtomicU64,
+    /// The reader of the connection, who must learn that it is idle now.
+    reader: AtomicWaker,
 }
 
 impl Exchange {
@@ -79,6 +82,7 @@ impl Exchange {
     pub(crate) fn answer_ended(&self) {
         self.answers.fetch_add(1, Ordering::AcqRel);
         self.answering.fetch_sub(1, Ordering::AcqRel);
+        self.reader.wake();
     }
 }
 
@@ -89,6 +93,7 @@ pub(crate) struct UnderWay(Arc<Exchange>);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+        self.0.reader.wake();
     }
 }
 
@@ -128,11 +133,11 @@ enum Phase {
     Idle(u64),
 }
 
-/// A reader that does not keep up: since when, and what it has taken since.
+/// A reader that does not keep up: since when it has taken nothing, and how long it still may.
 #[derive(Debug)]
 struct Behind {
     since: Instant,
-    bytes: u64,
+    credit: Credit,
     until: Pin<Box<Sleep>>,
 }
 
@@ -180,6 +185,7 @@ impl<S> Guarded<S> {
 
     /// The phase the client has spent too long in.
     fn poll_overdue(&mut self, context: &mut Context<'_>) -> Poll<Phase> {
+        self.exchange.reader.register(context.waker());
         let Some(phase) = self.phase() else {
             self.reading = None;
             return Poll::Pending;
@@ -201,21 +207,30 @@ impl<S> Guarded<S> {
 
     /// A write or flush could not finish: an error once the reader has been too slow for too long.
     fn poll_behind(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let limits = &self.limits;
-        let clock = &self.clock;
-        let behind = self.behind.get_or_insert_with(|| Behind {
-            since: clock.instant(),
-            bytes: 0,
-            until: Box::pin(tokio::time::sleep(limits.write_allowance(0))),
-        });
-        loop {
-            ready!(behind.until.as_mut().poll(context));
-            let elapsed = clock.instant().saturating_duration_since(behind.since);
-            let left = limits.write_allowance(behind.bytes).saturating_sub(elapsed);
-            if left.is_zero() {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        let (limits, clock) = (&self.limits, &self.clock);
+        let behind = self.behind.get_or_insert_with(|| {
+            let credit = Credit::of_reader(limits);
+            Behind {
+                since: clock.instant(),
+                until: Box::pin(tokio::time::sleep(credit.left())),
+                credit,
             }
-            behind.until = Box::pin(tokio::time::sleep(left));
+        });
+        ready!(behind.until.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// The reader took some bytes.
+    fn catch_up(&mut self, bytes: usize) {
+        if let Some(behind) = &mut self.behind {
+            let now = self.clock.instant();
+            behind
+                .credit
+                .spend(now.saturating_duration_since(behind.since));
+            behind.credit.earn(bytes);
+            behind.since = now;
+            let until = now + behind.credit.left();
+            behind.until.as_mut().reset(until.into());
         }
     }
 }
@@ -311,9 +326,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             ready!(self.poll_behind(context))?;
             return Poll::Pending;
         };
-        if let Some(behind) = &mut self.behind {
-            behind.bytes += written as u64;
-        }
+        self.catch_up(written);
         Poll::Ready(Ok(written))
     }
 

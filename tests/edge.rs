@@ -1,0 +1,18 @@
+//! The partner listener under hostile bytes: a real listener with real TLS on loopback, spoken to over
+//! raw sockets. The handler behind it answers with what it was given, so whatever slips through shows.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "edge/http1.rs"]
+mod http1;
+#[path = "edge/http2.rs"]
+mod http2;
+#[path = "edge/server.rs"]
+mod server;
+#[path = "edge/tls.rs"]
+mod tls;
