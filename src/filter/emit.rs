@@ -5,11 +5,11 @@ use super::piece::{Content, Piece, Token};
 use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
 use super::scan::{Scanned, unquoted};
-use super::text::{unescape, write_string};
+use super::text::{respell, unescape, write_content};
 use crate::catalogue::{FieldId, Member, Node, Partial};
 
 /// What stands for the characters of a partial value that stay inside.
-const MASK: &str = "***";
+const MASK: &[u8] = b"***";
 
 /// What is to happen to one record.
 #[derive(Clone, Copy, Debug)]
@@ -205,15 +205,13 @@ impl<'p> Writer<'_, 'p> {
     #[inline]
     fn scalar(&mut self, field: FieldId, treatment: Treatment, token: Token, written: &str) {
         match (treatment, token) {
-            (Treatment::Clear, Token::Escaped) => {
-                write_string(&unescape(unquoted(written)), self.out)
-            }
+            (Treatment::Clear, Token::Escaped) => respell(unquoted(written), self.out),
             (Treatment::Clear, _)
             | (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => {
                 self.out.extend_from_slice(written.as_bytes());
             }
             (Treatment::Partial(partial), _) => {
-                write_string(&part(partial, &unescape(unquoted(written))), self.out);
+                write_part(partial, &unescape(unquoted(written)), self.out);
             }
             (Treatment::Pseudonym(category), _) => {
                 let pseudonym = self.key.pseudonym(category, &unescape(unquoted(written)));
@@ -243,24 +241,26 @@ fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
     }
 }
 
-/// The part of `value` that leaves. A value that would leave whole is masked whole.
-fn part(partial: Partial, value: &str) -> String {
-    let boundary = |characters: usize| value.char_indices().map(|(at, _)| at).nth(characters);
-    let length = value.chars().count();
+/// Writes the part of `value` that leaves. A value that would leave whole is masked whole.
+fn write_part(partial: Partial, value: &str, out: &mut Vec<u8>) {
     let (shown, last) = match partial {
         Partial::Last(count) => (usize::from(count), true),
         Partial::First(count) => (usize::from(count), false),
     };
-    if shown == 0 || length <= shown {
-        return MASK.to_owned();
-    }
-    let cut = boundary(if last { length - shown } else { shown }).unwrap_or_default();
+    let length = value.chars().count();
+    let shown = if length > shown { shown } else { 0 };
+    let cut = if last { length - shown } else { shown };
+    let cut = value.char_indices().nth(cut).map_or(value.len(), |(at, _)| at);
     let (first, rest) = value.split_at_checked(cut).unwrap_or_default();
-    if last {
-        format!("{MASK}{rest}")
-    } else {
-        format!("{first}{MASK}")
+    out.push(b'"');
+    if !last {
+        write_content(first, out);
     }
+    out.extend_from_slice(MASK);
+    if last {
+        write_content(rest, out);
+    }
+    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -355,9 +355,14 @@ mod tests {
             (Partial::First(5), "90210-1234", "90210***"),
             (Partial::First(0), "x", "***"),
         ] {
-            assert_eq!(part(partial, value), expected);
+            let part = |value| {
+                let mut out = Vec::new();
+                write_part(partial, value, &mut out);
+                serde_json::from_slice::<String>(&out).unwrap()
+            };
+            assert_eq!(part(value), expected);
             assert_eq!(
-                part(partial, expected),
+                part(expected),
                 expected,
                 "a part of a part is the same"
             );

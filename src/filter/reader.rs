@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
                 .as_bytes()
                 .get(self.position..)
                 .unwrap_or_default();
-            self.position += plain_length(rest);
+            self.position += text::plain_length(rest);
             match self.peek() {
                 Some(b'"') => {
                     self.position += 1;
@@ -227,58 +227,6 @@ impl<'a> Reader<'a> {
         match self.next() {
             Some(_) => Err(self.refuse(Reason::TrailingData)),
             None => Ok(()),
-        }
-    }
-}
-
-/// How many bytes stand before the first quote, backslash or control character: eight at a time.
-#[inline]
-fn plain_length(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let mut length = 0;
-    for word in words {
-        let special = special_bytes(u64::from_le_bytes(*word));
-        if special != 0 {
-            return length + special.trailing_zeros() as usize / 8;
-        }
-        length += 8;
-    }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0x00..=0x1f);
-    length + tail.iter().position(is_special).unwrap_or(tail.len())
-}
-
-/// The high bit of each byte that is a quote, a backslash or a control character. Only the lowest
-/// one is exact: a borrow may mark bytes above it (Mycroft's test for a zero byte).
-#[inline]
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = zero_in(word ^ (ONES * u64::from(b'"')));
-    let backslash = zero_in(word ^ (ONES * u64::from(b'\\')));
-    (control | quote | backslash) & HIGHS
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eight_bytes_at_a_time_finds_what_one_at_a_time_finds() {
-        let slowly = |bytes: &[u8]| {
-            let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-            bytes.iter().position(special).unwrap_or(bytes.len())
-        };
-        for byte in 0..=255u8 {
-            for place in 0..20 {
-                for behind in [b'a', b'"', 0x21, 0x23, 0x5b, 0x5d, 0x00, 0x80, 0xff] {
-                    let mut bytes = [0x7f; 20];
-                    bytes[place] = byte;
-                    bytes[place + 1..].fill(behind);
-                    assert_eq!(plain_length(&bytes), slowly(&bytes), "{bytes:?}");
-                }
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::text::write_string;
+use super::text::write_content;
 use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
 use crate::taxonomy::{CATEGORY_COUNT, Category};
 use crate::terms::{CategoryForms, Form, ResourceKind};
@@ -56,9 +56,9 @@ impl Builder {
 pub(super) fn member(name: &str, node: Node) -> Member {
     let required = name.ends_with('!');
     let name = name.trim_end_matches('!');
-    let mut encoded = Vec::new();
-    write_string(name, &mut encoded);
-    encoded.push(b':');
+    let mut encoded = b"\"".to_vec();
+    write_content(name, &mut encoded);
+    encoded.extend_from_slice(b"\":");
     Member {
         name: name.into(),
         encoded: encoded.into(),
