@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::identity::claims::{TokenRejected, TokenRules};
-use crate::identity::jwk::{Algorithm, KeySet, KeySetRejected};
 use crate::identity::keys::{KeySource, Keys};
 use crate::identity::token::Verifier;
 
@@ -30,7 +29,7 @@ struct Bench {
     ed: Ed25519KeyPair,
     verifier: Verifier,
     clock: Clock,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -75,7 +74,7 @@ impl Bench {
             ed,
             verifier: Verifier::new(rules, Arc::new(keys), clock.clone()),
             clock,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -317,54 +316,71 @@ async fn every_required_claim_is_required() {
     }
 }
 
+/// Whether each value, in the place of this claim, is refused for being malformed.
+async fn assert_malformed(bench: &Bench, name: &'static str, values: &[Value]) {
+    for value in values {
+        let verdict = bench.verdict_on(header(), with(claims(), name, value.clone()));
+        assert_eq!(
+            verdict.await,
+            Some(TokenRejected::Malformed(name)),
+            "{name} {value}"
+        );
+    }
+}
+
 #[tokio::test]
-async fn claims_of_the_wrong_type_are_not_taken_for_absent() {
+async fn times_of_the_wrong_type_are_not_taken_for_absent() {
     let bench = Bench::new().await;
-    let number = NOW + 3_600;
-    let mut rows = Vec::new();
+    let whole = NOW + 3_600;
+    let values = [
+        json!(whole.to_string()),
+        json!(null),
+        json!(true),
+        json!([whole]),
+        json!({}),
+        json!(whole as f64),
+        json!(whole as f64 + 0.5),
+        json!(1e300),
+        json!(-1),
+        json!(i64::MIN),
+        json!(i64::MAX),
+        json!(u64::MAX),
+        json!(""),
+    ];
     for name in ["exp", "iat", "nbf"] {
-        for value in [
-            json!(number.to_string()),
-            json!(null),
-            json!(true),
-            json!([number]),
-            json!({}),
-            json!(number as f64),
-            json!(number as f64 + 0.5),
-            json!(1e300),
-            json!(-1),
-            json!(i64::MIN),
-            json!(i64::MAX),
-            json!(u64::MAX),
-            json!(""),
-        ] {
-            rows.push((name, value));
-        }
+        assert_malformed(&bench, name, &values).await;
     }
-    for name in ["iss", "sub", "client_id", "jti"] {
-        for value in [
-            json!(null),
-            json!(1),
-            json!(["acme-portal"]),
-            json!({}),
-            json!(false),
-        ] {
-            rows.push((name, value));
-        }
-    }
+}
+
+#[tokio::test]
+async fn identifiers_are_short_printable_texts() {
+    let bench = Bench::new().await;
+    let wrong_type = [
+        json!(null),
+        json!(1),
+        json!(["acme-portal"]),
+        json!({}),
+        json!(false),
+    ];
+    assert_malformed(&bench, "iss", &wrong_type).await;
+    let wrong_text = [
+        json!(""),
+        json!("acme-portal\n"),
+        json!("acme\u{0}portal"),
+        json!("acme\u{202e}"),
+        json!("\u{430}cme-portal"),
+        json!("a".repeat(257)),
+    ];
     for name in ["sub", "client_id", "jti"] {
-        for value in [
-            json!(""),
-            json!("acme-portal\n"),
-            json!("acme\u{0}portal"),
-            json!("acme\u{202e}"),
-            json!("\u{430}cme-portal"),
-            json!("a".repeat(257)),
-        ] {
-            rows.push((name, value));
-        }
+        assert_malformed(&bench, name, &wrong_type).await;
+        assert_malformed(&bench, name, &wrong_text).await;
     }
-    for value in [
+}
+
+#[tokio::test]
+async fn an_audience_is_a_text_or_several() {
+    let bench = Bench::new().await;
+    let values = [
         json!(null),
         json!(1),
         json!([]),
@@ -374,35 +390,29 @@ async fn claims_of_the_wrong_type_are_not_taken_for_absent() {
         json!(["https://gateway.example", 1]),
         json!(["https://gateway.example", null]),
         json!([["https://gateway.example"]]),
-    ] {
-        rows.push(("aud", value));
-    }
-    for name in ["scope", "purpose"] {
-        for value in [
-            json!(null),
-            json!(["essential.service"]),
-            json!(1),
-            json!(""),
-            json!(" "),
-            json!("a  b"),
-            json!(" a"),
-            json!("a "),
-            json!("a\tb"),
-            json!("a\"b"),
-            json!("\u{e4}"),
-        ] {
-            rows.push((name, value));
-        }
-    }
-    rows.push(("purpose", json!("a ".repeat(32) + "a")));
-    for (name, value) in rows {
-        let verdict = bench.verdict_on(header(), with(claims(), name, value.clone()));
-        assert_eq!(
-            verdict.await,
-            Some(TokenRejected::Malformed(name)),
-            "{name} {value}"
-        );
-    }
+    ];
+    assert_malformed(&bench, "aud", &values).await;
+}
+
+#[tokio::test]
+async fn scopes_and_purposes_are_words_joined_by_single_spaces() {
+    let bench = Bench::new().await;
+    let values = [
+        json!(null),
+        json!(["essential.service"]),
+        json!(1),
+        json!(""),
+        json!(" "),
+        json!("a  b"),
+        json!(" a"),
+        json!("a "),
+        json!("a\tb"),
+        json!("a\"b"),
+        json!("\u{e4}"),
+    ];
+    assert_malformed(&bench, "scope", &values).await;
+    assert_malformed(&bench, "purpose", &values).await;
+    assert_malformed(&bench, "purpose", &[json!("a ".repeat(32) + "a")]).await;
 }
 
 #[tokio::test]
@@ -657,6 +667,26 @@ async fn a_cached_token_expires_like_any_other_and_messages_never_quote_it() {
     );
 }
 
+#[tokio::test]
+async fn a_cached_token_dies_with_the_key_that_signed_it() {
+    let bench = Bench::new().await;
+    let [header, claims] = [header(), claims()].map(|part| part.to_string());
+    let compact = bench.sign("ed", header.as_bytes(), claims.as_bytes());
+    assert_eq!(bench.verdict(&compact).await, None);
+    let path = bench.folder.path().join("jwks.json");
+    let mut set: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    set["keys"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|key| key["kid"] != "ed");
+    std::fs::write(&path, set.to_string()).unwrap();
+    assert!(bench.verifier.keys().refresh().await.unwrap());
+    assert_eq!(
+        bench.verdict(&compact).await,
+        Some(TokenRejected::UnknownKey)
+    );
+}
+
 #[test]
 fn no_mutation_of_a_genuine_token_verifies() {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -700,124 +730,4 @@ fn no_mutation_of_a_genuine_token_verifies() {
         Ok(())
     });
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
-}
-
-#[test]
-fn key_sets_that_are_ambiguous_or_private_are_refused_whole() {
-    let ed = Ed25519KeyPair::generate().unwrap();
-    let key = json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "a",
-        "x": encode(ed.public_key())});
-    let parse = |set: Value| KeySet::parse(set.to_string().as_bytes(), None).map(drop);
-    assert_eq!(parse(json!({"keys": [key]})), Ok(()));
-    for (set, expected) in [
-        (json!({"keys": []}), KeySetRejected::NoUsableKey),
-        (json!({}), KeySetRejected::NotAKeySet),
-        (json!([key]), KeySetRejected::NotAKeySet),
-        (json!({"keys": {"a": key}}), KeySetRejected::NotAKeySet),
-        (json!({"keys": ["a"]}), KeySetRejected::NotAKeySet),
-        (
-            json!({"keys": [key, key]}),
-            KeySetRejected::DuplicateId("a".to_owned()),
-        ),
-        (
-            json!({"keys": vec![key.clone(); 65]}),
-            KeySetRejected::TooManyKeys,
-        ),
-        (
-            json!({"keys": [{"kty": "oct", "k": "AAAA"}]}),
-            KeySetRejected::PrivateKey,
-        ),
-    ] {
-        assert_eq!(parse(set.clone()), Err(expected), "{set}");
-    }
-    let private = with(key, "d", json!("AAAA"));
-    let set = format!("{{\"keys\":[{private}]}}");
-    assert_eq!(
-        KeySet::parse(set.as_bytes(), None).unwrap_err(),
-        KeySetRejected::PrivateKey
-    );
-    let twice = br#"{"keys":[],"keys":[]}"#;
-    assert_eq!(
-        KeySet::parse(twice, None).unwrap_err(),
-        KeySetRejected::NotAKeySet
-    );
-}
-
-#[test]
-fn keys_that_are_weak_or_for_something_else_are_left_out() {
-    let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    let (n, e) = rsa_components(rsa.public_key().as_ref());
-    let rsa = json!({"kty": "RSA", "alg": "RS256", "kid": "a", "n": n, "e": e});
-    let ed = Ed25519KeyPair::generate().unwrap();
-    let ed = json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "a",
-        "x": encode(ed.public_key())});
-    let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-    let point = ec.public_key().as_ref();
-    let ec = json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "a",
-        "x": encode(&point[1..33]), "y": encode(&point[33..])});
-    for key in [&rsa, &ed, &ec] {
-        let set = json!({"keys": [key]}).to_string();
-        assert_eq!(KeySet::parse(set.as_bytes(), None).unwrap().keys().len(), 1);
-    }
-    for (key, name, value) in [
-        (&rsa, "n", json!(encode([0xff; 128]))),
-        (
-            &rsa,
-            "n",
-            json!(encode([&[0x7f][..], &[0xff; 255]].concat())),
-        ),
-        (&rsa, "n", json!(encode([&[0][..], &[0xff; 256]].concat()))),
-        (&rsa, "n", json!(encode([0xff; 1025]))),
-        (&rsa, "n", json!("")),
-        (&rsa, "n", json!("<absent>")),
-        (&rsa, "e", json!("AQ")),
-        (&rsa, "e", json!("Aw")),
-        (&rsa, "e", json!(encode([1, 0, 0]))),
-        (&rsa, "e", json!(encode([0, 1, 0, 1]))),
-        (&rsa, "alg", json!("<absent>")),
-        (&rsa, "alg", json!("ES256")),
-        (&rsa, "alg", json!("RSA-OAEP")),
-        (&rsa, "alg", json!(null)),
-        (&rsa, "use", json!("enc")),
-        (&rsa, "use", json!(null)),
-        (&rsa, "key_ops", json!(["sign"])),
-        (&rsa, "key_ops", json!(["verify", "encrypt"])),
-        (&rsa, "key_ops", json!("verify")),
-        (&rsa, "kid", json!("")),
-        (&rsa, "kid", json!(7)),
-        (&rsa, "kty", json!("rsa")),
-        (&ed, "crv", json!("Ed448")),
-        (&ed, "crv", json!("X25519")),
-        (&ed, "x", json!(encode([1; 31]))),
-        (&ec, "crv", json!("P-384")),
-        (&ec, "crv", json!("secp256k1")),
-        (&ec, "x", json!(encode([1; 32]))),
-        (&ec, "y", json!(encode(&point[33..64]))),
-        (&ec, "alg", json!("EdDSA")),
-    ] {
-        let set = format!("{{\"keys\":[{}]}}", with(key.clone(), name, value.clone()));
-        let rejected = KeySet::parse(set.as_bytes(), None).unwrap_err();
-        assert_eq!(rejected, KeySetRejected::NoUsableKey, "{name} {value}");
-    }
-    let nameless: Value = serde_json::from_str(&with(rsa, "alg", json!("<absent>"))).unwrap();
-    let set = json!({"keys": [nameless]}).to_string();
-    let set = KeySet::parse(set.as_bytes(), Some(Algorithm::Ps256)).unwrap();
-    assert_eq!(set.keys()[0].algorithm(), Algorithm::Ps256);
-}
-
-#[test]
-fn a_key_without_id_serves_only_alone() {
-    let key = || {
-        let pair = Ed25519KeyPair::generate().unwrap();
-        json!({"kty": "OKP", "crv": "Ed25519", "alg": "Ed25519", "x": encode(pair.public_key())})
-    };
-    let alone = json!({"keys": [key()]}).to_string();
-    let alone = KeySet::parse(alone.as_bytes(), None).unwrap();
-    assert!(alone.find(None).is_some());
-    assert!(alone.find(Some("a")).is_none());
-    let named: Value = serde_json::from_str(&with(key(), "kid", json!("a"))).unwrap();
-    let several = json!({"keys": [key(), named, key()]}).to_string();
-    let several = KeySet::parse(several.as_bytes(), None).unwrap();
-    assert_eq!((several.keys().len(), several.ignored().len()), (1, 2));
-    assert!(several.find(Some("a")).is_some());
 }

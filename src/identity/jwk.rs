@@ -1,8 +1,9 @@
 //! A JWK Set (RFC 7517) as keys that verify access tokens, and nothing else: each with the one
 //! algorithm it is for.
 //!
-//! Servers publish keys for other uses in the same set. Those are left out and listed with the reason,
-//! as RFC 7517 section 5 advises; a set that is ambiguous or holds private keys is refused whole.
+//! Servers publish keys for other uses in the same set. A key that cannot be used, or that nobody
+//! should use, is left out with the reason, as RFC 7517 section 5 advises: its tokens are refused, and
+//! its neighbours' are not.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use base64::Engine as _;
@@ -131,12 +132,6 @@ pub enum KeySetRejected {
     /// More than [`KEYS_MAX`].
     #[error("the key set holds more than {KEYS_MAX} keys")]
     TooManyKeys,
-    /// Two keys with one `kid`.
-    #[error("two keys of the set have the `kid` `{0}`; each needs its own")]
-    DuplicateId(String),
-    /// A private or secret key: whoever can read the set can sign.
-    #[error("the key set holds a private key; replace that key and publish only public ones")]
-    PrivateKey,
     /// Nothing left.
     #[error("the key set holds no key that can verify access tokens")]
     NoUsableKey,
@@ -146,7 +141,7 @@ impl KeySet {
     /// Reads a set. `unnamed` is the algorithm of keys that do not name one and fit it.
     ///
     /// # Errors
-    /// When the set is ambiguous, holds private keys, or holds no usable key.
+    /// When it is not a key set, is too large, or holds no usable key.
     pub fn parse(bytes: &[u8], unnamed: Option<Algorithm>) -> Result<Self, KeySetRejected> {
         let document = strict::object(bytes).map_err(|_| KeySetRejected::NotAKeySet)?;
         let members = document.get("keys").and_then(Value::as_array);
@@ -158,24 +153,13 @@ impl KeySet {
             keys: Vec::new(),
             ignored: Vec::new(),
         };
-        let mut ids: Vec<&str> = Vec::new();
         for member in members {
-            let member = member.as_object().ok_or(KeySetRejected::NotAKeySet)?;
-            if PRIVATE_MEMBERS
-                .iter()
-                .any(|name| member.contains_key(*name))
-            {
-                return Err(KeySetRejected::PrivateKey);
-            }
-            if let Some(id) = text(member, "kid") {
-                if ids.contains(&id) {
-                    return Err(KeySetRejected::DuplicateId(id.to_owned()));
-                }
-                ids.push(id);
-            }
-            set.take(member, unnamed);
+            set.take(
+                member.as_object().ok_or(KeySetRejected::NotAKeySet)?,
+                unnamed,
+            );
         }
-        set.leave_out_nameless();
+        set.leave_out_ambiguous();
         if set.keys.is_empty() {
             return Err(KeySetRejected::NoUsableKey);
         }
@@ -211,20 +195,27 @@ impl KeySet {
         }
     }
 
-    fn leave_out_nameless(&mut self) {
-        if self.keys.len() > 1 {
-            let (named, nameless) = self.keys.drain(..).partition(|key| key.id.is_some());
-            self.keys = named;
-            self.ignored
-                .extend(nameless.iter().map(|_: &VerificationKey| IgnoredKey {
-                    id: None,
-                    reason: "it has no `kid`, and there are several keys",
-                }));
+    /// Among several keys each needs an id, and an id of its own; of two with one id neither is used.
+    fn leave_out_ambiguous(&mut self) {
+        if self.keys.len() < 2 {
+            return;
+        }
+        let keys = std::mem::take(&mut self.keys);
+        let alike = |key: &VerificationKey| keys.iter().filter(|other| other.id == key.id).count();
+        for key in &keys {
+            if key.id.is_some() && alike(key) == 1 {
+                self.keys.push(key.clone());
+            } else {
+                self.ignored.push(IgnoredKey {
+                    id: key.id.clone(),
+                    reason: "there are several keys, and it has no `kid` of its own",
+                });
+            }
         }
     }
 }
 
-/// RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2.
+/// What only private and secret keys have: RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 fn text<'a>(member: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
@@ -235,6 +226,12 @@ fn read_key(
     member: &Map<String, Value>,
     unnamed: Option<Algorithm>,
 ) -> Result<VerificationKey, &'static str> {
+    if PRIVATE_MEMBERS
+        .iter()
+        .any(|name| member.contains_key(*name))
+    {
+        return Err("it is a private or secret key: whoever can read the set can sign; replace it");
+    }
     let id = match member.get("kid") {
         None => None,
         Some(Value::String(id)) if !id.is_empty() && id.len() <= IDENTIFIER_BYTES_MAX => {
@@ -322,4 +319,162 @@ fn read_ed25519(member: &Map<String, Value>) -> Result<DecodingKey, &'static str
         .ok_or(unreadable)?;
     ParsedPublicKey::new(&ED25519, &x).map_err(|_| unreadable)?;
     Ok(DecodingKey::from_ed_der(&x))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    fn encode(bytes: impl AsRef<[u8]>) -> Value {
+        URL_SAFE_NO_PAD.encode(bytes).into()
+    }
+
+    fn rsa(id: &str) -> Value {
+        let (n, e) = (encode([0xff; 256]), encode([1, 0, 1]));
+        json!({"kty": "RSA", "alg": "RS256", "kid": id, "n": n, "e": e})
+    }
+
+    fn ed25519(id: &str) -> Value {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let x = encode(pair.public_key());
+        json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": id, "x": x})
+    }
+
+    fn p256(id: &str) -> Value {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let (x, y) = (encode(&point[1..33]), encode(&point[33..]));
+        json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": id, "x": x, "y": y})
+    }
+
+    /// `key` with one member changed, or taken out where `value` is null.
+    fn with(mut key: Value, name: &str, value: Value) -> Value {
+        let members = key.as_object_mut().unwrap();
+        if value.is_null() {
+            members.shift_remove(name);
+        } else {
+            members.insert(name.to_owned(), value);
+        }
+        key
+    }
+
+    fn parse(set: &Value) -> Result<KeySet, KeySetRejected> {
+        KeySet::parse(set.to_string().as_bytes(), None)
+    }
+
+    #[test]
+    fn what_is_not_a_key_set_is_refused_whole() {
+        let key = ed25519("a");
+        for (set, expected) in [
+            (json!({"keys": []}), KeySetRejected::NoUsableKey),
+            (json!({}), KeySetRejected::NotAKeySet),
+            (json!([key]), KeySetRejected::NotAKeySet),
+            (json!({"keys": {"a": key}}), KeySetRejected::NotAKeySet),
+            (json!({"keys": ["a"]}), KeySetRejected::NotAKeySet),
+            (
+                json!({"keys": vec![key.clone(); 65]}),
+                KeySetRejected::TooManyKeys,
+            ),
+        ] {
+            assert_eq!(parse(&set).unwrap_err(), expected, "{set}");
+        }
+        let twice = br#"{"keys":[],"keys":[]}"#;
+        let rejected = KeySet::parse(twice, None).unwrap_err();
+        assert_eq!(rejected, KeySetRejected::NotAKeySet);
+    }
+
+    #[test]
+    fn keys_that_are_weak_or_for_something_else_are_left_out() {
+        let leading_zero = [&[0][..], &[0xff; 256]].concat();
+        let short_by_a_bit = [&[0x7f][..], &[0xff; 255]].concat();
+        let (rsa, ed, ec) = (rsa("a"), ed25519("a"), p256("a"));
+        for key in [&rsa, &ed, &ec] {
+            assert_eq!(parse(&json!({"keys": [key]})).unwrap().keys().len(), 1);
+        }
+        for (key, name, value) in [
+            (&rsa, "n", encode([0xff; 128])),
+            (&rsa, "n", encode(short_by_a_bit)),
+            (&rsa, "n", encode(leading_zero)),
+            (&rsa, "n", encode([0xff; 1025])),
+            (&rsa, "n", json!("")),
+            (&rsa, "n", json!(null)),
+            (&rsa, "e", json!("AQ")),
+            (&rsa, "e", json!("Aw")),
+            (&rsa, "e", encode([1, 0, 0])),
+            (&rsa, "e", encode([0, 1, 0, 1])),
+            (&rsa, "alg", json!(null)),
+            (&rsa, "alg", json!("ES256")),
+            (&rsa, "alg", json!("HS256")),
+            (&rsa, "alg", json!("none")),
+            (&rsa, "alg", json!("RSA-OAEP")),
+            (&rsa, "use", json!("enc")),
+            (&rsa, "use", json!(["sig"])),
+            (&rsa, "key_ops", json!(["sign"])),
+            (&rsa, "key_ops", json!(["verify", "encrypt"])),
+            (&rsa, "key_ops", json!("verify")),
+            (&rsa, "kid", json!("")),
+            (&rsa, "kid", json!(7)),
+            (&rsa, "kty", json!("rsa")),
+            (&rsa, "d", json!("AAAA")),
+            (&ed, "d", json!("")),
+            (&ed, "crv", json!("Ed448")),
+            (&ed, "crv", json!("X25519")),
+            (&ed, "x", encode([1; 31])),
+            (&ec, "crv", json!("P-384")),
+            (&ec, "crv", json!("secp256k1")),
+            (&ec, "x", encode([1; 32])),
+            (&ec, "y", encode([1; 31])),
+            (&ec, "alg", json!("EdDSA")),
+        ] {
+            let set = json!({"keys": [with(key.clone(), name, value.clone()), p256("b")]});
+            let set = parse(&set).unwrap();
+            assert_eq!(set.ignored().len(), 1, "{name} {value}");
+            assert!(set.find(Some("a")).is_none(), "{name} {value}");
+            assert!(set.find(Some("b")).is_some(), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn a_secret_key_is_no_key_here() {
+        let secret = json!({"kty": "oct", "alg": "HS256", "kid": "a", "k": "AAAA"});
+        assert_eq!(
+            parse(&json!({"keys": [secret]})).unwrap_err(),
+            KeySetRejected::NoUsableKey
+        );
+    }
+
+    #[test]
+    fn of_two_keys_with_one_id_neither_is_used() {
+        let set = json!({"keys": [ed25519("a"), p256("a"), p256("b")]});
+        let set = parse(&set).unwrap();
+        assert!(set.find(Some("a")).is_none() && set.find(Some("b")).is_some());
+        let encryption = with(rsa("a"), "use", json!("enc"));
+        let set = parse(&json!({"keys": [encryption, p256("a")]})).unwrap();
+        let found = set.find(Some("a")).unwrap();
+        assert_eq!(found.algorithm(), Algorithm::Es256);
+    }
+
+    #[test]
+    fn a_key_without_id_serves_only_alone() {
+        let nameless = with(ed25519("a"), "kid", json!(null));
+        let alone = parse(&json!({"keys": [nameless]})).unwrap();
+        assert!(alone.find(None).is_some() && alone.find(Some("a")).is_none());
+        let several = parse(&json!({"keys": [nameless, p256("b")]})).unwrap();
+        assert_eq!((several.keys().len(), several.ignored().len()), (1, 1));
+        assert!(several.find(Some("b")).is_some());
+    }
+
+    #[test]
+    fn a_key_that_names_no_algorithm_has_the_configured_one_if_it_fits() {
+        let nameless = with(rsa("a"), "alg", json!(null));
+        let set = json!({"keys": [nameless]}).to_string();
+        let fits = KeySet::parse(set.as_bytes(), Some(Algorithm::Ps256)).unwrap();
+        assert_eq!(fits.keys()[0].algorithm(), Algorithm::Ps256);
+        assert!(KeySet::parse(set.as_bytes(), Some(Algorithm::Es256)).is_err());
+    }
 }

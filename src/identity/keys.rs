@@ -130,19 +130,10 @@ impl Keys {
     /// Refreshes every [`REFRESH_SECONDS`] until dropped. A failure is logged, and the last good set
     /// stays.
     pub async fn keep_fresh(&self) {
-        let mut outage = false;
         loop {
             tokio::time::sleep(Duration::from_secs(REFRESH_SECONDS)).await;
-            match self.refresh().await {
-                Ok(_) if outage => {
-                    outage = false;
-                    tracing::info!("token keys can be read again");
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    outage = true;
-                    tracing::warn!(%error, "token keys not renewed, keeping the last");
-                }
+            if let Err(error) = self.refresh().await {
+                tracing::warn!(%error, "token keys not renewed, keeping the last");
             }
         }
     }
@@ -251,7 +242,7 @@ fn fingerprint(bytes: &[u8]) -> [u8; 32] {
 
 fn report_ignored(set: &KeySet) {
     for key in set.ignored() {
-        tracing::info!(kid = key.id, reason = key.reason, "token key left out");
+        tracing::warn!(kid = key.id, reason = key.reason, "token key left out");
     }
 }
 
