@@ -3,6 +3,27 @@
 //! document plus an overlay. What is not in the catalogue does not exist; a field without a category
 //! is never released (P1).
 //!
+//! What an overlay says, in OpenAPI Overlay 1.0 actions (`policies/catalogue/mailing.overlay.yaml`
+//! shows each):
+//!
+//! | key | where | meaning |
+//! |---|---|---|
+//! | `x-covenant-channel` | operation, always | the kind of way out: `record`, `list`, `write`, `export`, `document`, `campaign`, `webhook`, `aggregate` |
+//! | `x-covenant-data-uses` | operation | the only uses it may be called for |
+//! | `x-covenant-alternative` | operation | what a refused partner can do instead |
+//! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
+//! | `x-covenant-role` | parameter, member of a request | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include` |
+//! | `x-covenant-record` | object | belongs to one customer |
+//! | `x-covenant-customer-key` | text | the id of that customer |
+//! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
+//! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
+//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
+//! | `x-covenant-partial` | text | `{first: n}` or `{last: n}` |
+//! | `x-covenant-empty` | scalar | what stands there when it is withheld but required |
+//!
+//! A key that is put where it has no effect is a mistake. The registered `x-data-classification` may
+//! stand beside them and is not read.
+//!
 //! Pure data once it is loaded: nothing here reads a request or knows a partner. Start at
 //! [`Operation`], then [`shape::Shape`]; loading begins at [`Catalogue::load`].
 

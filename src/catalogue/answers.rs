@@ -43,8 +43,9 @@ pub(super) fn read<'a>(
             Body::Json(Arc::new(shaped.shape))
         }
         (None, Some(entry)) => match reading.extension(&entry.part, "data-category") {
-            Some(category) => document(reading, entry, category, channel)?,
-            None => Body::Uninspectable {
+            // JSON is always read, never passed unopened.
+            Some(category) if json.is_none() => document(reading, entry, category, channel)?,
+            _ => Body::Uninspectable {
                 media_type: media_type(entry).into(),
             },
         },

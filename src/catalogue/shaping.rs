@@ -15,6 +15,8 @@ use crate::taxonomy::Category;
 const LEVELS_MAX: usize = 24;
 /// Most fields of an answer.
 const FIELDS_MAX: usize = 4_096;
+/// Most schemas visited for one answer, so that references cannot multiply without end.
+const VISITS_MAX: usize = 16_384;
 
 /// How strictly records must say whose they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ pub(super) fn shape<'a>(
         left_out: Vec::new(),
         references: Vec::new(),
         levels: 0,
+        visits: 0,
         in_record: false,
     };
     let root = Standing {
@@ -81,6 +84,7 @@ struct Shaping<'a, 'run> {
     /// The references that lead to where the reading is.
     references: Vec<&'a str>,
     levels: usize,
+    visits: usize,
     in_record: bool,
 }
 
@@ -94,7 +98,8 @@ struct Standing {
 impl<'a> Shaping<'a, '_> {
     fn node(&mut self, part: &'a Part, at: &Standing) -> Result<Node, Unusable> {
         let (schema, nullable_outside) = Schema::read(self.reading, part)?;
-        if self.levels == LEVELS_MAX || self.is_circle(&schema) {
+        self.visits += 1;
+        if self.levels == LEVELS_MAX || self.visits > VISITS_MAX || self.is_circle(&schema) {
             return Err(schema.unusable("it holds itself, or is nested too deep"));
         }
         let (kind, nullable_inside) = schema.kind()?;

@@ -582,3 +582,77 @@ fn requests_find_their_operation() {
         assert_eq!(id(method, path), None, "{path}");
     }
 }
+
+#[test]
+fn records_do_not_nest_and_keys_are_not_in_lists_within_them() {
+    let more = "name: {type: string}\n        young:\n          type: array\n          items: \
+                {type: object, x-covenant-record: true, properties: {owner: {type: string, \
+                x-covenant-data-category: user.unique_id, x-covenant-customer-key: true}}}";
+    let nested = document_mistakes("name: {type: string}", more);
+    let expected = "openapi:25 a record within a record: only one of them can belong to a customer";
+    assert!(nested.contains(&expected.to_owned()), "{nested:?}");
+    let in_list = more.replace("x-covenant-record: true, ", "");
+    let document = DOCUMENT.replace("name: {type: string}", &in_list);
+    let overlay = OVERLAY.replace(", x-covenant-customer-key: true", "");
+    let wrong = load(&document, &overlay).unwrap_err();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].starts_with("openapi:25 a customer key in a list within the record"));
+}
+
+#[test]
+fn figures_over_groups_belong_to_nobody() {
+    let overlay = OVERLAY
+        .replace("channel: record", "channel: aggregate")
+        .replace(", x-covenant-customer-key: true", "")
+        .replace("x-covenant-record: true", "x-covenant-record: false");
+    assert!(load(DOCUMENT, &overlay).is_ok());
+}
+
+#[test]
+fn what_decides_must_be_decidable() {
+    let size = "pet_id}'].get\n    update: {x-covenant-channel: record}\n  - target: \
+                $.paths['/pets/{pet_id}'].get.parameters[0]\n    update: {x-covenant-role: page-size}";
+    let from = "pet_id}'].get\n    update: {x-covenant-channel: record}";
+    assert_eq!(
+        overlay_mistakes(from, size),
+        ["overlay:7 a page size needs a `maximum` in its schema"]
+    );
+    assert_eq!(
+        overlay_mistakes("channel: record", "channel: write, x-covenant-creates: job"),
+        ["openapi:5 no answer of this creating call holds the new id in just one field"]
+    );
+    assert_eq!(
+        overlay_mistakes(
+            "category: user.name",
+            "category: user.name, x-covenant-partial: {last: 0}"
+        ),
+        ["overlay:11 this must be `{first: n}` or `{last: n}`, n from 1 to 16"]
+    );
+    let uses = "channel: record, x-covenant-data-uses: [essential.servise]";
+    assert_eq!(
+        overlay_mistakes("channel: record", uses),
+        ["overlay:5 `essential.servise` is not a data use did you mean `essential.service`?"]
+    );
+}
+
+#[test]
+fn references_cannot_multiply_without_end() {
+    let mut schemas = String::new();
+    for level in 0..20 {
+        let next = format!("{{$ref: '#/components/schemas/L{}'}}", level + 1);
+        let properties = ["a", "b", "c", "d"]
+            .map(|name| format!("{name}: {next}"))
+            .join(", ");
+        schemas.push_str(&format!(
+            "    L{level}: {{type: object, properties: {{{properties}}}}}\n"
+        ));
+    }
+    schemas.push_str("    L20: {type: string}\n");
+    let document = DOCUMENT.replace(
+        "name: {type: string}",
+        "name: {type: string}\n        deep: {$ref: '#/components/schemas/L0'}",
+    );
+    let catalogue = load(&(document + &schemas), OVERLAY).unwrap();
+    assert!(shape(&catalogue, "getPet").fields.len() <= 4_096);
+    assert!(field(&catalogue, "getPet", "$.name").category.is_some());
+}
