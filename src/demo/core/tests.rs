@@ -5,6 +5,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::catalogue;
 
 struct Got {
     status: StatusCode,
@@ -275,5 +276,124 @@ async fn misbehaviour_is_offered_only_on_request() {
         "cus_type",
     ] {
         assert_eq!(of(id).await.unwrap().status, StatusCode::OK, "{id}");
+    }
+}
+
+/// The catalogue must describe the core as it is, or every test behind the gateway is about another
+/// service: no member it does not know, none missing that it requires, every value of its type.
+fn conforms(node: &catalogue::Node, shape: &catalogue::Shape, value: &Value, at: &str) {
+    match (node, value) {
+        (catalogue::Node::Object(object), Value::Object(members)) => {
+            for (name, value) in members {
+                let member = object.members.iter().find(|member| &*member.name == name);
+                let member = member.unwrap_or_else(|| panic!("{at}.{name} is not described"));
+                conforms(&member.node, shape, value, &format!("{at}.{name}"));
+            }
+            for member in &object.members {
+                let there = members.contains_key(&*member.name);
+                assert!(there || !member.required, "{at}.{} is missing", member.name);
+            }
+        }
+        (catalogue::Node::Object(object), Value::Null) => assert!(object.nullable, "{at}"),
+        (catalogue::Node::Array(item), Value::Array(items)) => {
+            for value in items {
+                conforms(item, shape, value, at);
+            }
+        }
+        (catalogue::Node::Scalar(id), value) => {
+            let field = &shape.fields[usize::from(id.0)];
+            let fits = match field.kind {
+                _ if value.is_null() => field.nullable,
+                catalogue::ScalarKind::String => value.is_string(),
+                catalogue::ScalarKind::Integer => value.is_i64() || value.is_u64(),
+                catalogue::ScalarKind::Number => value.is_number(),
+                catalogue::ScalarKind::Boolean => value.is_boolean(),
+            };
+            assert!(fits, "{at} is {value}");
+        }
+        (node, value) => panic!("{at}: {value} is not {node:?}"),
+    }
+}
+
+/// One call, at least, of every kind of answer.
+fn calls() -> Vec<(&'static str, &'static str, Value)> {
+    let address = json!({"street": "1 Kiln Way", "city": "Stillwell", "state": "CO",
+        "postal_code": "80201", "country": "US"});
+    let owned = json!({"customer_id": "cus_000001", "document_id": "doc_000001",
+        "address_list_id": "list_000001", "use_type": "operational"});
+    let list = json!({"customer_id": "cus_000001", "name": "Bills", "use_type": "operational",
+        "recipients": [{"name": "Ada Fen", "organization": null, "address": address}]});
+    vec![
+        (
+            "GET",
+            "/v1/customers?limit=1000&include[]=total_count",
+            Value::Null,
+        ),
+        ("GET", "/v1/customers?limit=0", Value::Null),
+        ("GET", "/v1/customers/cus_000001", Value::Null),
+        ("GET", "/v1/customers/cus_999999", Value::Null),
+        ("GET", "/v1/customers.csv", Value::Null),
+        ("GET", "/v1/jobs?limit=1000", Value::Null),
+        ("GET", "/v1/jobs/job_000001", Value::Null),
+        ("GET", "/v1/jobs/job_000001/tracking", Value::Null),
+        ("GET", "/v1/address_lists", Value::Null),
+        ("GET", "/v1/address_lists/list_000001", Value::Null),
+        ("GET", "/v1/documents/doc_000001", Value::Null),
+        ("GET", "/v1/page_views", Value::Null),
+        ("GET", "/v1/page_views/statistics", Value::Null),
+        (
+            "POST",
+            "/v1/customers",
+            json!({"name": "Nell", "email": "n@q.example", "address": address}),
+        ),
+        ("POST", "/v1/customers", json!({"name": "Nell"})),
+        ("POST", "/v1/jobs", owned),
+        ("POST", "/v1/jobs/job_999999/submit", Value::Null),
+        ("POST", "/v1/address_lists", list),
+        (
+            "POST",
+            "/v1/campaigns",
+            json!({"name": "Sale", "document_id": "doc_000001", "audience": {}}),
+        ),
+        (
+            "POST",
+            "/v1/exports",
+            json!({"records": "customers", "format": "csv"}),
+        ),
+        ("GET", "/v1/exports/exp_000001", Value::Null),
+        (
+            "POST",
+            "/v1/webhooks",
+            json!({"url": "https://a.example/", "events": ["job.mailed"]}),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn every_answer_is_as_the_catalogue_describes_it() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/catalogue");
+    let mut mistakes = crate::mistakes::Mistakes::new();
+    let catalogue = catalogue::Catalogue::load(directory.as_ref(), &mut mistakes).unwrap();
+    let core = core(Misbehaviour::Absent).await;
+    for (method, target, body) in calls() {
+        let answer = call(&core, method, target, &[], body.to_string())
+            .await
+            .unwrap();
+        let path = target.split('?').next().unwrap();
+        let routed = catalogue.route(&method.parse().unwrap(), path).unwrap();
+        let id = &routed.operation.id;
+        let listed = routed.operation.answers.iter();
+        let listed = listed
+            .clone()
+            .find(|one| one.status == answer.status.as_u16());
+        let listed = listed.unwrap_or_else(|| panic!("{id} does not list {}", answer.status));
+        match &listed.body {
+            catalogue::Body::Json(shape) => conforms(&shape.root, shape, &answer.json(), id),
+            catalogue::Body::Document { media_type, .. }
+            | catalogue::Body::Uninspectable { media_type } => {
+                assert!(answer.media_type().starts_with(&**media_type), "{id}");
+            }
+            catalogue::Body::Empty => assert!(answer.body.is_empty(), "{id}"),
+        }
     }
 }
