@@ -2,10 +2,47 @@
 //! object each. Never a value of a customer's field, never a token: customers appear as
 //! [`CustomerRef`], fields as paths of the catalogue (P12).
 
+mod canonical;
+
 use std::collections::BTreeMap;
 
+use aws_lc_rs::rand;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Version of the shape of an [`Entry`] that is written today.
+pub const VERSION: u32 = 1;
+
+/// Most bytes an entry may have: C2SP tlog-tiles stores the length of a leaf in 16 bits.
+pub const ENTRY_BYTES_MAX: usize = 65_535;
+
+const SALT_BYTES: usize = 16;
+
+/// Why something is not an entry of the ledger.
+#[derive(Debug, Error)]
+pub enum EntryError {
+    /// Not JSON, or not of the shape of an entry.
+    #[error("not an entry of the ledger: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// The same facts in other bytes than RFC 8785 gives; its hash would be another.
+    #[error("the entry is not canonical JSON (RFC 8785), so it was not written by a ledger")]
+    NotCanonical,
+    /// Written by a later version.
+    #[error("the entry has version {0}, this program reads up to {VERSION}; use a newer one")]
+    Version(u32),
+    /// Longer than a leaf of the log may be.
+    #[error(
+        "the entry has {bytes} bytes, a leaf of the log at most {ENTRY_BYTES_MAX}: divide its subjects over several entries"
+    )]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The system gave no random bytes for the salt.
+    #[error("the system's random number generator failed; no entry can be made")]
+    NoRandomness,
+}
 
 /// One leaf of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +56,67 @@ pub struct Entry {
     pub salt: String,
     /// What happened.
     pub event: Event,
+}
+
+impl Entry {
+    /// An entry of today's version about `event` at `time`, with a fresh salt.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError::NoRandomness`].
+    pub fn new(time: Timestamp, event: Event) -> Result<Self, EntryError> {
+        let mut salt = [0_u8; SALT_BYTES];
+        rand::fill(&mut salt).map_err(|_| EntryError::NoRandomness)?;
+        Ok(Self {
+            v: VERSION,
+            time,
+            salt: hexadecimal(&salt),
+            event,
+        })
+    }
+
+    /// The bytes that stand in the log: canonical JSON (RFC 8785). Not bounded here; the ledger
+    /// refuses what is longer than [`ENTRY_BYTES_MAX`].
+    pub fn to_canonical(&self) -> Vec<u8> {
+        canonical::entry(self)
+    }
+
+    /// Reads an entry from its canonical bytes.
+    ///
+    /// # Errors
+    ///
+    /// All of [`EntryError`] but [`EntryError::NoRandomness`]; other bytes for the same facts are
+    /// [`EntryError::NotCanonical`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, EntryError> {
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return Err(EntryError::TooLarge { bytes: bytes.len() });
+        }
+        let entry: Self = match serde_json::from_slice(bytes) {
+            Ok(entry) => entry,
+            Err(malformed) => return Err(later_version(bytes).unwrap_or(malformed.into())),
+        };
+        if entry.v != VERSION {
+            return Err(EntryError::Version(entry.v));
+        }
+        if entry.to_canonical() != bytes {
+            return Err(EntryError::NotCanonical);
+        }
+        Ok(entry)
+    }
+}
+
+/// A later version may well have another shape, and then its number is the better message.
+fn later_version(bytes: &[u8]) -> Option<EntryError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u32,
+    }
+    let Versioned { v } = serde_json::from_slice(bytes).ok()?;
+    (v > VERSION).then_some(EntryError::Version(v))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What happened.
@@ -200,4 +298,188 @@ pub struct GatewayNote {
     /// Version of the policy set in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            3 => "[a-z0-9_.:$*-]{0,24}",
+            1 => any::<String>(),
+        ]
+    }
+
+    fn any_recipient() -> impl Strategy<Value = Recipient> {
+        prop_oneof![
+            (text(), option::of(text())).prop_map(|(id, parent)| Recipient::Partner { id, parent }),
+            Just(Recipient::Customer),
+            text().prop_map(|reference| Recipient::Authority { reference }),
+            text().prop_map(|name| Recipient::Staff { name }),
+        ]
+    }
+
+    fn any_request() -> impl Strategy<Value = RequestFacts> {
+        let optional = || option::of(text());
+        (
+            (text(), optional(), option::of(any_recipient()), optional()),
+            (optional(), optional(), optional(), optional()),
+        )
+            .prop_map(
+                |(
+                    (request_id, trace_id, recipient, certificate),
+                    (client, operation, purpose, policy),
+                )| RequestFacts {
+                    request_id,
+                    trace_id,
+                    recipient,
+                    certificate,
+                    client,
+                    operation,
+                    purpose,
+                    policy,
+                },
+            )
+    }
+
+    fn any_disclosure() -> impl Strategy<Value = Disclosure> {
+        let subjects = (
+            text(),
+            text(),
+            btree_map(text(), text(), 0..4),
+            vec(text(), 0..4),
+        )
+            .prop_map(|(subject, basis, categories, references)| SubjectGroup {
+                subject,
+                basis,
+                categories,
+                references,
+            });
+        let withheld = (text(), text(), text()).prop_map(|(field, method, promise)| Withheld {
+            field,
+            method,
+            promise,
+        });
+        (
+            (any_request(), text(), vec(text(), 0..3), any::<u16>()),
+            (
+                vec(subjects, 0..3),
+                vec(withheld, 0..3),
+                option::of(text()),
+                text(),
+            ),
+        )
+            .prop_map(
+                |(
+                    (request, decision, rules, status),
+                    (subjects, withheld, created, answer_sha256),
+                )| Disclosure {
+                    request,
+                    decision,
+                    rules,
+                    status,
+                    subjects,
+                    withheld,
+                    created,
+                    answer_sha256,
+                },
+            )
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let optional = || option::of(text());
+        prop_oneof![
+            3 => any_disclosure().prop_map(Event::Disclosure),
+            1 => (any_request(), optional())
+                .prop_map(|(request, customer)| Event::Intent(Intent { request, customer })),
+            1 => (any_request(), text(), optional(), optional(), text()).prop_map(
+                |(request, code, promise, rule, executed)| {
+                    Event::Refusal(Refused { request, code, promise, rule, executed })
+                }
+            ),
+            1 => (text(), text(), text(), optional(), optional()).prop_map(
+                |(actor, role, action, object, because)| {
+                    Event::Act(Act { actor, role, action, object, because })
+                }
+            ),
+            1 => (text(), optional(), optional()).prop_map(|(what, detail, policy)| {
+                Event::Gateway(GatewayNote { what, detail, policy })
+            }),
+        ]
+    }
+
+    /// Entries of every kind, with every awkward string.
+    pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
+        (0_i64..4_000_000_000_000_000, any_event()).prop_map(|(microseconds, event)| {
+            Entry::new(Timestamp::from_microsecond(microseconds).unwrap(), event).unwrap()
+        })
+    }
+
+    fn note() -> Entry {
+        let event = Event::Gateway(GatewayNote {
+            what: "started".to_owned(),
+            detail: None,
+            policy: None,
+        });
+        let mut entry = Entry::new(Timestamp::UNIX_EPOCH, event).unwrap();
+        entry.salt = "00".repeat(SALT_BYTES);
+        entry
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn an_entry_reads_back_from_its_canonical_bytes(entry in any_entry()) {
+            prop_assert_eq!(Entry::parse(&entry.to_canonical()).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_is_fixed() {
+        assert_eq!(
+            String::from_utf8(note().to_canonical()).unwrap(),
+            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":1}"#
+        );
+    }
+
+    #[test]
+    fn other_bytes_for_the_same_facts_are_refused() {
+        let canonical = String::from_utf8(note().to_canonical()).unwrap();
+        for other in [
+            canonical.replace("\"v\":1", "\"v\": 1"),
+            canonical.replace("started", "\\u0073tarted"),
+            canonical.replace(r#""what":"started""#, r#""what":"started","policy":null"#),
+            canonical.replace("00:00:00Z", "00:00:00.000Z"),
+        ] {
+            assert_ne!(other, canonical);
+            let refused = Entry::parse(other.as_bytes());
+            assert!(matches!(refused, Err(EntryError::NotCanonical)), "{other}");
+        }
+        let more = canonical.replace("\"v\":1", "\"v\":1,\"w\":1");
+        assert!(matches!(
+            Entry::parse(more.as_bytes()),
+            Err(EntryError::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn a_later_version_is_named_even_when_its_shape_is_unknown() {
+        let later = br#"{"event":{"kind":"dream"},"v":7}"#;
+        assert!(matches!(Entry::parse(later), Err(EntryError::Version(7))));
+    }
+
+    #[test]
+    fn two_entries_about_the_same_thing_have_different_salts() {
+        let event = note().event;
+        let one = Entry::new(Timestamp::UNIX_EPOCH, event.clone()).unwrap();
+        let other = Entry::new(Timestamp::UNIX_EPOCH, event).unwrap();
+        assert_eq!(one.salt.len(), 2 * SALT_BYTES);
+        assert_ne!(one.salt, other.salt);
+    }
 }

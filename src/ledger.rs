@@ -1,1 +1,222 @@
-//! (room laid out, furniture follows)
+//! The ledger: the record of every disclosure, and the only way out for an answer. What stands in it
+//! is durable before [`Ledger::record`] gives the answer back, and cannot be changed later without
+//! being found: entries are leaves of an RFC 6962 tree whose root is signed with every batch
+//! (`docs/ledger-format.md`). Start reading here, then [`sequencer`], then [`journal`].
+//!
+//! Deliberately absent: HTTP (the ledger records for any `T`), searching (built on [`reading`]), and
+//! any way to change or to skip an entry.
+
+mod batch;
+mod checkpoint;
+mod damage;
+mod journal;
+mod key;
+pub mod merkle;
+mod note;
+mod open;
+mod publisher;
+pub mod reading;
+mod replay;
+mod scan;
+mod segment;
+mod sequencer;
+mod tiles;
+pub mod verify;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+pub use batch::Batch;
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use damage::{Damage, ReadError};
+pub use journal::{Each, Journal, JournalError};
+pub use key::{KeyError, Signer, VerifierKey};
+pub use note::NoteError;
+pub use open::{OpenError, Options, Recovery, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
+
+use crate::entry::{ENTRY_BYTES_MAX, Entry};
+use batch::Leaf;
+use sequencer::{Order, Shared};
+
+/// Why something is not recorded. The answer it stands for must not leave.
+///
+/// The entry may become durable all the same after [`NotRecorded::Stalled`]: the record then says more
+/// than happened, never less.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum NotRecorded {
+    /// The journal failed earlier, or the ledger was closed. It stays so until the next start.
+    #[error("the ledger is closed; see the log for the cause, remove it and restart the gateway")]
+    Closed,
+    /// The disk did not keep up within the time allowed.
+    #[error("the ledger did not make the entry durable within {} ms", .waited.as_millis())]
+    Stalled {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// Longer than a leaf may be.
+    #[error(
+        "the entry has {bytes} bytes, a leaf of the log at most {ENTRY_BYTES_MAX}: divide its subjects over several entries"
+    )]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+/// An answer, with the entry that must be durable before it may be seen.
+#[derive(Debug)]
+pub struct Unrecorded<T> {
+    content: T,
+    entry: Entry,
+}
+
+impl<T> Unrecorded<T> {
+    /// Locks `content` up until `entry` is durable.
+    pub fn new(content: T, entry: Entry) -> Self {
+        Self { content, entry }
+    }
+
+    /// The entry that will be recorded.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+}
+
+/// An answer whose entry is durable. Only [`Ledger::record`] makes one.
+#[derive(Debug)]
+pub struct Recorded<T> {
+    content: T,
+    index: u64,
+}
+
+impl<T> Recorded<T> {
+    /// The answer, free to leave.
+    pub fn into_content(self) -> T {
+        self.content
+    }
+
+    /// Where its entry stands in the log.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+}
+
+/// Proof that an entry is durable. Only [`Ledger::append`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    index: u64,
+}
+
+impl Receipt {
+    /// Where the entry stands in the log.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+}
+
+/// A handle on the open ledger; clones are handles on the same. The ledger closes when the last is
+/// gone, or by [`Ledger::close`].
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    orders: mpsc::Sender<Order>,
+    shared: Arc<Shared>,
+    wait_max: Duration,
+    /// Its senders are dropped when the last thread of the ledger has ended.
+    finished: watch::Receiver<()>,
+}
+
+impl Ledger {
+    /// Gives the content back once its entry is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRecorded`], and the content is gone.
+    pub async fn record<T>(&self, unrecorded: Unrecorded<T>) -> Result<Recorded<T>, NotRecorded> {
+        let Unrecorded { content, entry } = unrecorded;
+        let Receipt { index } = self.append(entry).await?;
+        Ok(Recorded { content, index })
+    }
+
+    /// Appends an entry; it is durable on return. For intents and acts, before they are carried out.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRecorded`].
+    pub async fn append(&self, entry: Entry) -> Result<Receipt, NotRecorded> {
+        let leaf = leaf(&entry)?;
+        let wait = async {
+            let (done, durable) = oneshot::channel();
+            self.orders
+                .send(Order::Append(leaf, Some(done)))
+                .await
+                .map_err(|_| NotRecorded::Closed)?;
+            durable.await.map_err(|_| NotRecorded::Closed)
+        };
+        match timeout(self.wait_max, wait).await {
+            Ok(index) => index.map(|index| Receipt { index }),
+            Err(_) => {
+                self.shared.stalled.store(true, Ordering::SeqCst);
+                Err(NotRecorded::Stalled {
+                    waited: self.wait_max,
+                })
+            }
+        }
+    }
+
+    /// Appends an entry nobody waits for: a refusal. It is dropped, and counted, where the ledger is
+    /// closed or half its queue is taken, so that a flood of refusals holds up no answer.
+    pub fn note(&self, entry: Entry) {
+        let room = self.orders.capacity() > self.orders.max_capacity() / 2;
+        let taken = room
+            && leaf(&entry)
+                .is_ok_and(|leaf| self.orders.try_send(Order::Append(leaf, None)).is_ok());
+        if !taken {
+            self.shared.notes_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many notes were dropped since the ledger was opened.
+    pub fn notes_dropped(&self) -> u64 {
+        self.shared.notes_dropped.load(Ordering::Relaxed)
+    }
+
+    /// Whether entries can be expected to become durable: false for ever once the journal has failed
+    /// or the ledger is closed, and false from a wait in vain until the next batch.
+    pub fn is_writable(&self) -> bool {
+        self.shared.open.load(Ordering::SeqCst) && !self.shared.stalled.load(Ordering::SeqCst)
+    }
+
+    /// Number of durable entries.
+    pub fn size(&self) -> u64 {
+        self.shared.durable().size
+    }
+
+    /// The signed checkpoint of the durable log, a C2SP signed note.
+    pub fn checkpoint(&self) -> Arc<str> {
+        self.shared.durable().checkpoint
+    }
+
+    /// Makes what was handed in before durable, publishes it, and closes the ledger for all handles.
+    pub async fn close(&self) {
+        // A closed queue means that somebody else was first.
+        let _ = self.orders.send(Order::Close).await;
+        let mut finished = self.finished.clone();
+        while finished.changed().await.is_ok() {}
+    }
+}
+
+fn leaf(entry: &Entry) -> Result<Leaf, NotRecorded> {
+    let bytes = entry.to_canonical();
+    if bytes.len() > ENTRY_BYTES_MAX {
+        return Err(NotRecorded::TooLarge { bytes: bytes.len() });
+    }
+    Ok(Leaf::new(bytes))
+}
+
+#[cfg(test)]
+mod tests;

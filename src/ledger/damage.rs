@@ -1,0 +1,62 @@
+//! What is wrong with a stored ledger: damage, told by the entry it begins at, or files that cannot be
+//! read at all, which says nothing about the entries in them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Something stored is not what was recorded.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}{what}", place(*.index))]
+pub struct Damage {
+    /// The first entry that is damaged, where one can be named.
+    pub index: Option<u64>,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+impl Damage {
+    pub(super) fn at(index: u64, what: impl Into<String>) -> Self {
+        Self {
+            index: Some(index),
+            what: what.into(),
+        }
+    }
+
+    pub(super) fn somewhere(what: impl Into<String>) -> Self {
+        Self {
+            index: None,
+            what: what.into(),
+        }
+    }
+}
+
+fn place(index: Option<u64>) -> String {
+    index.map_or_else(String::new, |index| format!("entry {index}: "))
+}
+
+/// Why stored entries could not be had.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// They are damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The system could not read.
+    #[error("`{}` cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl ReadError {
+    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
+        Self::Unreadable {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

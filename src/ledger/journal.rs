@@ -1,0 +1,289 @@
+//! Where batches become durable. [`Journal`] is the seam of the ledger's bytes: [`FileJournal`] keeps
+//! them in segments on the local disk; the tests have one that fails at will.
+//!
+//! A journal knows nothing of keys and trees. It is owned by one writer, the sequencer, and is never
+//! written again after an error: what a failed `fdatasync` left on the disk nobody can tell
+//! ([fsyncgate](https://wiki.postgresql.org/wiki/Fsync_Errors)).
+
+#[cfg(test)]
+pub(super) mod faulty;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::batch::{BLOCK_BYTES, Batch, LogId};
+use super::damage::{Damage, ReadError};
+use super::merkle::Hash;
+use super::scan::{End, Next, Scan};
+use super::segment;
+use crate::clock::Clock;
+
+/// Called with each batch found and its digest.
+pub type Each<'a> = dyn FnMut(&Batch, Hash) -> Result<(), Damage> + 'a;
+
+/// Keeps batches, in order, for one writer.
+pub trait Journal: Send {
+    /// Shows each batch it keeps to `each`, in order, and tells how many bytes of an unfinished batch a
+    /// crash left behind the last. Changes nothing: those bytes are cut off by the first append. To be
+    /// called once, before it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`], of its own or from `each`.
+    fn recover(&mut self, each: &mut Each<'_>) -> Result<u64, ReadError>;
+
+    /// Appends `batch`. It is durable when this returns; after an error it may or may not be, and
+    /// every later call fails.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`].
+    fn append(&mut self, batch: &Batch) -> Result<(), JournalError>;
+}
+
+/// Why a batch was not made durable.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// The system could not write.
+    #[error("the ledger's segment `{}` cannot be {action}: {source}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// `made`, `written` or `checked`.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody deleted, replaced or linked the file that is being written.
+    #[error("the ledger's segment `{}` has been deleted, replaced or linked by somebody", .0.display())]
+    Replaced(PathBuf),
+    /// More than a segment holds.
+    #[error("a batch of the ledger is longer than its segments")]
+    BatchTooLarge,
+    /// An earlier call failed.
+    #[error(
+        "the ledger is closed after an earlier error; restart the gateway once its cause is gone"
+    )]
+    Poisoned,
+}
+
+/// How often the open segment is compared with its path.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Segments in a directory.
+#[derive(Debug)]
+pub(super) struct FileJournal {
+    directory: PathBuf,
+    log: LogId,
+    segment_bytes: u64,
+    clock: Clock,
+    checked: Instant,
+    open: Option<OpenSegment>,
+    next_number: u64,
+    /// The segment after the open one, being made ready ahead of time.
+    spare: Option<JoinHandle<io::Result<File>>>,
+    poisoned: bool,
+}
+
+#[derive(Debug)]
+struct OpenSegment {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    offset: u64,
+    /// Bytes at `offset` that a torn batch left.
+    torn_bytes: u64,
+}
+
+impl FileJournal {
+    /// The journal in `directory`, which must exist. Nothing is read yet.
+    pub(super) fn new(directory: &Path, log: LogId, segment_bytes: u64, clock: Clock) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            log,
+            segment_bytes,
+            checked: clock.instant(),
+            clock,
+            open: None,
+            next_number: 0,
+            spare: None,
+            poisoned: false,
+        }
+    }
+
+    fn spare_path(&self) -> PathBuf {
+        self.directory.join(segment::FOLDER).join("spare")
+    }
+
+    /// Opens the last segment for writing.
+    fn resume(&mut self, end: End) -> Result<u64, ReadError> {
+        let path = segment::path(&self.directory, end.number);
+        let unreadable = |error| ReadError::unreadable(&path, error);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(unreadable)?;
+        let torn_bytes = end.torn_until.unwrap_or(end.offset) - end.offset;
+        self.next_number = end.number + 1;
+        self.open = Some(OpenSegment {
+            bytes: file.metadata().map_err(unreadable)?.len(),
+            offset: end.offset,
+            torn_bytes,
+            file,
+            path,
+        });
+        Ok(torn_bytes)
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        let (frame, _) = batch.encode(self.log).ok_or(JournalError::BatchTooLarge)?;
+        let length = frame.len() as u64;
+        if length + BLOCK_BYTES as u64 > self.segment_bytes {
+            return Err(JournalError::BatchTooLarge);
+        }
+        let now = self.clock.instant();
+        if now.duration_since(self.checked) >= CHECK_INTERVAL {
+            self.checked = now;
+            self.open.as_ref().map_or(Ok(()), OpenSegment::check)?;
+        }
+        self.open.as_mut().map_or(Ok(()), OpenSegment::cut_torn)?;
+        let segment = match self.open.take() {
+            Some(segment) if segment.offset + length <= segment.bytes => segment,
+            _ => self.next_segment()?,
+        };
+        let segment = self.open.insert(segment);
+        let failed = |source| failed(&segment.path, "written", source);
+        segment
+            .file
+            .write_all_at(&frame, segment.offset)
+            .map_err(failed)?;
+        segment.file.sync_data().map_err(failed)?;
+        segment.offset += length;
+        if self.spare.is_none() && segment.offset >= segment.bytes / 4 {
+            self.spare = Some(self.prepare_spare());
+        }
+        Ok(())
+    }
+
+    fn prepare_spare(&self) -> JoinHandle<io::Result<File>> {
+        let path = self.spare_path();
+        let (log, number, bytes) = (self.log, self.next_number, self.segment_bytes);
+        thread::spawn(move || {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path)?;
+            segment::fill(&mut file, log, number, bytes)?;
+            Ok(file)
+        })
+    }
+
+    fn next_segment(&mut self) -> Result<OpenSegment, JournalError> {
+        let path = segment::path(&self.directory, self.next_number);
+        let failed = |source| failed(&path, "made", source);
+        let spare = match self.spare.take() {
+            Some(spare) => spare,
+            None => self.prepare_spare(),
+        };
+        let file = spare
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that makes it panicked")))
+            .map_err(failed)?;
+        // The number goes up with the rename, so a segment is never overwritten by this.
+        fs::rename(self.spare_path(), &path).map_err(failed)?;
+        sync_directory(&self.directory.join(segment::FOLDER)).map_err(failed)?;
+        self.next_number += 1;
+        Ok(OpenSegment {
+            bytes: self.segment_bytes,
+            offset: BLOCK_BYTES as u64,
+            torn_bytes: 0,
+            file,
+            path,
+        })
+    }
+}
+
+impl Journal for FileJournal {
+    fn recover(&mut self, each: &mut Each<'_>) -> Result<u64, ReadError> {
+        let Some(mut scan) = Scan::open(&self.directory)? else {
+            return Ok(0);
+        };
+        if scan.log() != self.log {
+            let what = "the segments are of another log: check `origin` and the directory";
+            return Err(Damage::somewhere(what).into());
+        }
+        loop {
+            match scan.next()? {
+                Next::Batch(batch, digest) => each(&batch, digest)?,
+                Next::End(end) => return self.resume(end),
+            }
+        }
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        if self.poisoned {
+            return Err(JournalError::Poisoned);
+        }
+        let written = self.write(batch);
+        if written.is_err() {
+            self.poisoned = true;
+            self.open = None;
+        }
+        written
+    }
+}
+
+impl OpenSegment {
+    /// Puts zeros where a torn batch stands, durably, before anything is written over its beginning.
+    fn cut_torn(&mut self) -> Result<(), JournalError> {
+        if self.torn_bytes > 0 {
+            let zeros = vec![0; usize::try_from(self.torn_bytes).unwrap_or(usize::MAX)];
+            self.file
+                .write_all_at(&zeros, self.offset)
+                .and_then(|()| self.file.sync_data())
+                .map_err(|source| failed(&self.path, "written", source))?;
+            self.torn_bytes = 0;
+        }
+        Ok(())
+    }
+
+    /// Deleting or replacing an open file goes unnoticed by whoever writes to it, so it is looked for.
+    fn check(&self) -> Result<(), JournalError> {
+        let failed = |source| failed(&self.path, "checked", source);
+        let ours = self.file.metadata().map_err(failed)?;
+        let named = match fs::metadata(&self.path) {
+            Ok(named) => named,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(JournalError::Replaced(self.path.clone()));
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let same = (ours.dev(), ours.ino(), ours.len()) == (named.dev(), named.ino(), self.bytes);
+        if !same || named.nlink() != 1 {
+            return Err(JournalError::Replaced(self.path.clone()));
+        }
+        Ok(())
+    }
+}
+
+fn failed(path: &Path, action: &'static str, source: io::Error) -> JournalError {
+    JournalError::Failed {
+        path: path.to_owned(),
+        action,
+        source,
+    }
+}
+
+/// Makes names in `directory` durable.
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,333 @@
+//! Opens a ledger: takes the lock, replays what is there by the code that also verifies, cuts a torn
+//! tail and records the cut, and starts the writer. Where something is damaged it refuses and says
+//! what to do; it never repairs.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use super::batch::{BLOCK_BYTES, Leaf, log_id};
+use super::checkpoint::Checkpoint;
+use super::damage::{Damage, ReadError};
+use super::journal::{FileJournal, Journal, sync_directory};
+use super::key::Signer;
+use super::merkle::Frontier;
+use super::publisher::{Publisher, published};
+use super::replay::Replay;
+use super::scan::Scan;
+use super::sequencer::{Sequencer, Shared};
+use super::tiles::Tiles;
+use super::{Ledger, segment};
+use crate::clock::Clock;
+use crate::entry::{ENTRY_BYTES_MAX, Entry, Event, GatewayNote};
+
+/// Smallest segment: it must hold the largest entry in a batch of its own.
+pub const SEGMENT_BYTES_MIN: u64 = 128 * 1024;
+
+/// Usual segment.
+pub const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+
+/// Largest segment.
+const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Most bytes made durable together.
+const BATCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Room in a segment for what is not a batch's entries: its own header block, and the batch's header,
+/// checkpoint, digest and padding.
+const SEGMENT_OVERHEAD_BYTES: u64 = 4 * BLOCK_BYTES as u64;
+
+/// How a ledger is kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where; made if it is not there.
+    pub directory: PathBuf,
+    /// Name of the log, for ever; must be the name of the signing key.
+    pub origin: String,
+    /// Length of a segment: 128 KiB to 1 GiB, a multiple of 4096.
+    pub segment_bytes: u64,
+    /// Most entries that may wait to be made durable; more have to wait for a place.
+    pub queue_entries_max: usize,
+    /// Longest wait for an entry to become durable.
+    pub wait_max: Duration,
+    /// Longest time between two published checkpoints.
+    pub publish_interval: Duration,
+}
+
+impl Options {
+    /// The usual way to keep the log `origin` in `directory`.
+    pub fn new(directory: impl Into<PathBuf>, origin: impl Into<String>) -> Self {
+        Self {
+            directory: directory.into(),
+            origin: origin.into(),
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            queue_entries_max: 4_096,
+            wait_max: Duration::from_secs(2),
+            publish_interval: Duration::from_secs(10),
+        }
+    }
+
+    fn check(&self, signer: &Signer) -> Result<(), OpenError> {
+        let whole = self.segment_bytes.is_multiple_of(BLOCK_BYTES as u64);
+        if !whole || !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
+            return Err(OpenError::Options(
+                "segments have 131072 to 1073741824 bytes, a multiple of 4096".to_owned(),
+            ));
+        }
+        if self.queue_entries_max < 2 {
+            return Err(OpenError::Options(
+                "the queue of the ledger takes at least 2 entries".to_owned(),
+            ));
+        }
+        let name = signer.verifier_key().name();
+        if name != self.origin {
+            return Err(OpenError::Options(format!(
+                "the signing key is called `{name}`, the log `{}`: they must be the same",
+                self.origin
+            )));
+        }
+        Ok(())
+    }
+
+    /// Most bytes of a batch's entries with their framing: a batch fits a segment, an entry a batch.
+    fn batch_bytes_max(&self) -> usize {
+        let room = self.segment_bytes.saturating_sub(SEGMENT_OVERHEAD_BYTES);
+        usize::try_from(room.min(BATCH_BYTES_MAX)).unwrap_or(ENTRY_BYTES_MAX)
+    }
+}
+
+/// What was found when a ledger was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Number of entries found.
+    pub size: u64,
+    /// Bytes of a torn batch that were cut off behind them. Nobody had been answered for it. The cut
+    /// is an entry of its own, after those found.
+    pub torn_bytes_cut: u64,
+}
+
+/// Why a ledger cannot be opened. Nothing has been changed.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The options contradict each other.
+    #[error("{0}")]
+    Options(String),
+    /// Another process has it.
+    #[error("the ledger in `{}` is open in another process; a log has one writer", .0.display())]
+    InUse(PathBuf),
+    /// What is stored is not what was recorded.
+    #[error(
+        "the ledger is damaged and is not written to: {0}. Keep a copy of the directory as it is, run `covenant ledger verify` on it, and either restore the files from a backup or start a new log under a new origin"
+    )]
+    Damaged(Damage),
+    /// The system refused.
+    #[error("the ledger cannot be opened: `{}`: {source}", path.display())]
+    System {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Opened, but the first thing to write was not written.
+    #[error("the ledger cannot be written: {0}")]
+    NotWritable(String),
+}
+
+impl OpenError {
+    fn system(path: &Path, source: io::Error) -> Self {
+        Self::System {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+impl From<ReadError> for OpenError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged(damage) => Self::Damaged(damage),
+            ReadError::Unreadable { path, source } => Self::System { path, source },
+        }
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger in a directory, or begins it. Reads and writes files, so it blocks; must not be
+    /// called in async code without `spawn_blocking`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(
+        options: &Options,
+        signer: Signer,
+        clock: &Clock,
+    ) -> Result<(Self, Recovery), OpenError> {
+        options.check(&signer)?;
+        let directory = &options.directory;
+        let folder = directory.join(segment::FOLDER);
+        fs::create_dir_all(&folder).map_err(|error| OpenError::system(&folder, error))?;
+        let lock = lock(directory)?;
+        sync_directory(directory).map_err(|error| OpenError::system(directory, error))?;
+        let log = log_id(&options.origin);
+        let journal = FileJournal::new(directory, log, options.segment_bytes, clock.clone());
+        let published = published(directory, signer.verifier_key())?;
+        // The entries before the first segment are in full bundles; their tree is in the tiles, and
+        // the checkpoint of the first batch says whether it is the right one.
+        let begin = match Scan::open(directory)? {
+            Some(scan) => scan.peek_index()?.unwrap_or(0),
+            None => 0,
+        };
+        let frontier = Tiles::read_at(directory, begin)?.frontier();
+        let marks = published.iter().cloned().collect();
+        let beginning = Beginning { frontier, marks };
+        let (sequencer, recovery) = recover(options, Box::new(journal), signer, clock, beginning)?;
+        let shared = share(&sequencer)?;
+        let publisher = Publisher::new(
+            directory,
+            published.as_ref(),
+            Arc::clone(&shared),
+            options.publish_interval,
+            clock.clone(),
+        )?;
+        let ledger = Self::start(options, sequencer, shared, Some((publisher, lock)))?;
+        Ok((ledger, recovery))
+    }
+
+    /// Opens the ledger that `journal` keeps; `options.directory` is not used, and nothing is published.
+    /// For journals that are no files, and for tests.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_journal(
+        options: &Options,
+        journal: Box<dyn Journal>,
+        signer: Signer,
+        clock: &Clock,
+    ) -> Result<(Self, Recovery), OpenError> {
+        options.check(&signer)?;
+        let (sequencer, recovery) = recover(options, journal, signer, clock, Beginning::default())?;
+        let shared = share(&sequencer)?;
+        Ok((Self::start(options, sequencer, shared, None)?, recovery))
+    }
+
+    /// Starts the writer and, behind it, the publisher. The lock goes with the last of them.
+    fn start(
+        options: &Options,
+        sequencer: Sequencer,
+        shared: Arc<Shared>,
+        publication: Option<(Publisher, File)>,
+    ) -> Result<Self, OpenError> {
+        let (orders, queue) = mpsc::channel(options.queue_entries_max);
+        let (running, finished) = watch::channel(());
+        let (stop, stopped) = std::sync::mpsc::channel();
+        if let Some((publisher, lock)) = publication {
+            let running = running.clone();
+            spawn("ledger-publish", move || {
+                publisher.run(&stopped);
+                drop(lock);
+                drop(running);
+            })?;
+        }
+        let writer_shared = Arc::clone(&shared);
+        spawn("ledger-write", move || {
+            sequencer.run(queue, &writer_shared);
+            // The publisher sees this end gone, publishes a last time, and stops.
+            drop(stop);
+            drop(running);
+        })?;
+        Ok(Self {
+            orders,
+            shared,
+            wait_max: options.wait_max,
+            finished,
+        })
+    }
+}
+
+/// Where a replay begins, and which checkpoints it must pass through.
+#[derive(Default)]
+struct Beginning {
+    frontier: Frontier,
+    marks: Vec<Checkpoint>,
+}
+
+/// Replays the journal, and records what had to be cut off its end.
+fn recover(
+    options: &Options,
+    mut journal: Box<dyn Journal>,
+    signer: Signer,
+    clock: &Clock,
+    beginning: Beginning,
+) -> Result<(Sequencer, Recovery), OpenError> {
+    let key = signer.verifier_key().clone();
+    let mut replay = Replay::new(&key, beginning.frontier, beginning.marks);
+    let torn_bytes_cut = journal.recover(&mut |batch, digest| replay.take(batch, digest))?;
+    let state = replay.finish().map_err(OpenError::Damaged)?;
+    let recovery = Recovery {
+        size: state.frontier.size(),
+        torn_bytes_cut,
+    };
+    let log = log_id(&options.origin);
+    let room = options.batch_bytes_max();
+    let mut sequencer = Sequencer::new(journal, signer, log, state, room);
+    if torn_bytes_cut > 0 {
+        let entry = cut_entry(clock, torn_bytes_cut)
+            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+        sequencer
+            .commit(vec![Leaf::new(entry.to_canonical())])
+            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    }
+    Ok((sequencer, recovery))
+}
+
+fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {
+    let durable = sequencer
+        .durable()
+        .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    Ok(Arc::new(Shared::new(durable)))
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|error| OpenError::NotWritable(error.to_string()))
+}
+
+/// Takes the lock that every writer of `directory` must hold. It goes when the file is closed, by
+/// whatever end the process comes to.
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    let path = directory.join("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| OpenError::system(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(OpenError::system(&path, error)),
+    }
+}
+
+/// The entry about a cut.
+fn cut_entry(clock: &Clock, torn_bytes: u64) -> Result<Entry, crate::entry::EntryError> {
+    let event = Event::Gateway(GatewayNote {
+        what: "recovered".to_owned(),
+        detail: Some(format!(
+            "{torn_bytes} bytes of a batch that was never acknowledged were cut off"
+        )),
+        policy: None,
+    });
+    Entry::new(clock.now(), event)
+}

@@ -1,0 +1,247 @@
+//! Publishes the durable log as C2SP tlog-tiles: a thread of its own, behind the writer, so that it
+//! never holds up an answer. It reads what it publishes back from the segments by the code that also
+//! verifies; should it fail, it says so, keeps what it has not written, and tries again.
+//!
+//! The checkpoint is written last: whoever reads it finds the tiles it stands for. Segments whose
+//! entries are all in full bundles are deleted then.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::checkpoint::Checkpoint;
+use super::damage::{Damage, ReadError};
+use super::journal::sync_directory;
+use super::key::VerifierKey;
+use super::scan::{Next, Scan};
+use super::segment::{self, Reader};
+use super::sequencer::Shared;
+use super::tiles::{self, CHECKPOINT, Tiles, WIDTH, bundle_path, partials_folder};
+use crate::clock::Clock;
+
+/// Longest time between two looks at what has become durable.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Most files written before they are made durable together.
+const FILES_MAX: usize = 512;
+
+/// The publisher's own state.
+pub(super) struct Publisher {
+    directory: PathBuf,
+    shared: Arc<Shared>,
+    clock: Clock,
+    interval: Duration,
+    /// The tree as far as it has been read.
+    tiles: Tiles,
+    /// Bytes of the bundle that is not full yet.
+    bundle: Vec<u8>,
+    scan: Option<Scan>,
+    /// Files to write, oldest first; kept until they are durable.
+    files: Vec<(PathBuf, Vec<u8>)>,
+    /// Folders of partial tiles that full tiles among `files` replace.
+    replaced: Vec<PathBuf>,
+    published: Option<Instant>,
+    published_size: Option<u64>,
+}
+
+/// The checkpoint published in `directory`, if there is one.
+pub(super) fn published(
+    directory: &Path,
+    key: &VerifierKey,
+) -> Result<Option<Checkpoint>, ReadError> {
+    let Some(bytes) = tiles::read(&directory.join(CHECKPOINT))? else {
+        return Ok(None);
+    };
+    let wrong = |what: &str| Damage::somewhere(format!("the published checkpoint: {what}"));
+    let signed = String::from_utf8(bytes).map_err(|_| wrong("it is not text"))?;
+    let checkpoint = Checkpoint::open(&signed, key).map_err(|error| wrong(&error.to_string()))?;
+    Ok(Some(checkpoint))
+}
+
+impl Publisher {
+    /// A publisher that goes on from the `published` checkpoint.
+    pub(super) fn new(
+        directory: &Path,
+        published: Option<&Checkpoint>,
+        shared: Arc<Shared>,
+        interval: Duration,
+        clock: Clock,
+    ) -> Result<Self, ReadError> {
+        let size = published.map_or(0, |checkpoint| checkpoint.size);
+        let tiles = Tiles::read_at(directory, size)?;
+        if published.is_some_and(|checkpoint| checkpoint.root != tiles.frontier().root()) {
+            let what = "the published tiles are not those of the published checkpoint";
+            return Err(Damage::somewhere(what).into());
+        }
+        let width = usize::try_from(size % WIDTH as u64).unwrap_or_default();
+        let bundle = match width {
+            0 => Vec::new(),
+            _ => tiles::read_bundle(directory, size / WIDTH as u64, width)?,
+        };
+        Ok(Self {
+            directory: directory.to_owned(),
+            shared,
+            clock,
+            interval,
+            tiles,
+            bundle,
+            scan: None,
+            files: Vec::new(),
+            replaced: Vec::new(),
+            published: None,
+            published_size: published.map(|checkpoint| checkpoint.size),
+        })
+    }
+
+    /// Works until the other end of `stop` is gone, then publishes a last time.
+    pub(super) fn run(mut self, stop: &Receiver<()>) {
+        loop {
+            let tick = stop.recv_timeout(self.interval.min(TICK));
+            let last = tick != Err(RecvTimeoutError::Timeout);
+            if let Err(error) = self.advance(last) {
+                tracing::warn!(%error, "the ledger could not be published; its entries are safe");
+            }
+            if last {
+                return;
+            }
+        }
+    }
+
+    /// Writes what has become full, and all with a checkpoint if it is time or `now` is set.
+    fn advance(&mut self, now: bool) -> Result<(), ReadError> {
+        let durable = self.shared.durable();
+        while self.tiles.size() < durable.size {
+            self.take_batch()?;
+            if self.files.len() >= FILES_MAX {
+                self.flush()?;
+            }
+        }
+        self.flush()?;
+        let time = self.clock.instant();
+        let due = self
+            .published
+            .is_none_or(|published| time.duration_since(published) >= self.interval);
+        if (now || due) && self.published_size != Some(durable.size) {
+            self.publish(&durable.checkpoint)?;
+            self.published = Some(time);
+            self.published_size = Some(durable.size);
+            self.release_segments(durable.size)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next batch from the segments. Only called while a durable one is known to be there.
+    fn take_batch(&mut self) -> Result<(), ReadError> {
+        let size = self.tiles.size();
+        let missing = || Damage::at(size, "it is in no segment, though it was made durable");
+        let mut scan = match self.scan.take() {
+            Some(scan) => scan,
+            None => Scan::open_before(&self.directory, size)?.ok_or_else(missing)?,
+        };
+        let Next::Batch(batch, _) = scan.next()? else {
+            return Err(missing().into());
+        };
+        self.scan = Some(scan);
+        for (index, leaf) in (batch.first_index..).zip(&batch.leaves) {
+            if index < size {
+                continue;
+            }
+            tiles::push_entry(&mut self.bundle, leaf.bytes());
+            for tile in self.tiles.push(leaf.hash()) {
+                let path = tile.full_path(&self.directory);
+                self.replaced.push(partials_folder(&path));
+                self.files.push((path, tile.bytes()));
+                if tile.level == 0 {
+                    let path = bundle_path(&self.directory, tile.index, WIDTH);
+                    self.replaced.push(partials_folder(&path));
+                    self.files.push((path, std::mem::take(&mut self.bundle)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes `files` durable under their names: written beside them, synced, renamed, synced. One
+    /// `syncfs` instead of an `fsync` for each leaves the disk to the writer.
+    fn flush(&mut self) -> Result<(), ReadError> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        for (path, bytes) in &self.files {
+            write_beside(path, bytes).map_err(|error| ReadError::unreadable(path, error))?;
+        }
+        self.sync()?;
+        for (path, _) in &self.files {
+            fs::rename(beside(path), path).map_err(|error| ReadError::unreadable(path, error))?;
+        }
+        self.sync()?;
+        self.files.clear();
+        for folder in self.replaced.drain(..) {
+            // Left over, they are only in the way: every client takes the full tile first.
+            let _ = fs::remove_dir_all(folder);
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), ReadError> {
+        File::open(&self.directory)
+            .and_then(|directory| Ok(rustix::fs::syncfs(directory)?))
+            .map_err(|error| ReadError::unreadable(&self.directory, error))
+    }
+
+    fn publish(&mut self, checkpoint: &str) -> Result<(), ReadError> {
+        for tile in self.tiles.partial() {
+            self.files.push((tile.path(&self.directory), tile.bytes()));
+            if tile.level == 0 {
+                let path = bundle_path(&self.directory, tile.index, tile.hashes.len());
+                self.files.push((path, self.bundle.clone()));
+            }
+        }
+        self.flush()?;
+        let path = self.directory.join(CHECKPOINT);
+        write_beside(&path, checkpoint.as_bytes())
+            .and_then(|file| file.sync_all())
+            .and_then(|()| fs::rename(beside(&path), &path))
+            .and_then(|()| sync_directory(&self.directory))
+            .map_err(|error| ReadError::unreadable(&path, error))
+    }
+
+    /// Deletes the segments whose entries are all in full bundles under the checkpoint of `size`. The
+    /// last segment with a batch always stays: it says where the log ends.
+    fn release_segments(&self, size: u64) -> Result<(), ReadError> {
+        let bundled = size - size % WIDTH as u64;
+        for number in segment::list(&self.directory)? {
+            let read = self
+                .scan
+                .as_ref()
+                .is_some_and(|scan| number < scan.number());
+            if !read {
+                break;
+            }
+            let next = Reader::open(&self.directory, number + 1)?.peek_index()?;
+            if next.is_none_or(|next| next > bundled) {
+                break;
+            }
+            let path = segment::path(&self.directory, number);
+            fs::remove_file(&path).map_err(|error| ReadError::unreadable(&path, error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Name of the file that becomes `path`.
+fn beside(path: &Path) -> PathBuf {
+    path.with_added_extension("new")
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = File::create(beside(path))?;
+    file.write_all(bytes)?;
+    Ok(file)
+}

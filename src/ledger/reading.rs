@@ -1,0 +1,118 @@
+//! Reads the entries of a ledger in order, from a directory that may be a copy, or may be written at
+//! the same time by another process: full bundles first, segments for the rest, partial bundles where
+//! there are no segments. It reads, and proves nothing: that is [`super::verify`]'s.
+//!
+//! Of a log that is being written, the last entries read may not be durable yet.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use super::damage::{Damage, ReadError};
+use super::scan::{Next, Scan};
+use super::tiles::{self, WIDTH, bundle_path};
+
+/// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes.
+///
+/// Ends after the last whole batch. After an error, ends.
+pub fn entries(directory: &Path, from: u64) -> Entries {
+    Entries {
+        directory: directory.to_owned(),
+        next: from,
+        ready: VecDeque::new(),
+        source: Source::Bundles,
+    }
+}
+
+/// See [`entries`].
+#[derive(Debug)]
+pub struct Entries {
+    directory: PathBuf,
+    /// Index of the next entry to be fetched.
+    next: u64,
+    ready: VecDeque<(u64, Vec<u8>)>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Bundles,
+    Segments(Box<Scan>),
+    Done,
+}
+
+impl Iterator for Entries {
+    type Item = Result<(u64, Vec<u8>), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.ready.is_empty() && !matches!(self.source, Source::Done) {
+            if let Err(error) = self.fetch() {
+                self.source = Source::Done;
+                return Some(Err(error));
+            }
+        }
+        self.ready.pop_front().map(Ok)
+    }
+}
+
+impl Entries {
+    fn fetch(&mut self) -> Result<(), ReadError> {
+        match &mut self.source {
+            Source::Bundles => self.fetch_bundle(),
+            Source::Segments(scan) => match scan.next()? {
+                Next::Batch(batch, _) => {
+                    if batch.first_index > self.next {
+                        return Err(Damage::at(self.next, "missing from the segments").into());
+                    }
+                    for (index, leaf) in (batch.first_index..).zip(batch.leaves) {
+                        if index == self.next {
+                            self.ready.push_back((index, leaf.into_bytes()));
+                            self.next += 1;
+                        }
+                    }
+                    Ok(())
+                }
+                Next::End(_) => {
+                    self.source = Source::Done;
+                    Ok(())
+                }
+            },
+            Source::Done => Ok(()),
+        }
+    }
+
+    fn fetch_bundle(&mut self) -> Result<(), ReadError> {
+        let index = self.next / WIDTH as u64;
+        let full = bundle_path(&self.directory, index, WIDTH);
+        if let Some(bundle) = tiles::read(&full)? {
+            return self.take_bundle(&bundle, WIDTH);
+        }
+        if let Some(scan) = Scan::open_before(&self.directory, self.next)? {
+            self.source = Source::Segments(Box::new(scan));
+            return Ok(());
+        }
+        self.source = Source::Done;
+        if let Some(&width) = tiles::partial_widths(&full)?.last()
+            && let Some(bundle) = tiles::read(&bundle_path(&self.directory, index, width))?
+        {
+            self.take_bundle(&bundle, width)?;
+        }
+        Ok(())
+    }
+
+    fn take_bundle(&mut self, bundle: &[u8], width: usize) -> Result<(), ReadError> {
+        let first = self.next - self.next % WIDTH as u64;
+        let mut found = 0;
+        for (index, entry) in (first..).zip(tiles::entries(bundle)) {
+            let entry = entry.ok_or_else(|| Damage::at(index, "its bundle is damaged"))?;
+            found += 1;
+            if index == self.next {
+                self.ready.push_back((index, entry.to_vec()));
+                self.next += 1;
+            }
+        }
+        if found != width {
+            return Err(Damage::at(first + found as u64, "its bundle is damaged").into());
+        }
+        Ok(())
+    }
+}

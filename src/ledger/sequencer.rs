@@ -1,0 +1,211 @@
+//! The one writer. It owns the tail of the log: everybody else hands it leaves through a bounded
+//! queue; it takes all that wait as one batch, signs the checkpoint of the log with them, appends the
+//! batch to the journal, and only when that is durable wakes those who wait. Nobody is answered before,
+//! and after the first error nobody is answered any more.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use super::batch::{Batch, ENTRY_OVERHEAD_BYTES, Leaf, LogId};
+use super::checkpoint::Checkpoint;
+use super::journal::{Journal, JournalError};
+use super::key::Signer;
+use super::note::NoteError;
+use super::replay::State;
+
+/// Most entries made durable together; more waits for the next batch.
+const BATCH_ENTRIES_MAX: usize = 4_096;
+
+/// Something for the writer to do.
+pub(super) enum Order {
+    /// Append a leaf; tell its index to whoever waits.
+    Append(Leaf, Option<oneshot::Sender<u64>>),
+    /// Finish what was handed in before, then stop.
+    Close,
+}
+
+/// What the writer tells everybody else.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Whether the writer works. Once false, for ever.
+    pub(super) open: AtomicBool,
+    /// Whether somebody has waited in vain since the last batch.
+    pub(super) stalled: AtomicBool,
+    /// Notes that found no room in the queue.
+    pub(super) notes_dropped: AtomicU64,
+    durable: Mutex<Durable>,
+}
+
+/// The log as it is durable.
+#[derive(Clone, Debug)]
+pub(super) struct Durable {
+    pub(super) size: u64,
+    /// The signed checkpoint.
+    pub(super) checkpoint: Arc<str>,
+}
+
+impl Shared {
+    pub(super) fn new(durable: Durable) -> Self {
+        Self {
+            open: AtomicBool::new(true),
+            stalled: AtomicBool::new(false),
+            notes_dropped: AtomicU64::new(0),
+            durable: Mutex::new(durable),
+        }
+    }
+
+    /// A copy of the durable state.
+    pub(super) fn durable(&self) -> Durable {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Durable> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a batch was not committed.
+#[derive(Debug, Error)]
+pub(super) enum CommitError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the checkpoint could not be signed: {0}")]
+    Sign(#[from] NoteError),
+    #[error("a batch of the ledger is longer than its format allows")]
+    TooLarge,
+}
+
+/// The writer's own state.
+pub(super) struct Sequencer {
+    journal: Box<dyn Journal>,
+    signer: Signer,
+    log: LogId,
+    state: State,
+    /// Most bytes a batch may take, framing included.
+    batch_bytes_max: usize,
+}
+
+impl Sequencer {
+    pub(super) fn new(
+        journal: Box<dyn Journal>,
+        signer: Signer,
+        log: LogId,
+        state: State,
+        batch_bytes_max: usize,
+    ) -> Self {
+        Self {
+            journal,
+            signer,
+            log,
+            state,
+            batch_bytes_max,
+        }
+    }
+
+    /// The log as it is durable: with the last batch's checkpoint, or one for the empty log.
+    pub(super) fn durable(&self) -> Result<Durable, NoteError> {
+        let checkpoint = match &self.state.checkpoint {
+            Some(checkpoint) => checkpoint.clone(),
+            None => self.sign(&self.state)?,
+        };
+        Ok(Durable {
+            size: self.state.frontier.size(),
+            checkpoint: checkpoint.into(),
+        })
+    }
+
+    /// Works until told to close, until all handles are gone, or until something fails. What still
+    /// waits then learns of it by its channel being dropped.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Order>, shared: &Shared) {
+        let mut orders = Vec::with_capacity(BATCH_ENTRIES_MAX);
+        while queue.blocking_recv_many(&mut orders, BATCH_ENTRIES_MAX) > 0 {
+            let mut leaves = Vec::with_capacity(orders.len());
+            let mut waiting = Vec::with_capacity(orders.len());
+            for order in orders.drain(..) {
+                match order {
+                    Order::Append(leaf, waiter) => {
+                        leaves.push(leaf);
+                        waiting.push(waiter);
+                    }
+                    // Whatever still comes is refused; what is in the queue is taken.
+                    Order::Close => queue.close(),
+                }
+            }
+            if let Err(error) = self.commit_all(leaves, waiting, shared) {
+                tracing::error!(%error, "the ledger is closed: nothing is recorded any more");
+                break;
+            }
+        }
+        shared.open.store(false, Ordering::SeqCst);
+    }
+
+    /// Commits `leaves` in as few batches as they fit in.
+    fn commit_all(
+        &mut self,
+        leaves: Vec<Leaf>,
+        waiting: Vec<Option<oneshot::Sender<u64>>>,
+        shared: &Shared,
+    ) -> Result<(), CommitError> {
+        let mut waiting = waiting.into_iter();
+        let mut leaves = leaves.into_iter().peekable();
+        while leaves.peek().is_some() {
+            let mut room = self.batch_bytes_max;
+            let mut batch = Vec::new();
+            while let Some(leaf) = leaves.next_if(|leaf| {
+                batch.is_empty() || leaf.bytes().len() + ENTRY_OVERHEAD_BYTES <= room
+            }) {
+                room = room.saturating_sub(leaf.bytes().len() + ENTRY_OVERHEAD_BYTES);
+                batch.push(leaf);
+            }
+            let first = self.state.frontier.size();
+            let count = batch.len();
+            self.commit(batch)?;
+            *shared.lock() = self.durable()?;
+            shared.stalled.store(false, Ordering::SeqCst);
+            for (index, waiter) in (first..).zip(waiting.by_ref().take(count)) {
+                if let Some(waiter) = waiter {
+                    // Who has stopped waiting does not mind.
+                    let _ = waiter.send(index);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one batch durable. After an error nothing more may be committed: the journal refuses.
+    pub(super) fn commit(&mut self, leaves: Vec<Leaf>) -> Result<(), CommitError> {
+        let mut frontier = self.state.frontier.clone();
+        let first_index = frontier.size();
+        for leaf in &leaves {
+            frontier.push(leaf.hash());
+        }
+        let mut state = State {
+            frontier,
+            ..State::default()
+        };
+        let checkpoint = self.sign(&state)?;
+        let batch = Batch {
+            first_index,
+            leaves,
+            checkpoint,
+            previous: self.state.previous,
+        };
+        state.previous = batch.digest(self.log).ok_or(CommitError::TooLarge)?;
+        self.journal.append(&batch)?;
+        state.checkpoint = Some(batch.checkpoint);
+        self.state = state;
+        Ok(())
+    }
+
+    fn sign(&self, state: &State) -> Result<String, NoteError> {
+        Checkpoint {
+            origin: self.signer.verifier_key().name().to_owned(),
+            size: state.frontier.size(),
+            root: state.frontier.root(),
+        }
+        .sign(&self.signer)
+    }
+}

@@ -1,0 +1,222 @@
+//! The ledger as its users see it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::journal::faulty::{Disk, Fault, FaultyJournal};
+use super::*;
+use crate::clock::Clock;
+use crate::entry::{Event, GatewayNote};
+
+const ORIGIN: &str = "covenant.example/test";
+/// The seed does not matter; that it stays the same over re-opening does.
+const KEY: &str = "key";
+
+pub(super) struct Place {
+    pub(super) directory: tempfile::TempDir,
+    pub(super) clock: Clock,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Signer::create_file(&directory.path().join(KEY), ORIGIN).unwrap();
+        Self {
+            directory,
+            clock: Clock::manual(Timestamp::UNIX_EPOCH),
+        }
+    }
+
+    pub(super) fn signer(&self) -> Signer {
+        Signer::read_file(&self.directory.path().join(KEY)).unwrap()
+    }
+
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("ledger")
+    }
+
+    pub(super) fn options(&self) -> Options {
+        Options {
+            segment_bytes: 128 * 1024,
+            wait_max: Duration::from_secs(30),
+            publish_interval: Duration::from_secs(3_600),
+            ..Options::new(self.path(), ORIGIN)
+        }
+    }
+
+    pub(super) fn open(&self) -> (Ledger, Recovery) {
+        self.try_open().unwrap()
+    }
+
+    pub(super) fn try_open(&self) -> Result<(Ledger, Recovery), OpenError> {
+        Ledger::open(&self.options(), self.signer(), &self.clock)
+    }
+
+    fn open_faulty(&self, disk: &Disk, fault: Option<(usize, Fault)>) -> (Ledger, Recovery) {
+        let journal = FaultyJournal {
+            disk: disk.clone(),
+            origin: ORIGIN.to_owned(),
+            fault,
+            poisoned: false,
+        };
+        let options = self.options();
+        Ledger::open_journal(&options, Box::new(journal), self.signer(), &self.clock).unwrap()
+    }
+}
+
+pub(super) fn entry(what: &str) -> Entry {
+    let event = Event::Gateway(GatewayNote {
+        what: what.to_owned(),
+        detail: None,
+        policy: None,
+    });
+    Entry::new(Timestamp::UNIX_EPOCH, event).unwrap()
+}
+
+#[tokio::test]
+async fn content_comes_back_with_the_index_of_its_durable_entry() {
+    let place = Place::new();
+    let (ledger, recovery) = place.open();
+    assert_eq!(
+        recovery,
+        Recovery {
+            size: 0,
+            torn_bytes_cut: 0
+        }
+    );
+    for index in 0..3 {
+        let recorded = ledger
+            .record(Unrecorded::new("answer", entry("disclosed")))
+            .await
+            .unwrap();
+        assert_eq!(recorded.index(), index);
+        assert_eq!(recorded.into_content(), "answer");
+    }
+    assert_eq!(ledger.size(), 3);
+    ledger.close().await;
+    let (_again, recovery) = place.open();
+    assert_eq!(recovery.size, 3);
+}
+
+#[tokio::test]
+async fn the_checkpoint_is_that_of_the_last_batch_and_survives() {
+    let place = Place::new();
+    let key = place.signer().verifier_key().clone();
+    let (ledger, _) = place.open();
+    let empty = Checkpoint::open(&ledger.checkpoint(), &key).unwrap();
+    assert_eq!((empty.size, empty.root), (0, merkle::sha256(&[])));
+    let one = entry("one");
+    ledger.append(one.clone()).await.unwrap();
+    let after = Checkpoint::open(&ledger.checkpoint(), &key).unwrap();
+    assert_eq!(
+        (after.size, after.root),
+        (1, merkle::leaf_hash(&one.to_canonical()))
+    );
+    let checkpoint = ledger.checkpoint();
+    ledger.close().await;
+    assert_eq!(place.open().0.checkpoint(), checkpoint);
+}
+
+#[tokio::test]
+async fn a_second_writer_is_refused_until_the_first_has_closed() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    assert!(matches!(place.try_open(), Err(OpenError::InUse(_))));
+    ledger.close().await;
+    assert!(place.try_open().is_ok());
+}
+
+#[tokio::test]
+async fn a_closed_ledger_records_nothing() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    let other = ledger.clone();
+    ledger.close().await;
+    assert!(!other.is_writable());
+    assert_eq!(other.append(entry("late")).await, Err(NotRecorded::Closed));
+    other.note(entry("late"));
+    assert_eq!(other.notes_dropped(), 1);
+}
+
+#[tokio::test]
+async fn notes_are_recorded_without_being_waited_for() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    ledger.note(entry("refused"));
+    ledger.close().await;
+    assert_eq!((ledger.size(), ledger.notes_dropped()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_entry_longer_than_a_leaf_is_refused_and_the_ledger_goes_on() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    let frame = entry("").to_canonical().len();
+    let longest = "x".repeat(crate::entry::ENTRY_BYTES_MAX - frame);
+    assert!(matches!(
+        ledger.append(entry(&format!("{longest}x"))).await,
+        Err(NotRecorded::TooLarge { bytes: 65_536 })
+    ));
+    assert_eq!(ledger.append(entry(&longest)).await.unwrap().index(), 0);
+}
+
+#[tokio::test]
+async fn many_writers_get_different_indexes_and_all_are_found_again() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    let tasks: Vec<_> = (0..64)
+        .map(|writer| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move {
+                let mut indexes = Vec::new();
+                for count in 0..8 {
+                    let entry = entry(&format!("{writer} {count} {}", "x".repeat(600)));
+                    indexes.push(ledger.append(entry).await.unwrap().index());
+                }
+                assert!(indexes.is_sorted(), "a writer's own order is kept");
+                indexes
+            })
+        })
+        .collect();
+    let mut indexes = Vec::new();
+    for task in tasks {
+        indexes.extend(task.await.unwrap());
+    }
+    indexes.sort_unstable();
+    assert_eq!(indexes, (0..512).collect::<Vec<_>>());
+    ledger.close().await;
+    assert_eq!(place.open().1.size, 512);
+}
+
+#[tokio::test]
+async fn at_every_fault_only_what_the_journal_has_is_acknowledged() {
+    for fault in [Fault::Written, Fault::NotWritten] {
+        for step in 0..4 {
+            let place = Place::new();
+            let disk = Disk::default();
+            let (ledger, _) = place.open_faulty(&disk, Some((step, fault)));
+            let mut acknowledged = Vec::new();
+            for count in 0..6 {
+                let entry = entry(&count.to_string());
+                let bytes = entry.to_canonical();
+                match ledger.record(Unrecorded::new(bytes, entry)).await {
+                    Ok(recorded) => acknowledged.push(recorded.into_content()),
+                    Err(not_recorded) => assert_eq!(not_recorded, NotRecorded::Closed),
+                }
+            }
+            assert_eq!(acknowledged.len(), step);
+            assert!(!ledger.is_writable());
+            let kept: Vec<_> = disk
+                .batches()
+                .into_iter()
+                .flat_map(|batch| batch.leaves.into_iter().map(|leaf| leaf.into_bytes()))
+                .collect();
+            assert_eq!(kept[..step], acknowledged);
+            assert_eq!(kept.len(), step + usize::from(fault == Fault::Written));
+            let (again, recovery) = place.open_faulty(&disk, None);
+            assert_eq!(recovery.size, kept.len() as u64);
+            assert!(again.append(entry("after")).await.is_ok());
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Verifies a whole ledger in a directory, which may be a copy or in use: every file against every
+//! other and against the signed checkpoints, and names the first entry that is damaged.
+//!
+//! What cannot be seen from the directory alone: that whole batches are missing at the end, if no
+//! published checkpoint covers them. Give `since` a checkpoint kept elsewhere, and that is seen too.
+//! And whoever has the signing key can sign another history; only a checkpoint kept elsewhere shows it.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::batch::log_id;
+use super::checkpoint::Checkpoint;
+use super::damage::{Damage, ReadError};
+use super::key::VerifierKey;
+use super::merkle::{Frontier, Hash};
+use super::publisher::published;
+use super::replay::Replay;
+use super::scan::{Next, Scan};
+use super::segment;
+use super::tiles::{self, Tile, Tiles, WIDTH, bundle_path, tile_path};
+
+/// How long a log that is being written gets before a finding is looked at again.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
+
+/// A ledger found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Number of entries.
+    pub entries: u64,
+    /// Root of the tree over them.
+    pub root: Hash,
+    /// The last signed checkpoint, over all of them; `None` of a log without entries.
+    pub checkpoint: Option<String>,
+    /// Entries under the published checkpoint.
+    pub published: u64,
+    /// Bytes of an unfinished batch at the end: one being written, or one torn by a crash, which the
+    /// next start will cut. Nobody was answered for it.
+    pub torn_tail_bytes: u64,
+}
+
+/// Verifies the ledger in `directory`, kept under `key`, and that it has grown from the checkpoint
+/// `since`, where one is given (a signed note).
+///
+/// # Errors
+///
+/// [`ReadError::Damaged`] with the first damaged entry; [`ReadError::Unreadable`] where the system
+/// refused, which says nothing about the entries.
+pub fn verify(
+    directory: &Path,
+    key: &VerifierKey,
+    since: Option<&str>,
+) -> Result<Verified, ReadError> {
+    match verify_once(directory, key, since) {
+        Err(ReadError::Damaged(_)) => {
+            // A writer may have moved on between two files; damage stays.
+            thread::sleep(SECOND_LOOK);
+            verify_once(directory, key, since)
+        }
+        result => result,
+    }
+}
+
+pub(super) fn verify_once(
+    directory: &Path,
+    key: &VerifierKey,
+    since: Option<&str>,
+) -> Result<Verified, ReadError> {
+    let published = published(directory, key)?;
+    if published.is_none() && !directory.join(segment::FOLDER).exists() {
+        let what = format!("there is no ledger in `{}`", directory.display());
+        return Err(Damage::somewhere(what).into());
+    }
+    let mut marks: Vec<Checkpoint> = published.iter().cloned().collect();
+    if let Some(signed) = since {
+        let since = Checkpoint::open(signed, key).map_err(|error| {
+            Damage::somewhere(format!("the checkpoint to verify since: {error}"))
+        })?;
+        marks.push(since);
+    }
+    let scan = Scan::open(directory)?;
+    let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    let segments_begin = match &scan {
+        Some(scan) => scan.peek_index()?.unwrap_or(published_size),
+        None => published_size,
+    };
+    let mut bundles = Bundles {
+        directory: directory.to_owned(),
+        published_size,
+        segments_begin,
+        marks: &marks,
+        tiles: Tiles::default(),
+        frontier: Frontier::default(),
+        at_segments: None,
+        overlap: VecDeque::new(),
+    };
+    bundles.verify()?;
+    let Bundles {
+        frontier,
+        at_segments,
+        overlap,
+        ..
+    } = bundles;
+    let Some(start) = at_segments else {
+        let what = format!("missing: the segments begin with entry {segments_begin}");
+        return Err(Damage::at(frontier.size(), what).into());
+    };
+    let replay = Replay::new(key, start, marks);
+    let mut verified = verify_segments(replay, scan, overlap, key)?;
+    verified.published = published_size;
+    if verified.checkpoint.is_none() && published.is_some() {
+        verified.checkpoint = tiles::read(&directory.join(tiles::CHECKPOINT))?
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+    }
+    Ok(verified)
+}
+
+/// Replays the segments, and compares them with the bundles as far as both have an entry.
+fn verify_segments(
+    mut replay: Replay<'_>,
+    scan: Option<Scan>,
+    mut overlap: VecDeque<Hash>,
+    key: &VerifierKey,
+) -> Result<Verified, ReadError> {
+    let mut torn_tail_bytes = 0;
+    if let Some(mut scan) = scan {
+        if scan.log() != log_id(key.name()) {
+            let what = format!("the segments are not of the log `{}`", key.name());
+            return Err(Damage::somewhere(what).into());
+        }
+        loop {
+            match scan.next()? {
+                Next::Batch(batch, digest) => {
+                    for (index, leaf) in (batch.first_index..).zip(&batch.leaves) {
+                        let bundled = overlap.pop_front();
+                        if bundled.is_some_and(|bundled| bundled != *leaf.hash()) {
+                            let what = "its bundle and its segment have different entries";
+                            return Err(Damage::at(index, what).into());
+                        }
+                    }
+                    replay.take(&batch, digest)?;
+                }
+                Next::End(end) => {
+                    torn_tail_bytes = end.torn_until.map_or(0, |until| until - end.offset);
+                    break;
+                }
+            }
+        }
+    }
+    let state = replay.finish()?;
+    Ok(Verified {
+        entries: state.frontier.size(),
+        root: state.frontier.root(),
+        checkpoint: state.checkpoint,
+        published: 0,
+        torn_tail_bytes,
+    })
+}
+
+/// The pass over bundles and tiles.
+struct Bundles<'a> {
+    directory: PathBuf,
+    published_size: u64,
+    segments_begin: u64,
+    marks: &'a [Checkpoint],
+    tiles: Tiles,
+    frontier: Frontier,
+    /// The tree where the segments begin, once it is reached.
+    at_segments: Option<Frontier>,
+    /// Hashes of the entries from there on.
+    overlap: VecDeque<Hash>,
+}
+
+impl Bundles<'_> {
+    fn verify(&mut self) -> Result<(), ReadError> {
+        self.reached()?;
+        for index in 0.. {
+            let first = index * WIDTH as u64;
+            let full = bundle_path(&self.directory, index, WIDTH);
+            let rest = usize::try_from(self.published_size.saturating_sub(first));
+            let width = if full.exists() {
+                WIDTH
+            } else {
+                rest.unwrap_or(WIDTH).min(WIDTH)
+            };
+            if width == 0 {
+                break;
+            }
+            self.verify_bundle(index, width)?;
+            if width < WIDTH {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_bundle(&mut self, index: u64, width: usize) -> Result<(), ReadError> {
+        let first = index * WIDTH as u64;
+        let path = bundle_path(&self.directory, index, width);
+        let missing = || Damage::at(first, format!("its bundle `{}` is missing", path.display()));
+        let bundle = tiles::read(&path)?.ok_or_else(missing)?;
+        let leaves = tiles::leaf_hashes(&bundle);
+        let tile = Tile {
+            level: 0,
+            index,
+            hashes: leaves.iter().map_while(|leaf| *leaf).take(width).collect(),
+        };
+        let begun = width < WIDTH || first + width as u64 > self.published_size;
+        self.compare(
+            &tile,
+            width,
+            !begun || first + width as u64 == self.published_size,
+        )?;
+        if tile.hashes.len() != width || leaves.len() != width {
+            let what = format!("its bundle `{}` is damaged", path.display());
+            return Err(Damage::at(first + tile.hashes.len() as u64, what).into());
+        }
+        self.compare_partial_bundles(index, &bundle)?;
+        for leaf in &tile.hashes {
+            if self.at_segments.is_some() {
+                self.overlap.push_back(*leaf);
+            }
+            self.frontier.push(leaf);
+            for full in self.tiles.push(leaf) {
+                if full.level > 0 {
+                    let end = full.first_entry(WIDTH);
+                    self.compare(&full, WIDTH, end <= self.published_size)?;
+                }
+            }
+            self.reached()?;
+        }
+        Ok(())
+    }
+
+    /// What is due when the tree has just this size.
+    fn reached(&mut self) -> Result<(), ReadError> {
+        let size = self.frontier.size();
+        if size == self.segments_begin {
+            self.at_segments = Some(self.frontier.clone());
+        }
+        if size == self.published_size {
+            for tile in self.tiles.partial().filter(|tile| tile.level > 0) {
+                self.compare(tile, tile.hashes.len(), true)?;
+            }
+        }
+        for mark in self.marks.iter().filter(|mark| mark.size == size) {
+            if mark.root != self.frontier.root() {
+                let what = format!(
+                    "the first {size} entries are not those of the checkpoint signed for them"
+                );
+                return Err(Damage::somewhere(what).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the files of a tile, whole and partial, with the hashes it must have. Of `tile`,
+    /// hashes may be missing at the end, where a bundle could not be read further.
+    fn compare(&self, tile: &Tile, width: usize, required: bool) -> Result<(), ReadError> {
+        let full = tile.full_path(&self.directory);
+        let mut widths = tiles::partial_widths(&full)?;
+        widths.retain(|&partial| partial <= width);
+        if full.exists() && width == WIDTH {
+            widths.push(WIDTH);
+        }
+        // The tile of full width may stand for a partial one that was replaced by it.
+        let present = widths.contains(&width) || full.exists();
+        if required && !present {
+            let path = tile_path(&self.directory, tile.level, tile.index, width);
+            let what = format!("the tile `{}` is missing", path.display());
+            return Err(Damage::at(tile.first_entry(0), what).into());
+        }
+        for wide in widths.into_iter().rev() {
+            let path = tile_path(&self.directory, tile.level, tile.index, wide);
+            let bytes = tiles::read(&path)?.unwrap_or_default();
+            let (stored, rest) = bytes.as_chunks::<32>();
+            let expected = tile.hashes.get(..wide).unwrap_or(&tile.hashes);
+            let same = expected
+                .iter()
+                .zip(stored)
+                .take_while(|(one, other)| one == other);
+            let same = same.count();
+            if same < wide || stored.len() != wide || !rest.is_empty() {
+                let what = format!("it does not fit the tile `{}`", path.display());
+                return Err(Damage::at(tile.first_entry(same), what).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A partial bundle is the beginning of the fuller one.
+    fn compare_partial_bundles(&self, index: u64, bundle: &[u8]) -> Result<(), ReadError> {
+        let full = bundle_path(&self.directory, index, WIDTH);
+        let leaves = tiles::leaf_hashes(bundle);
+        for width in tiles::partial_widths(&full)? {
+            let path = bundle_path(&self.directory, index, width);
+            let bytes = tiles::read(&path)?.unwrap_or_default();
+            let partial = tiles::leaf_hashes(&bytes);
+            let same = leaves
+                .iter()
+                .zip(&partial)
+                .take_while(|(one, other)| one == other);
+            let same = same.count();
+            if width <= leaves.len() && (same < width || partial.len() != width) {
+                let what = format!("it does not fit the partial bundle `{}`", path.display());
+                return Err(Damage::at(index * WIDTH as u64 + same as u64, what).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
