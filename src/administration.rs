@@ -1,1 +1,295 @@
-//! (room laid out, furniture follows)
+//! What people do, as opposed to partners: one service for the command line, the operator's listener
+//! and later a console. Whoever calls is an [`Actor`] in one role; who may do what is one table
+//! ([`Deed::roles`]); and whatever is done, or looked up about a customer, is an entry in the ledger
+//! first and a fact second, so that nothing was ever done without a trace.
+//!
+//! Tightening needs one person. Loosening needs two different ones, one of them legal
+//! ([`two_persons`]).
+//!
+//! The command line reaches it over a Unix socket ([`server`], [`client`]); the actor there is the
+//! operating-system user, as `covenant.toml` maps it ([`actors`]). Deliberately absent: passwords,
+//! sessions, and any way to act that is not here.
+
+pub mod actors;
+pub mod client;
+mod customers;
+mod disclosures;
+pub mod messages;
+mod partners;
+mod report;
+pub mod server;
+mod two_persons;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::clock::Clock;
+use crate::entry::{Act, Entry, Event};
+use crate::ledger::{Ledger, NotRecorded};
+use crate::policy::contract::Contract;
+use crate::registry::{NotKept, Registry};
+
+/// The longest reason a person may give, in bytes.
+pub const BECAUSE_BYTES_MAX: usize = 1_000;
+
+/// What a person is, while doing something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Runs the gateway.
+    Operator,
+    /// Looks after partners and their contracts.
+    PartnerManager,
+    /// Answers for the promises.
+    Legal,
+    /// Reads, and changes nothing.
+    Auditor,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [
+        Self::Operator,
+        Self::PartnerManager,
+        Self::Legal,
+        Self::Auditor,
+    ];
+
+    /// The word used in `covenant.toml` and in entries.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::PartnerManager => "partner_manager",
+            Self::Legal => "legal",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())
+    }
+}
+
+/// A person, in the role they act in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The person's name. Two actors of one name are one person.
+    pub name: Arc<str>,
+    /// The role.
+    pub role: Role,
+}
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the name of each deed is its documentation")]
+pub enum Deed {
+    PartnerRead,
+    PartnerSuspend,
+    PartnerResume,
+    CustomersImport,
+    CustomersShow,
+    LedgerSearch,
+    LedgerReport,
+}
+
+impl Deed {
+    /// Every deed.
+    pub const ALL: [Self; 7] = [
+        Self::PartnerRead,
+        Self::PartnerSuspend,
+        Self::PartnerResume,
+        Self::CustomersImport,
+        Self::CustomersShow,
+        Self::LedgerSearch,
+        Self::LedgerReport,
+    ];
+
+    /// Its name in entries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PartnerRead => "partner.read",
+            Self::PartnerSuspend => "partner.suspend",
+            Self::PartnerResume => "partner.resume",
+            Self::CustomersImport => "customers.import",
+            Self::CustomersShow => "customers.show",
+            Self::LedgerSearch => "ledger.search",
+            Self::LedgerReport => "ledger.report",
+        }
+    }
+
+    /// Who may do it.
+    pub fn roles(self) -> &'static [Role] {
+        use Role::{Auditor, Legal, Operator, PartnerManager};
+        match self {
+            Self::PartnerRead => &[Operator, PartnerManager, Legal, Auditor],
+            Self::PartnerSuspend | Self::PartnerResume => &[Operator, PartnerManager, Legal],
+            Self::CustomersImport => &[Operator],
+            Self::CustomersShow => &[PartnerManager, Legal],
+            Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],
+        }
+    }
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// The role does not allow it.
+    #[error(
+        "`{}` is not for the role {role}; it is for {}",
+        deed.name(),
+        words(deed.roles())
+    )]
+    NotAllowed {
+        /// What was asked.
+        deed: Deed,
+        /// The role it was asked in.
+        role: Role,
+    },
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// It cannot be done like this; the message says how.
+    #[error("{0}")]
+    Mistaken(String),
+    /// There is no entry for it, so it was not done.
+    #[error("nothing was done, because it could not be recorded: {0}")]
+    NotRecorded(String),
+    /// The entry is there, the fact is not.
+    #[error(transparent)]
+    NotKept(#[from] NotKept),
+    /// The ledger could not be read.
+    #[error("the ledger could not be read: {0}")]
+    Unreadable(String),
+}
+
+impl NotDone {
+    /// The status it is answered with.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotAllowed { .. } => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Mistaken(_) | Self::NotKept(NotKept::Import(_)) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::NotKept(NotKept::Contradiction(_)) => StatusCode::CONFLICT,
+            Self::NotRecorded(_) | Self::NotKept(NotKept::Storage(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<NotRecorded> for NotDone {
+    fn from(error: NotRecorded) -> Self {
+        Self::NotRecorded(error.to_string())
+    }
+}
+
+fn words(roles: &[Role]) -> String {
+    roles
+        .iter()
+        .map(|role| role.word())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The contracts in force at the moment it is called.
+pub type Contracts = Box<dyn Fn() -> Vec<Arc<Contract>> + Send + Sync>;
+
+/// The service. Share it behind an `Arc`.
+pub struct Administration {
+    registry: Arc<Registry>,
+    ledger: Ledger,
+    ledger_directory: PathBuf,
+    contracts: Contracts,
+    clock: Clock,
+    /// One change at a time: between looking who went first and acting as the second, nobody else.
+    changing: Mutex<()>,
+}
+
+impl fmt::Debug for Administration {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Administration")
+            .finish_non_exhaustive()
+    }
+}
+
+impl Administration {
+    /// The service over the gateway's own registry and ledger; `ledger_directory` is where that
+    /// ledger is kept.
+    pub fn new(
+        registry: Arc<Registry>,
+        ledger: Ledger,
+        ledger_directory: PathBuf,
+        contracts: Contracts,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            registry,
+            ledger,
+            ledger_directory,
+            contracts,
+            clock,
+            changing: Mutex::default(),
+        }
+    }
+
+    fn allow(actor: &Actor, deed: Deed) -> Result<(), NotDone> {
+        if deed.roles().contains(&actor.role) {
+            return Ok(());
+        }
+        Err(NotDone::NotAllowed {
+            deed,
+            role: actor.role,
+        })
+    }
+
+    /// The entry that comes before the deed: its index in the log, once it is durable.
+    async fn enter(
+        &self,
+        actor: &Actor,
+        action: String,
+        object: Option<String>,
+        because: Option<String>,
+    ) -> Result<u64, NotDone> {
+        let act = Act {
+            actor: actor.name.to_string(),
+            role: actor.role.word().to_owned(),
+            action,
+            object,
+            because,
+        };
+        let entry = Entry::new(self.clock.now(), Event::Act(act))
+            .map_err(|error| NotDone::NotRecorded(error.to_string()))?;
+        Ok(self.ledger.append(entry).await?.index())
+    }
+}
+
+/// A reason, as people must give one: some words, on one line.
+fn reason(because: &str) -> Result<String, NotDone> {
+    let because = because.trim();
+    if because.is_empty() || because.len() > BECAUSE_BYTES_MAX || because.contains(char::is_control)
+    {
+        return Err(NotDone::Mistaken(format!(
+            "say why, on one line of at most {BECAUSE_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(because.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

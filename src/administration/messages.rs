@@ -1,0 +1,220 @@
+//! What goes over the socket: JSON both ways, the same types on both sides.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{Entry, Withheld};
+use crate::terms::PartnerKind;
+
+/// Header that names the role to act in, by its word.
+pub const ROLE_HEADER: &str = "covenant-role";
+
+/// Body of an answer that is not a success.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Problem {
+    /// What went wrong and what to do, for people.
+    pub error: String,
+}
+
+/// A partner, as listed and shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartnerShown {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its postal address.
+    pub address: String,
+    /// Dealer, reseller or co-brand.
+    pub kind: PartnerKind,
+    /// The parent of a co-brand.
+    pub parent: Option<String>,
+    /// Its contract: `acme.7`.
+    pub contract: String,
+    /// Purposes it may declare.
+    pub purposes: Vec<String>,
+    /// Its request rate.
+    pub requests_per_minute: u32,
+    /// Its budget of distinct customers per UTC day.
+    pub customers_per_day: u32,
+    /// Its budget of distinct customers per UTC month.
+    pub customers_per_month: u32,
+    /// Where it is suspended: since when, by whom and why.
+    pub suspended: Option<ByAndWhy>,
+    /// Where one person asked to resume it and a second is awaited. Not told in lists.
+    pub resume_proposed: Option<ByAndWhy>,
+}
+
+/// Who did something, when, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByAndWhy {
+    /// When.
+    pub time: Timestamp,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub because: String,
+}
+
+/// Body of a suspension, or of an end of one.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Because {
+    /// Why.
+    pub because: String,
+}
+
+/// Answer to a suspension, or to an end of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changed {
+    /// `suspended`, `resumed`, or `proposed` where a second person is needed.
+    pub outcome: Outcome,
+    /// Where the entry about it stands in the log.
+    pub entry: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each word says it")]
+pub enum Outcome {
+    Suspended,
+    Proposed,
+    Resumed,
+}
+
+/// Which customer is meant.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerQuery {
+    /// An id, a reference, an e-mail address, a telephone number or a postal address.
+    pub customer: String,
+    /// Why it is asked.
+    pub because: Option<String>,
+}
+
+/// A customer of the book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerShown {
+    /// Its id.
+    pub id: String,
+    /// Whose customer it is.
+    pub partner: String,
+    /// What stands for it in the ledger.
+    pub reference: String,
+}
+
+/// What to look for in the ledger; everything that is given must fit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchQuery {
+    /// A customer, as in [`CustomerQuery`].
+    pub customer: Option<String>,
+    /// A partner's id.
+    pub partner: Option<String>,
+    /// A request's id.
+    pub request: Option<String>,
+    /// Not before this time.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// Why it is asked.
+    pub because: Option<String>,
+}
+
+/// Entries that fit.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchAnswer {
+    /// The entries, oldest first.
+    pub found: Vec<Found>,
+    /// Whether there are more than are told at once.
+    pub more: bool,
+    /// How many entries were read.
+    pub entries_read: u64,
+}
+
+/// An entry and its place.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// Its index in the log.
+    pub index: u64,
+    /// The entry.
+    pub entry: Entry,
+}
+
+/// An accounting of disclosures about one customer (after 45 CFR 164.528).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// What stands for the customer in the ledger.
+    pub reference: String,
+    /// The customer's id, where the book still has it.
+    pub customer: Option<String>,
+    /// When the report was made.
+    pub time: Timestamp,
+    /// How many entries were read for it.
+    pub entries_read: u64,
+    /// Disclosures, series of alike ones as one, by their first.
+    pub disclosures: Vec<Series>,
+    /// The signed checkpoint when it was made: what to verify the ledger against.
+    pub checkpoint: String,
+}
+
+/// Disclosures to one recipient of the same data for the same purpose on the same basis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Series {
+    /// Who received it.
+    pub recipient: RecipientShown,
+    /// What: data category to form.
+    pub data: BTreeMap<String, String>,
+    /// By which operation.
+    pub operation: String,
+    /// What for.
+    pub purpose: String,
+    /// On what basis.
+    pub basis: String,
+    /// Fields of those answers that were withheld.
+    pub withheld: Vec<Withheld>,
+    /// The first of them.
+    pub first: Occurrence,
+    /// How many.
+    pub count: u64,
+    /// The last of them.
+    pub last: Occurrence,
+}
+
+/// One disclosure of a series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Occurrence {
+    /// When.
+    pub time: Timestamp,
+    /// The `Request-Id` of the answer.
+    pub request_id: String,
+    /// Its entry's index in the log.
+    pub entry: u64,
+}
+
+/// A recipient, as legal must name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientShown {
+    /// `partner`, `customer`, `authority` or `staff`.
+    pub kind: String,
+    /// A partner's id, an order's reference, an actor's name.
+    pub id: Option<String>,
+    /// The name, as in the contract.
+    pub name: Option<String>,
+    /// The postal address, as in the contract.
+    pub address: Option<String>,
+}

@@ -1,0 +1,188 @@
+//! The Unix socket: small HTTP/1.1, JSON both ways. The kernel says who is at the other end; mode
+//! 0660 and the socket's group say who may knock at all.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt};
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Json, Path as PathValue, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::IncomingStream;
+use http::StatusCode;
+use http::request::Parts;
+use serde::Serialize;
+use tokio::net::UnixListener;
+
+use super::actors::{Actors, user_name};
+use super::messages::{Because, CustomerQuery, Problem, ROLE_HEADER, SearchQuery};
+use super::{Actor, Administration, NotDone, Role};
+
+/// The largest body, but for imports.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The largest import.
+pub const IMPORT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+#[derive(Debug)]
+struct Door {
+    administration: Arc<Administration>,
+    actors: Actors,
+}
+
+/// Binds the socket, in place of one left behind by a gateway that is gone. Needs a tokio runtime.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if is_socket {
+        if BlockingStream::connect(path).is_ok() {
+            let message = "another gateway answers on this socket";
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
+        }
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o660))?;
+    Ok(listener)
+}
+
+/// Serves until `shutdown` ends, then finishes what is under way.
+pub async fn serve(
+    listener: UnixListener,
+    administration: Arc<Administration>,
+    actors: Actors,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let door = Arc::new(Door {
+        administration,
+        actors,
+    });
+    let import = post(import_customers).layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX));
+    let router = Router::new()
+        .route("/partners", get(partners))
+        .route("/partners/{id}", get(partner))
+        .route("/partners/{id}/suspend", post(suspend))
+        .route("/partners/{id}/resume", post(resume))
+        .route("/customers/show", post(show_customers))
+        .route("/ledger/search", post(search))
+        .route("/ledger/report", post(report))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route("/customers/import", import)
+        .with_state(door)
+        .into_make_service_with_connect_info::<Peer>();
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown)
+        .await
+}
+
+/// The user at the other end, by the kernel's word; `None` where it has none.
+#[derive(Clone, Copy, Debug)]
+struct Peer(Option<u32>);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
+    }
+}
+
+impl FromRequestParts<Arc<Door>> for Actor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Self, Response> {
+        let refused = |message: String| problem(StatusCode::FORBIDDEN, message);
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+        let uid = peer
+            .and_then(|ConnectInfo(peer)| peer.0)
+            .ok_or_else(|| refused("the system does not say who is calling".to_owned()))?;
+        let role = match parts.headers.get(ROLE_HEADER) {
+            None => None,
+            Some(word) => {
+                let role = word.to_str().ok().and_then(Role::parse);
+                let known = super::words(&Role::ALL);
+                Some(role.ok_or_else(|| refused(format!("roles are: {known}")))?)
+            }
+        };
+        let actor = door.actors.actor(&user_name(uid), role);
+        actor.map_err(|error| refused(error.to_string()))
+    }
+}
+
+type Answer = Result<Response, NotDone>;
+
+impl IntoResponse for NotDone {
+    fn into_response(self) -> Response {
+        problem(self.status(), self.to_string())
+    }
+}
+
+fn problem(status: StatusCode, error: String) -> Response {
+    (status, Json(Problem { error })).into_response()
+}
+
+fn answer<T: Serialize>(value: Result<T, NotDone>) -> Answer {
+    value.map(|value| Json(value).into_response())
+}
+
+async fn partners(State(door): State<Arc<Door>>, actor: Actor) -> Answer {
+    answer(door.administration.partners(&actor))
+}
+
+async fn partner(
+    State(door): State<Arc<Door>>,
+    actor: Actor,
+    PathValue(id): PathValue<String>,
+) -> Answer {
+    answer(door.administration.partner(&actor, &id).await)
+}
+
+async fn suspend(
+    State(door): State<Arc<Door>>,
+    actor: Actor,
+    PathValue(id): PathValue<String>,
+    Json(why): Json<Because>,
+) -> Answer {
+    answer(door.administration.suspend(&actor, &id, &why.because).await)
+}
+
+async fn resume(
+    State(door): State<Arc<Door>>,
+    actor: Actor,
+    PathValue(id): PathValue<String>,
+    Json(why): Json<Because>,
+) -> Answer {
+    answer(door.administration.resume(&actor, &id, &why.because).await)
+}
+
+async fn import_customers(State(door): State<Arc<Door>>, actor: Actor, body: Bytes) -> Answer {
+    let lines = String::from_utf8(body.into())
+        .map_err(|_| NotDone::Mistaken("an import is text in UTF-8".to_owned()))?;
+    answer(door.administration.import_customers(&actor, lines).await)
+}
+
+async fn show_customers(
+    State(door): State<Arc<Door>>,
+    actor: Actor,
+    Json(query): Json<CustomerQuery>,
+) -> Answer {
+    answer(door.administration.customers(&actor, &query).await)
+}
+
+async fn search(
+    State(door): State<Arc<Door>>,
+    actor: Actor,
+    Json(query): Json<SearchQuery>,
+) -> Answer {
+    answer(door.administration.search(&actor, query).await)
+}
+
+async fn report(
+    State(door): State<Arc<Door>>,
+    actor: Actor,
+    Json(query): Json<CustomerQuery>,
+) -> Answer {
+    answer(door.administration.report(&actor, &query).await)
+}

@@ -1,0 +1,459 @@
+//! The service over a real registry and a real ledger, and through a real socket.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::date;
+use tokio::sync::oneshot;
+
+use super::actors::{Actors, Mapped, user_name};
+use super::client::{Client, ClientError};
+use super::messages::*;
+use super::*;
+use crate::entry::{Disclosure, Recipient, RequestFacts, SubjectGroup, Withheld};
+use crate::ledger::{Options, Signer, reading};
+use crate::policy::contract::{AcceptedTerms, Budgets, Credentials};
+use crate::registry::ImportReport;
+use crate::taxonomy::CATEGORY_COUNT;
+use crate::terms::{FormSet, PartnerId, PartnerKind};
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    clock: Clock,
+    ledger: Ledger,
+    service: Arc<Administration>,
+}
+
+fn contract(id: &str) -> Arc<Contract> {
+    Arc::new(Contract {
+        partner: PartnerId::parse(id).unwrap(),
+        name: format!("{id} Ltd").into(),
+        address: "2 Side Street, Anytown".into(),
+        kind: PartnerKind::Reseller,
+        parent: None,
+        version: 3,
+        credentials: Credentials::default(),
+        purposes: Vec::new(),
+        categories: Box::new([FormSet::NONE; CATEGORY_COUNT]),
+        operations: Default::default(),
+        page_records_max: 50,
+        requests_per_minute: 600,
+        budgets: Budgets {
+            customers_per_day: 500,
+            customers_per_month: 5_000,
+        },
+        terms: AcceptedTerms {
+            version: "2026-01".into(),
+            on: date(2026, 1, 2),
+            by: "Cy".into(),
+        },
+        exceptions: Vec::new(),
+    })
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual("2026-11-22T12:00:00Z".parse().unwrap());
+        let registry = Registry::open(&folder.path().join("registry"), clock.clone()).unwrap();
+        let directory = folder.path().join("ledger");
+        let signer = Signer::generate("covenant.example/log").unwrap();
+        let options = Options::new(&directory, "covenant.example/log");
+        let (ledger, _) = Ledger::open(&options, signer, &clock).unwrap();
+        let service = Arc::new(Administration::new(
+            Arc::new(registry),
+            ledger.clone(),
+            directory,
+            Box::new(|| vec![contract("bright"), contract("acme")]),
+            clock.clone(),
+        ));
+        Self {
+            folder,
+            clock,
+            ledger,
+            service,
+        }
+    }
+
+    async fn import(&self, lines: &str) -> Result<ImportReport, NotDone> {
+        let operator = actor("Olga", Role::Operator);
+        self.service
+            .import_customers(&operator, lines.to_owned())
+            .await
+    }
+
+    fn reference(&self, id: &str) -> String {
+        self.service
+            .registry
+            .customer(id)
+            .unwrap()
+            .reference
+            .to_string()
+    }
+
+    async fn disclose(&self, id: &str, request_id: &str, withheld: &[&str]) {
+        let withheld = withheld.iter().map(|field| Withheld {
+            field: (*field).to_owned(),
+            method: "removal".to_owned(),
+            promise: "P5".to_owned(),
+        });
+        let disclosure = Disclosure {
+            request: RequestFacts {
+                request_id: request_id.to_owned(),
+                trace_id: None,
+                recipient: Some(Recipient::Partner {
+                    id: "acme".to_owned(),
+                    parent: None,
+                }),
+                certificate: None,
+                client: None,
+                operation: Some("getCustomer".to_owned()),
+                purpose: Some("essential.service".to_owned()),
+                policy: None,
+            },
+            decision: "redact".to_owned(),
+            rules: Vec::new(),
+            status: 200,
+            subjects: vec![SubjectGroup {
+                subject: "customer".to_owned(),
+                basis: "service".to_owned(),
+                categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
+                references: vec![self.reference(id)],
+            }],
+            withheld: withheld.collect(),
+            created: None,
+            answer_sha256: "0".repeat(64),
+        };
+        let entry = Entry::new(self.clock.now(), Event::Disclosure(disclosure)).unwrap();
+        self.ledger.append(entry).await.unwrap();
+    }
+
+    /// Action, role and object of every act on record.
+    fn acts(&self) -> Vec<(String, String, Option<String>)> {
+        let entries = reading::entries(&self.folder.path().join("ledger"), 0);
+        let events = entries.map(|item| Entry::parse(&item.unwrap().1).unwrap().event);
+        let act = |event| match event {
+            Event::Act(act) => Some((act.action, act.role, act.object)),
+            _ => None,
+        };
+        events.filter_map(act).collect()
+    }
+}
+
+fn actor(name: &str, role: Role) -> Actor {
+    Actor {
+        name: name.into(),
+        role,
+    }
+}
+
+const BOOK: &str = r#"{"kind":"customer","id":"cus_1","partner":"acme","email":"ann@example.org"}
+{"kind":"customer","id":"cus_2","partner":"acme","email":"ann@example.org"}
+{"kind":"customer","id":"cus_3","partner":"bright","email":"bo@example.org"}"#;
+
+#[test]
+fn who_may_do_what_is_this_table() {
+    let rows = Deed::ALL.map(|deed| format!("{:17} {}", deed.name(), words(deed.roles())));
+    let table = "\
+partner.read      operator, partner_manager, legal, auditor
+partner.suspend   operator, partner_manager, legal
+partner.resume    operator, partner_manager, legal
+customers.import  operator
+customers.show    partner_manager, legal
+ledger.search     legal, auditor
+ledger.report     legal, auditor";
+    assert_eq!(rows.join("\n"), table);
+}
+
+#[tokio::test]
+async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
+    let fixture = Fixture::new();
+    let auditor = actor("Ada", Role::Auditor);
+    let refused = fixture.service.suspend(&auditor, "acme", "because").await;
+    assert!(matches!(refused, Err(NotDone::NotAllowed { .. })));
+    let operator = actor("Olga", Role::Operator);
+    let query = CustomerQuery {
+        customer: "cus_1".to_owned(),
+        because: None,
+    };
+    let refused = fixture.service.report(&operator, &query).await.unwrap_err();
+    assert!(refused.to_string().contains("legal, auditor"), "{refused}");
+    let acme = fixture.service.partner(&auditor, "acme").await.unwrap();
+    assert_eq!(acme.suspended, None);
+    assert_eq!(fixture.acts(), []);
+}
+
+#[tokio::test]
+async fn one_person_suspends_and_two_resume_one_of_them_legal() {
+    let fixture = Fixture::new();
+    let service = &fixture.service;
+    let (olga, pam) = (
+        actor("Olga", Role::Operator),
+        actor("Pam", Role::PartnerManager),
+    );
+    let leo = actor("Leo", Role::Legal);
+    let suspended = service.suspend(&olga, "acme", "a leak").await.unwrap();
+    assert_eq!(suspended.outcome, Outcome::Suspended);
+    assert!(
+        service.suspend(&pam, "acme", "a leak").await.is_err(),
+        "twice"
+    );
+    let shown = service.partner(&pam, "acme").await.unwrap();
+    assert_eq!(shown.suspended.unwrap().because, "a leak");
+
+    let resume = async |actor| service.resume(actor, "acme", "solved").await;
+    assert_eq!(resume(&olga).await.unwrap().outcome, Outcome::Proposed);
+    assert!(resume(&olga).await.is_err(), "the same person");
+    assert!(resume(&pam).await.is_err(), "nobody of them is legal");
+    let waiting = service.partner(&pam, "acme").await.unwrap().resume_proposed;
+    assert_eq!(waiting.unwrap().by, "Olga");
+    assert_eq!(resume(&leo).await.unwrap().outcome, Outcome::Resumed);
+    assert!(resume(&leo).await.is_err(), "it is not suspended any more");
+    assert_eq!(service.partner(&pam, "acme").await.unwrap().suspended, None);
+
+    let actions: Vec<_> = fixture
+        .acts()
+        .into_iter()
+        .map(|(action, role, _)| (action, role))
+        .collect();
+    let done = |action: &str, role: &str| (action.to_owned(), role.to_owned());
+    let expected = [
+        done("partner.suspend", "operator"),
+        done("partner.resume.propose", "operator"),
+        done("partner.resume", "legal"),
+    ];
+    assert_eq!(actions, expected);
+}
+
+#[tokio::test]
+async fn a_new_suspension_needs_a_new_first_person() {
+    let fixture = Fixture::new();
+    let service = &fixture.service;
+    let (olga, leo) = (actor("Olga", Role::Operator), actor("Leo", Role::Legal));
+    service.suspend(&olga, "acme", "one").await.unwrap();
+    service.resume(&olga, "acme", "solved").await.unwrap();
+    service.resume(&leo, "acme", "solved").await.unwrap();
+    service.suspend(&olga, "acme", "two").await.unwrap();
+    let again = service.resume(&leo, "acme", "solved").await.unwrap();
+    assert_eq!(again.outcome, Outcome::Proposed);
+    fixture
+        .clock
+        .advance(std::time::Duration::from_secs(25 * 3_600));
+    let lapsed = service.resume(&olga, "acme", "solved").await.unwrap();
+    assert_eq!(
+        lapsed.outcome,
+        Outcome::Proposed,
+        "the first proposal has lapsed"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_done_where_it_cannot_be_recorded() {
+    let fixture = Fixture::new();
+    fixture.ledger.close().await;
+    let operator = actor("Olga", Role::Operator);
+    let refused = fixture.service.suspend(&operator, "acme", "a leak").await;
+    assert!(matches!(refused, Err(NotDone::NotRecorded(_))));
+    assert!(fixture.import(BOOK).await.is_err());
+    assert_eq!(fixture.service.registry.customer_count(), 0);
+    let acme = fixture.service.partner(&operator, "acme").await.unwrap();
+    assert_eq!(acme.suspended, None);
+}
+
+#[tokio::test]
+async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
+    let fixture = Fixture::new();
+    fixture.import(BOOK).await.unwrap();
+    let request = "0192f0c1-2345-7abc-8def-0123456789ab";
+    fixture.disclose("cus_1", "req_1", &[]).await;
+    fixture.disclose("cus_3", request, &[]).await;
+    let leo = actor("Leo", Role::Legal);
+    let search = async |query| {
+        let answer: SearchAnswer = fixture.service.search(&leo, query).await.unwrap();
+        answer
+            .found
+            .into_iter()
+            .map(|found| found.index)
+            .collect::<Vec<_>>()
+    };
+    let by_email = SearchQuery {
+        customer: Some("BO@example.org".to_owned()),
+        ..SearchQuery::default()
+    };
+    assert_eq!(search(by_email.clone()).await, [2]);
+    let acts = fixture.acts();
+    let reference = fixture.reference("cus_3");
+    assert_eq!(
+        acts[1].2.as_deref(),
+        Some(&*format!("customer:{reference}"))
+    );
+    assert_eq!(
+        search(by_email).await,
+        [2, 3],
+        "the search before is found too"
+    );
+    let by_request = SearchQuery {
+        request: Some(request.to_owned()),
+        ..SearchQuery::default()
+    };
+    assert_eq!(search(by_request).await, [2]);
+    let by_partner = |since: Option<&str>| SearchQuery {
+        partner: Some("acme".to_owned()),
+        since: since.map(|since| since.parse().unwrap()),
+        ..SearchQuery::default()
+    };
+    assert_eq!(search(by_partner(None)).await, [1, 2]);
+    assert!(
+        search(by_partner(Some("2026-11-23T00:00:00Z")))
+            .await
+            .is_empty()
+    );
+    let anything = fixture.service.search(&leo, SearchQuery::default()).await;
+    assert!(matches!(anything, Err(NotDone::Mistaken(_))));
+}
+
+#[tokio::test]
+async fn nobody_typed_reaches_the_ledger_even_where_nobody_is_found() {
+    let fixture = Fixture::new();
+    fixture.import(BOOK).await.unwrap();
+    let leo = actor("Leo", Role::Legal);
+    for customer in ["canary@example.org", "bo@example.org"] {
+        let query = CustomerQuery {
+            customer: customer.to_owned(),
+            because: Some("a complaint".to_owned()),
+        };
+        let _ = fixture.service.report(&leo, &query).await;
+        let _ = fixture.service.customers(&leo, &query).await;
+    }
+    assert_eq!(fixture.acts().len(), 5);
+    for item in reading::entries(&fixture.folder.path().join("ledger"), 0) {
+        let text = String::from_utf8(item.unwrap().1).unwrap();
+        assert!(!text.contains("example.org"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_sums_up_series_and_names_the_recipient_with_its_address() {
+    let fixture = Fixture::new();
+    fixture.import(BOOK).await.unwrap();
+    for (request, withheld) in [
+        ("req_1", "$.email"),
+        ("req_2", "$.phone"),
+        ("req_3", "$.email"),
+    ] {
+        fixture.disclose("cus_1", request, &[withheld]).await;
+        fixture.disclose("cus_3", "other", &[]).await;
+        fixture.clock.advance(std::time::Duration::from_secs(60));
+    }
+    let leo = actor("Leo", Role::Legal);
+    let report = async |customer: &str| {
+        let query = CustomerQuery {
+            customer: customer.to_owned(),
+            because: None,
+        };
+        fixture.service.report(&leo, &query).await
+    };
+    let cus_1 = report("cus_1").await.unwrap();
+    assert_eq!(cus_1.customer.as_deref(), Some("cus_1"));
+    let [series] = cus_1.disclosures.as_slice() else {
+        panic!("{:?}", cus_1.disclosures)
+    };
+    assert_eq!((series.count, &*series.first.request_id), (3, "req_1"));
+    assert_eq!((&*series.last.request_id, series.last.entry), ("req_3", 5));
+    assert_eq!(series.recipient.name.as_deref(), Some("acme Ltd"));
+    assert_eq!(
+        series.recipient.address.as_deref(),
+        Some("2 Side Street, Anytown")
+    );
+    let withheld: Vec<_> = series.withheld.iter().map(|field| &*field.field).collect();
+    assert_eq!(withheld, ["$.email", "$.phone"]);
+    assert!(cus_1.checkpoint.starts_with("covenant.example/log\n"));
+    let several = report("ann@example.org").await.unwrap_err().to_string();
+    assert!(several.contains("`cus_1`, `cus_2`"), "{several}");
+    assert!(report("cus_2").await.unwrap().disclosures.is_empty());
+}
+
+#[tokio::test]
+async fn a_socket_knows_its_caller_and_says_clearly_what_is_wrong() {
+    let fixture = Fixture::new();
+    let socket = fixture.folder.path().join("administration.sock");
+    let nobody = Client::new(&socket, None)
+        .get::<Vec<PartnerShown>>("/partners")
+        .await;
+    assert_eq!(nobody.unwrap_err().exit_code(), 7);
+
+    let user = user_name(rustix::process::getuid().as_raw());
+    let mapped = |role| Mapped {
+        user: user.clone(),
+        name: "Olga".to_owned(),
+        role,
+    };
+    let actors = Actors::new([mapped(Role::Operator), mapped(Role::Legal)]).unwrap();
+    let listener = server::bind(&socket).unwrap();
+    assert!(server::bind(&socket).is_err(), "a gateway answers there");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async move { drop(stopped.await) };
+    let serving = server::serve(listener, Arc::clone(&fixture.service), actors, stopped);
+    let serving = tokio::spawn(serving);
+
+    let operator = Client::new(&socket, None);
+    let partners: Vec<PartnerShown> = operator.get("/partners").await.unwrap();
+    let ids: Vec<_> = partners.iter().map(|partner| &*partner.id).collect();
+    assert_eq!(ids, ["acme", "bright"]);
+    let report: ImportReport = operator
+        .post_file("/customers/import", BOOK.as_bytes().to_vec())
+        .await
+        .unwrap();
+    assert_eq!(report.customers_new, 3);
+    let why = Because {
+        because: "a leak".to_owned(),
+    };
+    let changed: Changed = operator.post("/partners/acme/suspend", &why).await.unwrap();
+    assert_eq!(changed.outcome, Outcome::Suspended);
+    let unknown = operator
+        .post::<Changed>("/partners/acmi/suspend", &why)
+        .await;
+    let unknown = unknown.unwrap_err().to_string();
+    assert!(unknown.contains("did you mean `acme`"), "{unknown}");
+
+    let query = CustomerQuery {
+        customer: "cus_1".to_owned(),
+        because: None,
+    };
+    let refused = operator
+        .post::<Report>("/ledger/report", &query)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, ClientError::Refused { status, .. } if status == 403));
+    let legal = Client::new(&socket, Some(Role::Legal));
+    let report: Report = legal.post("/ledger/report", &query).await.unwrap();
+    assert_eq!(report.customer.as_deref(), Some("cus_1"));
+    let auditor = Client::new(&socket, Some(Role::Auditor));
+    let refused = auditor
+        .get::<Vec<PartnerShown>>("/partners")
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("operator, legal"), "{refused}");
+
+    drop(stop);
+    serving.await.unwrap().unwrap();
+    assert!(
+        server::bind(&socket).is_ok(),
+        "what was left behind is replaced"
+    );
+}
+
+#[tokio::test]
+async fn a_user_nobody_mapped_is_told_what_to_write_where() {
+    let fixture = Fixture::new();
+    let socket = fixture.folder.path().join("administration.sock");
+    let listener = server::bind(&socket).unwrap();
+    let service = Arc::clone(&fixture.service);
+    let serving = server::serve(listener, service, Actors::default(), std::future::pending());
+    let serving = tokio::spawn(serving);
+    let refused = Client::new(&socket, None)
+        .get::<Vec<PartnerShown>>("/partners")
+        .await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("[[administration.actors]]"), "{refused}");
+    serving.abort();
+}
