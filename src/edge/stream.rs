@@ -17,6 +17,7 @@ use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::edge::http1::{Awaits, Judge};
+use crate::edge::http2::Inspector;
 use crate::edge::limits::{Credit, Limits, seconds};
 use crate::refusal::Refusal;
 
@@ -116,6 +117,7 @@ pub struct Guarded<S> {
     inner: S,
     /// None for HTTP/2.
     judge: Option<Judge>,
+    inspector: Inspector,
     exchange: Arc<Exchange>,
     limits: Limits,
     clock: Clock,
@@ -159,6 +161,7 @@ impl<S> Guarded<S> {
         Self {
             inner,
             judge,
+            inspector: Inspector::default(),
             exchange,
             limits,
             clock,
@@ -311,7 +314,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             ready!(self.poll_overdue(context));
             return Poll::Ready(Ok(()));
         }
-        self.read_bytes += (buffer.filled().len() - before) as u64;
+        let this = &mut *self;
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        this.read_bytes += fresh.len() as u64;
+        if let Err(mistake) = this.inspector.feed(fresh) {
+            buffer.set_filled(before);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, mistake)));
+        }
         Poll::Ready(Ok(()))
     }
 }
