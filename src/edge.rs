@@ -140,8 +140,10 @@ pub(crate) fn body_without_meaning() -> Refusal {
     .closing()
 }
 
+/// Whoever sends what has two readings may have meant the rest of the connection differently too, so
+/// the connection ends.
 pub(crate) fn malformed(detail: impl Into<String>, fix: &str) -> Refusal {
-    Refusal::new(Code::RequestMalformed, detail, fix)
+    Refusal::new(Code::RequestMalformed, detail, fix).closing()
 }
 
 pub(crate) fn body_too_large(limits: &Limits) -> Refusal {

@@ -40,6 +40,9 @@ pub struct Inspector {
     collecting: Option<(u8, u8, usize)>,
     payload: Vec<u8>,
     block: Vec<u8>,
+    /// A header block has begun and not ended.
+    continues: bool,
+    blocks: u64,
     decoder: Decoder,
 }
 
@@ -51,6 +54,8 @@ impl Default for Inspector {
             collecting: None,
             payload: Vec::new(),
             block: Vec::new(),
+            continues: false,
+            blocks: 0,
             decoder: Decoder::default(),
         }
     }
@@ -87,6 +92,14 @@ impl Inspector {
         Ok(())
     }
 
+    /// Where the bytes have stopped in the preface, a frame's head or a header block: how many blocks
+    /// came before. None between frames and in the middle of others, which have limits of their own.
+    pub fn unfinished(&self) -> Option<u64> {
+        let in_preface = self.blocks == 0 && self.skip > 0;
+        let in_block = self.collecting.is_some() || self.continues;
+        (in_preface || in_block || !self.head.is_empty()).then_some(self.blocks)
+    }
+
     fn begin_frame(&mut self) {
         let &[high, middle, low, kind, flags, _, _, _, _] = self.head.as_slice() else {
             return;
@@ -110,10 +123,12 @@ impl Inspector {
         if self.block.len() > BLOCK_BYTES_MAX {
             return Err(Http2Mistake::Block);
         }
-        if flags & END_HEADERS == 0 {
+        self.continues = flags & END_HEADERS == 0;
+        if self.continues {
             return Ok(());
         }
         let block = std::mem::take(&mut self.block);
+        self.blocks += 1;
         let mut has_fragment = false;
         self.decoder
             .decode(&block, |name, value| {
@@ -221,6 +236,24 @@ mod tests {
             inspected(&[headers(END_HEADERS, b"\xbe")]),
             Err(Http2Mistake::Block)
         );
+    }
+
+    #[test]
+    fn it_knows_whether_a_head_is_unfinished() {
+        let mut inspector = Inspector::default();
+        let steps: [(&[u8], Option<u64>); 6] = [
+            (&[b'x'; PREFACE_BYTES], None),
+            (&[0, 0, 2, 4, 0, 0, 0, 0, 0], Some(0)),
+            (&[9, 9, 0, 0, 1, HEADERS, 0, 0], Some(0)),
+            (&[0, 0, 1, 0x82], Some(0)),
+            (&[0, 0, 0, CONTINUATION, END_HEADERS, 0, 0, 0, 1], None),
+            (&[0], Some(1)),
+        ];
+        assert_eq!(inspector.unfinished(), Some(0));
+        for (bytes, unfinished) in steps {
+            inspector.feed(bytes).unwrap();
+            assert_eq!(inspector.unfinished(), unfinished, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -23,8 +23,6 @@ use crate::refusal::Refusal;
 
 /// Bytes read from a connection at once.
 const READ_BYTES: usize = 8 * 1024;
-/// Bytes of an HTTP/2 connection within which its preface and first frame have begun.
-const PREFACE_BYTES: u64 = 24 + 9;
 /// Bytes and seconds that a closed connection is still read, so that what the client was sending does
 /// not reset the connection before it has read the answer.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
@@ -177,7 +175,7 @@ impl<S> Guarded<S> {
             return Some(Phase::FirstByte);
         }
         match self.judge.as_ref().map(Judge::awaits) {
-            None => (self.read_bytes < PREFACE_BYTES).then_some(Phase::Head(0)),
+            None => self.inspector.unfinished().map(Phase::Head),
             Some(Awaits::RestOfHead(heads)) => Some(Phase::Head(heads)),
             Some(Awaits::Request(heads)) => {
                 (self.exchange.progress().under_way == 0).then_some(Phase::Idle(heads))

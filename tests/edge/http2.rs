@@ -360,6 +360,12 @@ async fn who_sends_nothing_or_reads_nothing_is_cut_off() {
     let mut partial = server.connect("h2").await;
     partial.write_all(&PREFACE[..10]).await.unwrap();
     assert!(read_to_end(&mut partial).await.is_some());
+    let mut halfway = connect(&server).await;
+    halfway
+        .write_all(&frame(HEADERS, END_STREAM, 1, &block(&PLAIN)))
+        .await
+        .unwrap();
+    assert!(read_to_end(&mut halfway).await.is_some());
     let mut idle = connect(&server).await;
     assert!(read_to_end(&mut idle).await.is_some());
     // No window is ever opened beyond the first 65,535 bytes.
