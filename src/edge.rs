@@ -4,7 +4,8 @@
 //! HTTP/1 goes through two readers in a row that cannot disagree: [`http1::Judge`] reads the bytes of
 //! a connection strictly and writes them anew, so that hyper sees only requests with one reading;
 //! [`accept`] then judges what HTTP/1 and HTTP/2 share: method, host, path, query, header fields.
-//! [`stream::Guarded`] puts the judge and the deadlines between TLS and hyper. Start at [`accept`].
+//! [`stream::Guarded`] puts the judge and the deadlines between TLS and hyper. HTTP/2 is h2's to read;
+//! [`http2::Inspector`] looks only for what h2 does not tell. Start at [`accept`].
 //!
 //! Not here: who is calling ([`crate::identity`]), which paths exist, which headers reach the core.
 
@@ -24,6 +25,7 @@ pub mod body;
 pub mod headers;
 pub mod host;
 pub mod http1;
+pub mod http2;
 pub mod limits;
 pub mod path;
 mod percent;
@@ -138,8 +140,10 @@ pub(crate) fn body_without_meaning() -> Refusal {
     .closing()
 }
 
+/// Whoever sends what has two readings may have meant the rest of the connection differently too, so
+/// the connection ends.
 pub(crate) fn malformed(detail: impl Into<String>, fix: &str) -> Refusal {
-    Refusal::new(Code::RequestMalformed, detail, fix)
+    Refusal::new(Code::RequestMalformed, detail, fix).closing()
 }
 
 pub(crate) fn body_too_large(limits: &Limits) -> Refusal {

@@ -198,3 +198,81 @@ impl Judge {
         Ok(taken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What comes out, and whether something was refused.
+    fn judged<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, bool) {
+        let mut judge = Judge::new(Limits::default());
+        pieces.for_each(|piece| judge.feed(piece));
+        let clean = judge.clean().to_vec();
+        (clean, judge.take_refusal().is_some())
+    }
+
+    fn parts() -> impl Strategy<Value = Vec<&'static str>> {
+        let part = prop::sample::select(vec![
+            "GET / HTTP/1.1\r\n",
+            "POST /a?b=1 HTTP/1.1\r\n",
+            "Host: a.example\r\n",
+            "Content-Length: 5\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Connection: close\r\n",
+            "X: y\r\n",
+            "\r\n",
+            "5\r\nabcde\r\n",
+            "0\r\n\r\n",
+            "abcde",
+            "\n",
+        ]);
+        prop::collection::vec(part, 0..12)
+    }
+
+    #[test]
+    fn a_request_is_written_the_way_it_was_read() {
+        let bytes = b"POST https://A.example/p?q HTTP/1.1\r\nhOST: a.Example\r\nX-Y:  z \r\nTE: trailers\r\n\
+            Upgrade: h2c\r\nTransfer-Encoding: CHUNKED\r\n\r\n3;x=y\r\nabc\r\n0\r\nsum: 1\r\n\r\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+        let (clean, refused) = judged([&bytes[..]].into_iter());
+        let expected = "POST /p?q HTTP/1.1\r\nhost: a.example\r\nx-y: z\r\ntransfer-encoding: chunked\r\n\r\n\
+            3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\nhost: a.example\r\n\r\n";
+        assert_eq!(String::from_utf8_lossy(&clean), expected);
+        assert!(!refused);
+    }
+
+    #[test]
+    fn nothing_after_a_refusal_is_read() {
+        let good = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+        let bytes = format!("GET / HTTP/1.1\r\n\r\n{good}");
+        let (clean, refused) = judged([bytes.as_bytes()].into_iter());
+        assert_eq!(clean, STAND_IN);
+        assert!(refused);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn it_does_not_matter_how_the_bytes_are_cut(parts in parts()) {
+            let bytes = parts.concat();
+            let (whole, whole_refused) = judged([bytes.as_bytes()].into_iter());
+            let (single, single_refused) = judged(bytes.as_bytes().chunks(1));
+            prop_assert_eq!(whole_refused, single_refused);
+            // Chunks of a body are written as they come, so only their framing may differ.
+            if !bytes.contains("5\r\n") {
+                prop_assert_eq!(whole, single);
+            }
+        }
+
+        #[test]
+        fn what_it_writes_it_reads_the_same(parts in parts()) {
+            let (clean, refused) = judged([parts.concat().as_bytes()].into_iter());
+            if !refused {
+                let again = judged([clean.as_slice()].into_iter());
+                prop_assert_eq!(again, (clean, false));
+            }
+        }
+    }
+}

@@ -17,13 +17,12 @@ use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::edge::http1::{Awaits, Judge};
+use crate::edge::http2::Inspector;
 use crate::edge::limits::{Credit, Limits, seconds};
 use crate::refusal::Refusal;
 
 /// Bytes read from a connection at once.
 const READ_BYTES: usize = 8 * 1024;
-/// Bytes of an HTTP/2 connection within which its preface and first frame have begun.
-const PREFACE_BYTES: u64 = 24 + 9;
 /// Bytes and seconds that a closed connection is still read, so that what the client was sending does
 /// not reset the connection before it has read the answer.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
@@ -116,6 +115,7 @@ pub struct Guarded<S> {
     inner: S,
     /// None for HTTP/2.
     judge: Option<Judge>,
+    inspector: Inspector,
     exchange: Arc<Exchange>,
     limits: Limits,
     clock: Clock,
@@ -159,6 +159,7 @@ impl<S> Guarded<S> {
         Self {
             inner,
             judge,
+            inspector: Inspector::default(),
             exchange,
             limits,
             clock,
@@ -174,7 +175,7 @@ impl<S> Guarded<S> {
             return Some(Phase::FirstByte);
         }
         match self.judge.as_ref().map(Judge::awaits) {
-            None => (self.read_bytes < PREFACE_BYTES).then_some(Phase::Head(0)),
+            None => self.inspector.unfinished().map(Phase::Head),
             Some(Awaits::RestOfHead(heads)) => Some(Phase::Head(heads)),
             Some(Awaits::Request(heads)) => {
                 (self.exchange.progress().under_way == 0).then_some(Phase::Idle(heads))
@@ -311,7 +312,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             ready!(self.poll_overdue(context));
             return Poll::Ready(Ok(()));
         }
-        self.read_bytes += (buffer.filled().len() - before) as u64;
+        let this = &mut *self;
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        this.read_bytes += fresh.len() as u64;
+        if let Err(mistake) = this.inspector.feed(fresh) {
+            buffer.set_filled(before);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, mistake)));
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -173,6 +173,11 @@ async fn ambiguous_heads_are_refused() {
         with(":scheme", "https:"),
         with(":method", "TRACE"),
         with(":method", "CONNECT"),
+        vec![
+            (":method", "CONNECT"),
+            (":authority", "api.example.com:443"),
+        ],
+        vec![(":method", "CONNECT"), (":authority", "api.example.com")],
         with(":method", "REFUSED"),
         with(":method", "get"),
         vec![("x", "y"), PLAIN[0], PLAIN[1], PLAIN[2], PLAIN[3]],
@@ -180,6 +185,9 @@ async fn ambiguous_heads_are_refused() {
         and(":status", "200"),
         and(":protocol", "websocket"),
         with(":path", "*"),
+        with(":path", "/a#b"),
+        with(":path", "/a?b=1#c"),
+        with(":path", "#"),
         with(":path", ""),
         with(":path", "a"),
         with(":path", "/a/../b"),
@@ -352,6 +360,12 @@ async fn who_sends_nothing_or_reads_nothing_is_cut_off() {
     let mut partial = server.connect("h2").await;
     partial.write_all(&PREFACE[..10]).await.unwrap();
     assert!(read_to_end(&mut partial).await.is_some());
+    let mut halfway = connect(&server).await;
+    halfway
+        .write_all(&frame(HEADERS, END_STREAM, 1, &block(&PLAIN)))
+        .await
+        .unwrap();
+    assert!(read_to_end(&mut halfway).await.is_some());
     let mut idle = connect(&server).await;
     assert!(read_to_end(&mut idle).await.is_some());
     // No window is ever opened beyond the first 65,535 bytes.
