@@ -178,13 +178,14 @@ fn check_parents(drafts: &[Draft], sources: &[Arc<Source>], mistakes: &mut Mista
 
 /// A credential proves one partner, or it proves nothing.
 fn check_credentials(drafts: &[Draft], mistakes: &mut Mistakes) {
-    let mut owners: HashMap<&str, &Draft> = HashMap::new();
+    let mut owners: HashMap<(&str, &str), &Draft> = HashMap::new();
     for draft in drafts {
-        for (credential, span) in &draft.credential_spans {
-            if let Some(owner) = owners.insert(credential, draft) {
+        for credential in &draft.credential_spans {
+            let (kind, text) = (credential.kind, credential.text.as_str());
+            if let Some(owner) = owners.insert((kind, text), draft) {
                 let owner = &owner.contract.partner;
-                let message = format!("`{credential}` is a credential of `{owner}` already");
-                mistakes.add(&draft.source, *span, message);
+                let message = format!("the {kind} `{text}` is one of `{owner}` already");
+                mistakes.add(&draft.source, credential.span, message);
             }
         }
     }
@@ -347,8 +348,8 @@ mod tests {
             found,
             [
                 "crest.yaml:6 there is no contract of `acne` did you mean `acme`?",
-                "crest.yaml:10 `acme.partners.example` is a credential of `acme` already",
-                "crest.yaml:11 `bluebird-desk` is a credential of `bluebird` already",
+                "crest.yaml:10 the certificate `acme.partners.example` is one of `acme` already",
+                "crest.yaml:11 the client `bluebird-desk` is one of `bluebird` already",
             ]
         );
     }
