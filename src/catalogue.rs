@@ -3,11 +3,243 @@
 //! document plus an overlay. What is not in the catalogue does not exist; a field without a category
 //! is never released (P1).
 //!
-//! Pure data: nothing here reads a request or knows a partner. Start at [`Operation`], then
-//! [`shape::Shape`].
+//! What an overlay says, in OpenAPI Overlay 1.0 actions (`policies/catalogue/mailing.overlay.yaml`
+//! shows each):
+//!
+//! | key | where | meaning |
+//! |---|---|---|
+//! | `x-covenant-channel` | operation, always | the kind of way out: `record`, `list`, `write`, `export`, `document`, `campaign`, `webhook`, `aggregate` |
+//! | `x-covenant-data-uses` | operation | the only uses it may be called for |
+//! | `x-covenant-alternative` | operation | what a refused partner can do instead |
+//! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
+//! | `x-covenant-role` | parameter, member of a request | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include` |
+//! | `x-covenant-record` | object | belongs to one customer |
+//! | `x-covenant-customer-key` | text | the id of that customer |
+//! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
+//! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
+//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
+//! | `x-covenant-partial` | text | `{first: n}` or `{last: n}` |
+//! | `x-covenant-empty` | scalar | what stands there when it is withheld but required |
+//!
+//! A key that is put where it has no effect is a mistake. The registered `x-data-classification` may
+//! stand beside them and is not read.
+//!
+//! Pure data once it is loaded: nothing here reads a request or knows a partner. Start at
+//! [`Operation`], then [`shape::Shape`]; loading begins at [`Catalogue::load`].
 
+mod answers;
+mod document;
+mod empty;
 pub mod operation;
+mod operations;
+mod overlay;
+mod pattern;
+mod reading;
+mod router;
+mod schema;
 pub mod shape;
+mod shaping;
 
-pub use operation::{Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role};
-pub use shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, Partial, ScalarKind, Shape};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use http::Method;
+
+use self::document::{Origin, Part};
+use self::reading::Reading;
+use self::router::Router;
+use crate::mistakes::{Mistakes, Source, Span};
+use crate::source::read_yaml;
+
+pub use self::operation::{Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role};
+pub use self::router::Routed;
+pub use self::shape::{
+    Field, FieldId, FieldRole, Member, Node, ObjectNode, Partial, ScalarKind, Shape,
+};
+
+const DOCUMENT_SUFFIX: &str = ".openapi.yaml";
+const OVERLAY_SUFFIX: &str = ".overlay.yaml";
+
+/// Every operation of every core service, immutable.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// All operations, by service and in the order of its document.
+    pub operations: Vec<Arc<Operation>>,
+    by_id: HashMap<Arc<str>, Arc<Operation>>,
+    router: Router,
+    left_out: Vec<(Arc<str>, Arc<str>)>,
+    digest: [u8; 32],
+}
+
+impl Catalogue {
+    /// Reads every `<service>.openapi.yaml` of a directory with its `<service>.overlay.yaml`. All that
+    /// is wrong is added to `mistakes`; a catalogue comes back only if nothing was.
+    pub fn load(directory: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+        let before = mistakes.len();
+        let mut loading = Loading::default();
+        for service in services(directory, mistakes) {
+            loading.service(directory, &service, mistakes);
+        }
+        let catalogue = loading.finish();
+        (mistakes.len() == before).then_some(catalogue)
+    }
+
+    /// The operation that answers this method and canonical path (without query), if one is listed.
+    /// HEAD is answered by GET; a literal segment wins over a parameter.
+    pub fn route(&self, method: &Method, path: &str) -> Option<Routed> {
+        self.router.route(method, path)
+    }
+
+    /// The operation with this `operationId`.
+    pub fn operation(&self, id: &str) -> Option<&Arc<Operation>> {
+        self.by_id.get(id)
+    }
+
+    /// SHA-256 over the names and contents of all files read, in order of name.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// What is never released because nobody has said what it is: operation id and path, the fields
+    /// without a category and the members whose schema cannot be filtered.
+    pub fn unclassified(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let mut found = self.left_out.clone();
+        for operation in &self.operations {
+            for answer in &operation.answers {
+                if let Body::Json(shape) = &answer.body {
+                    let fields = shape.fields.iter().filter(|field| field.category.is_none());
+                    found.extend(fields.map(|field| (operation.id.clone(), field.path.clone())));
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+/// The names of the services of a directory, sorted.
+fn services(directory: &Path, mistakes: &mut Mistakes) -> Vec<String> {
+    let mut note = |path: &Path, message: String| {
+        mistakes.add(&Source::new(path, ""), Span::default(), message);
+    };
+    let names: Vec<PathBuf> = match std::fs::read_dir(directory) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(error) => {
+            note(directory, format!("the catalogue cannot be read: {error}"));
+            return Vec::new();
+        }
+    };
+    let mut services = Vec::new();
+    for path in &names {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default();
+        if let Some(service) = name.strip_suffix(DOCUMENT_SUFFIX) {
+            services.push(service.to_owned());
+        } else if let Some(service) = name.strip_suffix(OVERLAY_SUFFIX) {
+            let document = directory.join(format!("{service}{DOCUMENT_SUFFIX}"));
+            if !names.contains(&document) {
+                note(
+                    path,
+                    format!("an overlay without its `{service}{DOCUMENT_SUFFIX}`"),
+                );
+            }
+        }
+    }
+    if services.is_empty() {
+        note(
+            directory,
+            format!("no file here ends in `{DOCUMENT_SUFFIX}`"),
+        );
+    }
+    services.sort();
+    services
+}
+
+/// A catalogue that is being read.
+struct Loading {
+    operations: Vec<Arc<Operation>>,
+    by_id: HashMap<Arc<str>, Arc<Operation>>,
+    router: Router,
+    left_out: Vec<(Arc<str>, Arc<str>)>,
+    digest: digest::Context,
+}
+
+impl Default for Loading {
+    fn default() -> Self {
+        Self {
+            operations: Vec::new(),
+            by_id: HashMap::new(),
+            router: Router::default(),
+            left_out: Vec::new(),
+            digest: digest::Context::new(&digest::SHA256),
+        }
+    }
+}
+
+impl Loading {
+    fn service(&mut self, directory: &Path, service: &str, mistakes: &mut Mistakes) {
+        let mut read = |suffix: &str| {
+            let name = format!("{service}{suffix}");
+            let source = Source::read(&directory.join(&name), mistakes)?;
+            self.add_to_digest(&name);
+            self.add_to_digest(source.text());
+            let node = read_yaml(&source, mistakes)?;
+            Some((source, node))
+        };
+        let (document, overlay) = (read(DOCUMENT_SUFFIX), read(OVERLAY_SUFFIX));
+        let (Some((source, document)), Some((overlay_source, overlay))) = (document, overlay)
+        else {
+            return;
+        };
+        let mut document = Part::new(&source, &document);
+        overlay::apply(&mut document, &overlay_source, &overlay, mistakes);
+        let mut reading = Reading::new(&document, mistakes);
+        let offered = operations::read(&mut reading, service);
+        for (operation, place) in offered.operations {
+            self.add(Arc::new(operation), &place, &mut reading);
+        }
+        self.left_out.extend(offered.left_out);
+        reading.finish();
+    }
+
+    fn add(&mut self, operation: Arc<Operation>, place: &Origin, reading: &mut Reading<'_>) {
+        if self.by_id.contains_key(&operation.id) {
+            let message = format!("a second operation called `{}`", operation.id);
+            reading.mistake(place, message);
+            return;
+        }
+        if let Err(other) = self.router.add(&operation) {
+            let message = format!("`{}` already answers the same paths", other.id);
+            reading.mistake(place, message);
+            return;
+        }
+        let id = operation.id.clone();
+        self.by_id.insert(id, operation.clone());
+        self.operations.push(operation);
+    }
+
+    /// Length first, so that no two sets of files give the same bytes.
+    fn add_to_digest(&mut self, text: &str) {
+        self.digest.update(&(text.len() as u64).to_be_bytes());
+        self.digest.update(text.as_bytes());
+    }
+
+    fn finish(self) -> Catalogue {
+        let mut digest = [0; 32];
+        let sum = self.digest.finish();
+        digest.copy_from_slice(sum.as_ref());
+        Catalogue {
+            operations: self.operations,
+            by_id: self.by_id,
+            router: self.router,
+            left_out: self.left_out,
+            digest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! From the paths of a laid-over document to [`Operation`]s. What the gateway could not judge
+//! (cookies as parameters, path segments that are only in part a parameter, ranges of statuses) does
+//! not exist, or is a mistake where it is needed.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::answers::{self, JSON, media_type};
+use super::document::{Entry, Part};
+use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role};
+use super::reading::Reading;
+use super::router::{parameter_name, segments};
+use super::schema::Schema;
+use super::shape::{FieldRole, Shape};
+use super::shaping::Ownership;
+use crate::terms::{Channel, ResourceKind};
+
+const ROLES: [&str; 8] = [
+    "audience",
+    "customer",
+    "document",
+    "include",
+    "job",
+    "list",
+    "page-size",
+    "use-type",
+];
+
+/// What one service offers.
+#[derive(Default)]
+pub(super) struct Offered {
+    /// Each operation and where it stands.
+    pub(super) operations: Vec<(Operation, super::document::Origin)>,
+    /// Operation and path of what was left out of a shape.
+    pub(super) left_out: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// Reads every operation of the document.
+pub(super) fn read<'a>(reading: &mut Reading<'a>, service: &str) -> Offered {
+    let root = reading.root();
+    let version = root.get("openapi").and_then(Part::text);
+    if !version.is_some_and(|version| version.starts_with("3.0.") || version.starts_with("3.1.")) {
+        let place = &root.get("openapi").unwrap_or(root).place;
+        reading.mistake(place, "an OpenAPI document of version 3.0 or 3.1 is needed");
+    }
+    let mut offered = Offered::default();
+    for path in root.get("paths").map(Part::entries).unwrap_or_default() {
+        let Some(item) = reading.resolve(&path.part) else {
+            continue;
+        };
+        for entry in item.entries() {
+            if let Some(method) = method(&entry.name) {
+                let mut call = Call {
+                    reading,
+                    service,
+                    path,
+                    item,
+                    entry,
+                    left_out: Vec::new(),
+                };
+                if let Some(operation) = call.operation(method) {
+                    let left_out = call.left_out.into_iter();
+                    let left_out = left_out.map(|path| (operation.id.clone(), path.into()));
+                    offered.left_out.extend(left_out);
+                    let place = entry.place.clone();
+                    offered.operations.push((operation, place));
+                }
+            }
+        }
+    }
+    offered
+}
+
+/// HEAD is answered by GET; OPTIONS and TRACE are not offered to partners.
+fn method(name: &str) -> Option<Method> {
+    match name {
+        "get" => Some(Method::GET),
+        "post" => Some(Method::POST),
+        "put" => Some(Method::PUT),
+        "patch" => Some(Method::PATCH),
+        "delete" => Some(Method::DELETE),
+        _ => None,
+    }
+}
+
+/// The reading of one operation.
+struct Call<'a, 'run> {
+    reading: &'run mut Reading<'a>,
+    service: &'run str,
+    path: &'a Entry,
+    item: &'a Part,
+    entry: &'a Entry,
+    left_out: Vec<String>,
+}
+
+impl<'a> Call<'a, '_> {
+    fn operation(&mut self, method: Method) -> Option<Operation> {
+        let part = &self.entry.part;
+        let id = part.get("operationId").and_then(Part::text);
+        if id.is_none() {
+            let message = "an operation without `operationId`";
+            self.reading.mistake(&self.entry.place, message);
+        }
+        let channel = match self.reading.extension(part, "channel") {
+            Some(channel) => self.reading.channel(channel),
+            None => {
+                let id = id.unwrap_or(&self.path.name);
+                let message = format!("`{id}` has no `x-covenant-channel` in the overlay");
+                self.reading.mistake(&self.entry.place, message);
+                None
+            }
+        };
+        let purposes = self.reading.extension(part, "data-uses");
+        let purposes = purposes.map(|part| self.reading.purposes(part));
+        let alternative = self.reading.extension(part, "alternative");
+        let alternative = alternative.and_then(|part| self.reading.text(part));
+        let parameters = self.parameters();
+        let creates = self.creates();
+        let request = self.request(creates);
+        let answers = self.answers(channel, &parameters);
+        self.check_creates(creates, &answers);
+        Some(Operation {
+            id: id?.into(),
+            service: self.service.into(),
+            method,
+            path: self.path.name.as_str().into(),
+            channel: channel?,
+            purposes: purposes.unwrap_or_default(),
+            parameters,
+            request,
+            answers,
+            creates,
+            alternative: alternative.map(Arc::from),
+        })
+    }
+
+    /// The operation's own parameters and those of its path that it does not redefine.
+    fn parameters(&mut self) -> Vec<Parameter> {
+        let mut parameters: Vec<Parameter> = Vec::new();
+        for holder in [&self.entry.part, self.item] {
+            let parts = holder.get("parameters").map(Part::items);
+            for part in parts.unwrap_or_default() {
+                let Some(parameter) = self.parameter(part) else {
+                    continue;
+                };
+                let same = |known: &Parameter| {
+                    known.name == parameter.name && known.place == parameter.place
+                };
+                if !parameters.iter().any(same) {
+                    parameters.push(parameter);
+                }
+            }
+        }
+        self.check_path(&parameters);
+        parameters
+    }
+
+    fn parameter(&mut self, part: &'a Part) -> Option<Parameter> {
+        let resolved = self.reading.resolve(part)?;
+        let name = resolved.get("name").and_then(Part::text)?;
+        let (name, place) = match resolved.get("in").and_then(Part::text)? {
+            "path" => (name.to_owned(), Place::Path),
+            "query" => (name.to_owned(), Place::Query),
+            "header" => (name.to_ascii_lowercase(), Place::Header),
+            // No cookie crosses the gateway (P17).
+            _ => return None,
+        };
+        let required = resolved.get("required").and_then(Part::boolean) == Some(true);
+        let role = match self.reading.extension(part, "role") {
+            None => self.reading.extension(resolved, "role"),
+            role => role,
+        };
+        let role = role.map_or(Role::Plain, |role| self.role(role, resolved.get("schema")));
+        Some(Parameter {
+            name: name.into(),
+            place,
+            required: required || place == Place::Path,
+            role,
+        })
+    }
+
+    fn role(&mut self, role: &'a Part, schema: Option<&'a Part>) -> Role {
+        match self.reading.word(role, &ROLES) {
+            Some("customer") => Role::Customer,
+            Some("page-size") => self.page_size(role, schema),
+            Some("use-type") => Role::UseType,
+            Some("audience") => Role::Audience,
+            Some("include") => Role::Include,
+            Some(kind) => ResourceKind::parse(kind).map_or(Role::Plain, Role::Resource),
+            None => Role::Plain,
+        }
+    }
+
+    fn page_size(&mut self, role: &'a Part, schema: Option<&'a Part>) -> Role {
+        let schema = schema.and_then(|schema| self.reading.resolve(schema));
+        let most = schema.and_then(|schema| schema.get("maximum")?.integer());
+        let most = most.and_then(|most| u32::try_from(most).ok());
+        match most.filter(|most| *most > 0) {
+            Some(max) => Role::PageSize { max },
+            None => {
+                let message = "a page size needs a `maximum` in its schema";
+                self.reading.mistake(&role.place, message);
+                Role::Plain
+            }
+        }
+    }
+
+    /// Every `{name}` of the path is a whole segment and a parameter, and the other way round.
+    fn check_path(&mut self, parameters: &[Parameter]) {
+        let path = &self.path.name;
+        let named: Vec<&str> = segments(path).filter_map(parameter_name).collect();
+        let in_part = |segment: &str| {
+            parameter_name(segment)
+                .unwrap_or(segment)
+                .contains(['{', '}'])
+        };
+        if !path.starts_with('/') || segments(path).any(in_part) {
+            let message = "a path is `/` and segments, each a word or one `{parameter}`";
+            self.reading.mistake(&self.path.place, message);
+        }
+        let described = parameters.iter().filter(|one| one.place == Place::Path);
+        let mut described: Vec<&str> = described.map(|one| one.name.as_ref()).collect();
+        let mut sorted = named;
+        sorted.sort_unstable();
+        described.sort_unstable();
+        if sorted != described {
+            let message = "the path's parameters are not those that are described";
+            self.reading.mistake(&self.path.place, message);
+        }
+    }
+
+    fn creates(&mut self) -> Option<Creates> {
+        let part = self.reading.extension(&self.entry.part, "creates")?;
+        match self
+            .reading
+            .word(part, &["customer", "job", "list", "document"])?
+        {
+            "customer" => Some(Creates::Customer),
+            kind => ResourceKind::parse(kind).map(Creates::Resource),
+        }
+    }
+
+    /// The answer to a creating call must hold the new id, or the book could not learn it.
+    fn check_creates(&mut self, creates: Option<Creates>, answers: &[Answer]) {
+        let role = match creates {
+            None => return,
+            Some(Creates::Customer) => FieldRole::CustomerKey,
+            Some(Creates::Resource(kind)) => FieldRole::ResourceId(kind),
+        };
+        let holds = |shape: &Shape| shape.fields.iter().filter(|one| one.role == role).count() == 1;
+        let found = answers.iter().any(|answer| match &answer.body {
+            Body::Json(shape) => answer.status < 300 && holds(shape),
+            _ => false,
+        });
+        if !found {
+            let message = "no answer of this creating call holds the new id in just one field";
+            self.reading.mistake(&self.entry.place, message);
+        }
+    }
+
+    fn request(&mut self, creates: Option<Creates>) -> Option<RequestBody> {
+        let part = self.entry.part.get("requestBody")?;
+        let part = self.reading.resolve(part)?;
+        let content = part.get("content").map(Part::entries).unwrap_or_default();
+        let json = content.iter().find(|entry| media_type(entry) == JSON);
+        let entry = json.or(content.first())?;
+        let schema = entry.part.get("schema").filter(|_| json.is_some());
+        let uploads = match creates {
+            Some(Creates::Resource(kind)) if kind != ResourceKind::Job => Some(kind),
+            _ => None,
+        };
+        let mut request = RequestBody {
+            required: part.get("required").and_then(Part::boolean) == Some(true),
+            media_type: media_type(entry).into(),
+            roles: Vec::new(),
+            members: Vec::new(),
+            uploads,
+        };
+        if let Some(schema) = schema {
+            self.members(schema, &mut request);
+        }
+        if json.is_some() && request.members.is_empty() {
+            let message = "a JSON request whose members are not named cannot be inspected";
+            self.reading.mistake(&entry.place, message);
+        }
+        Some(request)
+    }
+
+    /// The top-level members of a JSON request and what they decide.
+    fn members(&mut self, schema: &'a Part, request: &mut RequestBody) {
+        let flat = match Schema::read(self.reading, schema) {
+            Ok((flat, _)) => flat,
+            Err(unusable) => {
+                let what = "this request cannot be inspected";
+                return self.reading.give_up(unusable, what);
+            }
+        };
+        for (entry, _) in flat.properties() {
+            let name: Arc<str> = entry.name.as_str().into();
+            request.members.push(name.clone());
+            let own = self.reading.extension(&entry.part, "role");
+            let target = self.reading.resolve(&entry.part);
+            let target = target.and_then(|target| self.reading.extension(target, "role"));
+            if let Some(role) = own.or(target) {
+                let role = self.role(role, Some(&entry.part));
+                request.roles.push((name, role));
+            }
+        }
+    }
+
+    fn answers(&mut self, channel: Option<Channel>, parameters: &[Parameter]) -> Vec<Answer> {
+        let by_path = |one: &Parameter| one.place == Place::Path && one.role == Role::Customer;
+        let ownership = if channel == Some(Channel::Aggregate) {
+            Ownership::Aggregate
+        } else if parameters.iter().any(by_path) {
+            Ownership::InPath
+        } else {
+            Ownership::InRecord
+        };
+        let responses = self.entry.part.get("responses").map(Part::entries);
+        let responses = responses.unwrap_or_default();
+        let succeeds = |entry: &Entry| answers::status(entry).is_some_and(|status| status < 300);
+        if !responses.iter().any(succeeds) {
+            let message = "an operation without an answer of success";
+            self.reading.mistake(&self.entry.place, message);
+        }
+        let mut answers = Vec::new();
+        for entry in responses {
+            let left_out = &mut self.left_out;
+            answers.extend(answers::read(
+                self.reading,
+                entry,
+                channel,
+                ownership,
+                left_out,
+            ));
+        }
+        answers
+    }
+}

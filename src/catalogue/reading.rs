@@ -1,0 +1,268 @@
+//! What every reader of a laid-over document shares: references, the `x-covenant-*` keys, and the
+//! notes of what is wrong. Each mistake is noted once, however many operations run into it, and a
+//! key that no reader ever asked for is a mistake: it was put where it has no effect.
+
+use std::collections::BTreeSet;
+
+use super::document::{Entry, Origin, Part};
+use super::shape::Partial;
+use crate::mistakes::{Mistakes, Span};
+use crate::taxonomy::{Category, Purpose};
+use crate::terms::{Channel, ResourceKind};
+
+const PREFIX: &str = "x-covenant-";
+/// Most references that one leads to.
+const REFERENCES_MAX: usize = 32;
+/// Most characters of a partial form.
+const PARTIAL_CHARACTERS_MAX: i64 = 16;
+
+/// Every key an overlay may add, without the prefix `x-covenant-`.
+const KEYS: [&str; 12] = [
+    "alternative",
+    "channel",
+    "creates",
+    "customer-key",
+    "data-category",
+    "data-subject",
+    "data-uses",
+    "empty",
+    "partial",
+    "record",
+    "resource-id",
+    "role",
+];
+
+/// Why a schema cannot be used.
+#[derive(Clone, Debug)]
+pub(super) struct Unusable {
+    pub(super) place: Origin,
+    pub(super) reason: String,
+    /// Whether the document itself is wrong, rather than beyond what is understood here.
+    pub(super) broken: bool,
+}
+
+/// The reading of one service.
+pub(super) struct Reading<'a> {
+    root: &'a Part,
+    mistakes: &'a mut Mistakes,
+    noted: BTreeSet<((usize, Span), String)>,
+    asked: BTreeSet<(usize, Span)>,
+    gave_up: bool,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(root: &'a Part, mistakes: &'a mut Mistakes) -> Self {
+        Self {
+            root,
+            mistakes,
+            noted: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            gave_up: false,
+        }
+    }
+
+    /// The whole document.
+    pub(super) fn root(&self) -> &'a Part {
+        self.root
+    }
+
+    pub(super) fn mistake(&mut self, place: &Origin, message: impl Into<String>) {
+        let message = message.into();
+        if self.noted.insert((place.key(), message.clone())) {
+            self.mistakes.add(&place.source, place.span, message);
+        }
+    }
+
+    fn unknown<'word>(
+        &mut self,
+        place: &Origin,
+        message: String,
+        word: &str,
+        valid: impl IntoIterator<Item = &'word str>,
+    ) {
+        if self.noted.insert((place.key(), message.clone())) {
+            let (source, span) = (&place.source, place.span);
+            self.mistakes
+                .add_unknown(source, span, message, word, valid);
+        }
+    }
+
+    /// The part itself, or what its `$ref` leads to.
+    pub(super) fn resolve(&mut self, part: &'a Part) -> Option<&'a Part> {
+        let mut part = part;
+        for _ in 0..REFERENCES_MAX {
+            let Some(reference) = part.get("$ref") else {
+                return Some(part);
+            };
+            match self.follow(reference) {
+                Ok(target) => part = target,
+                Err(unusable) => {
+                    self.mistake(&unusable.place, unusable.reason);
+                    return None;
+                }
+            }
+        }
+        self.mistake(&part.place, "this reference leads in a circle");
+        None
+    }
+
+    /// What a reference leads to, one step on.
+    pub(super) fn follow(&self, reference: &'a Part) -> Result<&'a Part, Unusable> {
+        let text = reference.text().unwrap_or_default();
+        let reason = match text.strip_prefix('#') {
+            None => "only references within this file (`#/…`) are followed".to_owned(),
+            Some(pointer) => match self.root.at(pointer) {
+                Some(target) => return Ok(target),
+                None => format!("nothing stands at `{text}`"),
+            },
+        };
+        Err(Unusable {
+            place: reference.place.clone(),
+            reason,
+            broken: true,
+        })
+    }
+
+    /// Notes why a whole answer or request could not be read. What the overlay says about it was
+    /// then asked for by nobody, which is not the overlay's fault.
+    pub(super) fn give_up(&mut self, unusable: Unusable, what: &str) {
+        self.gave_up = true;
+        let message = if unusable.broken {
+            unusable.reason
+        } else {
+            format!("{what}: {}", unusable.reason)
+        };
+        self.mistake(&unusable.place, message);
+    }
+
+    /// The value of an `x-covenant-*` key of this part.
+    pub(super) fn extension(&mut self, part: &'a Part, key: &str) -> Option<&'a Part> {
+        let mut entries = part.entries().iter();
+        let entry = entries.find(|entry| entry.name.strip_prefix(PREFIX) == Some(key))?;
+        self.asked(entry);
+        Some(&entry.part)
+    }
+
+    /// Notes that a key was read.
+    pub(super) fn asked(&mut self, entry: &Entry) {
+        self.asked.insert(entry.place.key());
+    }
+
+    /// A truth value; absent is false, and what is neither counts as true, being meant.
+    pub(super) fn flag(&mut self, value: Option<&Part>) -> bool {
+        let Some(part) = value else {
+            return false;
+        };
+        part.boolean().unwrap_or_else(|| {
+            self.mistake(&part.place, "this must be true or false");
+            true
+        })
+    }
+
+    /// A text that is not empty.
+    pub(super) fn text(&mut self, part: &'a Part) -> Option<&'a str> {
+        let text = part.text().filter(|text| !text.trim().is_empty());
+        if text.is_none() {
+            self.mistake(&part.place, "a text is needed here");
+        }
+        text
+    }
+
+    /// One of `words`.
+    pub(super) fn word(&mut self, part: &'a Part, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.text(part)?;
+        let word = words.iter().copied().find(|word| *word == text);
+        if word.is_none() {
+            let message = format!("`{text}` is not one of: {}", words.join(", "));
+            self.unknown(&part.place, message, text, words.iter().copied());
+        }
+        word
+    }
+
+    pub(super) fn channel(&mut self, part: &'a Part) -> Option<Channel> {
+        self.word(part, &Channel::ALL.map(Channel::word))
+            .and_then(Channel::parse)
+    }
+
+    pub(super) fn resource_kind(&mut self, part: &'a Part) -> Option<ResourceKind> {
+        self.word(part, &ResourceKind::ALL.map(ResourceKind::word))
+            .and_then(ResourceKind::parse)
+    }
+
+    pub(super) fn category(&mut self, part: &'a Part) -> Option<Category> {
+        let key = self.text(part)?;
+        let category = Category::parse(key);
+        if category.is_none() {
+            let message = format!("`{key}` is not a data category");
+            let valid = Category::all().map(Category::key);
+            self.unknown(&part.place, message, key, valid);
+        }
+        category
+    }
+
+    pub(super) fn purposes(&mut self, part: &'a Part) -> Vec<Purpose> {
+        if part.items().is_empty() {
+            self.mistake(&part.place, "a list of data uses is needed here");
+        }
+        let mut purposes = Vec::new();
+        for item in part.items() {
+            let Some(key) = self.text(item) else {
+                continue;
+            };
+            match Purpose::parse(key) {
+                Some(purpose) => purposes.push(purpose),
+                None => {
+                    let message = format!("`{key}` is not a data use");
+                    let valid: Vec<_> = Purpose::all().map(Purpose::key).collect();
+                    self.unknown(&item.place, message, key, valid);
+                }
+            }
+        }
+        purposes
+    }
+
+    /// `{last: 4}` or `{first: 2}`.
+    pub(super) fn partial(&mut self, part: &'a Part) -> Option<Partial> {
+        let count = |name| {
+            let count = part.get(name)?.integer()?;
+            let fits = (1..=PARTIAL_CHARACTERS_MAX).contains(&count);
+            u8::try_from(count).ok().filter(|_| fits)
+        };
+        let partial = match (count("first"), count("last")) {
+            (Some(first), None) => Some(Partial::First(first)),
+            (None, Some(last)) => Some(Partial::Last(last)),
+            _ => None,
+        };
+        if partial.is_none() || part.entries().len() != 1 {
+            let message = format!(
+                "this must be `{{first: n}}` or `{{last: n}}`, n from 1 to {PARTIAL_CHARACTERS_MAX}"
+            );
+            self.mistake(&part.place, message);
+            return None;
+        }
+        partial
+    }
+
+    /// Reports every `x-covenant-*` key that does not exist or that nothing asked for. Comes last.
+    pub(super) fn finish(mut self) {
+        let mut open = vec![self.root];
+        while let Some(part) = open.pop() {
+            open.extend(part.items());
+            for entry in part.entries() {
+                open.push(&entry.part);
+                let Some(key) = entry.name.strip_prefix(PREFIX) else {
+                    continue;
+                };
+                if !KEYS.contains(&key) {
+                    let message = format!("unknown key `{}`", entry.name);
+                    let valid = KEYS.map(|key| format!("{PREFIX}{key}"));
+                    let valid = valid.iter().map(String::as_str);
+                    self.unknown(&entry.place, message, &entry.name, valid);
+                } else if !self.gave_up && !self.asked.contains(&entry.place.key()) {
+                    let message = format!("`{}` has no effect here", entry.name);
+                    self.mistake(&entry.place, message);
+                }
+            }
+        }
+    }
+}

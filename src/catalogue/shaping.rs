@@ -1,0 +1,379 @@
+//! From the schema of an answer to its [`Shape`]: every scalar with its category, every record with
+//! the one field that says whose it is. An optional member that is not understood is left out of the
+//! shape, so that the filter drops it; a required one is a mistake.
+
+use std::sync::Arc;
+
+use super::document::{Entry, Origin, Part};
+use super::empty;
+use super::reading::{Reading, Unusable};
+use super::schema::{Kind, Schema};
+use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use crate::taxonomy::Category;
+
+/// Deepest nesting of an answer.
+const LEVELS_MAX: usize = 24;
+/// Most fields of an answer.
+const FIELDS_MAX: usize = 4_096;
+/// Most schemas visited for one answer, so that references cannot multiply without end.
+const VISITS_MAX: usize = 16_384;
+
+/// How strictly records must say whose they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// Each record names its customer.
+    InRecord,
+    /// The path names the customer, so a record need not.
+    InPath,
+    /// Nobody's: figures over groups of customers.
+    Aggregate,
+}
+
+/// A shape, and the paths of what was left out of it.
+pub(super) struct Shaped {
+    pub(super) shape: Shape,
+    pub(super) left_out: Vec<String>,
+}
+
+/// Builds the shape of the schema at `part`. Everything wrong is noted; `None` is an answer that no
+/// filter could read.
+pub(super) fn shape<'a>(
+    reading: &mut Reading<'a>,
+    part: &'a Part,
+    ownership: Ownership,
+) -> Option<Shaped> {
+    let mut shaping = Shaping {
+        reading,
+        ownership,
+        fields: Vec::new(),
+        places: Vec::new(),
+        left_out: Vec::new(),
+        references: Vec::new(),
+        levels: 0,
+        visits: 0,
+        in_record: false,
+    };
+    let root = Standing {
+        path: "$".to_owned(),
+        required: true,
+        recipient: false,
+    };
+    match shaping.node(part, &root) {
+        Ok(node) => {
+            shaping.check_loose_fields();
+            let Shaping {
+                fields, left_out, ..
+            } = shaping;
+            let shape = Shape { root: node, fields };
+            Some(Shaped { shape, left_out })
+        }
+        Err(unusable) => {
+            reading.give_up(unusable, "this answer cannot be filtered");
+            None
+        }
+    }
+}
+
+struct Shaping<'a, 'run> {
+    reading: &'run mut Reading<'a>,
+    ownership: Ownership,
+    fields: Vec<Field>,
+    /// Where each field stands, and whether it is in a record.
+    places: Vec<(&'a Origin, bool)>,
+    left_out: Vec<String>,
+    /// The references that lead to where the reading is.
+    references: Vec<&'a str>,
+    levels: usize,
+    visits: usize,
+    in_record: bool,
+}
+
+/// Where in the answer a schema stands.
+struct Standing {
+    path: String,
+    required: bool,
+    recipient: bool,
+}
+
+impl<'a> Shaping<'a, '_> {
+    fn node(&mut self, part: &'a Part, at: &Standing) -> Result<Node, Unusable> {
+        let (schema, nullable_outside) = Schema::read(self.reading, part)?;
+        self.visits += 1;
+        if self.levels == LEVELS_MAX || self.visits > VISITS_MAX || self.is_circle(&schema) {
+            return Err(schema.unusable("it holds itself, or is nested too deep"));
+        }
+        let (kind, nullable_inside) = schema.kind()?;
+        let nullable = nullable_outside || nullable_inside;
+        let at = &Standing {
+            path: at.path.clone(),
+            required: at.required,
+            recipient: self.is_recipient(&schema, at.recipient),
+        };
+        self.levels += 1;
+        let references = self.references.len();
+        self.references.extend(&schema.references);
+        let node = match kind {
+            Kind::Object => self.object(&schema, nullable, at),
+            Kind::Array => self.array(&schema, nullable, at),
+            Kind::Scalar(kind) => self.scalar(&schema, kind, nullable, at),
+        };
+        self.references.truncate(references);
+        self.levels -= 1;
+        node
+    }
+
+    fn is_circle(&self, schema: &Schema<'_>) -> bool {
+        let references = &schema.references;
+        references.iter().any(|one| self.references.contains(one))
+    }
+
+    fn is_recipient(&mut self, schema: &Schema<'a>, inherited: bool) -> bool {
+        let subject = schema.extension(self.reading, "data-subject");
+        let word = subject.and_then(|part| self.reading.word(part, &["customer", "recipient"]));
+        word.map_or(inherited, |word| word == "recipient")
+    }
+
+    fn object(
+        &mut self,
+        schema: &Schema<'a>,
+        nullable: bool,
+        at: &Standing,
+    ) -> Result<Node, Unusable> {
+        if schema.properties().next().is_none() {
+            return Err(schema.unusable("an object without named properties"));
+        }
+        let marked = schema.extension(self.reading, "record");
+        let record = self.reading.flag(marked);
+        let place = marked.map_or(schema.place, |marked| &marked.place);
+        if record && self.in_record {
+            let message = "a record within a record: only one of them can belong to a customer";
+            self.reading.mistake(place, message);
+        }
+        let outer = self.in_record;
+        self.in_record = outer || record;
+        let first_field = self.fields.len();
+        let mut members = Vec::new();
+        for (entry, required) in schema.properties() {
+            members.extend(self.member(entry, required, at));
+        }
+        self.in_record = outer;
+        members.sort_by(|one: &Member, other| one.name.cmp(&other.name));
+        if record {
+            self.check_customer_key(place, first_field, &at.path);
+        }
+        Ok(Node::Object(ObjectNode {
+            members,
+            record,
+            nullable,
+        }))
+    }
+
+    fn member(&mut self, entry: &'a Entry, required: bool, at: &Standing) -> Option<Member> {
+        let below = Standing {
+            path: member_path(&at.path, &entry.name),
+            required,
+            recipient: at.recipient,
+        };
+        let (fields, left_out) = (self.fields.len(), self.left_out.len());
+        match self.node(&entry.part, &below) {
+            Ok(node) => Some(Member {
+                name: entry.name.as_str().into(),
+                encoded: encoded(&entry.name),
+                required,
+                node,
+            }),
+            Err(unusable) => {
+                self.fields.truncate(fields);
+                self.places.truncate(fields);
+                self.left_out.truncate(left_out);
+                if unusable.broken {
+                    self.reading.mistake(&unusable.place, unusable.reason);
+                } else if required {
+                    let message = format!(
+                        "`{}` is required and cannot be filtered: {}",
+                        below.path, unusable.reason
+                    );
+                    self.reading.mistake(&entry.place, message);
+                }
+                self.left_out.push(below.path);
+                None
+            }
+        }
+    }
+
+    fn array(
+        &mut self,
+        schema: &Schema<'a>,
+        nullable: bool,
+        at: &Standing,
+    ) -> Result<Node, Unusable> {
+        if nullable {
+            return Err(schema.unusable("a list that may be null"));
+        }
+        let Some(items) = schema.keyword("items").filter(|items| items.is_map()) else {
+            return Err(schema.unusable("a list that does not say what its items are"));
+        };
+        let below = Standing {
+            path: format!("{}[*]", at.path),
+            required: true,
+            recipient: at.recipient,
+        };
+        match self.node(items, &below)? {
+            Node::Array(_) => Err(schema.unusable("a list of lists")),
+            item => Ok(Node::Array(Box::new(item))),
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        schema: &Schema<'a>,
+        kind: ScalarKind,
+        nullable: bool,
+        at: &Standing,
+    ) -> Result<Node, Unusable> {
+        let id = match u16::try_from(self.fields.len()) {
+            Ok(id) if self.fields.len() < FIELDS_MAX => FieldId(id),
+            _ => return Err(schema.unusable("an answer with too many fields")),
+        };
+        let category = schema.extension(self.reading, "data-category");
+        let category = category.and_then(|part| self.reading.category(part));
+        let field = Field {
+            path: at.path.as_str().into(),
+            category,
+            kind,
+            nullable,
+            required: at.required,
+            role: self.role(schema, kind),
+            partial: self.partial(schema, kind),
+            recipient: at.recipient,
+            empty: self.empty(schema, kind, at.required && !nullable),
+        };
+        self.fields.push(field);
+        self.places.push((schema.place, self.in_record));
+        Ok(Node::Scalar(id))
+    }
+
+    fn role(&mut self, schema: &Schema<'a>, kind: ScalarKind) -> FieldRole {
+        let key = schema.extension(self.reading, "customer-key");
+        let is_key = self.reading.flag(key);
+        let resource = schema.extension(self.reading, "resource-id");
+        let resource = resource.and_then(|part| self.reading.resource_kind(part));
+        let role = match (is_key, resource) {
+            (false, None) => FieldRole::Data,
+            (true, None) => FieldRole::CustomerKey,
+            (false, Some(kind)) => FieldRole::ResourceId(kind),
+            (true, Some(_)) => {
+                let message = "one field cannot be the id of a customer and of something else";
+                self.reading.mistake(schema.place, message);
+                FieldRole::CustomerKey
+            }
+        };
+        if role != FieldRole::Data && kind != ScalarKind::String {
+            let message = "an id must be a text";
+            self.reading.mistake(schema.place, message);
+        }
+        role
+    }
+
+    fn partial(&mut self, schema: &Schema<'a>, kind: ScalarKind) -> Option<super::shape::Partial> {
+        let part = schema.extension(self.reading, "partial")?;
+        if kind != ScalarKind::String {
+            let message = "only a text has a partial form";
+            self.reading.mistake(&part.place, message);
+            return None;
+        }
+        self.reading.partial(part)
+    }
+
+    fn empty(&mut self, schema: &Schema<'a>, kind: ScalarKind, needed: bool) -> Arc<[u8]> {
+        let named = schema.extension(self.reading, "empty");
+        let value = match empty::value(schema, kind, named) {
+            Ok(value) => value,
+            Err(reason) => {
+                if needed || named.is_some() {
+                    let place = named.map_or(schema.place, |named| &named.place);
+                    self.reading.mistake(place, reason);
+                }
+                serde_json::Value::Null
+            }
+        };
+        let value = if needed {
+            value
+        } else {
+            serde_json::Value::Null
+        };
+        value.to_string().into_bytes().into()
+    }
+
+    /// A record has one customer key, and not in a list within it.
+    fn check_customer_key(&mut self, place: &'a Origin, first_field: usize, path: &str) {
+        let fields = self.fields.iter().zip(&self.places).skip(first_field);
+        let mut keys = Vec::new();
+        let mut personal = false;
+        for (field, (place, _)) in fields {
+            personal |= is_personal(field);
+            if field.role == FieldRole::CustomerKey {
+                let within = field.path.strip_prefix(path).unwrap_or_default();
+                keys.push((*place, within.contains("[*]")));
+            }
+        }
+        if let Some((second, _)) = keys.get(1) {
+            let message = "a second customer key in one record: which of them is it about?";
+            self.reading.mistake(second, message);
+        }
+        if let Some((key, _)) = keys.iter().find(|(_, in_list)| *in_list) {
+            let message =
+                "a customer key in a list within the record; mark the list's items as records";
+            self.reading.mistake(key, message);
+        }
+        if keys.is_empty() && personal && self.ownership == Ownership::InRecord {
+            let message = "a record that does not say whose it is: mark the field that holds the \
+                           customer's id with `x-covenant-customer-key`";
+            self.reading.mistake(place, message);
+        }
+    }
+
+    /// Outside of records there is nobody's data.
+    fn check_loose_fields(&mut self) {
+        let loose = self.fields.iter().zip(&self.places);
+        let loose = loose.filter(|(_, (_, in_record))| !in_record);
+        let wrong: Vec<_> = loose
+            .filter(|(field, _)| {
+                let key = field.role == FieldRole::CustomerKey;
+                key || (is_personal(field) && self.ownership != Ownership::Aggregate)
+            })
+            .map(|(field, (place, _))| (field.path.clone(), *place))
+            .collect();
+        for (path, place) in wrong {
+            let message = format!(
+                "`{path}` is about a customer but stands in no record: mark the object that \
+                 belongs to one customer with `x-covenant-record`"
+            );
+            self.reading.mistake(place, message);
+        }
+    }
+}
+
+fn is_personal(field: &Field) -> bool {
+    let user = Category::parse("user");
+    let within = |category: Category| user.is_some_and(|user| category.is_within(user));
+    field.category.is_some_and(within)
+}
+
+/// The path of a member (RFC 9535): `$.a`, or `$['a b']` where the name is not a plain word.
+fn member_path(path: &str, name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let starts_plain = !name.starts_with(|first: char| first.is_ascii_digit());
+    if starts_plain && !name.is_empty() && name.bytes().all(plain) {
+        return format!("{path}.{name}");
+    }
+    let escaped = name.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("{path}['{escaped}']")
+}
+
+/// A member's name as it is written out, with the colon.
+fn encoded(name: &str) -> Arc<[u8]> {
+    let mut text = serde_json::Value::from(name).to_string();
+    text.push(':');
+    text.into_bytes().into()
+}

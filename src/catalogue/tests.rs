@@ -1,0 +1,658 @@
+//! The shipped catalogue, and what the loader says about small ones that are wrong.
+
+use super::*;
+use crate::taxonomy::Category;
+use crate::terms::{Channel, ResourceKind};
+
+const DOCUMENT: &str = r"openapi: 3.1.0
+info: {title: t, version: '1'}
+paths:
+  /pets/{pet_id}:
+    get:
+      operationId: getPet
+      parameters:
+        - {name: pet_id, in: path, required: true, schema: {type: string}}
+      responses:
+        '200':
+          content:
+            application/json:
+              schema: {$ref: '#/components/schemas/Pet'}
+components:
+  schemas:
+    Pet:
+      type: object
+      required: [id, owner]
+      properties:
+        id: {type: string}
+        owner: {type: string}
+        name: {type: string}
+";
+
+const OVERLAY: &str = r"overlay: 1.0.0
+info: {title: t, version: '1'}
+actions:
+  - target: $.paths['/pets/{pet_id}'].get
+    update: {x-covenant-channel: record}
+  - target: $.components.schemas.Pet
+    update: {x-covenant-record: true}
+  - target: $.components.schemas.Pet.properties.owner
+    update: {x-covenant-data-category: user.unique_id, x-covenant-customer-key: true}
+  - target: $.components.schemas.Pet.properties.name
+    update: {x-covenant-data-category: user.name}
+";
+
+fn shipped() -> Catalogue {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/catalogue");
+    let mut mistakes = Mistakes::new();
+    let catalogue = Catalogue::load(&directory, &mut mistakes);
+    catalogue.unwrap_or_else(|| panic!("{:#?}", lines(&mistakes)))
+}
+
+/// `overlay:7 message`, in order.
+fn lines(mistakes: &Mistakes) -> Vec<String> {
+    let line = |mistake: &&crate::mistakes::Mistake| {
+        let file = mistake.path().file_name().unwrap().to_str().unwrap();
+        let file = file.strip_suffix(".yaml").unwrap_or(file);
+        let file = file.rsplit('.').next().unwrap();
+        let help = mistake.help().unwrap_or_default();
+        let text = format!(
+            "{file}:{} {} {help}",
+            mistake.position().line,
+            mistake.message()
+        );
+        text.trim_end().to_owned()
+    };
+    mistakes.sorted().iter().map(line).collect()
+}
+
+fn load(document: &str, overlay: &str) -> Result<Catalogue, Vec<String>> {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("zoo.openapi.yaml"), document).unwrap();
+    std::fs::write(directory.path().join("zoo.overlay.yaml"), overlay).unwrap();
+    let mut mistakes = Mistakes::new();
+    let catalogue = Catalogue::load(directory.path(), &mut mistakes);
+    catalogue.ok_or_else(|| lines(&mistakes))
+}
+
+/// The mistakes of the small catalogue after one replacement in the document.
+fn document_mistakes(from: &str, to: &str) -> Vec<String> {
+    assert!(DOCUMENT.contains(from), "{from}");
+    load(&DOCUMENT.replacen(from, to, 1), OVERLAY)
+        .err()
+        .unwrap_or_default()
+}
+
+/// Likewise in the overlay.
+fn overlay_mistakes(from: &str, to: &str) -> Vec<String> {
+    assert!(OVERLAY.contains(from), "{from}");
+    load(DOCUMENT, &OVERLAY.replacen(from, to, 1))
+        .err()
+        .unwrap_or_default()
+}
+
+fn shape<'a>(catalogue: &'a Catalogue, id: &str) -> &'a Shape {
+    match &catalogue.operation(id).unwrap().answers[0].body {
+        Body::Json(shape) => shape,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn field<'a>(catalogue: &'a Catalogue, id: &str, path: &str) -> &'a Field {
+    let shape = shape(catalogue, id);
+    let found = shape.fields.iter().find(|field| &*field.path == path);
+    found.unwrap_or_else(|| panic!("{path} is not among {:?}", shape.fields))
+}
+
+fn empty(field: &Field) -> &str {
+    std::str::from_utf8(&field.empty).unwrap()
+}
+
+#[test]
+fn the_shipped_catalogue_loads_and_holds_every_operation() {
+    let catalogue = shipped();
+    let mut ids: Vec<_> = catalogue.operations.iter().map(|one| &*one.id).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        [
+            "cancelJob",
+            "createAddressList",
+            "createCampaign",
+            "createCustomer",
+            "createExport",
+            "createJob",
+            "createWebhook",
+            "exportCustomers",
+            "getAddressList",
+            "getCustomer",
+            "getDocument",
+            "getExport",
+            "getJob",
+            "getJobTracking",
+            "getPageViewStatistics",
+            "listAddressLists",
+            "listCustomers",
+            "listJobs",
+            "listPageViews",
+            "submitJob",
+            "uploadDocument",
+        ]
+    );
+    let export = catalogue.operation("exportCustomers").unwrap();
+    assert_eq!(export.channel, Channel::Export);
+    assert!(export.alternative.is_some());
+    assert!(
+        matches!(&export.answers[0].body, Body::Uninspectable { media_type } if &**media_type == "text/csv")
+    );
+}
+
+#[test]
+fn what_nobody_has_classified_is_listed() {
+    let catalogue = shipped();
+    let unclassified = catalogue.unclassified();
+    let paths: std::collections::BTreeSet<_> =
+        unclassified.iter().map(|(_, path)| &**path).collect();
+    let expected = [
+        "$.data[*].support_notes",
+        "$.error.message",
+        "$.next_url",
+        "$.support_notes",
+        "$.url",
+    ];
+    assert_eq!(paths.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn parameters_and_members_keep_what_they_decide() {
+    let catalogue = shipped();
+    let list = catalogue.operation("listCustomers").unwrap();
+    let role = |name: &str| {
+        &list
+            .parameters
+            .iter()
+            .find(|one| &*one.name == name)
+            .unwrap()
+            .role
+    };
+    assert_eq!(role("limit"), &Role::PageSize { max: 1000 });
+    assert_eq!(role("include[]"), &Role::Include);
+    assert_eq!(role("on-behalf-of"), &Role::Customer);
+    assert_eq!(role("cursor"), &Role::Plain);
+    let create = catalogue.operation("createJob").unwrap();
+    assert_eq!(create.creates, Some(Creates::Resource(ResourceKind::Job)));
+    let body = create.request.as_ref().unwrap();
+    let mut roles: Vec<_> = body
+        .roles
+        .iter()
+        .map(|(name, role)| (&**name, role))
+        .collect();
+    roles.sort_by_key(|(name, _)| *name);
+    assert_eq!(
+        roles,
+        [
+            ("address_list_id", &Role::Resource(ResourceKind::List)),
+            ("customer_id", &Role::Customer),
+            ("document_id", &Role::Resource(ResourceKind::Document)),
+            ("use_type", &Role::UseType),
+        ]
+    );
+    assert!(body.members.iter().any(|name| &**name == "mail_class"));
+    let upload = catalogue
+        .operation("uploadDocument")
+        .unwrap()
+        .request
+        .as_ref();
+    assert_eq!(upload.unwrap().uploads, Some(ResourceKind::Document));
+    assert_eq!(&*upload.unwrap().media_type, "application/pdf");
+    let campaign = catalogue
+        .operation("createCampaign")
+        .unwrap()
+        .request
+        .as_ref();
+    assert!(
+        campaign
+            .unwrap()
+            .roles
+            .iter()
+            .any(|(_, role)| *role == Role::Audience)
+    );
+}
+
+#[test]
+fn fields_keep_category_subject_key_and_partial_form() {
+    let catalogue = shipped();
+    let id = field(&catalogue, "listCustomers", "$.data[*].id");
+    assert_eq!(id.role, FieldRole::CustomerKey);
+    let email = field(&catalogue, "getCustomer", "$.email");
+    assert_eq!(email.category, Category::parse("user.contact.email"));
+    assert_eq!(email.partial, Some(Partial::First(2)));
+    assert!(!email.required && !email.recipient);
+    let street = field(
+        &catalogue,
+        "getJobTracking",
+        "$.pieces[*].recipient.address.street",
+    );
+    assert!(street.recipient);
+    assert!(!field(&catalogue, "getCustomer", "$.address.street").recipient);
+    let job = field(&catalogue, "getJob", "$.id");
+    assert_eq!(job.role, FieldRole::ResourceId(ResourceKind::Job));
+    assert!(field(&catalogue, "getCustomer", "$.partner_id").nullable);
+    let Node::Object(page) = &shape(&catalogue, "listCustomers").root else {
+        panic!("a page is an object");
+    };
+    assert!(!page.record);
+    let names: Vec<_> = page.members.iter().map(|member| &*member.name).collect();
+    assert_eq!(names, ["data", "has_more", "next_url", "total_count"]);
+    assert_eq!(&*page.members[0].encoded, b"\"data\":");
+    let Node::Array(records) = &page.members[0].node else {
+        panic!("`data` is an array");
+    };
+    assert!(matches!(&**records, Node::Object(record) if record.record));
+}
+
+#[test]
+fn empty_values_satisfy_type_pattern_format_and_enumeration() {
+    let catalogue = shipped();
+    for (path, expected) in [
+        ("$.address.postal_code", r#""00000""#),
+        ("$.address.state", r#""ZZ""#),
+        ("$.address.street", r#""""#),
+        ("$.id", r#""cus_0""#),
+        ("$.created_at", r#""1970-01-01T00:00:00Z""#),
+        ("$.status", r#""active""#),
+        ("$.partner_id", "null"),
+        ("$.email", "null"),
+    ] {
+        assert_eq!(
+            empty(field(&catalogue, "getCustomer", path)),
+            expected,
+            "{path}"
+        );
+    }
+    let document = DOCUMENT.replace(
+        "name: {type: string}",
+        "name: {type: string, pattern: '(?=a)b', example: ab}\n        size: {type: number, minimum: 3}\n        \
+         old: {type: boolean}\n        kind: {anyOf: [{type: string}, {type: 'null'}]}",
+    );
+    let document = document.replace("[id, owner]", "[id, owner, name, size, old, kind]");
+    let catalogue = load(&document, OVERLAY).unwrap();
+    for (path, expected) in [
+        ("$.name", r#""ab""#),
+        ("$.size", "3"),
+        ("$.old", "false"),
+        ("$.kind", "null"),
+    ] {
+        assert_eq!(empty(field(&catalogue, "getPet", path)), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_target_that_matches_nothing_is_a_mistake_at_its_line() {
+    assert_eq!(
+        overlay_mistakes("Pet.properties.name", "Pet.properties.nmae"),
+        ["overlay:10 the target matches nothing in the document"]
+    );
+    let wrong = overlay_mistakes("$.components.schemas.Pet.properties.name", "components[");
+    assert!(
+        wrong[0].starts_with("overlay:10 the target is not a JSONPath"),
+        "{wrong:?}"
+    );
+    assert_eq!(
+        overlay_mistakes("$.components.schemas.Pet.properties.name", "$.openapi"),
+        ["overlay:10 the target `$['openapi']` is neither a mapping nor a list"]
+    );
+}
+
+#[test]
+fn words_that_do_not_exist_are_mistakes_with_the_nearest_that_does() {
+    assert_eq!(
+        overlay_mistakes("x-covenant-channel", "x-covenant-chanel"),
+        [
+            "overlay:5 unknown key `x-covenant-chanel` did you mean `x-covenant-channel`?",
+            "openapi:5 `getPet` has no `x-covenant-channel` in the overlay",
+        ]
+        .map(str::to_owned)
+        .into_iter()
+        .rev()
+        .collect::<Vec<_>>()
+    );
+    assert_eq!(
+        overlay_mistakes("user.name", "user.nmae"),
+        ["overlay:11 `user.nmae` is not a data category did you mean `user.name`?"]
+    );
+    assert_eq!(
+        overlay_mistakes("channel: record", "channel: recrod")[0],
+        "overlay:5 `recrod` is not one of: record, list, write, export, document, campaign, \
+         webhook, aggregate did you mean `record`?"
+    );
+    assert_eq!(
+        overlay_mistakes("record: true", "record: yes"),
+        ["overlay:7 this must be true or false"]
+    );
+}
+
+#[test]
+fn a_key_where_it_does_nothing_is_a_mistake() {
+    assert_eq!(
+        overlay_mistakes(
+            "record: true",
+            "record: true, x-covenant-data-category: user.name"
+        ),
+        ["overlay:7 `x-covenant-data-category` has no effect here"]
+    );
+    assert_eq!(
+        overlay_mistakes(
+            "category: user.name",
+            "category: user.name, x-covenant-role: customer"
+        ),
+        ["overlay:11 `x-covenant-role` has no effect here"]
+    );
+}
+
+#[test]
+fn a_record_says_whose_it_is_once() {
+    let nobody = "a record that does not say whose it is: mark the field that holds the \
+                  customer's id with `x-covenant-customer-key`";
+    assert_eq!(
+        overlay_mistakes(", x-covenant-customer-key: true", ""),
+        [format!("overlay:7 {nobody}")]
+    );
+    assert_eq!(
+        overlay_mistakes(
+            "category: user.name",
+            "category: user.name, x-covenant-customer-key: true"
+        ),
+        ["openapi:22 a second customer key in one record: which of them is it about?"]
+    );
+    let loose = overlay_mistakes("x-covenant-record: true", "x-covenant-record: false");
+    assert_eq!(loose.len(), 2, "{loose:?}");
+    assert!(loose[0].contains("`$.owner` is about a customer but stands in no record"));
+}
+
+#[test]
+fn a_path_that_names_the_customer_or_an_answer_without_people_needs_no_key() {
+    let by_path = OVERLAY.replace(", x-covenant-customer-key: true", "")
+        + "  - target: $.paths['/pets/{pet_id}'].get.parameters[0]\n    update: {x-covenant-role: customer}\n";
+    assert!(load(DOCUMENT, &by_path).is_ok());
+    let nobody = OVERLAY
+        .replace(", x-covenant-customer-key: true", "")
+        .replace("user.unique_id", "system.operations")
+        .replace("user.name", "system.operations");
+    assert!(load(DOCUMENT, &nobody).is_ok());
+}
+
+#[test]
+fn what_cannot_be_filtered_is_left_out_if_optional_and_a_mistake_if_required() {
+    for unsupported in [
+        "{oneOf: [{type: string}, {type: integer}]}",
+        "{type: object, additionalProperties: {type: string}}",
+        "{type: [string, integer]}",
+        "{type: array, items: {type: array, items: {type: string}}}",
+        "{type: [array, 'null'], items: {type: string}}",
+        "{description: anything}",
+        "{$ref: '#/components/schemas/Pet'}",
+        "{allOf: [{type: string}, {type: integer}]}",
+    ] {
+        let more = format!("name: {{type: string}}\n        odd: {unsupported}");
+        let document = DOCUMENT.replace("name: {type: string}", &more);
+        let catalogue = load(&document, OVERLAY).unwrap();
+        let left_out = catalogue.unclassified();
+        let is_odd = |(_, path): &(Arc<str>, Arc<str>)| &**path == "$.odd";
+        assert!(left_out.iter().any(is_odd), "{unsupported}: {left_out:?}");
+        assert!(
+            shape(&catalogue, "getPet")
+                .fields
+                .iter()
+                .all(|one| &*one.path != "$.odd")
+        );
+        let document = document.replace("[id, owner]", "[id, owner, odd]");
+        let wrong = load(&document, OVERLAY).unwrap_err();
+        assert_eq!(wrong.len(), 1, "{unsupported}: {wrong:?}");
+        assert!(
+            wrong[0].starts_with("openapi:23 `$.odd` is required"),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn a_category_on_something_that_is_left_out_is_a_mistake() {
+    assert_eq!(
+        document_mistakes("name: {type: string}", "name: {type: object}"),
+        ["overlay:11 `x-covenant-data-category` has no effect here"]
+    );
+}
+
+#[test]
+fn references_that_lead_nowhere_or_round_in_a_circle_are_mistakes() {
+    assert_eq!(
+        document_mistakes("'#/components/schemas/Pet'", "'#/components/schemas/Dog'"),
+        ["openapi:13 nothing stands at `#/components/schemas/Dog`"]
+    );
+    assert_eq!(
+        document_mistakes("'#/components/schemas/Pet'", "'other.yaml#/Pet'"),
+        ["openapi:13 only references within this file (`#/…`) are followed"]
+    );
+    let optional = document_mistakes("name: {type: string}", "name: {$ref: '#/nothing'}");
+    assert_eq!(optional[0], "openapi:22 nothing stands at `#/nothing`");
+    let pet = "    Pet:\n";
+    let around = "    Pet:\n      $ref: '#/components/schemas/Pet'\n";
+    assert_eq!(document_mistakes(pet, around), Vec::<String>::new());
+    let nothing = "    Round: {$ref: '#/components/schemas/Round'}\n    Pet:\n";
+    let document = DOCUMENT.replace(pet, nothing);
+    let circle = load(
+        &document.replace("schemas/Pet'}", "schemas/Round'}"),
+        OVERLAY,
+    )
+    .unwrap_err();
+    assert_eq!(
+        circle,
+        ["openapi:13 this answer cannot be filtered: a schema without a type"]
+    );
+    let response = "'200': {$ref: '#/paths/~1pets~1{pet_id}/get/responses/200'}\n        '201':";
+    let circle = document_mistakes("'200':", response);
+    assert_eq!(circle, ["openapi:10 this reference leads in a circle"]);
+}
+
+#[test]
+fn operations_are_told_apart_by_id_and_by_path() {
+    let second = "  /pets/{other}:\n    get:\n      operationId: getOther\n      parameters:\n        - \
+                  {name: other, in: path, required: true, schema: {type: string}}\n      responses: \
+                  {'204': {description: none}}\n      x-covenant-channel: record\ncomponents:";
+    assert_eq!(
+        document_mistakes("components:", second),
+        ["openapi:15 `getPet` already answers the same paths"]
+    );
+    let same_id = second.replace("getOther", "getPet");
+    assert_eq!(
+        document_mistakes("components:", &same_id),
+        ["openapi:15 a second operation called `getPet`"]
+    );
+    assert_eq!(
+        document_mistakes("name: pet_id, in: path", "name: dog_id, in: path"),
+        ["openapi:4 the path's parameters are not those that are described"]
+    );
+    let without = document_mistakes("      operationId: getPet\n", "");
+    assert_eq!(without, ["openapi:5 an operation without `operationId`"]);
+}
+
+#[test]
+fn a_required_enumeration_needs_a_named_empty_value_that_fits() {
+    let words = "owner: {type: string, enum: [a, b]}";
+    let message = "a required field of fixed values needs `x-covenant-empty`";
+    assert_eq!(
+        document_mistakes("owner: {type: string}", words),
+        [format!("openapi:21 {message}")]
+    );
+    let document = DOCUMENT.replace("owner: {type: string}", words);
+    let with = |word: &str| {
+        let key = "x-covenant-customer-key: true";
+        let overlay = OVERLAY.replace(key, &format!("{key}, x-covenant-empty: {word}"));
+        load(&document, &overlay).err().unwrap_or_default()
+    };
+    assert_eq!(with("b"), Vec::<String>::new());
+    assert_eq!(
+        with("c"),
+        ["overlay:9 `x-covenant-empty` is not one of the field's values"]
+    );
+    assert_eq!(
+        with("1"),
+        ["overlay:9 `x-covenant-empty` is of another type than the field"]
+    );
+}
+
+#[test]
+fn only_private_content_read_back_passes_unopened() {
+    let document = DOCUMENT.replace("application/json", "text/csv");
+    let overlay = "overlay: 1.0.0\ninfo: {title: t, version: '1'}\nactions:\n  - target: \
+                   $.paths['/pets/{pet_id}'].get\n    update: {x-covenant-channel: list}\n  - target: \
+                   $.paths.*.get.responses.*.content.*\n    update: {x-covenant-data-category: \
+                   user.content.private}\n";
+    let wrong = load(&document, overlay).unwrap_err();
+    assert!(
+        wrong[0].starts_with("overlay:7 only private content"),
+        "{wrong:?}"
+    );
+    assert!(
+        load(
+            &document,
+            &overlay.replace("channel: list", "channel: document")
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn nullable_in_the_manner_of_3_0_is_understood() {
+    let document = DOCUMENT.replace("3.1.0", "3.0.3").replace(
+        "name: {type: string}",
+        "name: {type: string, nullable: true}",
+    );
+    let catalogue = load(&document, OVERLAY).unwrap();
+    assert!(field(&catalogue, "getPet", "$.name").nullable);
+    let version = document_mistakes("3.1.0", "2.0.0");
+    assert_eq!(
+        version,
+        ["openapi:1 an OpenAPI document of version 3.0 or 3.1 is needed"]
+    );
+}
+
+#[test]
+fn a_document_needs_its_overlay_and_the_digest_changes_with_either() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut mistakes = Mistakes::new();
+    assert!(Catalogue::load(directory.path(), &mut mistakes).is_none());
+    std::fs::write(directory.path().join("zoo.openapi.yaml"), DOCUMENT).unwrap();
+    assert!(Catalogue::load(directory.path(), &mut mistakes).is_none());
+    assert_eq!(mistakes.len(), 2);
+    let digest = |document: &str, overlay: &str| load(document, overlay).unwrap().digest();
+    let plain = digest(DOCUMENT, OVERLAY);
+    assert_eq!(plain, digest(DOCUMENT, OVERLAY));
+    assert_ne!(plain, digest(&format!("{DOCUMENT}#"), OVERLAY));
+    assert_ne!(plain, digest(DOCUMENT, &format!("{OVERLAY}#")));
+}
+
+#[test]
+fn requests_find_their_operation() {
+    let catalogue = shipped();
+    let id = |method: Method, path: &str| {
+        let routed = catalogue.route(&method, path);
+        routed.map(|routed| routed.operation.id.to_string())
+    };
+    let some = |id: &str| Some(id.to_owned());
+    assert_eq!(
+        id(Method::GET, "/v1/customers.csv"),
+        some("exportCustomers")
+    );
+    assert_eq!(
+        id(Method::HEAD, "/v1/customers/cus_000001"),
+        some("getCustomer")
+    );
+    assert_eq!(
+        id(Method::GET, "/v1/page_views/statistics"),
+        some("getPageViewStatistics")
+    );
+    assert_eq!(id(Method::POST, "/v1/jobs/job_1/submit"), some("submitJob"));
+    for (method, path) in [
+        (Method::DELETE, "/v1/customers/cus_000001"),
+        (Method::GET, "/v1/customers/"),
+        (Method::GET, "/v1/Customers"),
+        (Method::GET, "/v1/jobs/job_1/submit"),
+    ] {
+        assert_eq!(id(method, path), None, "{path}");
+    }
+}
+
+#[test]
+fn records_do_not_nest_and_keys_are_not_in_lists_within_them() {
+    let more = "name: {type: string}\n        young:\n          type: array\n          items: \
+                {type: object, x-covenant-record: true, properties: {owner: {type: string, \
+                x-covenant-data-category: user.unique_id, x-covenant-customer-key: true}}}";
+    let nested = document_mistakes("name: {type: string}", more);
+    let expected = "openapi:25 a record within a record: only one of them can belong to a customer";
+    assert!(nested.contains(&expected.to_owned()), "{nested:?}");
+    let in_list = more.replace("x-covenant-record: true, ", "");
+    let document = DOCUMENT.replace("name: {type: string}", &in_list);
+    let overlay = OVERLAY.replace(", x-covenant-customer-key: true", "");
+    let wrong = load(&document, &overlay).unwrap_err();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].starts_with("openapi:25 a customer key in a list within the record"));
+}
+
+#[test]
+fn figures_over_groups_belong_to_nobody() {
+    let overlay = OVERLAY
+        .replace("channel: record", "channel: aggregate")
+        .replace(", x-covenant-customer-key: true", "")
+        .replace("x-covenant-record: true", "x-covenant-record: false");
+    assert!(load(DOCUMENT, &overlay).is_ok());
+}
+
+#[test]
+fn what_decides_must_be_decidable() {
+    let size = "pet_id}'].get\n    update: {x-covenant-channel: record}\n  - target: \
+                $.paths['/pets/{pet_id}'].get.parameters[0]\n    update: {x-covenant-role: page-size}";
+    let from = "pet_id}'].get\n    update: {x-covenant-channel: record}";
+    assert_eq!(
+        overlay_mistakes(from, size),
+        ["overlay:7 a page size needs a `maximum` in its schema"]
+    );
+    assert_eq!(
+        overlay_mistakes("channel: record", "channel: write, x-covenant-creates: job"),
+        ["openapi:5 no answer of this creating call holds the new id in just one field"]
+    );
+    assert_eq!(
+        overlay_mistakes(
+            "category: user.name",
+            "category: user.name, x-covenant-partial: {last: 0}"
+        ),
+        ["overlay:11 this must be `{first: n}` or `{last: n}`, n from 1 to 16"]
+    );
+    let uses = "channel: record, x-covenant-data-uses: [essential.servise]";
+    assert_eq!(
+        overlay_mistakes("channel: record", uses),
+        ["overlay:5 `essential.servise` is not a data use did you mean `essential.service`?"]
+    );
+}
+
+#[test]
+fn references_cannot_multiply_without_end() {
+    let mut schemas = String::new();
+    for level in 0..20 {
+        let next = format!("{{$ref: '#/components/schemas/L{}'}}", level + 1);
+        let properties = ["a", "b", "c", "d"]
+            .map(|name| format!("{name}: {next}"))
+            .join(", ");
+        schemas.push_str(&format!(
+            "    L{level}: {{type: object, properties: {{{properties}}}}}\n"
+        ));
+    }
+    schemas.push_str("    L20: {type: string}\n");
+    let document = DOCUMENT.replace(
+        "name: {type: string}",
+        "name: {type: string}\n        deep: {$ref: '#/components/schemas/L0'}",
+    );
+    let catalogue = load(&(document + &schemas), OVERLAY).unwrap();
+    assert!(shape(&catalogue, "getPet").fields.len() <= 4_096);
+    assert!(field(&catalogue, "getPet", "$.name").category.is_some());
+}
