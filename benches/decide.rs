@@ -8,11 +8,11 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use covenant::catalogue::Operation;
+use covenant::catalogue::Catalogue;
 use covenant::mistakes::{Look, Mistakes};
 use covenant::policy::{AccessRequest, Circumstances, PolicySet, Standing};
 use covenant::taxonomy::Purpose;
-use covenant::terms::{Channel, PartnerId};
+use covenant::terms::PartnerId;
 use jiff::civil::date;
 
 const DECISIONS_PER_BATCH: u32 = 20_000;
@@ -34,7 +34,6 @@ fn main() -> Result<(), Failure> {
 fn write_set(directory: &Path, contracts: usize) -> Result<(), Failure> {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     fs::create_dir_all(directory.join("partners"))?;
-    fs::create_dir_all(directory.join("catalogue"))?;
     for name in ["promises.cedar", "schema.cedarschema"] {
         fs::copy(shipped.join(name), directory.join(name))?;
     }
@@ -54,19 +53,29 @@ fn write_set(directory: &Path, contracts: usize) -> Result<(), Failure> {
 
 fn measure(directory: &Path, contracts: usize) -> Result<(), Failure> {
     let mut mistakes = Mistakes::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/catalogue");
+    let catalogue = Catalogue::load(&shipped, &mut mistakes);
     let (set, load) = timed(|| {
-        PolicySet::load(directory, &[], date(2026, 11, 22), &mut mistakes)
-            .ok_or_else(|| mistakes.render(Look::Plain))
+        PolicySet::load(
+            directory,
+            catalogue.as_ref(),
+            date(2026, 11, 22),
+            &mut mistakes,
+        )
+        .ok_or_else(|| mistakes.render(Look::Plain))
     });
     let set = set?;
-    let operation = operation();
+    let operation = catalogue
+        .as_ref()
+        .and_then(|c| c.operation("listCustomers"));
+    let operation = operation.ok_or("the operation is not in the catalogue")?;
     let purpose = Purpose::parse("essential.service").ok_or("the purpose is not known")?;
     let partners: Vec<PartnerId> = set.contracts().map(|c| c.partner.clone()).collect();
     let decide = |partner: &PartnerId| {
         let request = AccessRequest {
             partner,
             standing: Standing::Good,
-            operation: &operation,
+            operation,
             purpose,
             marketing_signals: &[],
             page_records: Some(50),
@@ -112,20 +121,4 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let result = work();
     (result, start.elapsed())
-}
-
-fn operation() -> Operation {
-    Operation {
-        id: "listCustomers".into(),
-        service: "mail".into(),
-        method: http::Method::GET,
-        path: "/v1/customers".into(),
-        channel: Channel::List,
-        purposes: Vec::new(),
-        parameters: Vec::new(),
-        request: None,
-        answers: Vec::new(),
-        creates: None,
-        alternative: None,
-    }
 }

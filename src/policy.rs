@@ -125,7 +125,7 @@ impl PolicySet {
     ) -> Option<&Arc<Contract>> {
         let by_name = names
             .iter()
-            .filter_map(|name| self.by_name.get(name.as_str()));
+            .filter_map(|name| self.by_name.get(&*contract::folded(name)));
         let mut found = self
             .by_thumbprint
             .get(&thumbprint)
@@ -170,6 +170,10 @@ mod tests {
             label(set.by_certificate(nobody, &names(&["acme.partners.example"]))),
             acme
         );
+        assert_eq!(
+            label(set.by_certificate(nobody, &names(&["ACME.partners.Example"]))),
+            acme
+        );
         let both = names(&["acme.partners.example", "crest.partners.example"]);
         assert_eq!(label(set.by_certificate(nobody, &both)), None);
         assert_eq!(
@@ -186,5 +190,66 @@ mod tests {
         assert_eq!(day, "2026-11-22");
         assert!(set.digest().starts_with(digits));
         assert_eq!(digits.len(), 4);
+    }
+
+    /// The section of each promise in PROMISES.md, from its number to the next.
+    fn sections(page: &str) -> Vec<(crate::terms::Promise, &str)> {
+        let sections = page.split("\n## ").skip(1);
+        sections
+            .map(|section| {
+                let (number, _) = section.split_once(':').unwrap();
+                (crate::terms::Promise::parse(number).unwrap(), section)
+            })
+            .collect()
+    }
+
+    /// What stands between backticks.
+    fn cited(text: &str) -> impl Iterator<Item = &str> {
+        text.split('`').skip(1).step_by(2)
+    }
+
+    fn all_code(directory: &std::path::Path) -> String {
+        let mut text = String::new();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                text.push_str(&all_code(&path));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_page_of_promises_agrees_with_rules_code_and_tests() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(root.join("PROMISES.md")).unwrap();
+        let code = all_code(&root.join("src"));
+        let set = fixture::shipped();
+        let sections = sections(&page);
+        assert_eq!(sections.len(), 18);
+        for (promise, section) in &sections {
+            for word in cited(section).filter(|word| !word.contains(' ')) {
+                let stands = if word.contains('/') {
+                    root.join(word).exists()
+                } else if word.contains('_') {
+                    code.contains(&format!("fn {word}()")) || code.contains(&format!("fn {word}("))
+                } else if word.contains('-') {
+                    let named = |rule: &&Rule| *rule.id == *word && rule.promise == *promise;
+                    set.rules().iter().any(|rule| named(&rule))
+                } else {
+                    code.contains(word)
+                };
+                assert!(stands, "{promise} cites `{word}`, which is not there");
+            }
+        }
+        for rule in set.rules() {
+            let section = sections
+                .iter()
+                .find(|(promise, _)| *promise == rule.promise);
+            let named = section.is_some_and(|(_, text)| cited(text).any(|word| word == &*rule.id));
+            assert!(named, "`{}` is missing under {}", rule.id, rule.promise);
+        }
     }
 }

@@ -3,12 +3,11 @@
 
 use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde_json::json;
 
-use crate::catalogue::Operation;
+use crate::catalogue::Catalogue;
 use crate::mistakes::{Look, Mistakes};
 use crate::policy::{AccessRequest, Circumstances, PolicySet, Standing};
 use crate::taxonomy::Purpose;
@@ -137,7 +136,7 @@ pub fn check(
 /// When `out` cannot be written.
 pub fn explain(
     set: &PolicySet,
-    operations: &[Arc<Operation>],
+    catalogue: &Catalogue,
     question: &Question,
     today: Date,
     output: Output,
@@ -145,9 +144,7 @@ pub fn explain(
 ) -> std::io::Result<u8> {
     let partner = PartnerId::parse(&question.partner);
     let contract = partner.as_ref().and_then(|partner| set.contract(partner));
-    let operation = operations
-        .iter()
-        .find(|operation| *operation.id == *question.operation);
+    let operation = catalogue.operation(&question.operation);
     let (Some(contract), Some(operation)) = (contract, operation) else {
         let (what, word) = if contract.is_none() {
             ("contract of", &question.partner)
@@ -211,20 +208,19 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::policy::PolicySet;
-    use crate::terms::Channel;
 
     const TODAY: Date = jiff::civil::date(2026, 11, 22);
 
-    fn load(directory: &Path) -> (Option<PolicySet>, Mistakes) {
+    fn load(directory: &Path) -> (Option<Catalogue>, Option<PolicySet>, Mistakes) {
         let mut mistakes = Mistakes::new();
-        let set = PolicySet::load(directory, &[], TODAY, &mut mistakes);
-        (set, mistakes)
+        let catalogue = Catalogue::load(&directory.join("catalogue"), &mut mistakes);
+        let set = PolicySet::load(directory, catalogue.as_ref(), TODAY, &mut mistakes);
+        (catalogue, set, mistakes)
     }
 
-    fn shipped() -> PolicySet {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-        load(&directory).0.unwrap()
+    fn shipped() -> (Catalogue, PolicySet) {
+        let (catalogue, set, _) = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"));
+        (catalogue.unwrap(), set.unwrap())
     }
 
     fn question(operation: &str, purpose: Option<&str>) -> Question {
@@ -242,44 +238,22 @@ mod tests {
     }
 
     fn explained(question: &Question) -> (u8, String) {
-        let operations: Vec<Arc<Operation>> = [
-            ("getCustomer", Channel::Record),
-            ("exportCustomers", Channel::Export),
-        ]
-        .map(|(id, channel)| Arc::new(operation(id, channel)))
-        .into();
         let mut out = Vec::new();
-        let set = shipped();
-        let code = explain(&set, &operations, question, TODAY, Output::Text, &mut out).unwrap();
+        let (catalogue, set) = shipped();
+        let code = explain(&set, &catalogue, question, TODAY, Output::Text, &mut out).unwrap();
         (code, String::from_utf8(out).unwrap())
-    }
-
-    fn operation(id: &str, channel: Channel) -> Operation {
-        Operation {
-            id: id.into(),
-            service: "mail".into(),
-            method: http::Method::GET,
-            path: "/".into(),
-            channel,
-            purposes: Vec::new(),
-            parameters: Vec::new(),
-            request: None,
-            answers: Vec::new(),
-            creates: None,
-            alternative: None,
-        }
     }
 
     #[test]
     fn a_right_set_is_summed_up_and_a_wrong_one_exits_with_three() {
         let mut out = Vec::new();
-        let set = shipped();
+        let (_, set) = shipped();
         let code = check(Some(&set), &Mistakes::new(), Output::Text, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(code, EXIT_OK);
         assert!(text.contains("3 contracts, no mistakes"), "{text}");
 
-        let (set, mistakes) = load(Path::new("/nowhere"));
+        let (_, set, mistakes) = load(Path::new("/nowhere"));
         let mut out = Vec::new();
         let code = check(set.as_ref(), &mistakes, Output::Json, &mut out).unwrap();
         let document: serde_json::Value = serde_json::from_slice(&out).unwrap();

@@ -86,18 +86,26 @@ impl<'a> Shown<'a> {
             source: NamedSource::new(source.path.display().to_string(), source.text.clone()),
         }
     }
+
+    /// Of a file that could not be read there is nothing to show but its name.
+    fn has_snippet(&self) -> bool {
+        !self.mistake.source.text.is_empty()
+    }
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let position = self.mistake.position();
-        let file = self.mistake.path().display();
-        let (line, column) = (position.line, position.column);
-        write!(
-            formatter,
-            "{file}:{line}:{column}: {}",
-            self.mistake.message
-        )
+        let mistake = self.mistake;
+        if self.has_snippet() {
+            formatter.write_str(&mistake.message)
+        } else {
+            write!(
+                formatter,
+                "{}: {}",
+                mistake.path().display(),
+                mistake.message
+            )
+        }
     }
 }
 
@@ -109,7 +117,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        (!self.mistake.source.text.is_empty()).then_some(&self.source as _)
+        self.has_snippet().then_some(&self.source as _)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -150,7 +158,8 @@ mod tests {
     fn a_report_has_place_snippet_caret_and_help() {
         let report = misspelt().render(Look::Plain);
         for part in [
-            "acme.yaml:2:1: unknown key",
+            "unknown key `puroses`",
+            "acme.yaml:2:1",
             "puroses: []",
             "^",
             "did you mean `purposes`?",
@@ -167,6 +176,18 @@ mod tests {
             "message": "unknown key `puroses`", "help": "did you mean `purposes`?",
         }]);
         assert_eq!(misspelt().to_json(), expected);
+    }
+
+    #[test]
+    fn a_file_without_text_is_named_in_the_message() {
+        let source = Source::new("gone.yaml", "");
+        let mut mistakes = Mistakes::new();
+        mistakes.add(&source, Span::default(), "the file cannot be read");
+        let report = mistakes.render(Look::Plain);
+        assert!(
+            report.contains("gone.yaml: the file cannot be read"),
+            "{report}"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(super) mod read;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -71,12 +72,22 @@ impl Contract {
     }
 }
 
+/// A name of a certificate as it is compared: host names in lower case (RFC 4343), URIs as they are.
+pub(super) fn folded(name: &str) -> Cow<'_, str> {
+    if name.contains(':') || !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.to_ascii_lowercase())
+    }
+}
+
 /// How a partner proves who it is.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// Thumbprints of its client certificates (`sha256:` and base64url).
     pub certificate_thumbprints: Vec<Thumbprint>,
-    /// Subject alternative names its client certificates may carry, as DNS name or URI.
+    /// Subject alternative names its client certificates may carry, as DNS name (in lower case) or
+    /// URI.
     pub certificate_names: Vec<Arc<str>>,
     /// `client_id`s of its access tokens.
     pub clients: Vec<Arc<str>>,

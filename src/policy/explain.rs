@@ -36,7 +36,7 @@ struct Line {
 }
 
 /// A rule that decided.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Reason {
     rule: String,
     promise: String,
@@ -51,10 +51,9 @@ impl PolicySet {
         circumstances: Circumstances,
     ) -> Explanation {
         let outcome = self.decide(request).map(|grant| {
-            categories(request.operation, &grant, circumstances)
-                .into_iter()
-                .map(|category| self.line(&grant, request, circumstances, category))
-                .collect()
+            let categories = categories(request.operation, grant.contract()).into_iter();
+            let line = |category| self.line(&grant, request, circumstances, category);
+            categories.map(line).collect()
         });
         let contract = self.contract(request.partner);
         Explanation {
@@ -156,8 +155,15 @@ impl Reason {
     }
 }
 
-/// The categories worth telling of: those of the operation's answers, else all that may leave.
-fn categories(operation: &Operation, grant: &Grant, circumstances: Circumstances) -> Vec<Category> {
+/// Whether all there is to tell of `line` is told of its category's parent already.
+fn is_told_above(line: &Line, lines: &[Line]) -> bool {
+    let parent = line.category.parent();
+    let mut above = lines.iter().filter(|above| Some(above.category) == parent);
+    above.any(|above| above.form == line.form && above.rules == line.rules)
+}
+
+/// The categories worth telling of: those of the operation's answers, else those of the contract.
+fn categories(operation: &Operation, contract: &Contract) -> Vec<Category> {
     let mut found: Vec<Category> = Vec::new();
     for answer in &operation.answers {
         match &answer.body {
@@ -169,8 +175,9 @@ fn categories(operation: &Operation, grant: &Grant, circumstances: Circumstances
         }
     }
     if found.is_empty() {
-        let leaves = |category: &Category| at(grant.forms(circumstances), *category).is_some();
-        found.extend(Category::all().filter(leaves));
+        let masked = Category::all().zip(contract.categories.iter());
+        let named = masked.filter(|(_, forms)| !forms.is_empty());
+        found.extend(named.map(|(category, _)| category));
     }
     found.sort_unstable();
     found.dedup();
@@ -220,6 +227,7 @@ impl Explanation {
             Err(refusal) => write_refusal(&mut text, refusal),
             Ok(lines) => lines
                 .iter()
+                .filter(|line| !is_told_above(line, lines))
                 .try_for_each(|line| write_line(&mut text, line)),
         };
         text

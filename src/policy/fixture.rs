@@ -8,7 +8,8 @@ use jiff::civil::{Date, date};
 
 use super::{AccessRequest, PolicySet, Standing};
 use crate::catalogue::{
-    Answer, Body, Field, FieldId, FieldRole, Member, Node, ObjectNode, Operation, ScalarKind, Shape,
+    Answer, Body, Catalogue, Field, FieldId, FieldRole, Member, Node, ObjectNode, Operation,
+    ScalarKind, Shape,
 };
 use crate::mistakes::{Look, Mistakes};
 use crate::taxonomy::{Category, Purpose};
@@ -20,10 +21,20 @@ pub(super) fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
 }
 
+/// The shipped catalogue, loaded once for all tests.
+pub(super) fn catalogue() -> &'static Catalogue {
+    static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+    CATALOGUE.get_or_init(|| {
+        let mut mistakes = Mistakes::new();
+        let catalogue = Catalogue::load(&directory().join("catalogue"), &mut mistakes);
+        catalogue.unwrap_or_else(|| panic!("{}", mistakes.render(Look::Plain)))
+    })
+}
+
 /// The shipped set, loaded anew.
 pub(super) fn shipped() -> PolicySet {
     let mut mistakes = Mistakes::new();
-    let set = PolicySet::load(&directory(), &[], TODAY, &mut mistakes);
+    let set = PolicySet::load(&directory(), Some(catalogue()), TODAY, &mut mistakes);
     set.unwrap_or_else(|| panic!("{}", mistakes.render(Look::Plain)))
 }
 
@@ -35,7 +46,7 @@ pub(super) fn shipped_once() -> &'static PolicySet {
 
 /// Copies the files of the shipped set that this room reads.
 pub(super) fn copy_shipped(to: &Path) {
-    for folder in ["", "partners", "catalogue"] {
+    for folder in ["", "partners"] {
         std::fs::create_dir_all(to.join(folder)).unwrap();
         for entry in std::fs::read_dir(directory().join(folder))
             .into_iter()

@@ -13,7 +13,7 @@ use super::contract::read::{Draft, read};
 use super::promises::{Call, Promises};
 use super::rules::Rules;
 use super::{Compiled, PolicySet};
-use crate::catalogue::Operation;
+use crate::catalogue::Catalogue;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::terms::Channel;
 
@@ -22,14 +22,12 @@ const CONTRACTS_MAX: usize = 100_000;
 
 impl PolicySet {
     /// Loads the set in `directory`. Everything wrong with it becomes mistakes, and then there is
-    /// no set. `operations` are those of the catalogue; contracts may name no others (an empty
-    /// slice means the catalogue could not be read, and names are not checked). The set is named
-    /// after `today`.
-    ///
-    /// The digest covers the files that decide, the catalogue's in `catalogue/` included.
+    /// no set. Contracts may name only operations of the catalogue; without one, because it has
+    /// mistakes itself, their own are still found, but there is no set either. The set is named
+    /// after `today`; its digest covers the catalogue's.
     pub fn load(
         directory: &Path,
-        operations: &[Arc<Operation>],
+        catalogue: Option<&Catalogue>,
         today: Date,
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
@@ -41,20 +39,20 @@ impl PolicySet {
             .filter_map(|path| Source::read(path, mistakes))
             .collect();
         let (schema, promises) = (schema?, promises?);
-        let digest = digest_of(
-            directory,
-            [&schema, &promises].into_iter().chain(&contracts),
-        );
         let drafts: Vec<Draft> = contracts
             .iter()
             .filter_map(|source| read(source, mistakes))
             .collect();
         check_parents(&drafts, &contracts, mistakes);
         check_credentials(&drafts, mistakes);
-        check_operations(&drafts, operations, mistakes);
-        let promises = Promises::new(Rules::read(&schema, &promises, mistakes)?);
-        check_purposes(&drafts, &promises, mistakes);
-        (mistakes.len() == before).then(|| Self::of(drafts, promises, digest, today))
+        if let Some(catalogue) = catalogue {
+            check_operations(&drafts, catalogue, mistakes);
+        }
+        let rules = Promises::new(Rules::read(&schema, &promises, mistakes)?);
+        check_purposes(&drafts, &rules, mistakes);
+        let files = [&schema, &promises].into_iter().chain(&contracts);
+        let digest = digest_of(directory, files, catalogue?);
+        (mistakes.len() == before).then(|| Self::of(drafts, rules, digest, today))
     }
 
     fn of(drafts: Vec<Draft>, promises: Promises, digest: [u8; 32], today: Date) -> Self {
@@ -126,21 +124,23 @@ fn contract_files(directory: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
     paths
 }
 
-/// SHA-256 over name and text of each file, both with their lengths.
-fn digest_of<'a>(directory: &Path, sources: impl Iterator<Item = &'a Arc<Source>>) -> [u8; 32] {
+/// SHA-256 over name and text of each file, both with their lengths, and the catalogue's digest.
+fn digest_of<'a>(
+    directory: &Path,
+    sources: impl Iterator<Item = &'a Arc<Source>>,
+    catalogue: &Catalogue,
+) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
-    let mut add = |path: &Path, text: &[u8]| {
+    for source in sources {
+        let path = source.path();
         let name = path.strip_prefix(directory).unwrap_or(path);
-        for part in [name.as_os_str().as_encoded_bytes(), text] {
+        let name = name.as_os_str().as_encoded_bytes();
+        for part in [name, source.text().as_bytes()] {
             context.update(&part.len().to_be_bytes());
             context.update(part);
         }
-    };
-    sources.for_each(|source| add(source.path(), source.text().as_bytes()));
-    // The catalogue reports what is wrong with its own files.
-    for path in files(&directory.join("catalogue"), &mut Mistakes::new()) {
-        add(&path, &std::fs::read(&path).unwrap_or_default());
     }
+    context.update(&catalogue.digest());
     let mut digest = [0; 32];
     digest.copy_from_slice(context.finish().as_ref());
     digest
@@ -178,31 +178,25 @@ fn check_parents(drafts: &[Draft], sources: &[Arc<Source>], mistakes: &mut Mista
 
 /// A credential proves one partner, or it proves nothing.
 fn check_credentials(drafts: &[Draft], mistakes: &mut Mistakes) {
-    let mut owners: HashMap<&str, &Draft> = HashMap::new();
+    let mut owners: HashMap<(&str, &str), &Draft> = HashMap::new();
     for draft in drafts {
-        for (credential, span) in &draft.credential_spans {
-            if let Some(owner) = owners.insert(credential, draft) {
+        for credential in &draft.credential_spans {
+            let (kind, text) = (credential.kind, credential.text.as_str());
+            if let Some(owner) = owners.insert((kind, text), draft) {
                 let owner = &owner.contract.partner;
-                let message = format!("`{credential}` is a credential of `{owner}` already");
-                mistakes.add(&draft.source, *span, message);
+                let message = format!("the {kind} `{text}` is one of `{owner}` already");
+                mistakes.add(&draft.source, credential.span, message);
             }
         }
     }
 }
 
-fn check_operations(drafts: &[Draft], operations: &[Arc<Operation>], mistakes: &mut Mistakes) {
-    let known: HashMap<&str, Channel> = operations
-        .iter()
-        .map(|operation| (&*operation.id, operation.channel))
-        .collect();
-    if known.is_empty() {
-        return;
-    }
+fn check_operations(drafts: &[Draft], catalogue: &Catalogue, mistakes: &mut Mistakes) {
     for draft in drafts {
         for (id, span) in &draft.operation_spans {
-            if !known.contains_key(&**id) {
+            if catalogue.operation(id).is_none() {
                 let message = format!("the catalogue has no operation `{id}`");
-                let valid = known.keys().copied();
+                let valid = catalogue.operations.iter().map(|operation| &*operation.id);
                 mistakes.add_unknown(&draft.source, *span, message, id, valid);
             }
         }
@@ -245,7 +239,12 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         std::fs::write(&path, edit(text)).unwrap();
         let mut mistakes = Mistakes::new();
-        let set = PolicySet::load(directory.path(), &[], fixture::TODAY, &mut mistakes);
+        let set = PolicySet::load(
+            directory.path(),
+            Some(fixture::catalogue()),
+            fixture::TODAY,
+            &mut mistakes,
+        );
         assert_eq!(set.is_some(), mistakes.is_empty());
         let told = mistakes.sorted().into_iter().map(|mistake| {
             let file = mistake.path().file_name().unwrap().to_string_lossy();
@@ -347,8 +346,8 @@ mod tests {
             found,
             [
                 "crest.yaml:6 there is no contract of `acne` did you mean `acme`?",
-                "crest.yaml:10 `acme.partners.example` is a credential of `acme` already",
-                "crest.yaml:11 `bluebird-desk` is a credential of `bluebird` already",
+                "crest.yaml:10 the certificate `acme.partners.example` is one of `acme` already",
+                "crest.yaml:11 the client `bluebird-desk` is one of `bluebird` already",
             ]
         );
     }
@@ -392,20 +391,27 @@ mod tests {
 
     #[test]
     fn an_operation_that_the_catalogue_does_not_have_is_a_mistake() {
-        let operations: Vec<Arc<Operation>> = ["getCustomer", "getJob"]
-            .map(|id| Arc::new(fixture::operation(id, Channel::Record)))
-            .into();
+        let line = line_of("partners/acme.yaml", "- listJobs");
+        let found = mistakes_after("partners/acme.yaml", |text| {
+            text.replace("- listJobs", "- listJob")
+        });
+        let expected = format!(
+            "acme.yaml:{line} the catalogue has no operation `listJob` did you mean `listJobs`?"
+        );
+        assert_eq!(found, [expected]);
+    }
+
+    #[test]
+    fn without_a_catalogue_there_is_no_set_but_mistakes_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        fixture::copy_shipped(directory.path());
+        let load = |mistakes: &mut Mistakes| {
+            PolicySet::load(directory.path(), None, fixture::TODAY, mistakes).is_some()
+        };
         let mut mistakes = Mistakes::new();
-        let directory = fixture::directory();
-        let set = PolicySet::load(&directory, &operations, fixture::TODAY, &mut mistakes);
-        assert!(set.is_none());
-        let messages: Vec<_> = mistakes
-            .sorted()
-            .iter()
-            .map(|m| m.message().to_owned())
-            .collect();
-        assert!(messages.contains(&"the catalogue has no operation `listJobs`".to_owned()));
-        assert!(!messages.iter().any(|message| message.contains("`getJob`")));
+        assert!(!load(&mut mistakes) && mistakes.is_empty());
+        std::fs::write(directory.path().join("partners/new.yaml"), "partner: new\n").unwrap();
+        assert!(!load(&mut mistakes) && mistakes.len() > 5);
     }
 
     #[test]
@@ -414,7 +420,12 @@ mod tests {
         fixture::copy_shipped(directory.path());
         let digest = || {
             let mut mistakes = Mistakes::new();
-            let set = PolicySet::load(directory.path(), &[], fixture::TODAY, &mut mistakes);
+            let set = PolicySet::load(
+                directory.path(),
+                Some(fixture::catalogue()),
+                fixture::TODAY,
+                &mut mistakes,
+            );
             set.unwrap().digest()
         };
         let before = digest();

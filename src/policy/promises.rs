@@ -275,4 +275,132 @@ mod tests {
             }
         }
     }
+
+    /// The richest form the promises alone allow a reseller.
+    fn form(purpose: &str, circumstances: Circumstances, category: &str) -> Option<Form> {
+        let purpose = Purpose::parse(purpose).unwrap();
+        let promises = &fixture::shipped_once().promises;
+        let cell = promises.cell(
+            PartnerKind::Reseller,
+            purpose,
+            Channel::Record,
+            circumstances,
+        );
+        cell.forms[Category::parse(category).unwrap().index()].richest()
+    }
+
+    #[test]
+    fn legal_process_is_answered_only_under_an_order() {
+        let legal = "third_party_sharing.legal_obligation";
+        let ordered = Circumstances {
+            order: true,
+            ..Circumstances::default()
+        };
+        assert_eq!(
+            form(legal, ordered, "user.contact.email"),
+            Some(Form::Clear)
+        );
+        for circumstances in Circumstances::all().filter(|circumstances| !circumstances.order) {
+            assert_eq!(form(legal, circumstances, "user.contact.email"), None);
+        }
+    }
+
+    #[test]
+    fn an_agreement_opens_contact_details_of_that_customer() {
+        let agreed = Circumstances {
+            agreement: true,
+            ..Circumstances::default()
+        };
+        let service = "essential.service";
+        assert_eq!(
+            form(service, agreed, "user.contact.email"),
+            Some(Form::Clear)
+        );
+        assert_eq!(
+            form(service, Circumstances::OWN, "user.contact.email"),
+            None
+        );
+        assert_eq!(
+            form("marketing.communications", agreed, "user.contact.email"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_customers_own_request_is_answered_without_what_is_only_for_groups() {
+        let (request, own) = ("essential.legal_obligation", Circumstances::OWN);
+        for category in [
+            "user.name",
+            "user.contact.email",
+            "user.payment",
+            "user.account",
+        ] {
+            assert_eq!(
+                form(request, own, category),
+                Some(Form::Clear),
+                "{category}"
+            );
+        }
+        for category in [
+            "user.telemetry",
+            "user.device.ip_address",
+            "user.content.private",
+        ] {
+            assert_eq!(form(request, own, category), None, "{category}");
+        }
+    }
+
+    #[test]
+    fn against_fraud_people_are_told_apart_but_not_recognised() {
+        for purpose in ["essential.fraud_detection", "essential.service.security"] {
+            for category in [
+                "user.name.last",
+                "user.contact.phone_number",
+                "user.unique_id",
+            ] {
+                let form = form(purpose, Circumstances::OWN, category);
+                assert_eq!(form, Some(Form::Pseudonym), "{purpose} {category}");
+            }
+        }
+    }
+
+    #[test]
+    fn content_reaches_only_its_owners_production() {
+        let content = "user.content.private";
+        let consented = Circumstances {
+            consented: true,
+            ..Circumstances::default()
+        };
+        assert_eq!(
+            form("essential.service", Circumstances::OWN, content),
+            Some(Form::Clear)
+        );
+        assert_eq!(form("essential.service", consented, content), None);
+        assert_eq!(
+            form(
+                "essential.service.operations.support",
+                Circumstances::OWN,
+                content
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn credentials_never_leave_and_account_numbers_never_whole() {
+        let own = Circumstances::OWN;
+        for purpose in Purpose::all().map(Purpose::key) {
+            assert_eq!(
+                form(purpose, own, "user.authorization.password"),
+                None,
+                "{purpose}"
+            );
+            assert_ne!(
+                form(purpose, own, "user.financial.credit_card"),
+                Some(Form::Clear)
+            );
+        }
+        let billing = form("finance", own, "user.financial.credit_card");
+        assert_eq!(billing, Some(Form::Partial));
+    }
 }

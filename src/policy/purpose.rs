@@ -197,6 +197,10 @@ mod tests {
             assert_eq!(refusal.promise, Some(Promise::number(4)));
             assert_eq!(refusal.members["signals"], json!(["purpose"]));
         }
+    }
+
+    #[test]
+    fn a_purpose_of_legal_process_needs_a_release_order() {
         let legal = "third_party_sharing.legal_obligation";
         let refusal = choose("acme", None, Some(legal)).unwrap_err();
         assert_eq!(refusal.code, Code::ReleaseRequired);

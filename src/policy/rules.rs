@@ -304,4 +304,40 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn any_misspelt_word_of_a_rule_is_reported_at_its_line() {
+        let shipped = shipped("promises.cedar");
+        let text = shipped.text();
+        let literals: Vec<usize> = text.match_indices("::\"").map(|(at, _)| at + 3).collect();
+        assert!(literals.len() > 50);
+        for at in literals {
+            let (before, after) = text.split_at(at);
+            let line = before.matches('\n').count() + 1;
+            let (_, mistakes) = read(&format!("{before}x{after}"));
+            let told = mistakes
+                .iter()
+                .any(|told| told.starts_with(&format!("{line} ")));
+            assert!(told, "line {line}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_takes_an_action_out_of_its_group_is_refused() {
+        let schema = shipped("schema.cedarschema");
+        let weakened = schema.text().replace(
+            "action \"disclose.clear\", \"disclose.partial\", \"disclose.pseudonym\" in [\"disclose.person\"]",
+            "action \"disclose.clear\", \"disclose.partial\", \"disclose.pseudonym\" in [disclose]",
+        );
+        assert_ne!(weakened, schema.text());
+        let mut mistakes = Mistakes::new();
+        let weakened = Source::new("schema.cedarschema", weakened);
+        let rules = Rules::read(&weakened, &shipped("promises.cedar"), &mut mistakes);
+        assert!(rules.is_none());
+        let message = mistakes.sorted()[0].message().to_owned();
+        assert!(
+            message.contains("`disclose.clear` must be in `disclose.person`"),
+            "{message}"
+        );
+    }
 }

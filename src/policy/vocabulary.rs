@@ -154,7 +154,28 @@ impl Vocabulary {
             .into_iter()
             .chain(Channel::ALL.map(|channel| node(&self.channel, channel.word(), None)));
         all.extend(flat);
-        Entities::from_entities(all, Some(schema)).map_err(|error| error.to_string())
+        let entities =
+            Entities::from_entities(all, Some(schema)).map_err(|error| error.to_string())?;
+        Action::all().try_for_each(|action| self.check_groups(action, &entities))?;
+        Ok(entities)
+    }
+
+    /// An action outside its groups would slip past every forbid that names the group, and no
+    /// validator would say so.
+    fn check_groups(&self, action: Action, entities: &Entities) -> Result<(), String> {
+        let groups: &[&str] = match action {
+            Action::Disclose(Form::Aggregate) => &["disclose"],
+            Action::Disclose(_) => &["disclose", "disclose.person"],
+            Action::Call(_) => &["call"],
+        };
+        let (uid_of_action, name) = (self.action(action), action.name());
+        let outside = groups
+            .iter()
+            .find(|group| !entities.is_ancestor_of(&uid(&self.action, group), &uid_of_action));
+        match outside {
+            Some(group) => Err(format!("the action `{name}` must be in `{group}`")),
+            None => Ok(()),
+        }
     }
 
     /// Why a literal in a rule means nothing, with the words that would: ids of open types pass

@@ -40,8 +40,8 @@ pub fn read_yaml(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Node> 
             let location = error.location();
             let span = location.map(|place| error_span(source, place));
             let span = span.unwrap_or_default();
-            let message = error.without_snippet().to_string();
-            mistakes.add(source, span, format!("this is not valid YAML: {message}"));
+            let message = format!("this is not valid YAML: {}", message(&error));
+            mistakes.add(source, span, message);
             None
         }
     }
@@ -55,19 +55,32 @@ fn span(location: Location) -> Span {
     }
 }
 
-/// Errors found by the scanner know line and column only.
+/// Errors found by the scanner know line and column only, both from 1.
 fn error_span(source: &Source, location: Location) -> Span {
     if location.span().byte_offset().is_some() {
         return span(location);
     }
-    let line_before = usize::try_from(location.line()).unwrap_or_default();
-    let lines = source.text().split_inclusive('\n');
+    let count = |number: u64| usize::try_from(number).unwrap_or_default();
+    let before = count(location.line()).saturating_sub(1);
+    let mut lines = source.text().split_inclusive('\n');
+    let lines_before: usize = lines.by_ref().take(before).map(str::len).sum();
+    let characters = lines.next().unwrap_or_default().chars();
+    let column = count(location.column()).saturating_sub(1);
+    let columns_before: usize = characters.take(column).map(char::len_utf8).sum();
     Span {
-        offset: lines
-            .take(line_before.saturating_sub(1))
-            .map(str::len)
-            .sum(),
+        offset: lines_before + columns_before,
         length: 0,
+    }
+}
+
+/// The message without the place, which is shown by itself.
+fn message(error: &serde_saphyr::Error) -> String {
+    let message = error.without_snippet().to_string();
+    match message.rsplit_once(" at line ") {
+        Some((message, place)) if place.starts_with(|first: char| first.is_ascii_digit()) => {
+            message.to_owned()
+        }
+        _ => message,
     }
 }
 
@@ -251,18 +264,21 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_reported_at_its_line() {
-        for (text, line) in [
-            ("a: 1\nb: [1,\n", 3),
-            ("a: 1\n\tb: 2\n", 2),
-            ("a: *missing\n", 1),
+    fn what_cannot_be_read_is_reported_at_its_place() {
+        for (text, line, column) in [
+            ("a: 1\nb: c: d\n", 2, 5),
+            ("a: 1\nb: @c\n", 2, 4),
+            ("a: *missing\n", 1, 4),
         ] {
             let (node, mistakes, _) = read(text);
             assert!(node.is_none(), "{text}");
-            let found = mistakes.sorted()[0].position().line;
+            let mistake = mistakes.sorted()[0];
+            let at = mistake.position();
+            assert_eq!((at.line, at.column), (line, column), "{text}");
             assert!(
-                found.abs_diff(line) <= 1,
-                "{text}: line {found}, not {line}"
+                !mistake.message().contains(" at line "),
+                "{}",
+                mistake.message()
             );
         }
     }

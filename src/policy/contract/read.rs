@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{AcceptedTerms, Budgets, Contract, Credentials, Exception};
+use super::{AcceptedTerms, Budgets, Contract, Credentials, Exception, folded};
 use crate::mistakes::Mistakes;
 use crate::source::{Fields, Node, Source, Span, read_yaml};
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -27,8 +27,16 @@ pub(in super::super) struct Draft {
     pub(in super::super) parent_span: Span,
     pub(in super::super) purpose_spans: Vec<(Purpose, Span)>,
     pub(in super::super) operation_spans: Vec<(Arc<str>, Span)>,
-    /// Clients, certificate names and thumbprints as written.
-    pub(in super::super) credential_spans: Vec<(String, Span)>,
+    pub(in super::super) credential_spans: Vec<Credential>,
+}
+
+/// One credential as it was written.
+#[derive(Debug)]
+pub(in super::super) struct Credential {
+    /// `client` or `certificate`: a client may be called what a certificate is.
+    pub(in super::super) kind: &'static str,
+    pub(in super::super) text: String,
+    pub(in super::super) span: Span,
 }
 
 /// Reads the contract in `source`; what is wrong with it becomes mistakes.
@@ -124,10 +132,7 @@ fn parent(fields: &mut Fields<'_, '_>, kind: Option<PartnerKind>) -> (Option<Par
     (parent, span)
 }
 
-fn credentials(
-    fields: &mut Fields<'_, '_>,
-    places: &mut Vec<(String, Span)>,
-) -> Option<Credentials> {
+fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Credential>) -> Option<Credentials> {
     let clients = fields.texts("clients");
     let certificates = fields.mapping("certificates", |fields| {
         let names = fields.optional_texts("names");
@@ -147,23 +152,28 @@ fn credentials(
                 ),
             }
         }
-        places.extend(names.iter().chain(&thumbprints).map(owned));
+        let certificates = names.iter().chain(&thumbprints);
+        places.extend(certificates.map(|written| credential("certificate", *written)));
         Some((names, parsed))
     });
     if clients.is_empty() {
         fields.mistake(fields.span(), "at least one of `clients` is needed");
     }
-    places.extend(clients.iter().map(owned));
+    places.extend(clients.iter().map(|written| credential("client", *written)));
     let (names, certificate_thumbprints) = certificates?;
     Some(Credentials {
         certificate_thumbprints,
-        certificate_names: names.iter().map(|(name, _)| Arc::from(*name)).collect(),
+        certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
     })
 }
 
-fn owned((text, span): &(&str, Span)) -> (String, Span) {
-    ((*text).to_owned(), *span)
+fn credential(kind: &'static str, (text, span): (&str, Span)) -> Credential {
+    Credential {
+        kind,
+        text: folded(text).into_owned(),
+        span,
+    }
 }
 
 fn purposes(fields: &mut Fields<'_, '_>) -> Vec<(Purpose, Span)> {
