@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::document::Part;
-use super::pattern;
+use super::pattern::Pattern;
 use super::schema::Schema;
 use super::shape::ScalarKind;
 
@@ -54,7 +54,7 @@ fn made(schema: &Schema<'_>, kind: ScalarKind) -> Option<Value> {
             Some(json!(least.unwrap_or_default().max(0)))
         }
         ScalarKind::String => match schema.keyword("pattern") {
-            Some(pattern) => pattern::sample(pattern.text()?).map(Value::String),
+            Some(pattern) => Pattern::parse(pattern.text()?)?.sample().map(Value::String),
             None => Some(Value::String(text(schema))),
         },
     }
@@ -82,7 +82,8 @@ fn text(schema: &Schema<'_>) -> String {
     format!("{fixed}{}", "-".repeat(missing))
 }
 
-/// Why `value` does not satisfy the schema, if it does not. A pattern is not checked here.
+/// Why `value` does not satisfy the schema, if it does not. A pattern that is not understood is taken
+/// as satisfied: then whoever named the value has to know.
 fn misfit(schema: &Schema<'_>, kind: ScalarKind, value: &Value) -> Option<String> {
     let right_type = match kind {
         ScalarKind::String => value.is_string(),
@@ -100,6 +101,12 @@ fn misfit(schema: &Schema<'_>, kind: ScalarKind, value: &Value) -> Option<String
     let fixed = schema.keyword("const").map(Part::to_value);
     if fixed.is_some_and(|fixed| fixed != *value) {
         return Some("is not the field's fixed value".to_owned());
+    }
+    let pattern = schema.keyword("pattern").and_then(Part::text);
+    if let (Some(pattern), Some(text)) = (pattern.and_then(Pattern::parse), value.as_str())
+        && !pattern.matches(text)
+    {
+        return Some("does not match the field's pattern".to_owned());
     }
     let bound = |name: &str| schema.keyword(name).and_then(Part::scalar);
     let bound = |name: &str| bound(name).and_then(|node| node.to_value().as_f64());

@@ -1,24 +1,165 @@
-//! A text that matches a regular expression, for emptying a field whose schema has a `pattern`. It
-//! understands what patterns of identifiers and codes are made of: literals, classes, groups,
-//! alternatives and counts. Anything else (look-around, back references, Unicode properties) has no
-//! sample here, and the overlay must name one.
+//! Regular expressions as far as the patterns of identifiers and codes go: literals, classes, groups,
+//! alternatives, counts and anchors. Enough to make a text that matches, for emptying a field whose
+//! schema has a `pattern`, and to check one that the overlay names. What is beyond that (look-around,
+//! back references, Unicode properties) is not understood, and the caller is told so.
+//!
+//! Nothing of a request is ever matched here.
 
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Longest sample that is made.
-const SAMPLE_CHARACTERS_MAX: usize = 1_024;
+/// Longest text that is made or checked.
+const TEXT_CHARACTERS_MAX: usize = 1_024;
 /// Deepest nesting of groups.
 const GROUP_LEVELS_MAX: usize = 16;
+/// What a sample is made of where a class allows it, best first.
+const PLAIN: [char; 5] = ['0', 'x', 'A', '-', ' '];
 
-/// A short text that matches `pattern`, or `None` where the pattern is not understood.
-pub(super) fn sample(pattern: &str) -> Option<String> {
-    let mut reader = Reader {
-        rest: pattern.chars().peekable(),
-        levels: 0,
-    };
-    let sample = reader.alternatives()?;
-    reader.rest.peek().is_none().then_some(sample)
+/// A pattern that was understood.
+#[derive(Debug)]
+pub(super) struct Pattern(Alternatives);
+
+#[derive(Debug)]
+struct Alternatives(Vec<Vec<Piece>>);
+
+/// An item and how often it comes.
+#[derive(Debug)]
+struct Piece {
+    item: Item,
+    least: usize,
+    most: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Class(Class),
+    Group(Alternatives),
+    Start,
+    End,
+}
+
+#[derive(Debug)]
+struct Class {
+    ranges: Vec<(char, char)>,
+    negated: bool,
+}
+
+impl Pattern {
+    /// Reads a pattern (ECMA-262, as JSON Schema says), or `None` where it is not understood.
+    pub(super) fn parse(pattern: &str) -> Option<Self> {
+        let mut reader = Reader {
+            rest: pattern.chars().peekable(),
+            levels: 0,
+        };
+        let alternatives = reader.alternatives()?;
+        let at_end = reader.rest.peek().is_none();
+        at_end.then_some(Self(alternatives))
+    }
+
+    /// A short text that matches, if one is found.
+    pub(super) fn sample(&self) -> Option<String> {
+        let mut text = String::new();
+        self.0.sample(&mut text)?;
+        self.matches(&text).then_some(text)
+    }
+
+    /// Whether the pattern is found in `text`; a text that is too long to check is not.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        let starts = (0..=text.len()).collect();
+        text.len() <= TEXT_CHARACTERS_MAX && !self.0.ends(&text, &starts).is_empty()
+    }
+}
+
+impl Alternatives {
+    /// Adds what the first alternative asks for at least.
+    fn sample(&self, text: &mut String) -> Option<()> {
+        for piece in self.0.first()? {
+            for _ in 0..piece.least {
+                match &piece.item {
+                    Item::Class(class) => text.push(class.member()?),
+                    Item::Group(group) => group.sample(text)?,
+                    Item::Start | Item::End => {}
+                }
+                if text.len() > TEXT_CHARACTERS_MAX {
+                    return None;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Where a match can end that begins at one of `starts`. Sets of places instead of trying one way
+    /// after the other, so that no pattern takes long.
+    fn ends(&self, text: &[char], starts: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let along = |sequence: &Vec<Piece>| {
+            sequence
+                .iter()
+                .fold(starts.clone(), |places, piece| piece.ends(text, places))
+        };
+        self.0.iter().flat_map(along).collect()
+    }
+}
+
+impl Piece {
+    fn ends(&self, text: &[char], starts: BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut places = starts;
+        for _ in 0..self.least {
+            let next = self.item.ends(text, &places);
+            // From here on, once more changes nothing.
+            if next == places {
+                break;
+            }
+            places = next;
+        }
+        let mut ends = places.clone();
+        let more = self.most.map_or(usize::MAX, |most| most - self.least);
+        for _ in 0..more {
+            places = self.item.ends(text, &places);
+            places.retain(|place| !ends.contains(place));
+            if places.is_empty() {
+                break;
+            }
+            ends.extend(&places);
+        }
+        ends
+    }
+}
+
+impl Item {
+    fn ends(&self, text: &[char], starts: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let only = |place: usize| starts.iter().copied().filter(move |start| *start == place);
+        match self {
+            Self::Group(group) => group.ends(text, starts),
+            Self::Start => only(0).collect(),
+            Self::End => only(text.len()).collect(),
+            Self::Class(class) => {
+                let fits = |start: &&usize| text.get(**start).is_some_and(|one| class.has(*one));
+                starts.iter().filter(fits).map(|start| start + 1).collect()
+            }
+        }
+    }
+}
+
+impl Class {
+    fn of(ranges: &[(char, char)]) -> Self {
+        Self {
+            ranges: ranges.to_vec(),
+            negated: false,
+        }
+    }
+
+    fn has(&self, character: char) -> bool {
+        let within = |(low, high): &(char, char)| (*low..=*high).contains(&character);
+        self.ranges.iter().any(within) != self.negated
+    }
+
+    fn member(&self) -> Option<char> {
+        let named = self.ranges.first().map(|(low, _)| *low);
+        let mut members = PLAIN.into_iter().take(1).chain(named).chain(PLAIN);
+        members.find(|member| self.has(*member))
+    }
 }
 
 struct Reader<'a> {
@@ -27,53 +168,45 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The first alternative's sample; the others are read to know that they are understood.
-    fn alternatives(&mut self) -> Option<String> {
-        let first = self.sequence()?;
+    fn alternatives(&mut self) -> Option<Alternatives> {
+        let mut alternatives = vec![self.sequence()?];
         while self.rest.next_if_eq(&'|').is_some() {
-            self.sequence()?;
+            alternatives.push(self.sequence()?);
         }
-        Some(first)
+        Some(Alternatives(alternatives))
     }
 
-    fn sequence(&mut self) -> Option<String> {
-        let mut text = String::new();
-        self.rest.next_if_eq(&'^');
-        while let Some(next) = self.rest.peek() {
-            match next {
-                '|' | ')' => break,
-                '$' => {
-                    self.rest.next();
-                    let ends = matches!(self.rest.peek(), None | Some('|' | ')'));
-                    return ends.then_some(text);
-                }
-                _ => {
-                    let atom = self.atom()?;
-                    let count = self.count()?;
-                    let characters = atom.chars().count().checked_mul(count)?;
-                    if text.chars().count() + characters > SAMPLE_CHARACTERS_MAX {
-                        return None;
-                    }
-                    text.push_str(&atom.repeat(count));
-                }
+    fn sequence(&mut self) -> Option<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        while self.rest.peek().is_some_and(|next| !"|)".contains(*next)) {
+            let item = self.item()?;
+            let (least, most) = self.count()?;
+            let anchor = matches!(item, Item::Start | Item::End);
+            if anchor && (least, most) != (1, Some(1)) {
+                return None;
             }
+            pieces.push(Piece { item, least, most });
         }
-        Some(text)
+        Some(pieces)
     }
 
-    fn atom(&mut self) -> Option<String> {
-        let character = match self.rest.next()? {
-            '(' => return self.group(),
-            '[' => self.class()?,
-            '\\' => self.escape()?.0,
-            '.' => 'x',
-            '*' | '+' | '?' | '{' | '}' | ']' | '^' => return None,
-            literal => literal,
-        };
-        Some(character.to_string())
+    fn item(&mut self) -> Option<Item> {
+        Some(match self.rest.next()? {
+            '^' => Item::Start,
+            '$' => Item::End,
+            '(' => Item::Group(self.group()?),
+            '[' => Item::Class(self.class()?),
+            '\\' => Item::Class(self.escape()?),
+            '.' => Item::Class(Class {
+                ranges: vec![('\n', '\n'), ('\r', '\r')],
+                negated: true,
+            }),
+            '*' | '+' | '?' | '{' | '}' | ']' => return None,
+            literal => Item::Class(Class::of(&[(literal, literal)])),
+        })
     }
 
-    fn group(&mut self) -> Option<String> {
+    fn group(&mut self) -> Option<Alternatives> {
         self.levels += 1;
         if self.levels > GROUP_LEVELS_MAX {
             return None;
@@ -87,91 +220,94 @@ impl Reader<'_> {
         Some(inner)
     }
 
-    /// The lowest count that satisfies the quantifier behind an atom; 1 without one.
-    fn count(&mut self) -> Option<usize> {
+    /// How often the item before it comes, at least and at most.
+    fn count(&mut self) -> Option<(usize, Option<usize>)> {
         let count = match self.rest.peek() {
-            Some('*' | '?') => {
-                self.rest.next();
-                0
-            }
-            Some('+') => {
-                self.rest.next();
-                1
-            }
-            Some('{') => {
-                self.rest.next();
-                self.range()?
-            }
-            _ => return Some(1),
+            Some('*') => (0, None),
+            Some('?') => (0, Some(1)),
+            Some('+') => (1, None),
+            Some('{') => self.range()?,
+            _ => return Some((1, Some(1))),
         };
+        // Of `{n}` the closing brace, of the others the sign itself.
+        self.rest.next();
         self.rest.next_if_eq(&'?');
-        // A quantifier behind a quantifier is possessive, or an error.
-        (!matches!(self.rest.peek(), Some('*' | '+' | '?' | '{'))).then_some(count)
+        Some(count)
     }
 
-    fn range(&mut self) -> Option<usize> {
+    fn range(&mut self) -> Option<(usize, Option<usize>)> {
+        self.rest.next_if_eq(&'{')?;
         let mut text = String::new();
         while let Some(character) = self.rest.next_if(|character| *character != '}') {
             text.push(character);
         }
-        self.rest.next_if_eq(&'}')?;
-        let (least, most) = text.split_once(',').unwrap_or((&text, ""));
-        let least: usize = least.parse().ok()?;
-        let fits = most.is_empty() || most.parse::<usize>().is_ok_and(|most| most >= least);
-        (fits && least <= SAMPLE_CHARACTERS_MAX).then_some(least)
+        let (least, most) = match text.split_once(',') {
+            None => (text.parse().ok()?, Some(text.parse().ok()?)),
+            Some((least, "")) => (least.parse().ok()?, None),
+            Some((least, most)) => (least.parse().ok()?, Some(most.parse().ok()?)),
+        };
+        let in_order = most.is_none_or(|most: usize| (least..=TEXT_CHARACTERS_MAX).contains(&most));
+        (in_order && least <= TEXT_CHARACTERS_MAX).then_some((least, most))
     }
 
-    /// A member of a class: `0` if it has that, else the first it names.
-    fn class(&mut self) -> Option<char> {
-        let (mut first, mut has_zero) = (None, false);
+    fn class(&mut self) -> Option<Class> {
+        let mut class = Class::of(&[]);
+        class.negated = self.rest.next_if_eq(&'^').is_some();
         loop {
-            let (low, is_set) = match self.rest.next()? {
-                ']' => break,
-                '^' if first.is_none() => return None,
-                '[' => return None,
-                '\\' => self.escape()?,
-                literal => (literal, false),
+            let low = match self.rest.next()? {
+                ']' => return Some(class),
+                '\\' => {
+                    let escaped = self.escape().filter(|escaped| !escaped.negated)?;
+                    class.ranges.extend(&escaped.ranges);
+                    match escaped.ranges.as_slice() {
+                        [(low, high)] if low == high => *low,
+                        _ => continue,
+                    }
+                }
+                literal => literal,
             };
             let mut high = low;
-            if !is_set && self.rest.next_if_eq(&'-').is_some() {
+            if self.rest.next_if_eq(&'-').is_some() {
                 match self.rest.next()? {
                     // A hyphen at the end of a class stands for itself.
                     ']' => {
-                        first = first.or(Some(low));
-                        has_zero |= low == '0';
-                        break;
+                        class.ranges.extend([(low, low), ('-', '-')]);
+                        return Some(class);
                     }
-                    '\\' => high = self.escape()?.0,
+                    '\\' => return None,
                     literal => high = literal,
                 }
             }
             if high < low {
                 return None;
             }
-            first = first.or(Some(low));
-            has_zero |= (low..=high).contains(&'0');
+            class.ranges.push((low, high));
         }
-        if has_zero { Some('0') } else { first }
     }
 
-    /// A character that an escape stands for, and whether it stands for more than one.
-    fn escape(&mut self) -> Option<(char, bool)> {
-        match self.rest.next()? {
-            'd' | 'w' => Some(('0', true)),
-            's' => Some((' ', true)),
-            'D' | 'S' => Some(('x', true)),
-            'W' => Some(('-', true)),
-            'n' => Some(('\n', false)),
-            't' => Some(('\t', false)),
-            letter if letter.is_alphanumeric() => None,
-            literal => Some((literal, false)),
-        }
+    fn escape(&mut self) -> Option<Class> {
+        let letter = self.rest.next()?;
+        let mut class = match letter.to_ascii_lowercase() {
+            'd' => Class::of(&[('0', '9')]),
+            'w' => Class::of(&[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')]),
+            's' => Class::of(&[(' ', ' '), ('\t', '\r'), ('\u{a0}', '\u{a0}')]),
+            _ if letter == 'n' => Class::of(&[('\n', '\n')]),
+            _ if letter == 't' => Class::of(&[('\t', '\t')]),
+            _ if letter.is_alphanumeric() => return None,
+            _ => Class::of(&[(letter, letter)]),
+        };
+        class.negated = letter.is_ascii_uppercase();
+        Some(class)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sample(pattern: &str) -> Option<String> {
+        Pattern::parse(pattern)?.sample()
+    }
 
     #[test]
     fn codes_and_identifiers_have_a_sample() {
@@ -183,32 +319,51 @@ mod tests {
             ("^(?:red|green)(ish)?$", "red"),
             ("^[-a]{1,3}$", "-"),
             ("^[a-]x*$", "a"),
-            (r"^[\w.]+?@[^ ]?", ""),
+            (r"^[\w.]+?@[^ 0]$", "0@x"),
+            (r"^\S\D\.$", "0x."),
             ("^$", ""),
             ("abc", "abc"),
             ("^a$|^b$", "a"),
         ] {
-            let expected = if pattern.contains("[^") {
-                None
-            } else {
-                Some(expected.to_owned())
-            };
-            assert_eq!(sample(pattern), expected, "{pattern}");
+            assert_eq!(sample(pattern).as_deref(), Some(expected), "{pattern}");
         }
     }
 
     #[test]
-    fn what_is_not_understood_has_none() {
+    fn a_pattern_tells_what_matches_from_what_does_not() {
+        for (pattern, right, wrong) in [
+            (r"^\d{5}(-\d{4})?$", "12345-6789", "12345-678"),
+            ("^(a|bc)*d?$", "abcbcad", "abcbd b"),
+            ("^[^a-c]+$", "xyz", "xaz"),
+            ("b{2,3}", "abba", "aba"),
+            (r"^[\d_-]{2}$", "-4", "a4"),
+            (r"^\W.$", "-x", "xx"),
+        ] {
+            let pattern = Pattern::parse(pattern).unwrap();
+            assert!(pattern.matches(right), "{pattern:?} {right}");
+            assert!(!pattern.matches(wrong), "{pattern:?} {wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_made_to_take_for_ever_does_not() {
+        let pattern = Pattern::parse("^((a+)+)+$").unwrap();
+        assert!(!pattern.matches(&format!("{}b", "a".repeat(200))));
+        for pattern in ["^((a{1000}){1000}){1000}$", "^(((b?){1000}){1000}){1000}$"] {
+            assert!(!Pattern::parse(pattern).unwrap().matches("aaa"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_or_cannot_match_has_no_sample() {
         for pattern in [
-            "(?=a)b", r"\bword", r"(a)\1", r"\p{L}+", "[^a]", "a{2,1}", "a{99999}", "a**", "(a",
-            "a)", "a$b", "[b-a]", "[a", "{2}", "a^",
+            "(?=a)b", r"\bword", r"(a)\1", r"\p{L}+", "a{2,1}", "a{99999}", "a**", "(a", "a)",
+            "a$b", "[b-a]", "[a", "{2}", "a^", "^*", r"[\D]", "[]", r"[a-\d]",
         ] {
             assert_eq!(sample(pattern), None, "{pattern}");
         }
-        assert_eq!(
-            sample(&format!("{}{}", "(".repeat(99), ")".repeat(99))),
-            None
-        );
+        let groups = format!("{}{}", "(".repeat(99), ")".repeat(99));
+        assert_eq!(sample(&groups), None);
         assert_eq!(sample("((a{1000}){1000}){1000}"), None);
     }
 }

@@ -656,3 +656,20 @@ fn references_cannot_multiply_without_end() {
     assert!(shape(&catalogue, "getPet").fields.len() <= 4_096);
     assert!(field(&catalogue, "getPet", "$.name").category.is_some());
 }
+
+#[test]
+fn a_named_empty_value_matches_the_fields_pattern() {
+    let document = DOCUMENT.replace(
+        "name: {type: string}",
+        "name: {type: string, pattern: '^[A-Z]{2}$'}",
+    );
+    let with = |word: &str| {
+        let overlay = OVERLAY.replace("user.name", &format!("user.name, x-covenant-empty: {word}"));
+        load(&document, &overlay).err().unwrap_or_default()
+    };
+    assert_eq!(with("ZZ"), Vec::<String>::new());
+    assert_eq!(
+        with("Z"),
+        ["overlay:11 `x-covenant-empty` does not match the field's pattern"]
+    );
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::world::World;
+use super::world::{UseType, World};
 
 /// One line of the book.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +41,8 @@ pub enum BookRow {
         id: String,
         /// Whose it is.
         customer: String,
+        /// The data use it was uploaded for (P11).
+        purpose: &'static str,
     },
     /// An uploaded document.
     Document {
@@ -48,7 +50,17 @@ pub enum BookRow {
         id: String,
         /// Whose it is.
         customer: String,
+        /// The data use it was uploaded for (P11).
+        purpose: &'static str,
     },
+}
+
+/// The data use (fideslang) that the core's own word stands for.
+fn purpose(use_type: UseType) -> &'static str {
+    match use_type {
+        UseType::Operational => "essential.service",
+        UseType::Marketing => "marketing.communications",
+    }
 }
 
 impl World {
@@ -68,10 +80,12 @@ impl World {
         let lists = self.lists.iter().map(|list| BookRow::List {
             id: list.id.clone(),
             customer: list.customer_id.clone(),
+            purpose: purpose(list.use_type),
         });
         let documents = self.documents.iter().map(|document| BookRow::Document {
             id: document.id.clone(),
             customer: document.customer_id.clone(),
+            purpose: purpose(document.use_type),
         });
         customers
             .chain(jobs)
@@ -109,6 +123,9 @@ mod tests {
         let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(first["kind"], "customer");
         assert_eq!(first["partner"], "acme");
+        let document = text.lines().find(|line| line.contains("doc_000001"));
+        let owned = r#""customer":"cus_000001","purpose":"essential.service"}"#;
+        assert!(document.unwrap().ends_with(owned), "{document:?}");
         let job = text
             .lines()
             .find(|line| line.contains("job_000001"))
