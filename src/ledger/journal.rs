@@ -215,6 +215,8 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn recover(&mut self, each: &mut Each<'_>) -> Result<u64, ReadError> {
         let Some(mut scan) = Scan::open(&self.directory)? else {
+            // A new log: its first segment is made while the rest starts up.
+            self.spare = Some(self.prepare_spare());
             return Ok(0);
         };
         if scan.log() != self.log {
