@@ -212,10 +212,7 @@ fn crc_tables() -> Vec<[u32; 256]> {
         tables[0][byte] = crc;
     }
     for step in 1..8 {
-        for byte in 0..256 {
-            let before = tables[step - 1][byte];
-            tables[step][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
-        }
+        tables[step] = tables[step - 1].map(|crc| (crc >> 8) ^ tables[0][(crc & 0xff) as usize]);
     }
     tables
 }

@@ -149,6 +149,7 @@ impl Ledger {
     /// [`NotRecorded`].
     pub async fn append(&self, entry: Entry) -> Result<Receipt, NotRecorded> {
         let leaf = leaf(&entry)?;
+        let commits = self.shared.commits();
         let wait = async {
             let (done, durable) = oneshot::channel();
             self.orders
@@ -160,7 +161,7 @@ impl Ledger {
         match timeout(self.wait_max, wait).await {
             Ok(index) => index.map(|index| Receipt { index }),
             Err(_) => {
-                self.shared.stalled.store(true, Ordering::SeqCst);
+                self.shared.stalled_since(commits);
                 Err(NotRecorded::Stalled {
                     waited: self.wait_max,
                 })
@@ -188,7 +189,7 @@ impl Ledger {
     /// Whether entries can be expected to become durable: false for ever once the journal has failed
     /// or the ledger is closed, and false from a wait in vain until the next batch.
     pub fn is_writable(&self) -> bool {
-        self.shared.open.load(Ordering::SeqCst) && !self.shared.stalled.load(Ordering::SeqCst)
+        self.shared.open.load(Ordering::SeqCst) && !self.shared.is_stalled()
     }
 
     /// Number of durable entries.

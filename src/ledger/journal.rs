@@ -289,3 +289,74 @@ fn failed(path: &Path, action: &'static str, source: io::Error) -> JournalError 
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::{Leaf, log_id};
+    use super::*;
+
+    fn batch(first_index: u64) -> Batch {
+        Batch {
+            first_index,
+            leaves: vec![Leaf::new(b"entry".to_vec())],
+            checkpoint: "checkpoint".to_owned(),
+            previous: Hash::default(),
+        }
+    }
+
+    fn journal(directory: &Path) -> FileJournal {
+        fs::create_dir_all(directory.join(segment::FOLDER)).unwrap();
+        FileJournal::new(directory, log_id("log"), 128 * 1024, Clock::system())
+    }
+
+    #[test]
+    fn a_segment_deleted_replaced_or_linked_under_the_writer_is_noticed() {
+        let tampering: [fn(&Path); 4] = [
+            |path| fs::remove_file(path).unwrap(),
+            |path| {
+                let bytes = fs::read(path).unwrap();
+                fs::remove_file(path).unwrap();
+                fs::write(path, bytes).unwrap();
+            },
+            |path| fs::hard_link(path, path.with_extension("link")).unwrap(),
+            |path| {
+                File::options()
+                    .write(true)
+                    .open(path)
+                    .unwrap()
+                    .set_len(9_000)
+                    .unwrap()
+            },
+        ];
+        for tamper in tampering {
+            let place = tempfile::tempdir().unwrap();
+            let mut journal = journal(place.path());
+            journal.append(&batch(0)).unwrap();
+            let open = journal.open.as_ref().unwrap();
+            open.check().unwrap();
+            tamper(&open.path);
+            assert!(matches!(open.check(), Err(JournalError::Replaced(_))));
+        }
+    }
+
+    #[test]
+    fn after_an_error_the_segment_is_closed_and_never_written_again() {
+        let place = tempfile::tempdir().unwrap();
+        let mut journal = journal(place.path());
+        journal.append(&batch(0)).unwrap();
+        let path = segment::path(place.path(), 0);
+        let before = fs::read(&path).unwrap();
+        // A descriptor that cannot write stands for a disk that cannot.
+        journal.open.as_mut().unwrap().file = File::open(&path).unwrap();
+        assert!(matches!(
+            journal.append(&batch(1)),
+            Err(JournalError::Failed { .. })
+        ));
+        assert!(journal.open.is_none());
+        assert!(matches!(
+            journal.append(&batch(1)),
+            Err(JournalError::Poisoned)
+        ));
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
