@@ -204,12 +204,8 @@ fn group_commit(mut file: File, mut pending: mpsc::Receiver<Waiting>) {
 /// Tables to take eight bytes at a time, so that the plain file is not held up by its checksum.
 fn crc_tables() -> Vec<[u32; 256]> {
     let mut tables = vec![[0_u32; 256]; 8];
-    for byte in 0..256 {
-        let mut crc = byte as u32;
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 * (crc & 1));
-        }
-        tables[0][byte] = crc;
+    for (byte, entry) in (0_u32..).zip(&mut tables[0]) {
+        *entry = (0..8).fold(byte, |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)));
     }
     for step in 1..8 {
         tables[step] = tables[step - 1].map(|crc| (crc >> 8) ^ tables[0][(crc & 0xff) as usize]);

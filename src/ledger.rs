@@ -1,7 +1,7 @@
 //! The ledger: the record of every disclosure, and the only way out for an answer. What stands in it
 //! is durable before [`Ledger::record`] gives the answer back, and cannot be changed later without
 //! being found: entries are leaves of an RFC 6962 tree whose root is signed with every batch
-//! (`docs/ledger-format.md`). Start reading here, then [`sequencer`], then [`journal`].
+//! (`docs/ledger-format.md`). Start reading here, then `sequencer.rs`, then `journal.rs`.
 //!
 //! Deliberately absent: HTTP (the ledger records for any `T`), searching (built on [`reading`]), and
 //! any way to change or to skip an entry.

@@ -182,8 +182,12 @@ impl Sequencer {
             }
             let first = self.state.frontier.size();
             let count = batch.len();
-            self.commit(batch)?;
-            *shared.lock() = self.durable()?;
+            let durable = self
+                .commit(batch)
+                .and_then(|()| Ok(self.durable()?))
+                // Before those who wait hear of it, so that they find the ledger closed.
+                .inspect_err(|_| shared.open.store(false, Ordering::SeqCst))?;
+            *shared.lock() = durable;
             shared.commits.fetch_add(1, Ordering::SeqCst);
             for (index, waiter) in (first..).zip(waiting.by_ref().take(count)) {
                 if let Some(waiter) = waiter {

@@ -10,7 +10,7 @@ use super::super::batch::{BLOCK_BYTES, MAGIC};
 use super::super::merkle::{leaf_hash, tree_hash};
 use super::super::reading::entries;
 use super::super::tests::{Place, entry};
-use super::super::{Ledger, OpenError, Recovery, Signer};
+use super::super::{Ledger, OpenError, Options, Recovery, Signer};
 use super::*;
 
 /// A closed ledger of a few batches over several segments, and the leaves it must have.
@@ -375,4 +375,39 @@ async fn an_older_published_state_is_caught_up_with() {
     assert_eq!(recovery.size, 220);
     ledger.close().await;
     assert_eq!(check(&place).unwrap().published, 220);
+}
+
+#[tokio::test]
+async fn damage_met_while_reading_ends_the_reading_after_the_entries_before_it() {
+    let (place, leaves) = small(300, 10).await;
+    let bundle = bundle_path(&place.path(), 0, WIDTH);
+    let bytes = fs::read(&bundle).unwrap();
+    fs::write(&bundle, &bytes[..bytes.len() - 1]).unwrap();
+    let read: Vec<_> = entries(&place.path(), 0).collect();
+    assert!(
+        matches!(read.as_slice(), [.., Err(ReadError::Damaged(damage))] if damage.index == Some(255))
+    );
+    let good = read
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|(_, entry)| entry);
+    assert!(good.eq(leaves.into_iter().take(255)));
+}
+
+#[tokio::test]
+async fn a_log_is_read_and_verified_while_it_is_written() {
+    let place = Place::new();
+    let key = place.signer().verifier_key().clone();
+    let options = Options {
+        publish_interval: Duration::from_millis(5),
+        ..place.options()
+    };
+    let (ledger, _) = Ledger::open(&options, place.signer(), &place.clock).unwrap();
+    for round in 1..=20 {
+        fill(&ledger, 40, 600).await;
+        let verified = verify(&place.path(), &key, Some(&ledger.checkpoint())).unwrap();
+        assert_eq!(verified.entries, round * 40);
+        assert_eq!(read_all(&place, 0).len() as u64, round * 40);
+    }
+    ledger.close().await;
 }
