@@ -176,11 +176,13 @@ impl FileJournal {
         let path = self.spare_path();
         let (log, number, bytes) = (self.log, self.next_number, self.segment_bytes);
         thread::spawn(move || {
+            // Always a new file: nobody else can have this one open. What a crash left is of no use,
+            // and if it cannot be removed, making the new one fails.
+            let _ = fs::remove_file(&path);
             let mut file = OpenOptions::new()
                 .read(true)
                 .write(true)
-                .create(true)
-                .truncate(true)
+                .create_new(true)
                 .open(path)?;
             segment::fill(&mut file, log, number, bytes)?;
             Ok(file)
@@ -241,6 +243,15 @@ impl Journal for FileJournal {
             self.open = None;
         }
         written
+    }
+}
+
+impl Drop for FileJournal {
+    /// Waits for the spare, so that nothing is written to the directory after the lock is given back.
+    fn drop(&mut self) {
+        if let Some(spare) = self.spare.take() {
+            let _ = spare.join();
+        }
     }
 }
 
