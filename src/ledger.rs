@@ -1,7 +1,7 @@
 //! The ledger: the record of every disclosure, and the only way out for an answer. What stands in it
 //! is durable before [`Ledger::record`] gives the answer back, and cannot be changed later without
 //! being found: entries are leaves of an RFC 6962 tree whose root is signed with every batch
-//! (`docs/ledger-format.md`). Start reading here, then [`sequencer`], then [`journal`].
+//! (`docs/ledger-format.md`). Start reading here, then `sequencer.rs`, then `journal.rs`.
 //!
 //! Deliberately absent: HTTP (the ledger records for any `T`), searching (built on [`reading`]), and
 //! any way to change or to skip an entry.
@@ -149,6 +149,7 @@ impl Ledger {
     /// [`NotRecorded`].
     pub async fn append(&self, entry: Entry) -> Result<Receipt, NotRecorded> {
         let leaf = leaf(&entry)?;
+        let commits = self.shared.commits();
         let wait = async {
             let (done, durable) = oneshot::channel();
             self.orders
@@ -160,7 +161,7 @@ impl Ledger {
         match timeout(self.wait_max, wait).await {
             Ok(index) => index.map(|index| Receipt { index }),
             Err(_) => {
-                self.shared.stalled.store(true, Ordering::SeqCst);
+                self.shared.stalled_since(commits);
                 Err(NotRecorded::Stalled {
                     waited: self.wait_max,
                 })
@@ -188,7 +189,7 @@ impl Ledger {
     /// Whether entries can be expected to become durable: false for ever once the journal has failed
     /// or the ledger is closed, and false from a wait in vain until the next batch.
     pub fn is_writable(&self) -> bool {
-        self.shared.open.load(Ordering::SeqCst) && !self.shared.stalled.load(Ordering::SeqCst)
+        self.shared.open.load(Ordering::SeqCst) && !self.shared.is_stalled()
     }
 
     /// Number of durable entries.

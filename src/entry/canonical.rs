@@ -183,6 +183,12 @@ fn array<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
 /// characters, and everything else as it is.
 fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    let plain = |&byte: &u8| byte > 0x1f && byte != b'"' && byte != b'\\';
+    if text.as_bytes().iter().all(plain) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     for &byte in text.as_bytes() {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),

@@ -176,11 +176,13 @@ impl FileJournal {
         let path = self.spare_path();
         let (log, number, bytes) = (self.log, self.next_number, self.segment_bytes);
         thread::spawn(move || {
+            // Always a new file: nobody else can have this one open. What a crash left is of no use,
+            // and if it cannot be removed, making the new one fails.
+            let _ = fs::remove_file(&path);
             let mut file = OpenOptions::new()
                 .read(true)
                 .write(true)
-                .create(true)
-                .truncate(true)
+                .create_new(true)
                 .open(path)?;
             segment::fill(&mut file, log, number, bytes)?;
             Ok(file)
@@ -215,6 +217,8 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn recover(&mut self, each: &mut Each<'_>) -> Result<u64, ReadError> {
         let Some(mut scan) = Scan::open(&self.directory)? else {
+            // A new log: its first segment is made while the rest starts up.
+            self.spare = Some(self.prepare_spare());
             return Ok(0);
         };
         if scan.log() != self.log {
@@ -239,6 +243,15 @@ impl Journal for FileJournal {
             self.open = None;
         }
         written
+    }
+}
+
+impl Drop for FileJournal {
+    /// Waits for the spare, so that nothing is written to the directory after the lock is given back.
+    fn drop(&mut self) {
+        if let Some(spare) = self.spare.take() {
+            let _ = spare.join();
+        }
     }
 }
 
@@ -286,4 +299,75 @@ fn failed(path: &Path, action: &'static str, source: io::Error) -> JournalError 
 /// Makes names in `directory` durable.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::{Leaf, log_id};
+    use super::*;
+
+    fn batch(first_index: u64) -> Batch {
+        Batch {
+            first_index,
+            leaves: vec![Leaf::new(b"entry".to_vec())],
+            checkpoint: "checkpoint".to_owned(),
+            previous: Hash::default(),
+        }
+    }
+
+    fn journal(directory: &Path) -> FileJournal {
+        fs::create_dir_all(directory.join(segment::FOLDER)).unwrap();
+        FileJournal::new(directory, log_id("log"), 128 * 1024, Clock::system())
+    }
+
+    #[test]
+    fn a_segment_deleted_replaced_or_linked_under_the_writer_is_noticed() {
+        let tampering: [fn(&Path); 4] = [
+            |path| fs::remove_file(path).unwrap(),
+            |path| {
+                let bytes = fs::read(path).unwrap();
+                fs::remove_file(path).unwrap();
+                fs::write(path, bytes).unwrap();
+            },
+            |path| fs::hard_link(path, path.with_extension("link")).unwrap(),
+            |path| {
+                File::options()
+                    .write(true)
+                    .open(path)
+                    .unwrap()
+                    .set_len(9_000)
+                    .unwrap()
+            },
+        ];
+        for tamper in tampering {
+            let place = tempfile::tempdir().unwrap();
+            let mut journal = journal(place.path());
+            journal.append(&batch(0)).unwrap();
+            let open = journal.open.as_ref().unwrap();
+            open.check().unwrap();
+            tamper(&open.path);
+            assert!(matches!(open.check(), Err(JournalError::Replaced(_))));
+        }
+    }
+
+    #[test]
+    fn after_an_error_the_segment_is_closed_and_never_written_again() {
+        let place = tempfile::tempdir().unwrap();
+        let mut journal = journal(place.path());
+        journal.append(&batch(0)).unwrap();
+        let path = segment::path(place.path(), 0);
+        let before = fs::read(&path).unwrap();
+        // A descriptor that cannot write stands for a disk that cannot.
+        journal.open.as_mut().unwrap().file = File::open(&path).unwrap();
+        assert!(matches!(
+            journal.append(&batch(1)),
+            Err(JournalError::Failed { .. })
+        ));
+        assert!(journal.open.is_none());
+        assert!(matches!(
+            journal.append(&batch(1)),
+            Err(JournalError::Poisoned)
+        ));
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
 }

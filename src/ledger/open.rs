@@ -39,6 +39,9 @@ const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Most bytes made durable together.
 const BATCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// Longest origin, in bytes: it stands in every checkpoint.
+const ORIGIN_BYTES_MAX: usize = 255;
+
 /// Room in a segment for what is not a batch's entries: its own header block, and the batch's header,
 /// checkpoint, digest and padding.
 const SEGMENT_OVERHEAD_BYTES: u64 = 4 * BLOCK_BYTES as u64;
@@ -84,6 +87,11 @@ impl Options {
             return Err(OpenError::Options(
                 "the queue of the ledger takes at least 2 entries".to_owned(),
             ));
+        }
+        if self.origin.len() > ORIGIN_BYTES_MAX {
+            return Err(OpenError::Options(format!(
+                "the origin of the ledger has at most {ORIGIN_BYTES_MAX} bytes"
+            )));
         }
         let name = signer.verifier_key().name();
         if name != self.origin {
@@ -330,4 +338,49 @@ fn cut_entry(clock: &Clock, torn_bytes: u64) -> Result<Entry, crate::entry::Entr
         policy: None,
     });
     Entry::new(clock.now(), event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::{Batch, ENTRY_OVERHEAD_BYTES};
+    use super::*;
+
+    #[test]
+    fn options_that_cannot_work_are_refused_in_words() {
+        let clock = Clock::manual(jiff::Timestamp::UNIX_EPOCH);
+        let place = tempfile::tempdir().unwrap();
+        let refused = |change: &dyn Fn(&mut Options), origin: &str| {
+            let mut options = Options::new(place.path(), origin);
+            change(&mut options);
+            let opened = Ledger::open(&options, Signer::generate(origin).unwrap(), &clock);
+            matches!(opened, Err(OpenError::Options(_)))
+        };
+        assert!(refused(&|options| options.segment_bytes = 64 * 1024, "log"));
+        assert!(refused(&|options| options.segment_bytes += 1, "log"));
+        assert!(refused(&|options| options.segment_bytes = 1 << 40, "log"));
+        assert!(refused(&|options| options.queue_entries_max = 1, "log"));
+        assert!(refused(
+            &|options| options.origin = "other".to_owned(),
+            "log"
+        ));
+        assert!(refused(&|_| (), &"x".repeat(256)));
+        assert_eq!(
+            place.path().read_dir().unwrap().count(),
+            0,
+            "nothing was made"
+        );
+    }
+
+    #[test]
+    fn the_largest_entry_with_the_longest_origin_fits_the_smallest_segment() {
+        let options = Options {
+            segment_bytes: SEGMENT_BYTES_MIN,
+            ..Options::new("", "log")
+        };
+        assert!(options.batch_bytes_max() > ENTRY_BYTES_MAX + ENTRY_OVERHEAD_BYTES);
+        let checkpoint_bytes = 2 * ORIGIN_BYTES_MAX + 512;
+        let frame = Batch::frame_bytes(0, options.batch_bytes_max(), checkpoint_bytes);
+        let padded = frame.next_multiple_of(BLOCK_BYTES) + BLOCK_BYTES;
+        assert!(padded as u64 <= SEGMENT_BYTES_MIN);
+    }
 }

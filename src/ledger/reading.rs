@@ -20,6 +20,7 @@ pub fn entries(directory: &Path, from: u64) -> Entries {
         next: from,
         ready: VecDeque::new(),
         source: Source::Bundles,
+        looked_again: false,
     }
 }
 
@@ -31,6 +32,9 @@ pub struct Entries {
     next: u64,
     ready: VecDeque<(u64, Vec<u8>)>,
     source: Source,
+    /// Whether an error is the second at this entry. The first may only mean that the writer moved on:
+    /// a segment is released once its entries are in bundles.
+    looked_again: bool,
 }
 
 #[derive(Debug)]
@@ -45,9 +49,16 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() && !matches!(self.source, Source::Done) {
-            if let Err(error) = self.fetch() {
-                self.source = Source::Done;
-                return Some(Err(error));
+            match self.fetch() {
+                Ok(()) => self.looked_again &= self.ready.is_empty(),
+                Err(_) if !self.looked_again => {
+                    self.looked_again = true;
+                    self.source = Source::Bundles;
+                }
+                Err(error) => {
+                    self.source = Source::Done;
+                    return Some(Err(error));
+                }
             }
         }
         self.ready.pop_front().map(Ok)

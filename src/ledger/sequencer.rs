@@ -32,8 +32,11 @@ pub(super) enum Order {
 pub(super) struct Shared {
     /// Whether the writer works. Once false, for ever.
     pub(super) open: AtomicBool,
-    /// Whether somebody has waited in vain since the last batch.
-    pub(super) stalled: AtomicBool,
+    /// Batches committed since the start.
+    commits: AtomicU64,
+    /// How many there must be for the writer not to be stalled: who waits in vain asks for one more
+    /// than when the wait began. Compared, not reset, so that a commit at the last moment counts.
+    commits_due: AtomicU64,
     /// Notes that found no room in the queue.
     pub(super) notes_dropped: AtomicU64,
     durable: Mutex<Durable>,
@@ -51,10 +54,27 @@ impl Shared {
     pub(super) fn new(durable: Durable) -> Self {
         Self {
             open: AtomicBool::new(true),
-            stalled: AtomicBool::new(false),
+            commits: AtomicU64::new(0),
+            commits_due: AtomicU64::new(0),
             notes_dropped: AtomicU64::new(0),
             durable: Mutex::new(durable),
         }
+    }
+
+    /// Batches committed since the start, to be noted where a wait begins.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    /// Somebody waited in vain since there were `commits`.
+    pub(super) fn stalled_since(&self, commits: u64) {
+        self.commits_due.fetch_max(commits + 1, Ordering::SeqCst);
+    }
+
+    /// Whether nothing has been committed since somebody waited in vain. What that wait was for is
+    /// still in the queue, so this ends by itself once the disk answers.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.commits_due.load(Ordering::SeqCst) > self.commits()
     }
 
     /// A copy of the durable state.
@@ -162,9 +182,13 @@ impl Sequencer {
             }
             let first = self.state.frontier.size();
             let count = batch.len();
-            self.commit(batch)?;
-            *shared.lock() = self.durable()?;
-            shared.stalled.store(false, Ordering::SeqCst);
+            let durable = self
+                .commit(batch)
+                .and_then(|()| Ok(self.durable()?))
+                // Before those who wait hear of it, so that they find the ledger closed.
+                .inspect_err(|_| shared.open.store(false, Ordering::SeqCst))?;
+            *shared.lock() = durable;
+            shared.commits.fetch_add(1, Ordering::SeqCst);
             for (index, waiter) in (first..).zip(waiting.by_ref().take(count)) {
                 if let Some(waiter) = waiter {
                     // Who has stopped waiting does not mind.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::journal::faulty::{Disk, Fault, FaultyJournal};
+use super::journal::faulty::{Disk, Fault, FaultyJournal, GatedJournal};
 use super::*;
 use crate::clock::Clock;
 use crate::entry::{Event, GatewayNote};
@@ -219,4 +219,76 @@ async fn at_every_fault_only_what_the_journal_has_is_acknowledged() {
             assert!(again.append(entry("after")).await.is_ok());
         }
     }
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_fails_the_wait_and_is_told_until_it_answers() {
+    let place = Place::new();
+    let (gate, gated) = std::sync::mpsc::channel();
+    let options = Options {
+        wait_max: Duration::from_millis(20),
+        ..place.options()
+    };
+    let journal = Box::new(GatedJournal(gated));
+    let (ledger, _) =
+        Ledger::open_journal(&options, journal, place.signer(), &place.clock).unwrap();
+    assert!(ledger.is_writable());
+    let recorded = ledger.record(Unrecorded::new((), entry("slow"))).await;
+    assert!(matches!(recorded, Err(NotRecorded::Stalled { .. })));
+    assert!(!ledger.is_writable());
+    gate.send(()).unwrap();
+    while !ledger.is_writable() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // More is on record than was answered for, never less.
+    assert_eq!(ledger.size(), 1);
+}
+
+#[tokio::test]
+async fn refusals_never_take_the_half_of_the_queue_that_answers_need() {
+    let place = Place::new();
+    let (gate, gated) = std::sync::mpsc::channel();
+    let options = Options {
+        queue_entries_max: 8,
+        ..place.options()
+    };
+    let journal = Box::new(GatedJournal(gated));
+    let (ledger, _) =
+        Ledger::open_journal(&options, journal, place.signer(), &place.clock).unwrap();
+    for _ in 0..100 {
+        ledger.note(entry("refused"));
+    }
+    assert!(ledger.notes_dropped() > 0);
+    assert!(ledger.orders.capacity() >= 4);
+    for _ in 0..100 {
+        gate.send(()).unwrap();
+    }
+    assert!(ledger.append(entry("answered")).await.is_ok());
+    ledger.close().await;
+    assert_eq!(ledger.size() + ledger.notes_dropped(), 101);
+}
+
+#[tokio::test]
+async fn when_no_new_segment_can_be_made_the_ledger_closes_and_what_was_acknowledged_stays() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    ledger.append(entry("first")).await.unwrap();
+    // A folder where the file should go stands for a full disk.
+    std::fs::create_dir(place.path().join("journal/spare")).unwrap();
+    let long = "x".repeat(40_000);
+    let mut acknowledged = 1;
+    while ledger.append(entry(&long)).await.is_ok() {
+        acknowledged += 1;
+        assert!(acknowledged < 10, "a segment of 128 KiB holds fewer");
+    }
+    assert!(!ledger.is_writable());
+    assert_eq!(
+        ledger.append(entry("later")).await,
+        Err(NotRecorded::Closed)
+    );
+    ledger.close().await;
+    std::fs::remove_dir(place.path().join("journal/spare")).unwrap();
+    let (ledger, recovery) = place.open();
+    assert_eq!(recovery.size, acknowledged);
+    assert!(ledger.append(entry(&long)).await.is_ok());
 }

@@ -53,12 +53,12 @@ pub fn verify(
     since: Option<&str>,
 ) -> Result<Verified, ReadError> {
     match verify_once(directory, key, since) {
-        Err(ReadError::Damaged(_)) => {
+        Err(_) => {
             // A writer may have moved on between two files; damage stays.
             thread::sleep(SECOND_LOOK);
             verify_once(directory, key, since)
         }
-        result => result,
+        whole => whole,
     }
 }
 

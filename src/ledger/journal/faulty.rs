@@ -1,6 +1,7 @@
 //! A journal in memory that fails when told to, in the two ways a disk can: with the batch written
 //! all the same, or not. What it keeps outlives it, as a disk outlives a process.
 
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use super::super::batch::{Batch, log_id};
@@ -62,5 +63,19 @@ impl Journal for FaultyJournal {
             return Err(JournalError::Poisoned);
         }
         Ok(())
+    }
+}
+
+/// Keeps nothing, and takes each batch only when the test says so.
+#[derive(Debug)]
+pub(in crate::ledger) struct GatedJournal(pub(in crate::ledger) Receiver<()>);
+
+impl Journal for GatedJournal {
+    fn recover(&mut self, _: &mut Each<'_>) -> Result<u64, ReadError> {
+        Ok(0)
+    }
+
+    fn append(&mut self, _: &Batch) -> Result<(), JournalError> {
+        self.0.recv().map_err(|_| JournalError::Poisoned)
     }
 }

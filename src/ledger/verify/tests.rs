@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::batch::BLOCK_BYTES;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::super::batch::{BLOCK_BYTES, MAGIC};
+use super::super::merkle::{leaf_hash, tree_hash};
 use super::super::reading::entries;
 use super::super::tests::{Place, entry};
-use super::super::{Ledger, OpenError};
+use super::super::{Ledger, OpenError, Options, Recovery, Signer};
 use super::*;
 
 /// A closed ledger of a few batches over several segments, and the leaves it must have.
@@ -66,13 +70,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 async fn a_ledger_over_bundles_and_segments_is_whole_and_read_in_order() {
     let (place, leaves) = small(700, 600).await;
     let verified = check(&place).unwrap();
-    let hashes: Vec<_> = leaves
-        .iter()
-        .map(|leaf| super::super::merkle::leaf_hash(leaf))
-        .collect();
+    let hashes: Vec<_> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
     assert_eq!(verified.entries, 700);
     assert_eq!(verified.published, 700);
-    assert_eq!(verified.root, super::super::merkle::tree_hash(&hashes));
+    assert_eq!(verified.root, tree_hash(&hashes));
     assert_eq!(verified.torn_tail_bytes, 0);
     for from in [0, 1, 255, 256, 300, 511, 512, 699, 700] {
         let read = read_all(&place, from);
@@ -183,7 +184,7 @@ fn blocks(place: &Place) -> (PathBuf, Vec<u8>, Vec<usize>) {
     let bytes = fs::read(&path).unwrap();
     let begins = (BLOCK_BYTES..bytes.len())
         .step_by(BLOCK_BYTES)
-        .filter(|&at| bytes[at..].starts_with(super::super::batch::MAGIC))
+        .filter(|&at| bytes[at..].starts_with(MAGIC))
         .collect();
     (path, bytes, begins)
 }
@@ -240,7 +241,7 @@ async fn a_cut_of_the_tail_is_seen_against_what_was_published_or_kept() {
 #[tokio::test]
 async fn another_key_or_an_empty_place_is_not_verified() {
     let (place, _) = small(4, 10).await;
-    let other = super::super::Signer::generate(place.signer().verifier_key().name()).unwrap();
+    let other = Signer::generate(place.signer().verifier_key().name()).unwrap();
     assert!(verify_once(&place.path(), other.verifier_key(), None).is_err());
     let nothing = place.directory.path().join("nothing");
     assert!(verify_once(&nothing, other.verifier_key(), None).is_err());
@@ -300,4 +301,113 @@ async fn a_damaged_last_batch_is_told_from_a_torn_one_and_nothing_is_changed() {
         );
         assert_eq!(fs::read(&path).unwrap(), flipped);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// The model of a log is a list of leaves. Each step appends some, and sometimes closes and opens.
+    #[test]
+    fn a_log_is_what_the_list_of_its_leaves_says(
+        steps in vec((1_usize..40, 0_usize..2_000, any::<bool>()), 1..8)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let place = Place::new();
+            let key = place.signer().verifier_key().clone();
+            let mut model: Vec<Vec<u8>> = Vec::new();
+            let mut earlier = None;
+            let (mut ledger, _) = place.open();
+            for (count, bytes, reopen) in steps {
+                for number in 0..count {
+                    let entry = entry(&format!("{number} {}", "x".repeat(bytes)));
+                    model.push(entry.to_canonical());
+                    let index = ledger.append(entry).await.unwrap().index();
+                    assert_eq!(index + 1, model.len() as u64);
+                }
+                if reopen {
+                    ledger.close().await;
+                    let (again, recovery) = place.open();
+                    assert_eq!(recovery, Recovery { size: model.len() as u64, torn_bytes_cut: 0 });
+                    ledger = again;
+                }
+                let hashes: Vec<_> = model.iter().map(|leaf| leaf_hash(leaf)).collect();
+                let verified = verify(&place.path(), &key, earlier.as_deref()).unwrap();
+                assert_eq!((verified.entries, verified.root), (model.len() as u64, tree_hash(&hashes)));
+                assert_eq!(verified.checkpoint.as_deref(), Some(&*ledger.checkpoint()));
+                earlier = verified.checkpoint;
+            }
+            let read: Vec<_> = read_all(&place, 0).into_iter().map(|(_, entry)| entry).collect();
+            assert_eq!(read, model);
+            ledger.close().await;
+        });
+    }
+}
+
+/// What the publisher had reached when a crash came does not matter: any older published state does.
+#[tokio::test]
+async fn an_older_published_state_is_caught_up_with() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    fill(&ledger, 100, 10).await;
+    ledger.close().await;
+    let copy = |from: &Path, to: &Path| {
+        for file in files(from) {
+            let target = to.join(file.strip_prefix(from).unwrap());
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(&file, target).unwrap();
+        }
+    };
+    let saved = place.directory.path().join("saved");
+    copy(&place.path().join("tile"), &saved.join("tile"));
+    fs::copy(
+        place.path().join(tiles::CHECKPOINT),
+        saved.join(tiles::CHECKPOINT),
+    )
+    .unwrap();
+    let (ledger, _) = place.open();
+    fill(&ledger, 120, 10).await;
+    ledger.close().await;
+    fs::remove_dir_all(place.path().join("tile")).unwrap();
+    copy(&saved, &place.path());
+    assert_eq!(check(&place).unwrap().entries, 220);
+    let (ledger, recovery) = place.open();
+    assert_eq!(recovery.size, 220);
+    ledger.close().await;
+    assert_eq!(check(&place).unwrap().published, 220);
+}
+
+#[tokio::test]
+async fn damage_met_while_reading_ends_the_reading_after_the_entries_before_it() {
+    let (place, leaves) = small(300, 10).await;
+    let bundle = bundle_path(&place.path(), 0, WIDTH);
+    let bytes = fs::read(&bundle).unwrap();
+    fs::write(&bundle, &bytes[..bytes.len() - 1]).unwrap();
+    let read: Vec<_> = entries(&place.path(), 0).collect();
+    assert!(
+        matches!(read.as_slice(), [.., Err(ReadError::Damaged(damage))] if damage.index == Some(255))
+    );
+    let good = read
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|(_, entry)| entry);
+    assert!(good.eq(leaves.into_iter().take(255)));
+}
+
+#[tokio::test]
+async fn a_log_is_read_and_verified_while_it_is_written() {
+    let place = Place::new();
+    let key = place.signer().verifier_key().clone();
+    let options = Options {
+        publish_interval: Duration::from_millis(5),
+        ..place.options()
+    };
+    let (ledger, _) = Ledger::open(&options, place.signer(), &place.clock).unwrap();
+    for round in 1..=20 {
+        fill(&ledger, 40, 600).await;
+        let verified = verify(&place.path(), &key, Some(&ledger.checkpoint())).unwrap();
+        assert_eq!(verified.entries, round * 40);
+        assert_eq!(read_all(&place, 0).len() as u64, round * 40);
+    }
+    ledger.close().await;
 }
