@@ -29,6 +29,8 @@ mod walk;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod sample;
 
 pub use emit::{Emitted, RecordDecision, Released};

@@ -250,7 +250,10 @@ fn write_part(partial: Partial, value: &str, out: &mut Vec<u8>) {
     let length = value.chars().count();
     let shown = if length > shown { shown } else { 0 };
     let cut = if last { length - shown } else { shown };
-    let cut = value.char_indices().nth(cut).map_or(value.len(), |(at, _)| at);
+    let cut = value
+        .char_indices()
+        .nth(cut)
+        .map_or(value.len(), |(at, _)| at);
     let (first, rest) = value.split_at_checked(cut).unwrap_or_default();
     out.push(b'"');
     if !last {
@@ -361,11 +364,7 @@ mod tests {
                 serde_json::from_slice::<String>(&out).unwrap()
             };
             assert_eq!(part(value), expected);
-            assert_eq!(
-                part(expected),
-                expected,
-                "a part of a part is the same"
-            );
+            assert_eq!(part(expected), expected, "a part of a part is the same");
         }
     }
 
