@@ -413,6 +413,35 @@ mod tests {
     }
 
     #[test]
+    fn a_required_field_of_a_container_that_is_left_out_is_removed_with_it() {
+        let mut make = Builder::default();
+        let mut required = |category| {
+            let node = make.text(category);
+            make.last().required = true;
+            node
+        };
+        let (street, city, name) = (required("user"), required("user"), required("user.name"));
+        let optional = Node::Object(object([("street!", street)]));
+        let kept = Node::Object(object([("city!", city)]));
+        let items = array(Node::Object(object([("name!", name)])));
+        let members = [("optional", optional), ("kept!", kept), ("items!", items)];
+        let shape = make.shape(Node::Object(object(members)));
+        let plan = Plan::new(&shape, &forms(&[]));
+        let methods: Vec<_> = plan
+            .withheld()
+            .iter()
+            .map(|withheld| withheld.method)
+            .collect();
+        assert_eq!(
+            methods,
+            [Method::Removal, Method::EmptyValue, Method::Removal]
+        );
+        let body = r#"{"optional":{"street":"s"},"kept":{"city":"c"},"items":[{"name":"n"}]}"#;
+        let left = emitted(&shape, body, &plan, &plan).0;
+        assert_eq!(left, r#"{"kept":{"city":""},"items":[]}"#);
+    }
+
+    #[test]
     fn only_system_fields_disclose_nothing_about_anyone() {
         let shape = page();
         let discloses_nothing =

@@ -175,7 +175,9 @@ impl<'a> Scanner<'a> {
         let place = self.pieces.len();
         self.pieces.push(Piece {
             member,
-            content: Content::Object { after: 0 },
+            content: Content::Object {
+                after: index(place + 1),
+            },
         });
         // Records do not nest: one inside another is a part of it.
         let begins_record = node.record && self.record.is_none();
@@ -287,7 +289,9 @@ impl<'a> Scanner<'a> {
         let place = self.pieces.len();
         self.pieces.push(Piece {
             member,
-            content: Content::Array { after: 0 },
+            content: Content::Array {
+                after: index(place + 1),
+            },
         });
         let mut earlier = (alike.start < alike.end).then_some(alike.start);
         let mut more = self.walk.reader.enter(b']');
@@ -601,6 +605,30 @@ mod tests {
             let refused = reason(&shape, &format!("{{{}}}", body.join(",")));
             assert_eq!(refused, expected.then_some(Reason::DuplicateKey), "{twice}");
         }
+    }
+
+    #[test]
+    fn levels_are_counted_through_members_nobody_knows() {
+        let shape = page();
+        for (levels, expected) in [(61, None), (62, Some(Reason::TooDeep))] {
+            let nested = ["[".repeat(levels), "]".repeat(levels)].concat();
+            assert_eq!(reason(&shape, &job(&format!("\"new\":{nested}"))), expected);
+        }
+    }
+
+    #[test]
+    fn of_several_things_of_one_kind_the_first_names_the_record() {
+        let mut make = Builder::default();
+        let mut job = || {
+            let node = make.text("user.unique_id");
+            make.last().role = FieldRole::ResourceId(ResourceKind::Job);
+            node
+        };
+        let members = [("first", job()), ("second", job())];
+        let shape = make.shape(record(members));
+        let scanned = scan(&shape, br#"{"second":"2","first":"1"}"#, &Limits::default()).unwrap();
+        assert_eq!(scanned.records()[0].resource(ResourceKind::Job), Some("2"));
+        assert_eq!(scanned.records()[0].resource(ResourceKind::List), None);
     }
 
     #[test]

@@ -157,6 +157,8 @@ mod tests {
             "uD83D\\uD83D",
             "uD83Dx",
             "uDE00\\uD83D",
+            "uDE00\\uDE00",
+            "uD83D\\uE000",
             "uD83D\\u0041",
         ] {
             assert_eq!(escape(written), Err(Reason::LoneSurrogate), "{written}");
