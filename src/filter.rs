@@ -22,12 +22,15 @@ mod plan;
 mod pseudonym;
 mod reader;
 mod scan;
+mod scanned;
 mod text;
 mod uninspectable;
 mod walk;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -37,7 +40,8 @@ pub use emit::{Emitted, RecordDecision, Released};
 pub use field_set::FieldSet;
 pub use plan::{Method, Plan, Treatment, WithheldField};
 pub use pseudonym::PseudonymKey;
-pub use scan::{Record, Scanned, scan};
+pub use scan::scan;
+pub use scanned::{Record, Scanned};
 pub use uninspectable::{Reason, Uninspectable};
 pub use walk::validate_strict;
 

@@ -4,8 +4,8 @@ use super::field_set::FieldSet;
 use super::piece::{Content, Piece, Token};
 use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
-use super::scan::{Scanned, unquoted};
-use super::text::{respell, unescape, write_content};
+use super::scanned::Scanned;
+use super::text::{respell, unescape, unquoted, write_content};
 use crate::catalogue::{FieldId, Member, Node, Partial};
 
 /// What stands for the characters of a partial value that stay inside.

@@ -5,73 +5,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Limits;
-use super::field_set::FieldSet;
 use super::piece::{Content, Piece, Token};
 use super::reader::Quoted;
-use super::text::unescape;
+use super::scanned::{Record, Scanned};
+use super::text::{unescape, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Node, ObjectNode, ScalarKind, Shape};
-use crate::terms::ResourceKind;
-
-/// An inspected answer: nothing has been released yet.
-#[derive(Clone, Debug)]
-pub struct Scanned<'a> {
-    pub(super) shape: &'a Shape,
-    pub(super) text: &'a str,
-    pub(super) pieces: Vec<Piece>,
-    records: Vec<Record<'a>>,
-    envelope: Record<'a>,
-    uncatalogued: usize,
-}
-
-/// What one record, or the envelope around the records, says about itself.
-#[derive(Clone, Debug, Default)]
-pub struct Record<'a> {
-    customer: Option<Cow<'a, str>>,
-    resources: [Option<Cow<'a, str>>; ResourceKind::ALL.len()],
-    present: FieldSet,
-}
-
-impl Record<'_> {
-    /// The customer's id as the core knows it: from the record itself, else from what surrounds it.
-    /// `None` also where the key is `null`. For an integer key, its digits.
-    pub fn customer(&self) -> Option<&str> {
-        self.customer.as_deref()
-    }
-
-    /// The id of the first thing of this kind in it.
-    pub fn resource(&self, kind: ResourceKind) -> Option<&str> {
-        self.resources.get(kind as usize)?.as_deref()
-    }
-
-    /// Fields that stand in it, `null` included.
-    pub fn present(&self) -> &FieldSet {
-        &self.present
-    }
-}
-
-impl<'a> Scanned<'a> {
-    /// The records, in order.
-    pub fn records(&self) -> &[Record<'a>] {
-        &self.records
-    }
-
-    /// What stands outside of records.
-    pub fn envelope(&self) -> &Record<'a> {
-        &self.envelope
-    }
-
-    /// The customer named outside of records, if any.
-    pub fn envelope_customer(&self) -> Option<&str> {
-        self.envelope.customer()
-    }
-
-    /// How many members the catalogue does not know. They never leave.
-    pub fn uncatalogued(&self) -> usize {
-        self.uncatalogued
-    }
-}
 
 /// Reads `body` once, strictly and against `shape`.
 ///
@@ -444,18 +384,11 @@ fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// The content of a string token.
-pub(super) fn unquoted(token: &str) -> &str {
-    let inner = token
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    inner.unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::filter::sample::{Builder, array, object, page, record};
+    use crate::terms::ResourceKind;
 
     fn reason(shape: &Shape, body: &str) -> Option<Reason> {
         let refused = scan(shape, body.as_bytes(), &Limits::default()).err()?;
