@@ -145,9 +145,9 @@ fn answer(records: usize) -> Value {
             "phone": format!("+1-555-0{:03}-{:04}", number % 1000, number % 9973),
             "address": {
                 "line1": format!("{} {}", number % 9999, street.get(number % 4).unwrap_or(&"")),
-                "line2": if number % 3 == 0 { json!("Apt 4") } else { Value::Null },
+                "line2": if number.is_multiple_of(3) { json!("Apt 4") } else { Value::Null },
                 "city": "Arlington", "state": "VA", "postcode": format!("{:05}", number % 99_999),
-                "country": "US", "verified": number % 10 != 0,
+                "country": "US", "verified": !number.is_multiple_of(10),
             },
             "jobs": [
                 {"job_id": format!("job_{number:09}"), "pieces": number % 5000, "cost": 371.45},
@@ -180,14 +180,11 @@ fn shape() -> Shape {
     let pieces = field(&mut fields, "system", ScalarKind::Integer);
     let cost = field(&mut fields, "user.payment", ScalarKind::Number);
     let total = field(&mut fields, "system", ScalarKind::Integer);
-    if let (Some(name), Some(key)) = (fields.first().cloned(), fields.get_mut(3)) {
+    if let Some(name) = fields.first_mut() {
+        name.partial = Some(Partial::First(1));
+    }
+    if let Some(key) = fields.get_mut(3) {
         key.role = FieldRole::CustomerKey;
-        if let Some(first) = fields.first_mut() {
-            *first = Field {
-                partial: Some(Partial::First(1)),
-                ..name
-            };
-        }
     }
     let job = object(vec![("job_id", job_id), ("pieces", pieces), ("cost", cost)]);
     let address = address

@@ -22,6 +22,7 @@ mod plan;
 mod pseudonym;
 mod reader;
 mod scan;
+mod scanned;
 mod text;
 mod uninspectable;
 mod walk;
@@ -29,13 +30,18 @@ mod walk;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod sample;
 
 pub use emit::{Emitted, RecordDecision, Released};
 pub use field_set::FieldSet;
 pub use plan::{Method, Plan, Treatment, WithheldField};
 pub use pseudonym::PseudonymKey;
-pub use scan::{Record, Scanned, scan};
+pub use scan::scan;
+pub use scanned::{Record, Scanned};
 pub use uninspectable::{Reason, Uninspectable};
 pub use walk::validate_strict;
 

@@ -4,8 +4,8 @@ use super::field_set::FieldSet;
 use super::piece::{Content, Piece, Token};
 use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
-use super::scan::{Scanned, unquoted};
-use super::text::{respell, unescape, write_content};
+use super::scanned::Scanned;
+use super::text::{respell, unescape, unquoted, write_content};
 use crate::catalogue::{FieldId, Member, Node, Partial};
 
 /// What stands for the characters of a partial value that stay inside.
@@ -250,7 +250,10 @@ fn write_part(partial: Partial, value: &str, out: &mut Vec<u8>) {
     let length = value.chars().count();
     let shown = if length > shown { shown } else { 0 };
     let cut = if last { length - shown } else { shown };
-    let cut = value.char_indices().nth(cut).map_or(value.len(), |(at, _)| at);
+    let cut = value
+        .char_indices()
+        .nth(cut)
+        .map_or(value.len(), |(at, _)| at);
     let (first, rest) = value.split_at_checked(cut).unwrap_or_default();
     out.push(b'"');
     if !last {
@@ -361,11 +364,7 @@ mod tests {
                 serde_json::from_slice::<String>(&out).unwrap()
             };
             assert_eq!(part(value), expected);
-            assert_eq!(
-                part(expected),
-                expected,
-                "a part of a part is the same"
-            );
+            assert_eq!(part(expected), expected, "a part of a part is the same");
         }
     }
 
@@ -411,6 +410,35 @@ mod tests {
                 .iter()
                 .all(|w| w.method == Method::Removal)
         );
+    }
+
+    #[test]
+    fn a_required_field_of_a_container_that_is_left_out_is_removed_with_it() {
+        let mut make = Builder::default();
+        let mut required = |category| {
+            let node = make.text(category);
+            make.last().required = true;
+            node
+        };
+        let (street, city, name) = (required("user"), required("user"), required("user.name"));
+        let optional = Node::Object(object([("street!", street)]));
+        let kept = Node::Object(object([("city!", city)]));
+        let items = array(Node::Object(object([("name!", name)])));
+        let members = [("optional", optional), ("kept!", kept), ("items!", items)];
+        let shape = make.shape(Node::Object(object(members)));
+        let plan = Plan::new(&shape, &forms(&[]));
+        let methods: Vec<_> = plan
+            .withheld()
+            .iter()
+            .map(|withheld| withheld.method)
+            .collect();
+        assert_eq!(
+            methods,
+            [Method::Removal, Method::EmptyValue, Method::Removal]
+        );
+        let body = r#"{"optional":{"street":"s"},"kept":{"city":"c"},"items":[{"name":"n"}]}"#;
+        let left = emitted(&shape, body, &plan, &plan).0;
+        assert_eq!(left, r#"{"kept":{"city":""},"items":[]}"#);
     }
 
     #[test]

@@ -5,73 +5,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Limits;
-use super::field_set::FieldSet;
 use super::piece::{Content, Piece, Token};
 use super::reader::Quoted;
-use super::text::unescape;
+use super::scanned::{Record, Scanned};
+use super::text::{unescape, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Node, ObjectNode, ScalarKind, Shape};
-use crate::terms::ResourceKind;
-
-/// An inspected answer: nothing has been released yet.
-#[derive(Clone, Debug)]
-pub struct Scanned<'a> {
-    pub(super) shape: &'a Shape,
-    pub(super) text: &'a str,
-    pub(super) pieces: Vec<Piece>,
-    records: Vec<Record<'a>>,
-    envelope: Record<'a>,
-    uncatalogued: usize,
-}
-
-/// What one record, or the envelope around the records, says about itself.
-#[derive(Clone, Debug, Default)]
-pub struct Record<'a> {
-    customer: Option<Cow<'a, str>>,
-    resources: [Option<Cow<'a, str>>; ResourceKind::ALL.len()],
-    present: FieldSet,
-}
-
-impl Record<'_> {
-    /// The customer's id as the core knows it: from the record itself, else from what surrounds it.
-    /// `None` also where the key is `null`. For an integer key, its digits.
-    pub fn customer(&self) -> Option<&str> {
-        self.customer.as_deref()
-    }
-
-    /// The id of the first thing of this kind in it.
-    pub fn resource(&self, kind: ResourceKind) -> Option<&str> {
-        self.resources.get(kind as usize)?.as_deref()
-    }
-
-    /// Fields that stand in it, `null` included.
-    pub fn present(&self) -> &FieldSet {
-        &self.present
-    }
-}
-
-impl<'a> Scanned<'a> {
-    /// The records, in order.
-    pub fn records(&self) -> &[Record<'a>] {
-        &self.records
-    }
-
-    /// What stands outside of records.
-    pub fn envelope(&self) -> &Record<'a> {
-        &self.envelope
-    }
-
-    /// The customer named outside of records, if any.
-    pub fn envelope_customer(&self) -> Option<&str> {
-        self.envelope.customer()
-    }
-
-    /// How many members the catalogue does not know. They never leave.
-    pub fn uncatalogued(&self) -> usize {
-        self.uncatalogued
-    }
-}
 
 /// Reads `body` once, strictly and against `shape`.
 ///
@@ -175,7 +115,9 @@ impl<'a> Scanner<'a> {
         let place = self.pieces.len();
         self.pieces.push(Piece {
             member,
-            content: Content::Object { after: 0 },
+            content: Content::Object {
+                after: index(place + 1),
+            },
         });
         // Records do not nest: one inside another is a part of it.
         let begins_record = node.record && self.record.is_none();
@@ -287,7 +229,9 @@ impl<'a> Scanner<'a> {
         let place = self.pieces.len();
         self.pieces.push(Piece {
             member,
-            content: Content::Array { after: 0 },
+            content: Content::Array {
+                after: index(place + 1),
+            },
         });
         let mut earlier = (alike.start < alike.end).then_some(alike.start);
         let mut more = self.walk.reader.enter(b']');
@@ -440,18 +384,11 @@ fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// The content of a string token.
-pub(super) fn unquoted(token: &str) -> &str {
-    let inner = token
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    inner.unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::filter::sample::{Builder, array, object, page, record};
+    use crate::terms::ResourceKind;
 
     fn reason(shape: &Shape, body: &str) -> Option<Reason> {
         let refused = scan(shape, body.as_bytes(), &Limits::default()).err()?;
@@ -601,6 +538,30 @@ mod tests {
             let refused = reason(&shape, &format!("{{{}}}", body.join(",")));
             assert_eq!(refused, expected.then_some(Reason::DuplicateKey), "{twice}");
         }
+    }
+
+    #[test]
+    fn levels_are_counted_through_members_nobody_knows() {
+        let shape = page();
+        for (levels, expected) in [(61, None), (62, Some(Reason::TooDeep))] {
+            let nested = ["[".repeat(levels), "]".repeat(levels)].concat();
+            assert_eq!(reason(&shape, &job(&format!("\"new\":{nested}"))), expected);
+        }
+    }
+
+    #[test]
+    fn of_several_things_of_one_kind_the_first_names_the_record() {
+        let mut make = Builder::default();
+        let mut job = || {
+            let node = make.text("user.unique_id");
+            make.last().role = FieldRole::ResourceId(ResourceKind::Job);
+            node
+        };
+        let members = [("first", job()), ("second", job())];
+        let shape = make.shape(record(members));
+        let scanned = scan(&shape, br#"{"second":"2","first":"1"}"#, &Limits::default()).unwrap();
+        assert_eq!(scanned.records()[0].resource(ResourceKind::Job), Some("2"));
+        assert_eq!(scanned.records()[0].resource(ResourceKind::List), None);
     }
 
     #[test]

@@ -44,6 +44,14 @@ fn hex_unit(digits: Option<&str>) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
+/// The content of a string token.
+pub(super) fn unquoted(token: &str) -> &str {
+    let inner = token
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or_default()
+}
+
 /// Decodes the content of a string (between its quotes) that the reader has accepted.
 pub(super) fn unescape(content: &str) -> Cow<'_, str> {
     if !content.contains('\\') {
@@ -157,6 +165,8 @@ mod tests {
             "uD83D\\uD83D",
             "uD83Dx",
             "uDE00\\uD83D",
+            "uDE00\\uDE00",
+            "uD83D\\uE000",
             "uD83D\\u0041",
         ] {
             assert_eq!(escape(written), Err(Reason::LoneSurrogate), "{written}");

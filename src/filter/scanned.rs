@@ -1,0 +1,67 @@
+//! An answer that has been read: whose records it holds, and where its values stand.
+
+use std::borrow::Cow;
+
+use super::field_set::FieldSet;
+use super::piece::Piece;
+use crate::catalogue::Shape;
+use crate::terms::ResourceKind;
+
+/// An inspected answer: nothing has been released yet.
+#[derive(Clone, Debug)]
+pub struct Scanned<'a> {
+    pub(super) shape: &'a Shape,
+    pub(super) text: &'a str,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) records: Vec<Record<'a>>,
+    pub(super) envelope: Record<'a>,
+    pub(super) uncatalogued: usize,
+}
+
+/// What one record, or the envelope around the records, says about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Record<'a> {
+    pub(super) customer: Option<Cow<'a, str>>,
+    pub(super) resources: [Option<Cow<'a, str>>; ResourceKind::ALL.len()],
+    pub(super) present: FieldSet,
+}
+
+impl Record<'_> {
+    /// The customer's id as the core knows it: from the record itself, else from what surrounds it.
+    /// `None` also where the key is `null`. For an integer key, its digits.
+    pub fn customer(&self) -> Option<&str> {
+        self.customer.as_deref()
+    }
+
+    /// The id of the first thing of this kind in it.
+    pub fn resource(&self, kind: ResourceKind) -> Option<&str> {
+        self.resources.get(kind as usize)?.as_deref()
+    }
+
+    /// Fields that stand in it, `null` included.
+    pub fn present(&self) -> &FieldSet {
+        &self.present
+    }
+}
+
+impl<'a> Scanned<'a> {
+    /// The records, in order.
+    pub fn records(&self) -> &[Record<'a>] {
+        &self.records
+    }
+
+    /// What stands outside of records.
+    pub fn envelope(&self) -> &Record<'a> {
+        &self.envelope
+    }
+
+    /// The customer named outside of records, if any.
+    pub fn envelope_customer(&self) -> Option<&str> {
+        self.envelope.customer()
+    }
+
+    /// How many members the catalogue does not know. They never leave.
+    pub fn uncatalogued(&self) -> usize {
+        self.uncatalogued
+    }
+}
