@@ -1,0 +1,141 @@
+//! `covenant partner`: who the partners are; suspending and resuming one.
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::output::{Format, complain, escaped, say, say_rows, tell};
+use crate::administration::Role;
+use crate::administration::client::Client;
+use crate::administration::messages::{Because, ByAndWhy, Changed, Outcome, PartnerShown};
+use crate::terms::PartnerId;
+
+/// What to do with partners.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PartnerCommand {
+    /// List every partner with a contract.
+    List,
+    /// Show one partner.
+    Show {
+        /// The partner's id.
+        partner: String,
+    },
+    /// Suspend a partner: its requests are refused, its open connections end.
+    Suspend {
+        /// The partner's id.
+        partner: String,
+        /// Why, on one line; it stands in the ledger.
+        #[arg(long)]
+        because: String,
+    },
+    /// End a suspension; needs two people, one of them legal.
+    Resume {
+        /// The partner's id.
+        partner: String,
+        /// Why, on one line; it stands in the ledger.
+        #[arg(long)]
+        because: String,
+    },
+}
+
+/// Runs a command against the gateway at `socket`; returns the exit code.
+pub async fn run(command: PartnerCommand, socket: &Path, role: Option<Role>, format: Format) -> u8 {
+    let client = Client::new(socket, role);
+    match command {
+        PartnerCommand::List => {
+            let partners = client.get("/partners").await;
+            tell(partners, format, |all: &Vec<PartnerShown>| list(all))
+        }
+        PartnerCommand::Show { partner } => {
+            let Some(path) = path(&partner, "") else {
+                return 2;
+            };
+            tell(client.get(&path).await, format, |shown| say(&page(shown)))
+        }
+        PartnerCommand::Suspend { partner, because } => {
+            change(&client, path(&partner, "/suspend"), because, format).await
+        }
+        PartnerCommand::Resume { partner, because } => {
+            change(&client, path(&partner, "/resume"), because, format).await
+        }
+    }
+}
+
+async fn change(client: &Client, path: Option<String>, because: String, format: Format) -> u8 {
+    let Some(path) = path else {
+        return 2;
+    };
+    let changed = client.post(&path, &Because { because }).await;
+    tell(changed, format, |changed: &Changed| {
+        let what = match changed.outcome {
+            Outcome::Suspended => "suspended",
+            Outcome::Resumed => "resumed",
+            Outcome::Proposed => {
+                "proposed; another person must do the same within 24 hours, and one of the two \
+                 must be legal"
+            }
+        };
+        say(&format!("{what} (entry {} of the ledger)\n", changed.entry));
+    })
+}
+
+fn path(partner: &str, rest: &str) -> Option<String> {
+    let id = PartnerId::parse(partner);
+    if id.is_none() {
+        complain(format!(
+            "`{partner}` is not a partner's id: those are lower-case letters, digits and `-`"
+        ));
+    }
+    id.map(|id| format!("/partners/{id}{rest}"))
+}
+
+fn list(partners: &[PartnerShown]) {
+    let row = |partner: &PartnerShown| {
+        vec![
+            partner.id.clone(),
+            partner.name.clone(),
+            partner.kind.word().to_owned(),
+            partner.contract.clone(),
+            standing(partner),
+        ]
+    };
+    let rows: Vec<_> = partners.iter().map(row).collect();
+    say_rows(&["id", "name", "kind", "contract", "standing"], &rows);
+}
+
+fn standing(partner: &PartnerShown) -> String {
+    match &partner.suspended {
+        None => "active".to_owned(),
+        Some(since) => format!("suspended since {}", since.time),
+    }
+}
+
+fn page(partner: &PartnerShown) -> String {
+    let by = |who: &ByAndWhy| format!("{} by {}: {}", who.time, who.by, who.because);
+    let customers = format!(
+        "{} a day, {} a month",
+        partner.customers_per_day, partner.customers_per_month
+    );
+    let suspended = partner.suspended.as_ref().map(by);
+    let resume_asked = partner.resume_proposed.as_ref().map(by);
+    let rows = [
+        ("id", partner.id.clone()),
+        ("name", partner.name.clone()),
+        ("address", partner.address.clone()),
+        ("kind", partner.kind.word().to_owned()),
+        ("parent", partner.parent.clone().unwrap_or_default()),
+        ("contract", partner.contract.clone()),
+        ("purposes", partner.purposes.join(", ")),
+        (
+            "requests",
+            format!("{} a minute", partner.requests_per_minute),
+        ),
+        ("customers", customers),
+        ("standing", standing(partner)),
+        ("suspended", suspended.unwrap_or_default()),
+        ("resume asked", resume_asked.unwrap_or_default()),
+    ];
+    let told = rows.into_iter().filter(|(_, value)| !value.is_empty());
+    told.map(|(name, value)| format!("{name:13} {}\n", escaped(&value)))
+        .collect()
+}
