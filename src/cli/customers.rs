@@ -8,6 +8,7 @@ use super::output::{Format, complain, say, say_rows, tell};
 use crate::administration::Role;
 use crate::administration::client::Client;
 use crate::administration::messages::{CustomerQuery, CustomerShown};
+use crate::administration::server::IMPORT_BYTES_MAX;
 use crate::registry::ImportReport;
 
 /// What to do with the book of customers.
@@ -72,6 +73,14 @@ async fn import(client: &Client, file: &Path, format: Format) -> u8 {
             return 1;
         }
     };
+    if bytes.len() > IMPORT_BYTES_MAX {
+        complain(format!(
+            "`{}` is longer than {} MiB; split it",
+            file.display(),
+            IMPORT_BYTES_MAX / 1024 / 1024
+        ));
+        return 1;
+    }
     let report = client.post_file("/customers/import", bytes).await;
     tell(report, format, |report: &ImportReport| {
         say(&format!(

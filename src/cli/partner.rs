@@ -139,3 +139,44 @@ fn page(partner: &PartnerShown) -> String {
     told.map(|(name, value)| format!("{name:13} {}\n", escaped(&value)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_gateway_a_command_exits_7_and_a_name_that_is_no_id_2() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("nobody.sock");
+        let list = run(PartnerCommand::List, &socket, None, Format::Text).await;
+        assert_eq!(list, 7);
+        let wrong = PartnerCommand::Suspend {
+            partner: "../acme".to_owned(),
+            because: "a leak".to_owned(),
+        };
+        assert_eq!(run(wrong, &socket, None, Format::Text).await, 2);
+    }
+
+    #[test]
+    fn a_page_leaves_out_what_there_is_nothing_to_say_about() {
+        let partner = PartnerShown {
+            id: "acme".to_owned(),
+            name: "Acme\u{1b}[2J".to_owned(),
+            address: "2 Side Street".to_owned(),
+            kind: crate::terms::PartnerKind::Dealer,
+            parent: None,
+            contract: "acme.7".to_owned(),
+            purposes: vec!["essential.service".to_owned()],
+            requests_per_minute: 600,
+            customers_per_day: 500,
+            customers_per_month: 5_000,
+            suspended: None,
+            resume_proposed: None,
+        };
+        let told = "id            acme\nname          Acme\\u{1b}[2J\naddress       2 Side Street\n\
+                    kind          dealer\ncontract      acme.7\npurposes      essential.service\n\
+                    requests      600 a minute\ncustomers     500 a day, 5000 a month\n\
+                    standing      active\n";
+        assert_eq!(page(&partner), told);
+    }
+}
