@@ -4,7 +4,7 @@
 //! first and a fact second, so that nothing was ever done without a trace.
 //!
 //! Tightening needs one person. Loosening needs two different ones, one of them legal
-//! ([`two_persons`]).
+//! (`administration/two_persons.rs`).
 //!
 //! The command line reaches it over a Unix socket ([`server`], [`client`]); the actor there is the
 //! operating-system user, as `covenant.toml` maps it ([`actors`]). Deliberately absent: passwords,

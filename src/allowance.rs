@@ -11,6 +11,7 @@
 //! in a month, and nobody beyond the limit is ever taken in.
 
 pub mod budgets;
+pub mod fold;
 pub mod headers;
 pub mod rates;
 mod window;

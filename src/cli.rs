@@ -1,5 +1,9 @@
-//! (room laid out, furniture follows)
+//! The command line.
 
 pub mod ca;
-pub mod token;
+pub mod customers;
+pub mod ledger;
+pub mod output;
+pub mod partner;
 pub mod policy;
+pub mod token;

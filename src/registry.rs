@@ -5,8 +5,9 @@
 //! One SQLite file, written by one thread that gathers what waits into one transaction (WAL,
 //! `synchronous=FULL`), so a change is on disk when its call returns. The whole book is also in
 //! memory, and the request path reads only that: no SQL, no lock held longer than a look-up. That
-//! costs about 250 bytes for each customer and 150 for each job, list or document with ids of 16
-//! characters; ten million customers are 2.5 GB, which is where a cluster's database takes over.
+//! costs about 250 bytes for each customer and 160 for each job, list or document with ids of 16
+//! characters, measured with a million of each; ten million customers are 2.5 GB, which is where a
+//! cluster's database takes over.
 //! Keyed fingerprints of e-mail, telephone and address are on disk alone.
 //!
 //! A change of a fact is first an entry in the ledger: calls that change something take that entry's

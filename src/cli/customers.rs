@@ -1,0 +1,91 @@
+//! `covenant customers`: the book of customers, filled and looked into.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::output::{Format, complain, say, say_rows, tell};
+use crate::administration::Role;
+use crate::administration::client::Client;
+use crate::administration::messages::{CustomerQuery, CustomerShown};
+use crate::administration::server::IMPORT_BYTES_MAX;
+use crate::registry::ImportReport;
+
+/// What to do with the book of customers.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CustomersCommand {
+    /// Import customers, jobs, lists and documents from JSON lines; all of the file or nothing.
+    Import {
+        /// The file, one object a line:
+        /// {"kind":"customer","id":…,"partner":…,"email":…,"telephone":…,"address":…}
+        /// {"kind":"job"|"list"|"document","id":…,"customer":…,"purpose":…}
+        #[arg(verbatim_doc_comment)]
+        file: PathBuf,
+    },
+    /// Show who is meant by an id, a reference, an e-mail address, a telephone number or a postal
+    /// address.
+    Show {
+        /// The customer, as you would type it.
+        customer: String,
+        /// Why you ask; it stands in the ledger.
+        #[arg(long)]
+        because: Option<String>,
+    },
+}
+
+/// Runs a command against the gateway at `socket`; returns the exit code.
+pub async fn run(
+    command: CustomersCommand,
+    socket: &Path,
+    role: Option<Role>,
+    format: Format,
+) -> u8 {
+    let client = Client::new(socket, role);
+    match command {
+        CustomersCommand::Import { file } => import(&client, &file, format).await,
+        CustomersCommand::Show { customer, because } => {
+            let query = CustomerQuery { customer, because };
+            let shown = client.post("/customers/show", &query).await;
+            tell(shown, format, |customers: &Vec<CustomerShown>| {
+                list(customers)
+            })
+        }
+    }
+}
+
+fn list(customers: &[CustomerShown]) {
+    let row = |shown: &CustomerShown| {
+        vec![
+            shown.id.clone(),
+            shown.partner.clone(),
+            shown.reference.clone(),
+        ]
+    };
+    let rows: Vec<_> = customers.iter().map(row).collect();
+    say_rows(&["id", "partner", "reference in the ledger"], &rows);
+}
+
+async fn import(client: &Client, file: &Path, format: Format) -> u8 {
+    let bytes = match tokio::fs::read(file).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            complain(format!("`{}` cannot be read: {error}", file.display()));
+            return 1;
+        }
+    };
+    if bytes.len() > IMPORT_BYTES_MAX {
+        complain(format!(
+            "`{}` is longer than {} MiB; split it",
+            file.display(),
+            IMPORT_BYTES_MAX / 1024 / 1024
+        ));
+        return 1;
+    }
+    let report = client.post_file("/customers/import", bytes).await;
+    tell(report, format, |report: &ImportReport| {
+        say(&format!(
+            "{} customers ({} new), {} jobs, lists and documents\n",
+            report.customers, report.customers_new, report.resources
+        ));
+    })
+}

@@ -1,0 +1,107 @@
+//! `covenant ledger search`: entries, one line each; all of each as JSON.
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::administration::client::Client;
+use crate::administration::messages::{Found, SearchAnswer, SearchQuery};
+use crate::cli::output::{Format, complain, say_rows, tell};
+use crate::entry::{Event, Recipient, RequestFacts};
+
+/// What to search for; everything given must fit.
+#[derive(Clone, Debug, Args)]
+pub struct SearchArguments {
+    /// A customer: id, reference, e-mail address, telephone number or postal address.
+    #[arg(long, required_unless_present_any = ["partner", "request"])]
+    customer: Option<String>,
+    /// A partner's id.
+    #[arg(long)]
+    partner: Option<String>,
+    /// The `Request-Id` of an answer.
+    #[arg(long)]
+    request: Option<String>,
+    /// Not before this day (UTC) or moment: 2026-11-22 or 2026-11-22T12:00:00Z.
+    #[arg(long, value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Before this day (UTC) or moment.
+    #[arg(long, value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Why you ask; it stands in the ledger.
+    #[arg(long)]
+    because: Option<String>,
+}
+
+/// A moment, or the beginning of a day in UTC.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let beginning = |day: Date| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok();
+    let moment = text.parse().ok();
+    moment
+        .or_else(|| text.parse().ok().and_then(beginning))
+        .ok_or_else(|| "write 2026-11-22 or 2026-11-22T12:00:00Z".to_owned())
+}
+
+pub(super) async fn run(client: &Client, arguments: SearchArguments, format: Format) -> u8 {
+    let query = SearchQuery {
+        customer: arguments.customer,
+        partner: arguments.partner,
+        request: arguments.request,
+        since: arguments.since,
+        until: arguments.until,
+        because: arguments.because,
+    };
+    let answer = client.post("/ledger/search", &query).await;
+    tell(answer, format, |answer: &SearchAnswer| {
+        let rows: Vec<_> = answer.found.iter().map(row).collect();
+        let headings = ["entry", "time", "kind", "who", "what", "outcome", "request"];
+        say_rows(&headings, &rows);
+        if answer.more {
+            complain("there are more; narrow the search with --since and --until");
+        }
+    })
+}
+
+fn row(found: &Found) -> Vec<String> {
+    let rest = match &found.entry.event {
+        Event::Disclosure(disclosure) => {
+            of_request("disclosure", &disclosure.request, &disclosure.decision)
+        }
+        Event::Intent(intent) => of_request("intent", &intent.request, "-"),
+        Event::Refusal(refusal) => of_request("refusal", &refusal.request, &refusal.code),
+        Event::Act(act) => {
+            let who = format!("{} ({})", act.actor, act.role);
+            let object = act.object.as_deref().unwrap_or("-");
+            ["act", &who, &act.action, object, "-"].map(str::to_owned)
+        }
+        Event::Gateway(note) => {
+            let detail = note.detail.as_deref().unwrap_or("-");
+            ["gateway", "-", &note.what, detail, "-"].map(str::to_owned)
+        }
+    };
+    let place = [found.index.to_string(), found.entry.time.to_string()];
+    place.into_iter().chain(rest).collect()
+}
+
+fn of_request(kind: &str, request: &RequestFacts, outcome: &str) -> [String; 5] {
+    let operation = request.operation.as_deref().unwrap_or("-");
+    let who = match &request.recipient {
+        Some(Recipient::Partner { id, .. }) => id.clone(),
+        Some(Recipient::Customer) => "the customer".to_owned(),
+        Some(Recipient::Authority { reference }) => format!("authority, order {reference}"),
+        Some(Recipient::Staff { name }) => name.clone(),
+        None => "-".to_owned(),
+    };
+    [kind, &who, operation, outcome, &request.request_id].map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_utc() {
+        assert_eq!(moment("2026-11-22"), moment("2026-11-22T00:00:00Z"));
+        assert!(moment("yesterday").is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! How commands say things: tables on a terminal, tab-separated lines otherwise, JSON where asked
+//! for. No colours at all, so `NO_COLOR` holds by itself. Characters that could steer a terminal or
+//! turn text around are shown escaped, whoever they come from.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::administration::client::ClientError;
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: a table on a terminal, plain lines otherwise.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Writes to standard output. A reader that went away is no mistake.
+pub fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes what went wrong to standard error.
+pub fn complain(error: impl ToString) {
+    let text = format!("covenant: {}\n", escaped_lines(&error.to_string()));
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes an answer, in words or as JSON, or why there is none; returns the exit code.
+pub fn tell<T: Serialize>(
+    answer: Result<T, ClientError>,
+    format: Format,
+    in_words: impl FnOnce(&T),
+) -> u8 {
+    match answer {
+        Err(error) => {
+            complain(&error);
+            error.exit_code()
+        }
+        Ok(answer) if format == Format::Json => say_json(&answer),
+        Ok(answer) => {
+            in_words(&answer);
+            0
+        }
+    }
+}
+
+/// Writes a value as indented JSON; returns the exit code.
+pub fn say_json(value: &impl Serialize) -> u8 {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => {
+            say(&format!("{text}\n"));
+            0
+        }
+        Err(error) => {
+            complain(error);
+            1
+        }
+    }
+}
+
+/// Writes rows under headings.
+pub fn say_rows(headings: &[&str], rows: &[Vec<String>]) {
+    say(&rows_as_text(headings, rows, io::stdout().is_terminal()));
+}
+
+fn rows_as_text(headings: &[&str], rows: &[Vec<String>], terminal: bool) -> String {
+    let rows = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| escaped(cell)).collect::<Vec<_>>());
+    if !terminal {
+        let lines = rows.map(|row| row.join("\t") + "\n");
+        return lines.collect();
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(headings)
+        .add_rows(rows);
+    format!("{table}\n")
+}
+
+/// The text with every character that does not stand for itself on a terminal written as an escape.
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() || steers(letter) {
+            safe.extend(letter.escape_unicode());
+        } else {
+            safe.push(letter);
+        }
+    }
+    safe
+}
+
+fn escaped_lines(text: &str) -> String {
+    text.lines().map(escaped).collect::<Vec<_>>().join("\n")
+}
+
+/// Line and paragraph separators, and marks that change the direction of writing (UAX #9).
+fn steers(letter: char) -> bool {
+    let marks = ['\u{200e}', '\u{200f}', '\u{061c}'];
+    marks.contains(&letter)
+        || ('\u{2028}'..='\u{202e}').contains(&letter)
+        || ('\u{2066}'..='\u{2069}').contains(&letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_cell_steers_the_terminal_or_breaks_a_line() {
+        let row = vec!["a\tb\nc".to_owned(), "\u{1b}[2J\u{202e}é".to_owned()];
+        let plain = rows_as_text(&["one", "two"], std::slice::from_ref(&row), false);
+        assert_eq!(plain, "a\\u{9}b\\u{a}c\t\\u{1b}[2J\\u{202e}é\n");
+        let table = rows_as_text(&["one", "two"], &[row], true);
+        assert!(
+            table.contains("one") && !table.contains('\u{1b}'),
+            "{table}"
+        );
+    }
+}
