@@ -134,7 +134,8 @@ impl Deed {
         use Role::{Auditor, Legal, Operator, PartnerManager};
         match self {
             Self::PartnerRead => &[Operator, PartnerManager, Legal, Auditor],
-            Self::PartnerSuspend | Self::PartnerResume => &[Operator, PartnerManager, Legal],
+            Self::PartnerSuspend => &[Operator, PartnerManager, Legal],
+            Self::PartnerResume => &[Legal, Operator, PartnerManager],
             Self::CustomersImport => &[Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],

@@ -22,8 +22,11 @@ use crate::clock::Clock;
 use crate::policy::contract::Budgets;
 use crate::terms::{CustomerRef, PartnerId};
 
-use budgets::{BudgetBook, BudgetExhausted, BudgetState, Subject};
-use rates::{RateExceeded, RateState, Rates};
+pub use budgets::{BudgetExhausted, BudgetState, Subject};
+pub use rates::{RateExceeded, RateState};
+
+use budgets::BudgetBook;
+use rates::Rates;
 
 /// Rates and budgets of every partner. Share it behind an `Arc`.
 #[derive(Debug)]

@@ -1,9 +1,226 @@
-//! The command line.
+//! The command line: what each command is called and takes, and which room does it. Exit codes are
+//! the same everywhere: 0 ok, 1 other, 2 usage, 3 invalid configuration or policy, 4 policy test or
+//! proof failed, 5 the decision was deny, 6 integrity failure, 7 cannot reach.
 
 pub mod ca;
 pub mod customers;
+mod demo;
 pub mod ledger;
 pub mod output;
 pub mod partner;
 pub mod policy;
+mod serve;
 pub mod token;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use jiff::tz::TimeZone;
+
+use self::customers::CustomersCommand;
+use self::ledger::LedgerCommand;
+use self::output::Format;
+use self::partner::PartnerCommand;
+use self::policy::PolicyCommand;
+use crate::administration::Role;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::mistakes::{Look, Mistakes};
+use crate::rules::Rules;
+
+/// Something else went wrong.
+pub const EXIT_OTHER: u8 = 1;
+/// The configuration or a policy is invalid.
+pub const EXIT_INVALID: u8 = 3;
+
+/// A partner policy enforcement gateway: it keeps a mailing company's privacy promises about what
+/// its resellers may see.
+#[derive(Debug, Parser)]
+#[command(name = "covenant", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process on loopback: authority, core service, partners, gateway.
+    Demo(demo::DemoArguments),
+    /// Write a starting configuration.
+    Init {
+        /// The folder to write it to.
+        dir: PathBuf,
+    },
+    /// Run the gateway.
+    Serve {
+        /// The configuration.
+        #[arg(long, default_value = "covenant.toml")]
+        config: PathBuf,
+    },
+    /// Promises and contracts.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Partners of a running gateway.
+    Partner {
+        /// What to do.
+        #[command(subcommand)]
+        command: PartnerCommand,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// The record of disclosures.
+    Ledger {
+        /// What to do.
+        #[command(subcommand)]
+        command: LedgerCommand,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// The book of customers of a running gateway.
+    Customers {
+        /// What to do.
+        #[command(subcommand)]
+        command: CustomersCommand,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// A certificate authority for development.
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
+    /// Access tokens for development.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+}
+
+/// How commands reach a running gateway, and how they answer.
+#[derive(Debug, Args)]
+struct Reach {
+    /// The gateway's configuration, for the socket it names.
+    #[arg(long, global = true, default_value = "covenant.toml")]
+    config: PathBuf,
+    /// The role to act in; the first of yours that may do it, where none is named.
+    #[arg(long, global = true, value_parser = role)]
+    role: Option<Role>,
+    /// How the answer is written.
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl Reach {
+    /// The gateway's socket, or the exit code when the configuration does not tell.
+    fn socket(&self) -> Result<PathBuf, u8> {
+        let mut mistakes = Mistakes::new();
+        let config = Config::load(&self.config, &mut mistakes);
+        config
+            .map(|config| config.administration.socket)
+            .ok_or_else(|| invalid(&mistakes, &self.config))
+    }
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    let words = Role::ALL.map(Role::word).join(", ");
+    Role::parse(word).ok_or_else(|| format!("roles are {words}"))
+}
+
+/// Runs the command line of this process; returns its exit code.
+pub fn main() -> u8 {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _closed = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(EXIT_OTHER);
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    runtime.block_on(run(arguments.command))
+}
+
+async fn run(command: Command) -> u8 {
+    let clock = Clock::system();
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments, clock).await,
+        Command::Init { dir } => serve::init(&dir),
+        Command::Serve { config } => serve::serve(&config, clock).await,
+        Command::Policy(command) => run_policy(command, &clock),
+        Command::Ledger {
+            command: LedgerCommand::Verify(arguments),
+            reach,
+        } => ledger::verify::run(&arguments, reach.output),
+        Command::Partner { command, reach } => match reach.socket() {
+            Ok(socket) => partner::run(command, &socket, reach.role, reach.output).await,
+            Err(code) => code,
+        },
+        Command::Ledger { command, reach } => match reach.socket() {
+            Ok(socket) => ledger::run(command, &socket, reach.role, reach.output).await,
+            Err(code) => code,
+        },
+        Command::Customers { command, reach } => match reach.socket() {
+            Ok(socket) => customers::run(command, &socket, reach.role, reach.output).await,
+            Err(code) => code,
+        },
+        Command::Ca(command) => ca::run(command, &clock).unwrap_or_else(|error| failed(&error)),
+        Command::Token(command) => {
+            token::run(command, &clock).unwrap_or_else(|error| failed(&error))
+        }
+    }
+}
+
+fn run_policy(command: PolicyCommand, clock: &Clock) -> u8 {
+    let today = clock.now().to_zoned(TimeZone::UTC).date();
+    let mut mistakes = Mistakes::new();
+    let mut out = std::io::stdout().lock();
+    let written = match command {
+        PolicyCommand::Check { dir, output } => {
+            let rules = Rules::load(&dir, today, &mut mistakes);
+            policy::check(
+                rules.as_ref().map(|rules| &rules.policy),
+                &mistakes,
+                output,
+                &mut out,
+            )
+        }
+        PolicyCommand::Explain {
+            dir,
+            question,
+            output,
+        } => {
+            let Some(rules) = Rules::load(&dir, today, &mut mistakes) else {
+                return invalid(&mistakes, &dir);
+            };
+            policy::explain(
+                &rules.policy,
+                &rules.catalogue,
+                &question,
+                today,
+                output,
+                &mut out,
+            )
+        }
+    };
+    written.unwrap_or_else(|error| failed(&error))
+}
+
+/// Prints what went wrong.
+fn failed(error: &dyn std::error::Error) -> u8 {
+    eprintln!("covenant: {error}");
+    EXIT_OTHER
+}
+
+/// Prints every mistake.
+fn invalid(mistakes: &Mistakes, place: &Path) -> u8 {
+    use std::io::IsTerminal as _;
+    let look = Look::of(std::io::stderr().is_terminal());
+    eprint!("{}", mistakes.render(look));
+    eprintln!(
+        "covenant: {} mistakes in `{}`",
+        mistakes.len(),
+        place.display()
+    );
+    EXIT_INVALID
+}

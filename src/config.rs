@@ -69,7 +69,7 @@ pub struct TokenSettings {
     pub audience: String,
     /// JWKS file or URL.
     pub keys: KeySource,
-    /// Allowance for clocks that differ. Default 30, at most 300.
+    /// Allowance for clocks that differ. Default 30, at most 240.
     pub leeway_seconds: u32,
     /// Longest life of a token that is accepted. Default 3,600, at most 86,400.
     pub life_seconds_max: u32,

@@ -1,1 +1,289 @@
-//! (room laid out, furniture follows)
+//! One request, from arrival to answer: the enforcement point. [`Gateway::answer`] is the whole
+//! story, one stage a line:
+//!
+//! ```text
+//! accept        one reading of the request, or none      AcceptedHead
+//! authenticate  who asks                                 Partner
+//! route         for which operation                      Route
+//! read          on whose behalf, how much, stated use    Reading
+//! decide        why it may                               Permit
+//! admit         how often; a change is on record first   Admission
+//! forward       the core's whole answer                  Answer
+//! inspect       what it is, and whose                    Inspected
+//! filter        only what the permit grants              Filtered
+//! spend         distinct customers, against the budget   Spent
+//! record        durable in the ledger                    Recorded
+//! send          the first byte
+//! ```
+//!
+//! Three values make the order unbreakable: `forward` demands a [`decide::Permit`] and an
+//! [`admit::Admission`], which only those stages make; what `send` sends comes only out of a
+//! [`crate::ledger::Recorded`], which only the ledger makes. A stage may name what an earlier one made,
+//! never a later one; only this file knows them all.
+//!
+//! Not here: bytes and connections ([`crate::edge`], [`crate::listen`]), what the rules say
+//! ([`crate::policy`]), what people do ([`crate::administration`]).
+
+pub mod admit;
+pub mod authenticate;
+pub mod decide;
+pub mod exchange;
+pub mod filter;
+pub mod forward;
+pub mod inspect;
+pub mod pages;
+pub mod read;
+pub mod record;
+pub mod refuse;
+pub mod route;
+pub mod send;
+pub mod settings;
+pub mod spend;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use self::exchange::Exchange;
+use self::forward::{Cores, Outbound};
+use self::refuse::Ending;
+use self::settings::About;
+use crate::allowance::Allowance;
+use crate::clock::Clock;
+use crate::edge::body::{RequestBody, ResponseBody, whole};
+use crate::edge::limits::Limits;
+use crate::edge::{self, AcceptedHead, Peer};
+use crate::entry::{Entry, Recipient};
+use crate::identity::token::Verifier;
+use crate::ledger::Ledger;
+use crate::refusal::Stopped;
+use crate::registry::Registry;
+use crate::rules::Rules;
+use crate::telemetry::{Finished, Metrics, Telemetry, TraceContext};
+
+/// Everything a request meets on its way.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What the gateway says about itself.
+    pub about: About,
+    /// The clock.
+    pub clock: Clock,
+    /// Limits of a request head.
+    pub limits: Limits,
+    /// The rules in force, swapped whole.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// Judges access tokens.
+    pub verifier: Verifier,
+    /// The book of customers, suspensions, consents.
+    pub registry: Arc<Registry>,
+    /// Rates and budgets.
+    pub allowance: Arc<Allowance>,
+    /// The record.
+    pub ledger: Ledger,
+    /// The core services.
+    pub cores: Cores,
+    /// Secret of the pseudonyms.
+    pub pseudonyms: filter::PseudonymSecret,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Spans.
+    pub telemetry: Telemetry,
+}
+
+impl Gateway {
+    /// Answers one request even when its client goes away: what the core was asked to do is inspected
+    /// and recorded all the same.
+    pub async fn handle_to_the_end(
+        self: Arc<Self>,
+        peer: Arc<Peer>,
+        request: Request<RequestBody>,
+    ) -> Response<ResponseBody> {
+        let task = tokio::spawn(async move { self.handle(peer, request).await });
+        task.await.unwrap_or_else(|_| {
+            let mut response = Response::new(whole(""));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+
+    /// Answers one request: with its answer, or with why not.
+    pub async fn handle(
+        &self,
+        peer: Arc<Peer>,
+        request: Request<RequestBody>,
+    ) -> Response<ResponseBody> {
+        let (parts, body) = request.into_parts();
+        let traceparent = parts
+            .headers
+            .get("traceparent")
+            .and_then(|value| value.to_str().ok());
+        let trace = TraceContext::continued(traceparent);
+        let mut exchange = Exchange::begin(self.clock.now(), self.clock.instant(), trace);
+        let answered = self.answer(&mut exchange, &peer, &parts, body).await;
+        self.finish(exchange, &parts.method, answered)
+    }
+
+    /// The request's story.
+    async fn answer(
+        &self,
+        exchange: &mut Exchange,
+        peer: &Peer,
+        parts: &Parts,
+        body: RequestBody,
+    ) -> Result<Response<ResponseBody>, Stopped> {
+        let head = edge::accept(parts, &self.limits, &self.about.names)?;
+        let path = head.path().as_str();
+        if let Some(page) = pages::problem(path, accepted(head.headers()), &self.about) {
+            return Ok(page);
+        }
+        let certificate = peer.certificate.as_ref();
+        let rules = self.rules.load_full();
+        let partner = authenticate::authenticate(
+            exchange,
+            head.headers(),
+            certificate,
+            &self.verifier,
+            rules,
+            &self.registry,
+        )
+        .await?;
+        if path.starts_with(pages::PREFIX) {
+            return pages::own(path, &partner);
+        }
+        let route = route::route(
+            exchange,
+            &partner.rules().catalogue,
+            head.method(),
+            path,
+            head.query(),
+        )?;
+        let body = whole_body(body).await?;
+        let mut reading = read::read(
+            &route,
+            head.query(),
+            head.headers(),
+            body,
+            partner.contract(),
+            &self.registry,
+        )?;
+        let today = self.today(exchange);
+        let declared = declared_purpose(head.headers());
+        let permit = decide::decide(exchange, partner, &route, &reading, declared, today)?;
+        let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
+        let outbound = outbound(&head, std::mem::take(&mut reading.body));
+        let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
+        let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;
+        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms)?;
+        let spent = spend::spend(exchange, &permit, filtered, &self.allowance, today)?;
+        let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
+        Ok(send::send(
+            exchange,
+            recorded,
+            *head.method() == Method::HEAD,
+        ))
+    }
+}
+
+impl Gateway {
+    /// Whatever the outcome: its headers, its line in the log, its refusal on record.
+    fn finish(
+        &self,
+        mut exchange: Exchange,
+        method: &Method,
+        answered: Result<Response<ResponseBody>, Stopped>,
+    ) -> Response<ResponseBody> {
+        let (mut response, code, cause) = match answered {
+            Ok(response) => (response, None, None),
+            Err(stopped) => {
+                let cause = match &stopped {
+                    Stopped::Broken(fault) => Some(fault.cause.clone()),
+                    Stopped::Refused(_) => None,
+                };
+                let Ending {
+                    response,
+                    event,
+                    code,
+                } = refuse::refuse(&mut exchange, stopped, &self.about);
+                // Whoever shows no credential at all leaves no entry: anyone could fill the disk.
+                if exchange.identified
+                    && let Ok(entry) = Entry::new(exchange.arrived_at, event)
+                {
+                    self.ledger.note(entry);
+                }
+                (response, Some(code), cause)
+            }
+        };
+        exchange.set_header("request-id", &exchange.id.to_string());
+        response.headers_mut().extend(exchange.headers);
+        let partner = exchange
+            .facts
+            .recipient
+            .as_ref()
+            .and_then(|recipient| match recipient {
+                Recipient::Partner { id, .. } => Some(id.as_str()),
+                _ => None,
+            });
+        let finished = Finished {
+            request_id: &exchange.facts.request_id,
+            arrived_at: exchange.arrived_at,
+            partner,
+            method: method.as_str(),
+            operation: exchange.facts.operation.as_deref(),
+            route: exchange.route.as_deref(),
+            status: response.status().as_u16(),
+            code: code.map(|code| code.name()),
+            cause: cause.as_deref(),
+            duration: self
+                .clock
+                .instant()
+                .saturating_duration_since(exchange.started),
+            body_bytes: http_body::Body::size_hint(response.body())
+                .exact()
+                .unwrap_or_default(),
+        };
+        self.telemetry
+            .finish(&finished, &exchange.trace, &self.metrics);
+        response
+    }
+
+    /// The UTC day a request falls on: windows and terms of contracts end with it.
+    fn today(&self, exchange: &Exchange) -> Date {
+        exchange.arrived_at.to_zoned(TimeZone::UTC).date()
+    }
+}
+
+fn accepted(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn declared_purpose(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get("purpose-of-use")
+        .map(|value| value.to_str().unwrap_or_default())
+}
+
+/// The whole body, within the limits that the listener set.
+async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
+    match body.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn outbound(head: &AcceptedHead, body: Bytes) -> Outbound<'_> {
+    Outbound {
+        path: head.path().as_str(),
+        query: head.query().to_string(),
+        headers: head.headers(),
+        body,
+    }
+}

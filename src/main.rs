@@ -1,3 +1,7 @@
-//! The `covenant` command.
+//! The `covenant` command: reads the command line, runs it, and turns the outcome into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(covenant::cli::main())
+}

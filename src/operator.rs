@@ -1,1 +1,62 @@
-//! (room laid out, furniture follows)
+//! The operator's listener: is it alive, may it disclose, how does it do. Plain HTTP, loopback by
+//! default; nothing here names a customer or changes anything (people act through
+//! [`crate::administration`]).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::ledger::Ledger;
+use crate::telemetry::Metrics;
+
+/// What the listener tells of.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// Whether disclosures can be recorded.
+    pub ledger: Ledger,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Serves until `shutdown` resolves.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    operator: Operator,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(operator);
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown)
+        .await
+}
+
+/// Red when the ledger cannot write, for then every answer would be refused.
+async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
+    if operator.ledger.is_writable() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: the ledger cannot write\n",
+        )
+    }
+}
+
+async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
+    let Operator { ledger, metrics } = operator;
+    metrics.ledger(ledger.is_writable(), ledger.size(), ledger.notes_dropped());
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], metrics.to_text())
+}

@@ -489,6 +489,12 @@ impl From<Refusal> for Stopped {
     }
 }
 
+impl From<Box<Refusal>> for Stopped {
+    fn from(refusal: Box<Refusal>) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl From<Fault> for Stopped {
     fn from(fault: Fault) -> Self {
         Self::Broken(fault)

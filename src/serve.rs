@@ -1,1 +1,134 @@
-//! (room laid out, furniture follows)
+//! Starts everything in order, runs it, and stops it in the reverse order: rules, registry, ledger,
+//! budgets from the ledger, keys, TLS, then the three listeners. Whatever cannot start stops the
+//! start; nothing runs half.
+
+mod start;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::entry::{Entry, Event, GatewayNote};
+use crate::gateway::Gateway;
+use crate::ledger::Ledger;
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The policies have mistakes; they have been printed.
+    #[error("{count} mistakes in `{directory}`; nothing was started")]
+    Policies {
+        /// How many.
+        count: usize,
+        /// The policies folder.
+        directory: PathBuf,
+        /// All of them, rendered.
+        rendered: String,
+    },
+    /// Something it needs is not there or not usable.
+    #[error("{what}: {cause}")]
+    Unusable {
+        /// What, in the operator's words.
+        what: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl StartError {
+    fn unusable(what: impl Into<String>, cause: impl std::fmt::Display) -> Self {
+        Self::Unusable {
+            what: what.into(),
+            cause: cause.to_string(),
+        }
+    }
+}
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Running {
+    gateway: Arc<Gateway>,
+    gateway_address: SocketAddr,
+    operator_address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Starts as configured.
+    ///
+    /// # Errors
+    /// When anything cannot start.
+    pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        start::start(config, clock).await
+    }
+
+    /// Where partners reach it.
+    pub fn gateway_address(&self) -> SocketAddr {
+        self.gateway_address
+    }
+
+    /// Where the operator reaches it.
+    pub fn operator_address(&self) -> SocketAddr {
+        self.operator_address
+    }
+
+    /// The gateway itself.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Stops: no new connection, requests under way end, the ledger is closed last.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+        note(&self.gateway.ledger, &self.gateway.clock, "stopped", None).await;
+        self.gateway.ledger.close().await;
+    }
+
+    /// Runs until `shutdown` resolves, then stops.
+    pub async fn until(self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        self.stop().await;
+    }
+}
+
+/// Puts on record what the gateway itself did. A ledger that cannot write says so by itself.
+async fn note(ledger: &Ledger, clock: &Clock, what: &str, policy: Option<String>) {
+    let event = GatewayNote {
+        what: what.to_owned(),
+        detail: None,
+        policy,
+    };
+    match Entry::new(clock.now(), Event::Gateway(event)) {
+        Ok(entry) => {
+            if let Err(reason) = ledger.append(entry).await {
+                tracing::error!(%reason, what, "not on record");
+            }
+        }
+        Err(reason) => tracing::error!(%reason, what, "not on record"),
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+pub async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        _ => tracing::error!("signals cannot be received; stopping at once"),
+    }
+}

@@ -41,7 +41,7 @@ pub struct Finished<'a> {
     /// From arrival to answer.
     pub duration: Duration,
     /// Bytes of the answer's body.
-    pub body_bytes: usize,
+    pub body_bytes: u64,
 }
 
 /// Exports spans, where an endpoint is configured. Dropping it sends what is left.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Actor, Role};
+use super::{Actor, Deed, Role};
 
 /// Operating-system users and what they are here.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +47,7 @@ pub enum NotAnActor {
     #[error(
         "operating-system user `{user}` has no role here; to give one, add to covenant.toml:\n\n\
          [[administration.actors]]\nuser = \"{user}\"\nname = \"the person's name\"\n\
-         role = \"operator\" # or partner_manager, legal, auditor"
+         roles = [\"operator\"] # and, or, partner_manager, legal, auditor"
     )]
     NotMapped {
         /// The user.
@@ -91,25 +91,49 @@ impl Actors {
         Ok(Self { users })
     }
 
-    /// Who `user` is in `role`, or in their first role.
-    pub fn actor(&self, user: &str, role: Option<Role>) -> Result<Actor, NotAnActor> {
+    /// Who `user` is, acting in `role` where one is named.
+    ///
+    /// # Errors
+    /// When nobody mapped the user, or not to that role.
+    pub fn caller(&self, user: &str, role: Option<Role>) -> Result<Caller, NotAnActor> {
         let person = self.users.get(user).ok_or_else(|| NotAnActor::NotMapped {
             user: user.to_owned(),
         })?;
-        let first = person.roles.first().copied();
-        let held = match role {
-            Some(role) => person.roles.iter().copied().find(|held| *held == role),
-            None => first,
+        let roles = match role {
+            None => person.roles.clone(),
+            Some(role) if person.roles.contains(&role) => vec![role],
+            Some(role) => {
+                return Err(NotAnActor::NotInRole {
+                    user: user.to_owned(),
+                    role,
+                    roles: person.roles.clone(),
+                });
+            }
         };
-        let role = held.ok_or_else(|| NotAnActor::NotInRole {
-            user: user.to_owned(),
-            role: role.unwrap_or(Role::Auditor),
-            roles: person.roles.clone(),
-        })?;
-        Ok(Actor {
+        Ok(Caller {
             name: Arc::clone(&person.name),
-            role,
+            roles,
         })
+    }
+}
+
+/// A mapped person with the roles they may act in now.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    name: Arc<str>,
+    roles: Vec<Role>,
+}
+
+impl Caller {
+    /// The person in the role that fits `deed` best: the first of the deed's that they have. Someone
+    /// who has none of them is refused by the service, in the first role they do have.
+    pub fn for_deed(&self, deed: Deed) -> Actor {
+        let fitting = deed.roles().iter().find(|role| self.roles.contains(role));
+        let role = fitting.or(self.roles.first()).copied();
+        Actor {
+            name: Arc::clone(&self.name),
+            role: role.unwrap_or(Role::Auditor),
+        }
     }
 }
 
@@ -142,18 +166,21 @@ mod tests {
     }
 
     #[test]
-    fn a_user_acts_in_the_first_role_unless_another_is_named() {
+    fn a_user_acts_in_the_role_that_fits_unless_another_is_named() {
         let rows = [
             mapped("ann", "Ann Bell", Role::Operator),
             mapped("ann", "Ann Bell", Role::Legal),
         ];
         let actors = Actors::new(rows).unwrap();
-        assert_eq!(actors.actor("ann", None).unwrap().role, Role::Operator);
-        let legal = actors.actor("ann", Some(Role::Legal)).unwrap();
+        let ann = actors.caller("ann", None).unwrap();
+        assert_eq!(ann.for_deed(Deed::CustomersImport).role, Role::Operator);
+        assert_eq!(ann.for_deed(Deed::LedgerReport).role, Role::Legal);
+        let legal = actors.caller("ann", Some(Role::Legal)).unwrap();
+        let legal = legal.for_deed(Deed::CustomersImport);
         assert_eq!((&*legal.name, legal.role), ("Ann Bell", Role::Legal));
-        let refused = actors.actor("ann", Some(Role::Auditor)).unwrap_err();
+        let refused = actors.caller("ann", Some(Role::Auditor)).unwrap_err();
         assert!(refused.to_string().contains("operator, legal"), "{refused}");
-        let stranger = actors.actor("bob", None).unwrap_err().to_string();
+        let stranger = actors.caller("bob", None).unwrap_err().to_string();
         assert!(stranger.contains("user = \"bob\""), "{stranger}");
     }
 

@@ -19,9 +19,9 @@ use http::request::Parts;
 use serde::Serialize;
 use tokio::net::UnixListener;
 
-use super::actors::{Actors, user_name};
+use super::actors::{Actors, Caller, user_name};
 use super::messages::{Because, CustomerQuery, Problem, ROLE_HEADER, SearchQuery};
-use super::{Actor, Administration, NotDone, Role};
+use super::{Administration, Deed, NotDone, Role};
 
 /// The largest body, but for imports.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -89,7 +89,7 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
-impl FromRequestParts<Arc<Door>> for Actor {
+impl FromRequestParts<Arc<Door>> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Self, Response> {
@@ -106,8 +106,8 @@ impl FromRequestParts<Arc<Door>> for Actor {
                 Some(role.ok_or_else(|| refused(format!("roles are: {known}")))?)
             }
         };
-        let actor = door.actors.actor(&user_name(uid), role);
-        actor.map_err(|error| refused(error.to_string()))
+        let caller = door.actors.caller(&user_name(uid), role);
+        caller.map_err(|error| refused(error.to_string()))
     }
 }
 
@@ -127,62 +127,93 @@ fn answer<T: Serialize>(value: Result<T, NotDone>) -> Answer {
     value.map(|value| Json(value).into_response())
 }
 
-async fn partners(State(door): State<Arc<Door>>, actor: Actor) -> Answer {
-    answer(door.administration.partners(&actor))
+async fn partners(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    answer(
+        door.administration
+            .partners(&caller.for_deed(Deed::PartnerRead)),
+    )
 }
 
 async fn partner(
     State(door): State<Arc<Door>>,
-    actor: Actor,
+    caller: Caller,
     PathValue(id): PathValue<String>,
 ) -> Answer {
-    answer(door.administration.partner(&actor, &id).await)
+    answer(
+        door.administration
+            .partner(&caller.for_deed(Deed::PartnerRead), &id)
+            .await,
+    )
 }
 
 async fn suspend(
     State(door): State<Arc<Door>>,
-    actor: Actor,
+    caller: Caller,
     PathValue(id): PathValue<String>,
     Json(why): Json<Because>,
 ) -> Answer {
-    answer(door.administration.suspend(&actor, &id, &why.because).await)
+    answer(
+        door.administration
+            .suspend(&caller.for_deed(Deed::PartnerSuspend), &id, &why.because)
+            .await,
+    )
 }
 
 async fn resume(
     State(door): State<Arc<Door>>,
-    actor: Actor,
+    caller: Caller,
     PathValue(id): PathValue<String>,
     Json(why): Json<Because>,
 ) -> Answer {
-    answer(door.administration.resume(&actor, &id, &why.because).await)
+    answer(
+        door.administration
+            .resume(&caller.for_deed(Deed::PartnerResume), &id, &why.because)
+            .await,
+    )
 }
 
-async fn import_customers(State(door): State<Arc<Door>>, actor: Actor, body: Bytes) -> Answer {
+async fn import_customers(State(door): State<Arc<Door>>, caller: Caller, body: Bytes) -> Answer {
     let lines = String::from_utf8(body.into())
         .map_err(|_| NotDone::Mistaken("an import is text in UTF-8".to_owned()))?;
-    answer(door.administration.import_customers(&actor, lines).await)
+    answer(
+        door.administration
+            .import_customers(&caller.for_deed(Deed::CustomersImport), lines)
+            .await,
+    )
 }
 
 async fn show_customers(
     State(door): State<Arc<Door>>,
-    actor: Actor,
+    caller: Caller,
     Json(query): Json<CustomerQuery>,
 ) -> Answer {
-    answer(door.administration.customers(&actor, &query).await)
+    answer(
+        door.administration
+            .customers(&caller.for_deed(Deed::CustomersShow), &query)
+            .await,
+    )
 }
 
 async fn search(
     State(door): State<Arc<Door>>,
-    actor: Actor,
+    caller: Caller,
     Json(query): Json<SearchQuery>,
 ) -> Answer {
-    answer(door.administration.search(&actor, query).await)
+    answer(
+        door.administration
+            .search(&caller.for_deed(Deed::LedgerSearch), query)
+            .await,
+    )
 }
 
 async fn report(
     State(door): State<Arc<Door>>,
-    actor: Actor,
+    caller: Caller,
     Json(query): Json<CustomerQuery>,
 ) -> Answer {
-    answer(door.administration.report(&actor, &query).await)
+    answer(
+        door.administration
+            .report(&caller.for_deed(Deed::LedgerReport), &query)
+            .await,
+    )
 }

@@ -156,7 +156,7 @@ fn who_may_do_what_is_this_table() {
     let table = "\
 partner.read      operator, partner_manager, legal, auditor
 partner.suspend   operator, partner_manager, legal
-partner.resume    operator, partner_manager, legal
+partner.resume    legal, operator, partner_manager
 customers.import  operator
 customers.show    partner_manager, legal
 ledger.search     legal, auditor
@@ -395,7 +395,7 @@ async fn a_socket_knows_its_caller_and_says_clearly_what_is_wrong() {
     let serving = server::serve(listener, Arc::clone(&fixture.service), actors, stopped);
     let serving = tokio::spawn(serving);
 
-    let operator = Client::new(&socket, None);
+    let operator = Client::new(&socket, Some(Role::Operator));
     let partners: Vec<PartnerShown> = operator.get("/partners").await.unwrap();
     let ids: Vec<_> = partners.iter().map(|partner| &*partner.id).collect();
     assert_eq!(ids, ["acme", "bright"]);

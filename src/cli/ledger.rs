@@ -2,7 +2,7 @@
 
 mod report;
 mod search;
-mod verify;
+pub(super) mod verify;
 
 use std::path::Path;
 

@@ -137,7 +137,7 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
         }
     });
     let leeway_seconds = fields
-        .optional_integer("leeway_seconds", 0..=300)
+        .optional_integer("leeway_seconds", 0..=240)
         .unwrap_or(30);
     let life_seconds_max = fields
         .optional_integer("life_seconds_max", 60..=86_400)

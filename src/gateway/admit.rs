@@ -3,10 +3,12 @@
 
 use super::decide::Permit;
 use super::exchange::Exchange;
-use crate::allowance::Allowance;
+use http::header;
+
+use crate::allowance::{Allowance, RateExceeded, headers};
 use crate::entry::{Entry, Event, Intent};
 use crate::ledger::Ledger;
-use crate::refusal::{Code, Fault, Stopped};
+use crate::refusal::{Code, Fault, Refusal, Stopped};
 
 /// Leave to forward one permitted request. Made only by [`admit`].
 #[derive(Debug)]
@@ -24,25 +26,57 @@ pub async fn admit(
 ) -> Result<Admission, Stopped> {
     let contract = permit.partner().contract();
     let rate = allowance.admit(&contract.partner, contract.requests_per_minute);
-    let state = rate.map_err(|exceeded| {
-        exchange.set_header("ratelimit-policy", &exceeded.state.policy_header());
-        exchange.set_header("ratelimit", &exceeded.state.header());
-        Stopped::from(exceeded.refusal())
-    })?;
-    exchange.set_header("ratelimit-policy", &state.policy_header());
-    exchange.set_header("ratelimit", &state.header());
+    let state = match &rate {
+        Ok(state) => *state,
+        Err(exceeded) => exceeded.state(),
+    };
+    exchange.set_header("ratelimit-policy", &headers::rate_limit_policy(&state));
+    exchange.set_header("ratelimit", &headers::rate_limit(&state));
+    if let Err(exceeded) = rate {
+        return Err(too_many(exceeded).into());
+    }
     if !ledger.is_writable() {
         return Err(Fault::new(Code::RecordUnavailable, "the ledger cannot write").into());
     }
     if !permit.operation().method.is_safe() {
         let intent = Intent {
             request: exchange.facts.clone(),
-            customer: permit.customer().map(|customer| customer.reference.to_string()),
+            customer: permit
+                .customer()
+                .map(|customer| customer.reference.to_string()),
         };
-        let entry = Entry::new(exchange.arrived_at, Event::Intent(intent));
-        ledger.append(entry).await.map_err(|reason| {
-            Fault::new(Code::RecordUnavailable, format!("intent not recorded: {reason}"))
-        })?;
+        let unrecorded = |reason: &dyn std::fmt::Display| {
+            Fault::new(
+                Code::RecordUnavailable,
+                format!("intent not recorded: {reason}"),
+            )
+        };
+        let entry = Entry::new(exchange.arrived_at, Event::Intent(intent))
+            .map_err(|reason| unrecorded(&reason))?;
+        let receipt = ledger
+            .append(entry)
+            .await
+            .map_err(|reason| unrecorded(&reason))?;
+        exchange.intent = Some(receipt.index());
     }
     Ok(Admission(()))
+}
+
+fn too_many(exceeded: RateExceeded) -> Refusal {
+    Refusal::new(
+        Code::RateLimited,
+        format!(
+            "The rate of {} requests a minute is used up.",
+            exceeded.limit
+        ),
+        format!(
+            "Wait {} seconds before the next request.",
+            exceeded.retry_after_seconds
+        ),
+    )
+    .header(
+        header::RETRY_AFTER,
+        &exceeded.retry_after_seconds.to_string(),
+    )
+    .member("violated-policies", vec![headers::RATE_POLICY])
 }

@@ -7,11 +7,12 @@ use http::HeaderMap;
 
 use super::exchange::Exchange;
 use crate::entry::Recipient;
+use crate::identity::binding::{bind, credentials};
 use crate::identity::certificate::ClientCertificate;
-use crate::identity::token::{AccessToken, Verifier};
-use crate::identity::{bind, credentials};
+use crate::identity::claims::AccessToken;
+use crate::identity::token::Verifier;
 use crate::policy::contract::Contract;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::rules::Rules;
 use crate::terms::{PartnerId, Promise};
@@ -42,7 +43,10 @@ impl Partner {
 
     /// Whose budget it spends: a co-brand spends its parent's, so that a family cannot slice.
     pub fn budget_owner(&self) -> &PartnerId {
-        self.contract.parent.as_ref().unwrap_or(&self.contract.partner)
+        self.contract
+            .parent
+            .as_ref()
+            .unwrap_or(&self.contract.partner)
     }
 }
 
@@ -50,19 +54,19 @@ impl Partner {
 ///
 /// # Errors
 /// The 401s and 403s of the identity rows of the refusal table.
-pub fn authenticate(
+pub async fn authenticate(
     exchange: &mut Exchange,
     headers: &HeaderMap,
     certificate: Option<&ClientCertificate>,
     verifier: &Verifier,
     rules: Arc<Rules>,
     registry: &Registry,
-) -> Result<Partner, Refusal> {
+) -> Result<Partner, Stopped> {
     exchange.identified = certificate.is_some();
     exchange.facts.certificate =
         certificate.map(|certificate| certificate.thumbprint.to_base64url());
     let token = credentials(headers)?;
-    let token = verifier.verify(token).map_err(|rejected| rejected.refusal())?;
+    let token = verifier.verify(token).await.map_err(Refusal::from)?;
     exchange.facts.client = Some(token.client_id.to_string());
     bind(&token, certificate)?;
     let by_client = rules.policy.by_client(&token.client_id).cloned();
@@ -71,17 +75,25 @@ pub fn authenticate(
         .cloned();
     let contract = match (by_client, by_certificate) {
         (Some(one), Some(other)) if one.partner == other.partner => one,
-        _ => return Err(mismatch()),
+        _ => return Err(mismatch().into()),
     };
     exchange.facts.recipient = Some(Recipient::Partner {
         id: contract.partner.to_string(),
         parent: contract.parent.as_ref().map(ToString::to_string),
     });
-    let label = format!("\"{}\";contract=\"{}\"", rules.policy.version(), contract.label());
+    let label = format!(
+        "\"{}\";contract=\"{}\"",
+        rules.policy.version(),
+        contract.label()
+    );
     exchange.set_header("covenant-policy", &label);
     exchange.facts.policy = Some(label);
     refuse_suspended(&contract, registry)?;
-    Ok(Partner { contract, token, rules })
+    Ok(Partner {
+        contract,
+        token,
+        rules,
+    })
 }
 
 fn mismatch() -> Refusal {
@@ -93,9 +105,12 @@ fn mismatch() -> Refusal {
     .promise(Promise::number(9))
 }
 
-fn refuse_suspended(contract: &Contract, registry: &Registry) -> Result<(), Refusal> {
+fn refuse_suspended(contract: &Contract, registry: &Registry) -> Result<(), Stopped> {
     let family = std::iter::once(&contract.partner).chain(contract.parent.as_ref());
-    match family.into_iter().find_map(|partner| registry.suspension(partner)) {
+    match family
+        .into_iter()
+        .find_map(|partner| registry.suspension(partner))
+    {
         None => Ok(()),
         Some(suspension) => Err(Refusal::new(
             Code::PartnerSuspended,
@@ -103,6 +118,7 @@ fn refuse_suspended(contract: &Contract, registry: &Registry) -> Result<(), Refu
             "Write to the contact address to have the suspension reviewed.",
         )
         .promise(Promise::number(7))
-        .member("since", suspension.since.to_string())),
+        .member("since", suspension.since.to_string())
+        .into()),
     }
 }

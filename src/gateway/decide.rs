@@ -10,8 +10,8 @@ use super::exchange::Exchange;
 use super::read::{OnBehalf, Reading};
 use super::route::Route;
 use crate::catalogue::{Body, Operation};
-use crate::policy::{AccessRequest, Circumstances, Grant, choose_purpose};
-use crate::refusal::{Code, Refusal};
+use crate::policy::{AccessRequest, Circumstances, Grant, Standing};
+use crate::refusal::{Code, Refusal, Stopped};
 use crate::taxonomy::Purpose;
 use crate::terms::{Form, Promise};
 
@@ -52,10 +52,6 @@ impl Permit {
     }
 }
 
-/// Circumstances of a customer of the partner itself, without any agreement or order.
-pub const OWN: Circumstances =
-    Circumstances { own: true, consented: false, agreement: false, order: false };
-
 /// Decides.
 ///
 /// # Errors
@@ -67,15 +63,17 @@ pub fn decide(
     reading: &Reading,
     declared_purpose: Option<&str>,
     today: Date,
-) -> Result<Permit, Refusal> {
+) -> Result<Permit, Stopped> {
     let operation = &route.operation;
-    exchange.facts.operation = Some(operation.id.to_string());
     let contract = partner.contract();
-    let purpose =
-        choose_purpose(contract, partner.token().purposes.as_deref(), declared_purpose)?;
+    let policy = &partner.rules().policy;
+    let narrowed = partner.token().purposes.as_deref();
+    let purpose = policy.choose_purpose(contract, narrowed, declared_purpose)?;
     exchange.facts.purpose = Some(purpose.key().to_owned());
-    let grant = partner.rules().policy.decide(&AccessRequest {
-        contract,
+    let grant = policy.decide(&AccessRequest {
+        partner: &contract.partner,
+        // `authenticate` has refused whoever is suspended, by the registry.
+        standing: Standing::Good,
         operation,
         purpose,
         marketing_signals: &reading.marketing_signals,
@@ -86,11 +84,17 @@ pub fn decide(
     refuse_unreleasable_document(operation, &grant)?;
     let operation = Arc::clone(operation);
     let customer = reading.customer.clone();
-    Ok(Permit { partner, operation, purpose, customer, grant })
+    Ok(Permit {
+        partner,
+        operation,
+        purpose,
+        customer,
+        grant,
+    })
 }
 
 /// Lists and documents are used for what they were uploaded for, and for nothing else (P11).
-fn refuse_other_use(reading: &Reading, purpose: Purpose) -> Result<(), Refusal> {
+fn refuse_other_use(reading: &Reading, purpose: Purpose) -> Result<(), Stopped> {
     match reading.uploaded_for {
         Some(uploaded) if !purpose.is_within(uploaded) => Err(Refusal::new(
             Code::PurposeNotAllowed,
@@ -99,20 +103,28 @@ fn refuse_other_use(reading: &Reading, purpose: Purpose) -> Result<(), Refusal> 
         )
         .promise(Promise::number(11))
         .member("declared", purpose.key())
-        .member("allowed_purposes", vec![uploaded.key()])),
+        .member("allowed_purposes", vec![uploaded.key()])
+        .into()),
         _ => Ok(()),
     }
 }
 
 /// A document leaves whole or not at all, so that is known before the core is asked (P10).
-fn refuse_unreleasable_document(operation: &Operation, grant: &Grant) -> Result<(), Refusal> {
-    let withheld = operation.answers.iter().find_map(|answer| match &answer.body {
-        Body::Document { category, .. } => {
-            let form = grant.forms(OWN).get(category.index()).copied().flatten();
-            (form != Some(Form::Clear)).then_some(*category)
-        }
-        _ => None,
-    });
+fn refuse_unreleasable_document(operation: &Operation, grant: &Grant) -> Result<(), Stopped> {
+    let withheld = operation
+        .answers
+        .iter()
+        .find_map(|answer| match &answer.body {
+            Body::Document { category, .. } => {
+                let form = grant
+                    .forms(Circumstances::OWN)
+                    .get(category.index())
+                    .copied()
+                    .flatten();
+                (form != Some(Form::Clear)).then_some(*category)
+            }
+            _ => None,
+        });
     match withheld {
         None => Ok(()),
         Some(category) => Err(Refusal::new(
@@ -120,6 +132,7 @@ fn refuse_unreleasable_document(operation: &Operation, grant: &Grant) -> Result<
             format!("Documents of category `{category}` are not disclosed for this purpose."),
             "Read documents for the purpose of producing the mailing only.",
         )
-        .promise(grant.withheld_by(OWN, category))),
+        .promise(grant.withheld_by(Circumstances::OWN, category))
+        .into()),
     }
 }

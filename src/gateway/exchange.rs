@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::entry::RequestFacts;
+use crate::refusal::Executed;
 use crate::telemetry::TraceContext;
 use crate::terms::RequestId;
 
@@ -24,32 +25,16 @@ pub struct Exchange {
     pub executed: Executed,
     /// Whether someone has shown a credential that stands: only then are refusals put on record.
     pub identified: bool,
+    /// Log index of its intent, where it changes something.
+    pub intent: Option<u64>,
+    /// What came to be by it, as the entry says it: `job:job_1`.
+    pub created: Option<String>,
     /// What the ledger will say about it.
     pub facts: RequestFacts,
+    /// Path template of the operation, for telemetry.
+    pub route: Option<std::sync::Arc<str>>,
     /// Headers that every further answer carries: rate, budget, policy.
     pub headers: http::HeaderMap,
-}
-
-/// Whether the core carried a call out, as problem documents and entries say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Executed {
-    /// It was never asked, or it said no.
-    No,
-    /// It said yes.
-    Yes,
-    /// It was asked, and what it did is not known.
-    Unknown,
-}
-
-impl Executed {
-    /// The word in documents and entries.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::No => "no",
-            Self::Yes => "yes",
-            Self::Unknown => "unknown",
-        }
-    }
 }
 
 impl Exchange {
@@ -73,7 +58,10 @@ impl Exchange {
             trace,
             executed: Executed::No,
             identified: false,
+            intent: None,
+            created: None,
             facts,
+            route: None,
             headers: http::HeaderMap::new(),
         }
     }
@@ -81,7 +69,8 @@ impl Exchange {
     /// Adds a header to every further answer. A value that cannot be one is left out.
     pub fn set_header(&mut self, name: &'static str, value: &str) {
         if let Ok(value) = http::HeaderValue::from_str(value) {
-            self.headers.insert(http::HeaderName::from_static(name), value);
+            self.headers
+                .insert(http::HeaderName::from_static(name), value);
         }
     }
 }

@@ -15,10 +15,10 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::admit::Admission;
 use super::decide::Permit;
-use super::exchange::{Exchange, Executed};
+use super::exchange::Exchange;
 use crate::catalogue::{Body, Place};
 use crate::config::CoreService;
-use crate::refusal::{Code, Fault};
+use crate::refusal::{Code, Executed, Fault};
 
 /// Answers are judged whole, up to this size.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
@@ -66,7 +66,7 @@ pub struct Outbound<'a> {
     /// The canonical path, as it was decided on.
     pub path: &'a str,
     /// The canonical query.
-    pub query: &'a str,
+    pub query: String,
     /// The partner's headers, of which only listed ones go on.
     pub headers: &'a HeaderMap,
     /// The judged body.
@@ -86,7 +86,10 @@ pub async fn forward(
 ) -> Result<Answer, Fault> {
     let name = &permit.operation().service;
     let service = cores.services.get(name).ok_or_else(|| {
-        Fault::new(Code::CoreUnavailable, format!("no core service `{name}` is configured"))
+        Fault::new(
+            Code::CoreUnavailable,
+            format!("no core service `{name}` is configured"),
+        )
     })?;
     let request = build(exchange, permit, service, outbound)?;
     exchange.executed = Executed::Unknown;
@@ -134,17 +137,28 @@ async fn exchange_bytes(
 ) -> Result<Answer, Unanswered> {
     let response = client.request(request).await.map_err(|error| {
         let cause = format!("core: {error}");
-        if error.is_connect() { Unanswered::NotConnected(cause) } else { Unanswered::Broken(cause) }
-    })?;
-    let (parts, body) = response.into_parts();
-    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            Unanswered::TooLarge
+        if error.is_connect() {
+            Unanswered::NotConnected(cause)
         } else {
-            Unanswered::Broken(format!("core broke off its answer: {error}"))
+            Unanswered::Broken(cause)
         }
     })?;
-    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                Unanswered::TooLarge
+            } else {
+                Unanswered::Broken(format!("core broke off its answer: {error}"))
+            }
+        })?;
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: body.to_bytes(),
+    })
 }
 
 fn build(
@@ -156,8 +170,13 @@ fn build(
     let unbuildable =
         |error: http::Error| Fault::new(Code::CoreUnavailable, format!("cannot ask: {error}"));
     let mark = if outbound.query.is_empty() { "" } else { "?" };
-    let target = format!("{}{}{mark}{}", service.base_url, outbound.path, outbound.query);
-    let uri: Uri = target.parse().map_err(|error: http::uri::InvalidUri| unbuildable(error.into()))?;
+    let target = format!(
+        "{}{}{mark}{}",
+        service.base_url, outbound.path, outbound.query
+    );
+    let uri: Uri = target
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| unbuildable(error.into()))?;
     let mut headers = HeaderMap::new();
     if let Some(authority) = uri.authority() {
         set(&mut headers, header::HOST, authority.as_str());
@@ -166,19 +185,35 @@ fn build(
     set(&mut headers, header::ACCEPT, expected_media_type(permit));
     set(&mut headers, header::ACCEPT_ENCODING, "identity");
     set(&mut headers, header::USER_AGENT, "covenant");
-    set(&mut headers, HeaderName::from_static("request-id"), &exchange.id.to_string());
-    set(&mut headers, HeaderName::from_static("traceparent"), &exchange.trace.outgoing());
+    set(
+        &mut headers,
+        HeaderName::from_static("request-id"),
+        &exchange.id.to_string(),
+    );
+    set(
+        &mut headers,
+        HeaderName::from_static("traceparent"),
+        &exchange.trace.outgoing(),
+    );
     let partner = permit.partner().contract().partner.as_str();
     set(&mut headers, HeaderName::from_static("partner-id"), partner);
     if let Some(customer) = permit.customer() {
-        set(&mut headers, HeaderName::from_static("on-behalf-of"), &customer.id);
+        set(
+            &mut headers,
+            HeaderName::from_static("on-behalf-of"),
+            &customer.id,
+        );
     }
     if let Some(authorization) = &service.authorization {
         set(&mut headers, header::AUTHORIZATION, authorization);
     }
     // HEAD is asked as GET, so that the answer's headers can be computed from what would leave.
     let method = permit.operation().method.clone();
-    let method = if method == Method::HEAD { Method::GET } else { method };
+    let method = if method == Method::HEAD {
+        Method::GET
+    } else {
+        method
+    };
     let mut request = Request::builder()
         .method(method)
         .uri(uri)
@@ -193,7 +228,10 @@ fn allow_listed(headers: &mut HeaderMap, permit: &Permit, received: &HeaderMap) 
     let listed = permit.operation().parameters.iter();
     let listed = listed.filter(|parameter| parameter.place == Place::Header);
     let names = listed.filter_map(|parameter| HeaderName::try_from(&*parameter.name).ok());
-    let always = [header::CONTENT_TYPE, HeaderName::from_static("idempotency-key")];
+    let always = [
+        header::CONTENT_TYPE,
+        HeaderName::from_static("idempotency-key"),
+    ];
     for name in names.chain(always) {
         if let Some(value) = received.get(&name) {
             headers.insert(name, value.clone());

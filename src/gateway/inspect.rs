@@ -5,17 +5,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use jiff::Timestamp;
 
 use super::decide::Permit;
+use super::exchange::Exchange;
 use super::forward::Answer;
 use super::read::is_media_type;
 use super::route::not_found;
 use crate::catalogue::{Body, Creates, Shape};
-use crate::filter::{self, Scanned};
+use crate::filter::{self, Record, Scanned};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
-use crate::registry::Registry;
+use crate::registry::{CategorySet, NotKept, Registry};
+use crate::taxonomy::Category;
 use crate::terms::{CustomerRef, ResourceKind};
+
+/// Under this name a `core-rejected` carries the catalogued status it is answered with.
+pub const CORE_STATUS: &str = "core_status";
 
 /// An answer that is what the catalogue says, and whose data is in it.
 #[derive(Debug)]
@@ -32,23 +38,29 @@ pub enum Content<'a> {
     /// Nothing.
     Empty,
     /// A JSON document.
-    Json {
-        /// Its shape.
-        shape: &'a Arc<Shape>,
-        /// The document, validated and taken apart.
-        scanned: Scanned<'a>,
-        /// Whose each record is, in their order.
-        owners: Vec<Owner>,
-        /// Whose the whole answer is, where the request named one customer.
-        envelope: Owner,
-    },
-    /// A document, unopened.
-    Document {
+    Json(Box<Document<'a>>),
+    /// Bytes that stay unopened.
+    Whole {
         /// Its media type, by the catalogue.
         media_type: Arc<str>,
+        /// The category of the whole.
+        category: Category,
         /// Its bytes.
         body: Bytes,
     },
+}
+
+/// A JSON document of the catalogue's shape.
+#[derive(Debug)]
+pub struct Document<'a> {
+    /// Its shape.
+    pub shape: &'a Shape,
+    /// Its text, validated and taken apart.
+    pub scanned: Scanned<'a>,
+    /// Whose each record is, in their order.
+    pub owners: Vec<Owner>,
+    /// Whose the whole answer is, where the request named one customer.
+    pub envelope: Owner,
 }
 
 /// Whose a record is.
@@ -56,23 +68,34 @@ pub enum Content<'a> {
 pub enum Owner {
     /// No customer's: nothing that belongs to a customer may leave with it.
     Nobody,
-    /// This customer's, under these circumstances.
-    Customer(CustomerRef, Circumstances),
-    /// A customer that came to be by this very call: the core's id, and the reference it gets.
-    New(Arc<str>, CustomerRef),
+    /// A customer's.
+    Customer {
+        /// Who, as the ledger says it.
+        reference: CustomerRef,
+        /// Under which circumstances.
+        circumstances: Circumstances,
+        /// Categories the customer consented to, where that is a circumstance.
+        consented: CategorySet,
+    },
 }
 
-/// Inspects. `answer` is the core's.
+/// Inspects, and enters in the book what came to be by this call: the core has done it, whatever
+/// becomes of the answer. The fact's entry is the call's intent.
 ///
 /// # Errors
-/// `core-rejected`, `not-found`, `core-unavailable`, `response-uninspectable`.
-pub fn inspect<'a>(
+/// `core-rejected`, `not-found`, `core-unavailable`, `response-uninspectable`; `record-unavailable`
+/// when the book cannot be written.
+pub async fn inspect<'a>(
+    exchange: &mut Exchange,
     permit: &'a Permit,
     answer: &'a Answer,
     registry: &Registry,
-    now: jiff::Timestamp,
 ) -> Result<Inspected<'a>, Stopped> {
-    let listed = permit.operation().answers.iter().find(|listed| listed.status == answer.status);
+    let listed = permit
+        .operation()
+        .answers
+        .iter()
+        .find(|listed| listed.status == answer.status);
     if answer.status >= 400 {
         return Err(rejected(answer.status, listed.is_some()));
     }
@@ -87,32 +110,60 @@ pub fn inspect<'a>(
             expect_type(&answer.headers, "application/json")?;
             let scanned = filter::scan(shape, &answer.body, &filter::Limits::default())
                 .map_err(|reason| uninspectable(reason.to_string()))?;
-            let envelope = envelope_owner(permit, registry, now);
-            let owners = owners(permit, &scanned, &envelope, registry, now)?;
-            Content::Json { shape, scanned, owners, envelope }
+            remember(exchange, permit, &scanned, registry).await?;
+            let owners = Owners {
+                permit,
+                registry,
+                now: exchange.arrived_at,
+            };
+            let envelope = owners.of_request();
+            let owners = owners.of_records(&scanned, &envelope)?;
+            Content::Json(Box::new(Document {
+                shape,
+                scanned,
+                owners,
+                envelope,
+            }))
         }
-        Body::Document { media_type, .. } => {
+        Body::Document {
+            media_type,
+            category,
+        } => {
             expect_type(&answer.headers, media_type)?;
-            Content::Document { media_type: Arc::clone(media_type), body: answer.body.clone() }
+            let (media_type, category) = (Arc::clone(media_type), *category);
+            Content::Whole {
+                media_type,
+                category,
+                body: answer.body.clone(),
+            }
         }
     };
-    Ok(Inspected { status: answer.status, content })
+    Ok(Inspected {
+        status: answer.status,
+        content,
+    })
 }
 
-fn uninspectable(why: impl Into<String>) -> Fault {
-    Fault::new(Code::ResponseUninspectable, format!("the core's answer was withheld: {}", why.into()))
+fn uninspectable(why: impl AsRef<str>) -> Fault {
+    let cause = format!("the core's answer was withheld: {}", why.as_ref());
+    Fault::new(Code::ResponseUninspectable, cause)
 }
 
 fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
-    let encoded = headers.get_all(header::CONTENT_ENCODING).iter();
-    if encoded.into_iter().any(|coding| coding != "identity") {
+    if headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|coding| coding != "identity")
+    {
         return Err(uninspectable("encoded although identity was asked for"));
     }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let one = types.next().and_then(|value| value.to_str().ok());
     match (one, types.next()) {
         (Some(one), None) if is_media_type(one, media_type) => Ok(()),
-        _ => Err(uninspectable(format!("not `{media_type}` as the catalogue says"))),
+        _ => Err(uninspectable(format!(
+            "not `{media_type}` as the catalogue says"
+        ))),
     }
 }
 
@@ -120,80 +171,136 @@ fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
 fn rejected(status: u16, listed: bool) -> Stopped {
     match (status, http::StatusCode::from_u16(status)) {
         (404 | 410, _) => not_found().into(),
-        (401 | 403 | 407, _) | (500.., _) => {
+        (401 | 403 | 407 | 500.., _) => {
             Fault::new(Code::CoreUnavailable, format!("the core answered {status}")).into()
         }
         (_, Ok(status)) if listed => Refusal::new(
             Code::CoreRejected,
-            format!("The core service answered this request with status {}.", status.as_u16()),
+            format!(
+                "The core service answered this request with status {}.",
+                status.as_u16()
+            ),
             "Check the request against the operation's description.",
         )
-        .member("core_status", status.as_u16())
+        .member(CORE_STATUS, status.as_u16())
         .into(),
         _ => uninspectable(format!("status {status}")).into(),
     }
 }
 
-fn envelope_owner(permit: &Permit, registry: &Registry, now: jiff::Timestamp) -> Owner {
-    match permit.customer() {
-        Some(customer) => {
-            Owner::Customer(customer.reference, circumstances(permit, customer.reference, true, registry, now))
-        }
-        None => Owner::Nobody,
-    }
-}
-
-fn circumstances(
-    permit: &Permit,
-    customer: CustomerRef,
-    own: bool,
-    registry: &Registry,
-    now: jiff::Timestamp,
-) -> Circumstances {
-    let partner = &permit.partner().contract().partner;
-    let consented = registry.consented(&customer, partner, permit.purpose(), now);
-    Circumstances { own, consented, agreement: false, order: false }
-}
-
-/// Whose each record is, by the key in it, or else by the customer the request named.
-fn owners(
+/// Enters in the book what a creating call brought into being. A core that hands out an id which is
+/// somebody else's in the book is not believed.
+async fn remember(
+    exchange: &mut Exchange,
     permit: &Permit,
     scanned: &Scanned<'_>,
-    envelope: &Owner,
     registry: &Registry,
-    now: jiff::Timestamp,
-) -> Result<Vec<Owner>, Fault> {
-    let creates_customer = permit.operation().creates == Some(Creates::Customer);
-    let partner = &permit.partner().contract().partner;
-    let mut owners = Vec::with_capacity(scanned.records().len());
-    for record in scanned.records() {
-        let Some(id) = record.customer.as_deref() else {
-            owners.push(envelope.clone());
-            continue;
-        };
-        let owner = match registry.customer(id) {
-            Some(row) => {
-                let own = row.partner == *partner;
-                let circumstances = circumstances(permit, row.reference, own, registry, now);
-                Owner::Customer(row.reference, circumstances)
-            }
-            None if creates_customer => Owner::New(id.into(), Registry::new_reference()),
-            None => Owner::Nobody,
-        };
-        // A thing read on behalf of one customer that names another is not what was asked for.
-        if let (Owner::Customer(asked, _), Owner::Customer(found, _)) = (envelope, &owner)
-            && asked != found
-        {
-            return Err(uninspectable("a record of another customer than the one asked for"));
+) -> Result<(), Fault> {
+    let (Some(creates), Some(intent)) = (permit.operation().creates, exchange.intent) else {
+        return Ok(());
+    };
+    let mut parts = scanned.records().iter().chain([scanned.envelope()]);
+    let unnamed = || uninspectable("it does not name what was created");
+    let kept = match creates {
+        Creates::Customer => {
+            let id = parts.find_map(|part| part.customer()).ok_or_else(unnamed)?;
+            let partner = &permit.partner().contract().partner;
+            let kept = registry.remember_customer(id, partner, intent).await;
+            kept.map(|row| format!("customer:{}", row.reference))
         }
-        owners.push(owner);
-    }
-    Ok(owners)
+        Creates::Resource(kind) => {
+            let id = parts
+                .find_map(|part| part.resource(kind))
+                .ok_or_else(unnamed)?;
+            let customer = permit.customer().ok_or_else(unnamed)?;
+            let purpose = Some(permit.purpose());
+            let kept = registry
+                .remember_resource(kind, id, &customer.id, purpose, intent)
+                .await;
+            kept.map(|()| format!("{}:{id}", kind.word()))
+        }
+    };
+    exchange.created = Some(kept.map_err(|error| match error {
+        NotKept::Contradiction(_) => uninspectable("an id that is already somebody else's"),
+        other => Fault::new(Code::RecordUnavailable, format!("the book: {other}")),
+    })?);
+    Ok(())
 }
 
-/// The thing a creating call brought into being, by its id in the answer.
-pub fn created<'a>(permit: &Permit, scanned: &'a Scanned<'_>) -> Option<(ResourceKind, &'a str)> {
-    let Some(Creates::Resource(kind)) = permit.operation().creates else { return None };
-    let named = scanned.records().iter().filter_map(|record| record.resource.as_ref());
-    named.filter(|(found, _)| *found == kind).map(|(_, id)| (kind, &**id)).next()
+/// Finds out whose records are.
+struct Owners<'a> {
+    permit: &'a Permit,
+    registry: &'a Registry,
+    now: Timestamp,
+}
+
+impl Owners<'_> {
+    /// The customer the request named.
+    fn of_request(&self) -> Owner {
+        match self.permit.customer() {
+            Some(customer) => self.owner(customer.reference, true),
+            None => Owner::Nobody,
+        }
+    }
+
+    /// Whose each record is, by the key in it, or else by the customer the request named.
+    fn of_records(&self, scanned: &Scanned<'_>, envelope: &Owner) -> Result<Vec<Owner>, Fault> {
+        let partner = &self.permit.partner().contract().partner;
+        let mut owners = Vec::with_capacity(scanned.records().len());
+        for record in scanned.records() {
+            let Some(id) = record.customer() else {
+                owners.push(envelope.clone());
+                continue;
+            };
+            let owner = match self.registry.customer(id) {
+                Some(row) => {
+                    let own = row.partner == *partner;
+                    if own {
+                        self.notice(record, id)?;
+                    }
+                    self.owner(row.reference, own)
+                }
+                None => Owner::Nobody,
+            };
+            // A thing read on behalf of one customer that names another is not what was asked for.
+            if *envelope != Owner::Nobody && *envelope != owner {
+                return Err(uninspectable(
+                    "a record of another customer than the one asked for",
+                ));
+            }
+            owners.push(owner);
+        }
+        Ok(owners)
+    }
+
+    fn owner(&self, reference: CustomerRef, own: bool) -> Owner {
+        let partner = &self.permit.partner().contract().partner;
+        let purpose = self.permit.purpose();
+        let consented = self
+            .registry
+            .consented(reference, partner, purpose, self.now);
+        let circumstances = Circumstances {
+            own,
+            consented: !consented.is_empty(),
+            agreement: false,
+            order: false,
+        };
+        Owner::Customer {
+            reference,
+            circumstances,
+            consented,
+        }
+    }
+
+    /// Things that an own customer's record shows can be asked for by id from now on.
+    fn notice(&self, record: &Record<'_>, customer: &str) -> Result<(), Fault> {
+        for kind in ResourceKind::ALL {
+            if let Some(id) = record.resource(kind) {
+                self.registry
+                    .noticed_resource(kind, id, customer)
+                    .map_err(|error| uninspectable(format!("it contradicts the book: {error}")))?;
+            }
+        }
+        Ok(())
+    }
 }

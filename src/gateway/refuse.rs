@@ -1,15 +1,15 @@
 //! Every way a request ends without its answer, as one problem document (RFC 9457). The partner is
 //! told what the rules said; of a fault, only its code: the cause goes to the log.
 
-use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::exchange::Exchange;
+use super::inspect::CORE_STATUS;
 use super::settings::About;
-use crate::entry::{Entry, Event, Refused};
-use crate::refusal::{Code, Fault, Refusal, Stopped};
+use crate::edge::body::{ResponseBody, whole};
+use crate::entry::{Event, Refused};
+use crate::refusal::{Code, Fault, ProblemContext, Refusal, Stopped};
 
 /// Seconds after which a fault is worth another try.
 const FAULT_RETRY_SECONDS: u32 = 5;
@@ -18,9 +18,9 @@ const FAULT_RETRY_SECONDS: u32 = 5;
 #[derive(Debug)]
 pub struct Ending {
     /// What the partner is told.
-    pub response: Response<Full<Bytes>>,
+    pub response: Response<ResponseBody>,
     /// What the ledger keeps of it.
-    pub entry: Entry,
+    pub event: Event,
     /// Its code, for logs and metrics.
     pub code: Code,
 }
@@ -34,28 +34,41 @@ pub fn refuse(exchange: &mut Exchange, stopped: Stopped, about: &About) -> Endin
     };
     let code = refusal.code;
     let status = core_status(&refusal).unwrap_or(code.status());
-    let entry = Entry::new(
-        exchange.arrived_at,
-        Event::Refusal(Refused {
-            request: exchange.facts.clone(),
-            code: code.name().to_owned(),
-            promise: refusal.promise.map(|promise| promise.to_string()),
-            rule: refusal.rule.clone(),
-            executed: executed.to_owned(),
-        }),
-    );
-    let document = document(exchange, &refusal, status, about);
+    let event = Event::Refusal(Refused {
+        request: exchange.facts.clone(),
+        code: code.name().to_owned(),
+        promise: refusal.promise.map(|promise| promise.to_string()),
+        rule: refusal.rule.clone(),
+        executed: executed.to_owned(),
+    });
+    let context = ProblemContext {
+        contact: &about.contact,
+        base_uri: &about.base_uri,
+        policy: exchange.facts.policy.as_deref(),
+        executed: exchange.executed,
+    };
+    let mut problem = refusal.to_problem(exchange.id, &context);
+    problem.insert("status".to_owned(), status.as_u16().into());
+    problem.remove(CORE_STATUS);
+    let document = Value::Object(problem);
     exchange.set_header("covenant-decision", "deny");
-    let mut response = Response::new(Full::new(Bytes::from(document.to_string())));
+    let mut response = Response::new(whole(document.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.extend(refusal.headers);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if refusal.close {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    Ending { response, entry, code }
+    Ending {
+        response,
+        event,
+        code,
+    }
 }
 
 /// What a partner is told of a fault.
@@ -87,32 +100,6 @@ fn told(fault: &Fault, executed: &str) -> Refusal {
 
 /// The catalogued status of a core that said no.
 fn core_status(refusal: &Refusal) -> Option<StatusCode> {
-    let status = refusal.members.get("core_status")?.as_u64()?;
+    let status = refusal.members.get(CORE_STATUS)?.as_u64()?;
     StatusCode::from_u16(u16::try_from(status).ok()?).ok()
-}
-
-fn document(exchange: &Exchange, refusal: &Refusal, status: StatusCode, about: &About) -> Value {
-    let code = refusal.code;
-    let mut members = Map::new();
-    let mut put = |name: &str, value: Value| {
-        members.insert(name.to_owned(), value);
-    };
-    put("type", format!("{}/.covenant/problems/{}", about.base_uri, code.name()).into());
-    put("title", code.title().into());
-    put("status", status.as_u16().into());
-    put("detail", refusal.detail.clone().into());
-    put("instance", format!("urn:uuid:{}", exchange.id).into());
-    put("code", code.name().into());
-    put("request_id", exchange.id.to_string().into());
-    put("promise", refusal.promise.map(|promise| promise.to_string()).into());
-    put("rule", refusal.rule.clone().into());
-    put("policy", exchange.facts.policy.clone().into());
-    put("retryable", code.is_retryable().into());
-    put("executed", exchange.executed.word().into());
-    put("fix", refusal.fix.clone().into());
-    put("contact", about.contact.clone().into());
-    for (name, value) in &refusal.members {
-        put(name, value.clone());
-    }
-    Value::Object(members)
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::exchange::Exchange;
 use crate::catalogue::{Catalogue, Operation, Place};
 use crate::edge::query::Query;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, Stopped};
 
 /// A listed operation with the values of its path.
 #[derive(Clone, Debug)]
@@ -23,17 +24,24 @@ pub struct Route {
 /// # Errors
 /// `not-found` for a path that is not listed, `request-malformed` for a parameter that is not.
 pub fn route(
+    exchange: &mut Exchange,
     catalogue: &Catalogue,
     method: &Method,
     path: &str,
     query: &Query,
-) -> Result<Route, Refusal> {
+) -> Result<Route, Stopped> {
     let routed = catalogue.route(method, path).ok_or_else(not_found)?;
+    exchange.facts.operation = Some(routed.operation.id.to_string());
+    exchange.route = Some(Arc::clone(&routed.operation.path));
     let known = |name: &str| {
         let listed = |place, listed: &str| place == Place::Query && listed == name;
-        routed.operation.parameters.iter().any(|one| listed(one.place, &one.name))
+        routed
+            .operation
+            .parameters
+            .iter()
+            .any(|one| listed(one.place, &one.name))
     };
-    if let Some((unknown, _)) = query.pairs().iter().find(|(name, _)| !known(name)) {
+    if let Some((unknown, _)) = query.iter().find(|(name, _)| !known(name)) {
         let known: Vec<&str> = routed
             .operation
             .parameters
@@ -51,9 +59,13 @@ pub fn route(
                 [] => "Send this request without a query.".to_owned(),
                 names => format!("Use only these query parameters: {}.", names.join(", ")),
             },
-        ));
+        )
+        .into());
     }
-    Ok(Route { operation: routed.operation, path_values: routed.parameters })
+    Ok(Route {
+        operation: routed.operation,
+        path_values: routed.parameters,
+    })
 }
 
 /// The one answer for everything that is not there for this partner: an operation, somebody else's
@@ -67,5 +79,8 @@ pub fn not_found() -> Refusal {
 }
 
 fn printable(text: &str) -> String {
-    text.chars().take(64).filter(|character| character.is_ascii_graphic()).collect()
+    text.chars()
+        .take(64)
+        .filter(|character| character.is_ascii_graphic())
+        .collect()
 }

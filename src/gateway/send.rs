@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 
 use super::exchange::Exchange;
 use super::record::Outgoing;
+use crate::edge::body::{ResponseBody, whole};
 use crate::entry::Withheld;
 use crate::ledger::Recorded;
 
@@ -14,9 +14,17 @@ use crate::ledger::Recorded;
 const REDACTED_MEMBERS_MAX: usize = 16;
 
 /// Makes the response.
-pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>, head: bool) -> Response<Full<Bytes>> {
+pub fn send(
+    exchange: &mut Exchange,
+    recorded: Recorded<Outgoing>,
+    head: bool,
+) -> Response<ResponseBody> {
     let outgoing = recorded.into_content();
-    let decision = if outgoing.withheld.is_empty() { "allow" } else { "redact" };
+    let decision = if outgoing.withheld.is_empty() {
+        "allow"
+    } else {
+        "redact"
+    };
     exchange.set_header("covenant-decision", decision);
     if !outgoing.withheld.is_empty() {
         exchange.set_header("covenant-redacted", &redacted(&outgoing.withheld));
@@ -25,7 +33,7 @@ pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>, head: bool) -
     exchange.set_header("vary", "Authorization, Purpose-Of-Use");
     let length = outgoing.body.len();
     let body = if head { Bytes::new() } else { outgoing.body };
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(whole(body));
     *response.status_mut() = StatusCode::from_u16(outgoing.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     if let Some(media_type) = outgoing.media_type
@@ -43,10 +51,19 @@ fn redacted(withheld: &[Withheld]) -> String {
         .iter()
         .take(REDACTED_MEMBERS_MAX)
         .map(|one| {
-            format!("{};method={};promise={}", quoted(&one.field), one.method, quoted(&one.promise))
+            format!(
+                "{};method={};promise={}",
+                quoted(&one.field),
+                one.method,
+                quoted(&one.promise)
+            )
         })
         .collect();
-    if let Some(more) = withheld.len().checked_sub(REDACTED_MEMBERS_MAX).filter(|more| *more > 0) {
+    if let Some(more) = withheld
+        .len()
+        .checked_sub(REDACTED_MEMBERS_MAX)
+        .filter(|more| *more > 0)
+    {
         members.push(format!("\"*\";more={more}"));
     }
     members.join(", ")
@@ -72,12 +89,18 @@ mod tests {
     use super::*;
 
     fn withheld(field: &str) -> Withheld {
-        Withheld { field: field.into(), method: "removal".into(), promise: "P5".into() }
+        Withheld {
+            field: field.into(),
+            method: "removal".into(),
+            promise: "P5".into(),
+        }
     }
 
     #[test]
     fn sixteen_fields_are_named_and_the_rest_counted() {
-        let many: Vec<Withheld> = (0..20).map(|n| withheld(&format!("$.data[*].f{n}"))).collect();
+        let many: Vec<Withheld> = (0..20)
+            .map(|n| withheld(&format!("$.data[*].f{n}")))
+            .collect();
         let text = redacted(&many);
         let list = sfv::Parser::new(&text).parse::<sfv::List>().unwrap();
         assert_eq!(list.len(), 17);
@@ -88,6 +111,9 @@ mod tests {
     #[test]
     fn a_field_name_cannot_break_the_header() {
         let text = redacted(&[withheld("$['a\"b\\c']\r\nx: y\u{e9}")]);
-        assert!(sfv::Parser::new(&text).parse::<sfv::List>().is_ok(), "{text}");
+        assert!(
+            sfv::Parser::new(&text).parse::<sfv::List>().is_ok(),
+            "{text}"
+        );
     }
 }

@@ -2,15 +2,15 @@
 //! anything is recorded or sent, so that an accident errs on the customer's side; a customer already
 //! counted in the window costs nothing.
 
+use http::header;
 use jiff::civil::Date;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
 use super::filter::Filtered;
-use crate::allowance::Allowance;
-use crate::policy::contract::{Budgets, Contract};
-use crate::refusal::Refusal;
-use crate::terms::CustomerRef;
+use crate::allowance::{Allowance, BudgetExhausted, Subject, headers};
+use crate::refusal::{Code, Refusal, Stopped};
+use crate::terms::{CustomerRef, Promise};
 
 /// An answer whose customers are paid for. Made only by [`spend`].
 #[derive(Debug)]
@@ -33,23 +33,33 @@ pub fn spend(
     filtered: Filtered,
     allowance: &Allowance,
     today: Date,
-) -> Result<Spent, Refusal> {
-    let budgets = budgets_on(permit.partner().contract(), today);
+) -> Result<Spent, Stopped> {
+    let budgets = permit.partner().contract().budgets_on(today);
     let customers: Vec<CustomerRef> = filtered.customers.iter().copied().collect();
     let owner = permit.partner().budget_owner();
-    let spent = allowance.spend(owner, budgets, &customers);
-    let state = spent.map_err(|exhausted| {
-        exchange.set_header("covenant-budget-policy", &exhausted.state.policy_header());
-        exchange.set_header("covenant-budget", &exhausted.state.header());
-        exhausted.refusal()
-    })?;
-    exchange.set_header("covenant-budget-policy", &state.policy_header());
-    exchange.set_header("covenant-budget", &state.header());
-    Ok(Spent(filtered))
+    let spent = allowance.spend(owner, Subject::Customer, budgets, &customers);
+    let state = match &spent {
+        Ok(state) => state,
+        Err(exhausted) => &exhausted.state,
+    };
+    exchange.set_header("covenant-budget-policy", &headers::budget_policy(state));
+    exchange.set_header("covenant-budget", &headers::budget(state));
+    match spent {
+        Ok(_) => Ok(Spent(filtered)),
+        Err(exhausted) => Err(too_many(&exhausted).into()),
+    }
 }
 
-/// The budgets of a contract on a day, with the exception that holds on it.
-pub fn budgets_on(contract: &Contract, today: Date) -> Budgets {
-    let holding = contract.exceptions.iter().filter(|exception| today <= exception.until);
-    holding.filter_map(|exception| exception.budgets).last().unwrap_or(contract.budgets)
+fn too_many(exhausted: &BudgetExhausted) -> Refusal {
+    Refusal::new(
+        Code::CustomerBudgetExhausted,
+        "The answer holds more customers than the budget has left, so all of it was withheld.",
+        "Read customers already read, ask for a smaller page, or wait for the next window.",
+    )
+    .promise(Promise::number(5))
+    .header(
+        header::RETRY_AFTER,
+        &exhausted.retry_after_seconds.to_string(),
+    )
+    .member("violated-policies", exhausted.windows.clone())
 }

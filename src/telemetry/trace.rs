@@ -74,7 +74,10 @@ fn parse(header: &str) -> Option<(String, String, bool)> {
                 .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
             && text.bytes().any(|byte| byte != b'0')
     };
-    let sound = version == "00" && parts.next().is_none() && flags.len() == 2;
+    let sound = version == "00"
+        && parts.next().is_none()
+        && flags.len() == 2
+        && flags.bytes().all(|byte| byte.is_ascii_hexdigit());
     let flags = u8::from_str_radix(flags, 16).ok()?;
     (sound && hex(trace_id, 32) && hex(parent_id, 16))
         .then(|| (trace_id.to_owned(), parent_id.to_owned(), flags & 1 == 1))

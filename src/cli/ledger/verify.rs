@@ -30,7 +30,7 @@ pub struct VerifyArguments {
     since: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &VerifyArguments, format: Format) -> u8 {
+pub(in crate::cli) fn run(arguments: &VerifyArguments, format: Format) -> u8 {
     let beside = || arguments.dir.join(KEY_IN_DIRECTORY);
     let key = key(&arguments.key.clone().unwrap_or_else(beside));
     let since = arguments.since.as_deref().map(read).transpose();

@@ -2,6 +2,7 @@
 //! and which jobs, lists and documents are whose. JSON lines, the format of
 //! `covenant customers import`.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -17,9 +18,8 @@ pub enum BookRow {
     Customer {
         /// Its id at the core.
         id: String,
-        /// The partner whose customer it is; the company's own have none.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        partner: Option<String>,
+        /// The partner whose customer it is.
+        partner: String,
         /// For searching by legal; kept as keyed hashes only.
         email: String,
         /// Likewise.
@@ -64,29 +64,49 @@ fn purpose(use_type: UseType) -> &'static str {
 }
 
 impl World {
-    /// The whole book, customers first.
+    /// The whole book, customers first: those of the company itself are no partner's to see, so
+    /// neither they nor what is theirs stand in it.
     pub fn book(&self) -> Vec<BookRow> {
-        let customers = self.customers.iter().map(|customer| BookRow::Customer {
-            id: customer.id.clone(),
-            partner: customer.partner_id.clone(),
-            email: customer.email.clone(),
-            telephone: customer.phone.clone(),
-            address: customer.address.line(),
+        let customers = self.customers.iter().filter_map(|customer| {
+            Some(BookRow::Customer {
+                id: customer.id.clone(),
+                partner: customer.partner_id.clone()?,
+                email: customer.email.clone(),
+                telephone: customer.phone.clone(),
+                address: customer.address.line(),
+            })
         });
-        let jobs = self.jobs.iter().map(|job| BookRow::Job {
-            id: job.id.clone(),
-            customer: job.customer_id.clone(),
-        });
-        let lists = self.lists.iter().map(|list| BookRow::List {
-            id: list.id.clone(),
-            customer: list.customer_id.clone(),
-            purpose: purpose(list.use_type),
-        });
-        let documents = self.documents.iter().map(|document| BookRow::Document {
-            id: document.id.clone(),
-            customer: document.customer_id.clone(),
-            purpose: purpose(document.use_type),
-        });
+        let owners: HashSet<&str> = (self.customers.iter())
+            .filter(|customer| customer.partner_id.is_some())
+            .map(|customer| customer.id.as_str())
+            .collect();
+        let of_partner = |customer: &str| owners.contains(customer);
+        let jobs = self
+            .jobs
+            .iter()
+            .filter(|job| of_partner(&job.customer_id))
+            .map(|job| BookRow::Job {
+                id: job.id.clone(),
+                customer: job.customer_id.clone(),
+            });
+        let lists = self
+            .lists
+            .iter()
+            .filter(|list| of_partner(&list.customer_id))
+            .map(|list| BookRow::List {
+                id: list.id.clone(),
+                customer: list.customer_id.clone(),
+                purpose: purpose(list.use_type),
+            });
+        let documents = self
+            .documents
+            .iter()
+            .filter(|document| of_partner(&document.customer_id))
+            .map(|document| BookRow::Document {
+                id: document.id.clone(),
+                customer: document.customer_id.clone(),
+                purpose: purpose(document.use_type),
+            });
         customers
             .chain(jobs)
             .chain(lists)

@@ -58,7 +58,7 @@ pub const MISBEHAVING_IDS: [&str; 22] = [
 pub fn misbehaving_book(partner: &str) -> Vec<BookRow> {
     let row = |id: &&str| BookRow::Customer {
         id: (*id).to_owned(),
-        partner: Some(partner.to_owned()),
+        partner: partner.to_owned(),
         email: format!("{}@misbehaving.example", id.replace('_', ".")),
         telephone: None,
         address: "1 Crooked Lane, Port Ellery, WA 98100, US".to_owned(),

@@ -1,0 +1,79 @@
+//! `covenant demo`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::failed;
+use crate::clock::Clock;
+use crate::demo::core::{Core, World};
+use crate::demo::{Demo, tour};
+use crate::serve::signalled;
+use crate::starter::{DEFAULT_PORTS, Ports};
+
+/// What the demo takes.
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// Walk through the main job, print what happens, and exit.
+    #[arg(long)]
+    tour: bool,
+    /// Where the demo keeps its files.
+    #[arg(long, default_value = "covenant-demo")]
+    dir: PathBuf,
+    /// Port of the partner listener; the operator's is 1,000 above it.
+    #[arg(long, default_value_t = DEFAULT_PORTS.gateway)]
+    port: u16,
+    /// Run the core service alone, and write its book of customers to `book.jsonl` in the folder.
+    #[arg(long, conflicts_with = "tour")]
+    core_only: bool,
+}
+
+pub(super) async fn run(arguments: &DemoArguments, clock: Clock) -> u8 {
+    if arguments.tour {
+        return tour::run(clock)
+            .await
+            .unwrap_or_else(|error| failed(&*error));
+    }
+    let done = if arguments.core_only {
+        core_only(arguments).await
+    } else {
+        stay(arguments, clock).await
+    };
+    match done {
+        Ok(()) => 0,
+        Err(error) => failed(&*error),
+    }
+}
+
+async fn core_only(arguments: &DemoArguments) -> Result<(), Box<dyn std::error::Error>> {
+    let world = World::invent();
+    std::fs::create_dir_all(&arguments.dir)?;
+    let book = arguments.dir.join("book.jsonl");
+    world.write_book(&book)?;
+    let address = SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORTS.core));
+    let core = Core::start(&world, address).await?;
+    println!(
+        "core service on http://{}; its book of customers is {}",
+        core.address(),
+        book.display()
+    );
+    tokio::select! {
+        () = core.run() => {}
+        () = signalled() => {}
+    }
+    Ok(())
+}
+
+async fn stay(arguments: &DemoArguments, clock: Clock) -> Result<(), Box<dyn std::error::Error>> {
+    let ports = Ports {
+        gateway: arguments.port,
+        operator: arguments.port.saturating_add(1_000),
+        core: 0,
+    };
+    let demo = Demo::start(&arguments.dir, &ports, clock).await?;
+    println!("{}", demo.welcome());
+    signalled().await;
+    demo.stop().await;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `covenant init` and `covenant serve`.
+
+use std::path::Path;
+
+use super::{failed, invalid};
+use crate::administration::actors;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::mistakes::Mistakes;
+use crate::serve::{Running, StartError, signalled};
+use crate::starter::{self, DEFAULT_PORTS};
+use crate::telemetry;
+
+/// Writes a starting configuration and says what comes next.
+pub(super) fn init(directory: &Path) -> u8 {
+    let user = actors::user_name(rustix::process::getuid().as_raw());
+    match starter::write(directory, &DEFAULT_PORTS, &user) {
+        Ok(written) => {
+            for path in &written {
+                println!("wrote {}", path.display());
+            }
+            println!("{}", next_steps(directory));
+            0
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn next_steps(directory: &Path) -> String {
+    let directory = directory.display();
+    format!(
+        "\nnext:\n\
+         \x20 covenant policy check --dir {directory}/policies\n\
+         \x20 covenant ca init --dir {directory}/certs        # for development; bring your own for production\n\
+         \x20 covenant serve --config {directory}/covenant.toml\n\
+         then, with the core service running:\n\
+         \x20 covenant customers import BOOK.jsonl --config {directory}/covenant.toml"
+    )
+}
+
+/// Runs the gateway until it is told to stop.
+pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
+    let mut mistakes = Mistakes::new();
+    let Some(config) = Config::load(path, &mut mistakes) else {
+        return invalid(&mistakes, path);
+    };
+    if let Err(error) = telemetry::start_log(&config.telemetry) {
+        return failed(&error);
+    }
+    match Running::start(&config, clock).await {
+        Ok(running) => {
+            tracing::info!(
+                partners = %running.gateway_address(),
+                operator = %running.operator_address(),
+                "serving"
+            );
+            running.until(signalled()).await;
+            0
+        }
+        Err(error) => not_started(&error),
+    }
+}
+
+/// Prints why the gateway did not start.
+pub(super) fn not_started(error: &StartError) -> u8 {
+    if let StartError::Policies { rendered, .. } = error {
+        eprint!("{rendered}");
+        eprintln!("covenant: {error}");
+        return super::EXIT_INVALID;
+    }
+    failed(error)
+}

@@ -1,0 +1,371 @@
+//! The start, step by step.
+
+use std::fs;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::tz::TimeZone;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::{Running, StartError, note};
+use crate::administration::actors::{Actors, Mapped, TwoNames};
+use crate::administration::{self, Administration, Role};
+use crate::allowance::Allowance;
+use crate::allowance::fold::spent;
+use crate::clock::Clock;
+use crate::config::{Config, KeySource};
+use crate::edge::host::HostNames;
+use crate::edge::limits::Limits;
+use crate::entry::Entry;
+use crate::gateway::Gateway;
+use crate::gateway::filter::PseudonymSecret;
+use crate::gateway::forward::Cores;
+use crate::gateway::settings::About;
+use crate::identity::claims::TokenRules;
+use crate::identity::fetch::KeyUrl;
+use crate::identity::keys::{self, Keys};
+use crate::identity::token::Verifier;
+use crate::ledger::{self, Ledger, Signer};
+use crate::listen;
+use crate::mistakes::{Look, Mistakes};
+use crate::operator::{self, Operator};
+use crate::registry::Registry;
+use crate::rules::Rules;
+use crate::telemetry::{Metrics, Telemetry};
+
+pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
+    let telemetry = Telemetry::start(&config.telemetry)
+        .map_err(|error| StartError::unusable("telemetry", error))?;
+    let rules = Arc::new(ArcSwap::from_pointee(load_rules(config, &clock)?));
+    let registry = Arc::new(open_registry(config, &clock).await?);
+    let ledger = open_ledger(config, &clock).await?;
+    let allowance = Arc::new(Allowance::new(clock.clone()));
+    rebuild_budgets(config, &clock, &allowance).await?;
+    let verifier = verifier(config, &clock).await?;
+    let metrics = Arc::new(Metrics::default());
+    let limits = limits(config);
+    let gateway = Arc::new(Gateway {
+        about: about(config)?,
+        clock: clock.clone(),
+        limits: limits.clone(),
+        rules: Arc::clone(&rules),
+        verifier,
+        registry: Arc::clone(&registry),
+        allowance,
+        ledger: ledger.clone(),
+        cores: Cores::new(config.services.clone()),
+        pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"))?,
+        metrics: Arc::clone(&metrics),
+        telemetry,
+    });
+    let version = rules.load().policy.version().to_owned();
+    note(&ledger, &clock, "started", Some(version)).await;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let gateway_address = serve_partners(config, &gateway, limits, &stopped, &mut tasks).await?;
+    let operator = Operator {
+        ledger: ledger.clone(),
+        metrics,
+    };
+    let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
+    let directory = config.ledger.directory.clone();
+    let contracts = move || rules.load().policy.contracts().cloned().collect();
+    let administration =
+        Administration::new(registry, ledger, directory, Box::new(contracts), clock);
+    serve_administration(config, administration, &stopped, &mut tasks)?;
+    let gateway_for_keys = Arc::clone(&gateway);
+    let done = until(stopped);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = gateway_for_keys.verifier.keys().keep_fresh() => {}
+            () = done => {}
+        }
+    });
+    Ok(Running {
+        gateway,
+        gateway_address,
+        operator_address,
+        stop,
+        tasks,
+    })
+}
+
+/// Resolves when the gateway is to stop.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that whoever could say "stop" is gone, which says it too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+fn load_rules(config: &Config, clock: &Clock) -> Result<Rules, StartError> {
+    let mut mistakes = Mistakes::new();
+    let today = clock.now().to_zoned(TimeZone::UTC).date();
+    Rules::load(&config.policies, today, &mut mistakes).ok_or_else(|| StartError::Policies {
+        count: mistakes.len(),
+        directory: config.policies.clone(),
+        rendered: mistakes.render(Look::of(std::io::stderr().is_terminal())),
+    })
+}
+
+async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, StartError> {
+    let (directory, clock) = (config.registry.clone(), clock.clone());
+    blocking("the registry", move || {
+        make_private_folder(&directory)?;
+        Registry::open(&directory.join("registry.sqlite"), clock).map_err(|error| error.to_string())
+    })
+    .await
+}
+
+async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartError> {
+    let (settings, clock) = (config.ledger.clone(), clock.clone());
+    let mut options = ledger::Options::new(&settings.directory, &settings.origin);
+    options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
+    options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
+    options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
+    blocking("the ledger", move || {
+        make_private_folder(&settings.directory)?;
+        let signer = if settings.key.exists() {
+            Signer::read_file(&settings.key)
+        } else {
+            Signer::create_file(&settings.key, &settings.origin)
+        };
+        let signer = signer.map_err(|error| error.to_string())?;
+        let verifier = signer.verifier_key().to_string();
+        let (ledger, recovery) =
+            Ledger::open(&options, signer, &clock).map_err(|error| error.to_string())?;
+        // Whoever verifies the log needs the public key, and only that.
+        let path = settings.directory.join("verifier.key");
+        fs::write(&path, format!("{verifier}\n")).map_err(|error| error.to_string())?;
+        if recovery.torn_bytes_cut > 0 {
+            tracing::warn!(
+                bytes = recovery.torn_bytes_cut,
+                "a torn batch was cut off the ledger"
+            );
+        }
+        Ok(ledger)
+    })
+    .await
+}
+
+/// Budgets are a fold over the ledger: what was disclosed this month is spent.
+async fn rebuild_budgets(
+    config: &Config,
+    clock: &Clock,
+    allowance: &Arc<Allowance>,
+) -> Result<(), StartError> {
+    let (directory, allowance) = (config.ledger.directory.clone(), Arc::clone(allowance));
+    let month = clock.now().to_zoned(TimeZone::UTC).date().first_of_month();
+    blocking("the ledger's disclosures", move || {
+        let entries = ledger::reading::entries(&directory, 0);
+        for entry in entries {
+            let (_, bytes) = entry.map_err(|error| error.to_string())?;
+            let entry = Entry::parse(&bytes).map_err(|error| error.to_string())?;
+            if entry.time.to_zoned(TimeZone::UTC).date() >= month {
+                allowance.rebuild(spent(&entry).into_iter());
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError> {
+    let source = match &config.tokens.keys {
+        KeySource::File(path) => keys::KeySource::File(path.clone()),
+        KeySource::Url(url, authority) => keys::KeySource::Url(
+            KeyUrl::new(url, authority.as_deref())
+                .map_err(|error| StartError::unusable("the token issuer's keys", error))?,
+        ),
+    };
+    let keys = Keys::load(source, None, clock.clone())
+        .await
+        .map_err(|error| StartError::unusable("the token issuer's keys", error))?;
+    let rules = TokenRules {
+        issuer: config.tokens.issuer.clone(),
+        audience: config.tokens.audience.clone(),
+        leeway_seconds: u8::try_from(config.tokens.leeway_seconds).unwrap_or(u8::MAX),
+        life_seconds_max: config.tokens.life_seconds_max,
+    };
+    Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
+}
+
+fn about(config: &Config) -> Result<About, StartError> {
+    let names = config.gateway.names.iter().map(String::as_str);
+    let names =
+        HostNames::new(names).map_err(|error| StartError::unusable("`gateway.names`", error))?;
+    Ok(About {
+        names,
+        base_uri: config.gateway.base_uri.as_str().into(),
+        contact: config.gateway.contact.as_str().into(),
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Limits {
+        connections_max: size(limits.connections_max),
+        header_bytes_max: size(limits.header_bytes_max),
+        header_count_max: size(limits.header_count_max),
+        uri_bytes_max: size(limits.uri_bytes_max),
+        body_bytes_max: limits.body_bytes_max.into(),
+        handshake_seconds_max: limits.handshake_seconds_max,
+        first_byte_seconds_max: limits.first_byte_seconds_max,
+        head_seconds_max: limits.head_seconds_max,
+        idle_seconds_max: limits.idle_seconds_max,
+        body_bytes_per_second_min: limits.body_bytes_per_second_min,
+        write_bytes_per_second_min: limits.write_bytes_per_second_min,
+        drain_seconds_max: limits.drain_seconds_max,
+        ..Limits::default()
+    }
+}
+
+async fn serve_partners(
+    config: &Config,
+    gateway: &Arc<Gateway>,
+    limits: Limits,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<std::net::SocketAddr, StartError> {
+    let settings = &config.gateway;
+    let lists = settings.revocation_lists.iter().map(|path| read(path));
+    let lists = lists.collect::<Result<Vec<_>, _>>()?.concat();
+    let tls = listen::tls::server_config(&listen::tls::Material {
+        chain: &read(&settings.certificate)?,
+        key: &read(&settings.key)?,
+        partner_ca: &read(&settings.partner_authority)?,
+        revocation_lists: &lists,
+    })
+    .map_err(|error| StartError::unusable("TLS of the partner listener", error))?;
+    let (listener, address) = bind("the partner listener", settings.listen).await?;
+    let handler = {
+        let gateway = Arc::clone(gateway);
+        move |peer, request| Arc::clone(&gateway).handle_to_the_end(peer, request)
+    };
+    let (clock, done) = (gateway.clock.clone(), until(stopped.clone()));
+    tasks.spawn(listen::serve(listener, tls, limits, clock, handler, done));
+    Ok(address)
+}
+
+async fn serve_operator(
+    config: &Config,
+    operator: Operator,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<std::net::SocketAddr, StartError> {
+    let (listener, address) = bind("the operator listener", config.operator_listen).await?;
+    let serving = operator::serve(listener, operator, until(stopped.clone()));
+    tasks.spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the operator listener ended");
+        }
+    });
+    Ok(address)
+}
+
+fn serve_administration(
+    config: &Config,
+    service: Administration,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), StartError> {
+    let socket = &config.administration.socket;
+    let unusable = |cause: &dyn std::fmt::Display| {
+        StartError::unusable(format!("the socket `{}`", socket.display()), cause)
+    };
+    if let Some(folder) = socket.parent() {
+        make_private_folder(folder).map_err(|cause| unusable(&cause))?;
+    }
+    let listener = administration::server::bind(socket).map_err(|error| unusable(&error))?;
+    let actors = actors(config).map_err(|error| StartError::unusable("the actors", error))?;
+    let serving =
+        administration::server::serve(listener, Arc::new(service), actors, until(stopped.clone()));
+    tasks.spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the administration socket ended");
+        }
+    });
+    Ok(())
+}
+
+/// People by the operating-system user they act as.
+fn actors(config: &Config) -> Result<Actors, TwoNames> {
+    let people = &config.administration.actors;
+    Actors::new(people.iter().flat_map(|person| {
+        let roles = person.roles.iter().filter_map(|role| Role::parse(role));
+        roles.map(|role| Mapped {
+            user: person.user.clone(),
+            name: person.name.clone(),
+            role,
+        })
+    }))
+}
+
+async fn bind(
+    what: &str,
+    address: std::net::SocketAddr,
+) -> Result<(TcpListener, std::net::SocketAddr), StartError> {
+    let unusable = |error| StartError::unusable(format!("{what} at {address}"), error);
+    let listener = TcpListener::bind(address).await.map_err(unusable)?;
+    let bound = listener.local_addr().map_err(unusable)?;
+    Ok((listener, bound))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, StartError> {
+    fs::read(path).map_err(|error| StartError::unusable(format!("`{}`", path.display()), error))
+}
+
+/// 32 random bytes beside the book, made once: pseudonyms stay the same as long as they do.
+fn pseudonym_secret(path: &Path) -> Result<PseudonymSecret, StartError> {
+    let what = || format!("`{}`", path.display());
+    let mut secret = [0; 32];
+    match fs::read(path) {
+        Ok(bytes) => {
+            secret = bytes
+                .try_into()
+                .map_err(|_| StartError::unusable(what(), "it must hold 32 bytes"))?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            aws_lc_rs::rand::fill(&mut secret)
+                .map_err(|_| StartError::unusable(what(), "the system has no randomness"))?;
+            write_private(path, &secret).map_err(|error| StartError::unusable(what(), error))?;
+        }
+        Err(error) => return Err(StartError::unusable(what(), error)),
+    }
+    Ok(PseudonymSecret::new(&secret))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn make_private_folder(path: &Path) -> Result<(), String> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| format!("`{}`: {error}", path.display()))
+}
+
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, StartError> {
+    match spawn_blocking(work).await {
+        Ok(done) => done.map_err(|cause| StartError::unusable(what, cause)),
+        Err(panicked) => Err(StartError::unusable(what, panicked)),
+    }
+}

@@ -1,0 +1,102 @@
+//! What a new installation begins with: a configuration, the shipped promises, and the catalogue and
+//! contracts of the demo mailing company as examples. Never overwrites a file.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The shipped policies, by their path below the policies folder.
+pub const POLICIES: [(&str, &str); 7] = [
+    ("promises.cedar", include_str!("../policies/promises.cedar")),
+    (
+        "schema.cedarschema",
+        include_str!("../policies/schema.cedarschema"),
+    ),
+    (
+        "partners/acme.yaml",
+        include_str!("../policies/partners/acme.yaml"),
+    ),
+    (
+        "partners/bluebird.yaml",
+        include_str!("../policies/partners/bluebird.yaml"),
+    ),
+    (
+        "partners/crest.yaml",
+        include_str!("../policies/partners/crest.yaml"),
+    ),
+    (
+        "catalogue/mailing.openapi.yaml",
+        include_str!("../policies/catalogue/mailing.openapi.yaml"),
+    ),
+    (
+        "catalogue/mailing.overlay.yaml",
+        include_str!("../policies/catalogue/mailing.overlay.yaml"),
+    ),
+];
+
+const CONFIGURATION: &str = include_str!("starter/covenant.toml");
+
+/// What differs between installations.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Of the partner listener.
+    pub gateway: u16,
+    /// Of the operator listener.
+    pub operator: u16,
+    /// Of the core service.
+    pub core: u16,
+}
+
+/// The ports of `covenant init` and `covenant demo`.
+pub const DEFAULT_PORTS: Ports = Ports {
+    gateway: 8443,
+    operator: 9443,
+    core: 7070,
+};
+
+/// A file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` cannot be written: {source}", path.display())]
+pub struct CannotWrite {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Writes what is missing below `directory`, and says which files were written.
+///
+/// # Errors
+/// When a file or folder cannot be made.
+pub fn write(directory: &Path, ports: &Ports, user: &str) -> Result<Vec<PathBuf>, CannotWrite> {
+    let configuration = CONFIGURATION
+        .replace("{port}", &ports.gateway.to_string())
+        .replace("{operator_port}", &ports.operator.to_string())
+        .replace("{core_port}", &ports.core.to_string())
+        .replace("{user}", user);
+    let mut written = Vec::new();
+    let mut put = |path: PathBuf, text: &str| -> Result<(), CannotWrite> {
+        if write_new(&path, text).map_err(|source| CannotWrite {
+            path: path.clone(),
+            source,
+        })? {
+            written.push(path);
+        }
+        Ok(())
+    };
+    put(directory.join("covenant.toml"), &configuration)?;
+    for (name, text) in POLICIES {
+        put(directory.join("policies").join(name), text)?;
+    }
+    Ok(written)
+}
+
+/// Whether it was written: a file that stands already is left as it is.
+fn write_new(path: &Path, text: &str) -> io::Result<bool> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
