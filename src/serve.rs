@@ -90,6 +90,7 @@ impl Running {
         while self.tasks.join_next().await.is_some() {}
         note(&self.gateway.ledger, &self.gateway.clock, "stopped", None).await;
         self.gateway.ledger.close().await;
+        self.gateway.telemetry.close().await;
     }
 
     /// Runs until `shutdown` resolves, then stops.

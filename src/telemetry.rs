@@ -2,11 +2,15 @@
 //! collector, W3C trace context in and out. Never personal data, a token, a key, a raw path or a
 //! header of the partner: what may be said about a request is exactly the fields of [`Finished`].
 
+mod lines;
 pub mod metrics;
 #[cfg(feature = "telemetry")]
 mod spans;
 mod trace;
 
+use std::panic::PanicHookInfo;
+#[cfg(feature = "telemetry")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +20,9 @@ pub use metrics::Metrics;
 pub use trace::TraceContext;
 
 use crate::config::TelemetrySettings;
+
+/// Stands for every method that is not of the closed list (semantic conventions, HTTP).
+const OTHER_METHOD: &str = "_OTHER";
 
 /// What may be said about a request that is over.
 #[derive(Clone, Debug)]
@@ -44,11 +51,11 @@ pub struct Finished<'a> {
     pub body_bytes: u64,
 }
 
-/// Exports spans, where an endpoint is configured. Dropping it sends what is left.
+/// Exports spans, where an endpoint is configured. [`Telemetry::close`] sends what is left.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     #[cfg(feature = "telemetry")]
-    spans: Option<spans::Spans>,
+    spans: Option<Arc<spans::Spans>>,
 }
 
 /// Telemetry cannot start as configured.
@@ -68,7 +75,8 @@ impl Telemetry {
                 .otlp_endpoint
                 .as_deref()
                 .map(spans::Spans::start)
-                .transpose()?,
+                .transpose()?
+                .map(Arc::new),
         });
         #[cfg(not(feature = "telemetry"))]
         match &settings.otlp_endpoint {
@@ -105,6 +113,16 @@ impl Telemetry {
             spans.export(finished, trace);
         }
     }
+
+    /// Sends the spans that wait, for a few seconds at most. Spans of later requests are lost.
+    pub async fn close(&self) {
+        #[cfg(feature = "telemetry")]
+        if let Some(spans) = &self.spans {
+            let spans = Arc::clone(spans);
+            // An error is a panic of the exporter, which the process is about to end anyway.
+            let _ = tokio::task::spawn_blocking(move || spans.close()).await;
+        }
+    }
 }
 
 /// The method as semantic conventions tell it: anyone can send any word, and none of theirs may reach
@@ -116,11 +134,11 @@ fn told_method(method: &str) -> &str {
     if KNOWN.contains(&method) {
         method
     } else {
-        "_OTHER"
+        OTHER_METHOD
     }
 }
 
-/// Sends this process's log to standard error as JSON lines.
+/// Sends this process's log to standard error as JSON lines, in ASCII; panics too.
 ///
 /// # Errors
 /// When the filter cannot be read, or a subscriber stands already.
@@ -131,15 +149,46 @@ pub fn start_log(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
         .json()
         .flatten_event(true)
         .with_current_span(false)
-        .with_writer(std::io::stderr)
+        .with_writer(|| lines::Ascii(std::io::stderr()))
         .with_env_filter(filter)
         .try_init()
-        .map_err(|error| TelemetryError(error.to_string()))
+        .map_err(|error| TelemetryError(error.to_string()))?;
+    std::panic::set_hook(Box::new(report_panic));
+    Ok(())
+}
+
+/// A panic's message may quote what was being worked on, so only its place is told.
+fn report_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "a mistake in the program ended a task");
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::sync::Mutex;
+
     use super::*;
+
+    #[test]
+    fn a_panic_is_told_by_its_place_and_not_by_its_words() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_writer(Mutex::new(writer))
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(report_panic));
+            let panicked = std::panic::catch_unwind(|| panic!("canary@example.org"));
+            std::panic::set_hook(before);
+            assert!(panicked.is_err());
+        });
+        let mut line = String::new();
+        reader.read_to_string(&mut line).unwrap();
+        assert!(line.contains("src/telemetry.rs:"), "{line}");
+        assert!(!line.contains("canary"), "{line}");
+    }
 
     #[test]
     fn a_word_of_the_callers_own_is_no_method_in_the_log() {

@@ -2,7 +2,7 @@
 //! ids are those of [`TraceContext`], which the core was told, so the span is made when the request
 //! is over instead of by `tracing`'s bridge, which would choose ids of its own.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,14 +18,24 @@ use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor,
+    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor,
 };
 use tokio::runtime::Handle;
 
-use super::{Finished, TelemetryError, TraceContext};
+use super::{Finished, OTHER_METHOD, TelemetryError, TraceContext};
 
 /// A collector's answer is read up to this size.
 const COLLECTOR_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Spans that may wait to be sent; further ones are dropped, for a trace is not worth the memory.
+const SPANS_QUEUED_MAX: usize = 2_048;
+/// Spans sent at once.
+const BATCH_SPANS_MAX: usize = 512;
+/// The longest a span waits for others.
+const BATCH_DELAY: Duration = Duration::from_secs(5);
+/// The longest a collector may take for one batch.
+const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest the end of the process waits for the last spans to be sent.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Queues spans and sends them in batches from a thread of the SDK's own.
 #[derive(Debug)]
@@ -33,6 +43,12 @@ pub(super) struct Spans(BatchSpanProcessor);
 
 impl Spans {
     pub(super) fn start(endpoint: &str) -> Result<Self, TelemetryError> {
+        if !endpoint.starts_with("http://") {
+            return Err(TelemetryError(format!(
+                "`telemetry.otlp_endpoint` is `{endpoint}`; spans are sent by plain http, so name a \
+                 collector on this machine, for example `http://127.0.0.1:4318/v1/traces`"
+            )));
+        }
         let client = CollectorClient {
             runtime: Handle::current(),
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -43,9 +59,23 @@ impl Spans {
             .with_endpoint(endpoint)
             .build()
             .map_err(|error| TelemetryError(error.to_string()))?;
-        let mut processor = BatchSpanProcessor::builder(exporter).build();
+        let batches = BatchConfigBuilder::default()
+            .with_max_queue_size(SPANS_QUEUED_MAX)
+            .with_max_export_batch_size(BATCH_SPANS_MAX)
+            .with_scheduled_delay(BATCH_DELAY)
+            .build();
+        let mut processor = BatchSpanProcessor::builder(exporter)
+            .with_batch_config(batches)
+            .build();
         processor.set_resource(&Resource::builder().with_service_name("covenant").build());
         Ok(Self(processor))
+    }
+
+    /// Sends what is queued and ends the thread. Blocks for [`CLOSE_TIMEOUT`] at most, so it must not
+    /// be called on a thread of the runtime that does the sending.
+    pub(super) fn close(&self) {
+        // The SDK itself logs what could not be sent.
+        let _ = self.0.shutdown_with_timeout(CLOSE_TIMEOUT);
     }
 
     pub(super) fn export(&self, finished: &Finished<'_>, trace: &TraceContext) {
@@ -71,7 +101,7 @@ impl Spans {
             parent_span_id: parent.unwrap_or(SpanId::INVALID),
             parent_span_is_remote: parent.is_some(),
             span_kind: SpanKind::Server,
-            name: format!("{} {}", finished.method, finished.route.unwrap_or("-")).into(),
+            name: name(finished).into(),
             start_time,
             end_time: start_time + finished.duration,
             attributes: attributes(finished),
@@ -88,7 +118,19 @@ impl Spans {
     }
 }
 
-/// The names of the semantic conventions for HTTP server spans, and of the gateway's own.
+/// By the semantic conventions: method and route, or the method alone; `HTTP` for an unknown one.
+fn name(finished: &Finished<'_>) -> String {
+    let method = match finished.method {
+        OTHER_METHOD => "HTTP",
+        known => known,
+    };
+    finished
+        .route
+        .map_or_else(|| method.to_owned(), |route| format!("{method} {route}"))
+}
+
+/// The names of the semantic conventions for HTTP server spans, and of the gateway's own. `url.path`
+/// and `url.query`, which the conventions want too, are left out: they may name a customer.
 fn attributes(finished: &Finished<'_>) -> Vec<KeyValue> {
     let mut attributes = vec![
         KeyValue::new("http.request.method", finished.method.to_owned()),
@@ -100,7 +142,12 @@ fn attributes(finished: &Finished<'_>) -> Vec<KeyValue> {
         ("http.route", finished.route),
         ("covenant.partner", finished.partner),
         ("covenant.operation", finished.operation),
-        ("error.type", finished.code),
+        ("covenant.code", finished.code),
+        // A refusal is the gateway doing its work; only a 5xx is an error of a server's span.
+        (
+            "error.type",
+            finished.code.filter(|_| finished.status >= 500),
+        ),
     ];
     attributes.extend(
         optional
@@ -121,13 +168,81 @@ struct CollectorClient {
 impl HttpClient for CollectorClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (client, request) = (self.client.clone(), request.map(Full::new));
-        let answered = self.runtime.spawn(async move {
+        let answer = async move {
             let (parts, body) = client.request(request).await?.into_parts();
             let body = Limited::new(body, COLLECTOR_ANSWER_BYTES_MAX)
                 .collect()
                 .await?;
             Ok::<_, HttpError>(Response::from_parts(parts, body.to_bytes()))
-        });
-        answered.await?
+        };
+        let answered = self
+            .runtime
+            .spawn(async move { tokio::time::timeout(COLLECTOR_TIMEOUT, answer).await });
+        answered.await??
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Mutex;
+
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Keeps the bodies of all requests.
+    async fn collect(listener: TcpListener, kept: &'static Mutex<Vec<u8>>) {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(async |request: Request<hyper::body::Incoming>| {
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                kept.lock().unwrap().extend_from_slice(&body);
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+            });
+            let builder = hyper::server::conn::http1::Builder::new();
+            // A connection ends when the exporter does.
+            let _ended = builder
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn spans_that_nobody_takes_are_dropped_beyond_the_limit_and_never_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        let spans = Spans::start(&endpoint).unwrap();
+        let finished = Finished {
+            request_id: "01981f5e-0000-7000-8000-000000000000",
+            arrived_at: jiff::Timestamp::UNIX_EPOCH,
+            partner: None,
+            method: "GET",
+            operation: None,
+            route: Some("/needle"),
+            status: 200,
+            code: None,
+            cause: None,
+            duration: Duration::ZERO,
+            body_bytes: 0,
+        };
+        let trace = TraceContext::continued(None);
+        for _ in 0..20_000 {
+            spans.export(&finished, &trace);
+        }
+        static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        tokio::spawn(collect(listener, &KEPT));
+        let closing = tokio::task::spawn_blocking(move || spans.close());
+        closing.await.unwrap();
+        let received = memchr::memmem::find_iter(&KEPT.lock().unwrap(), "GET /needle").count();
+        let limit = SPANS_QUEUED_MAX + 2 * BATCH_SPANS_MAX;
+        assert!((1..=limit).contains(&received), "{received} spans");
+    }
+
+    #[test]
+    fn an_endpoint_that_could_never_be_reached_is_refused_at_once() {
+        let rejected = Spans::start("https://collector.example/v1/traces").unwrap_err();
+        assert!(rejected.to_string().contains("plain http"), "{rejected}");
     }
 }

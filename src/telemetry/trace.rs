@@ -68,18 +68,13 @@ fn parse(header: &str) -> Option<(String, String, bool)> {
     let (version, trace_id) = (parts.next()?, parts.next()?);
     let (parent_id, flags) = (parts.next()?, parts.next()?);
     let hex = |text: &str, length| {
-        text.len() == length
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            && text.bytes().any(|byte| byte != b'0')
+        let lower_case = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        text.len() == length && text.bytes().all(lower_case)
     };
-    let sound = version == "00"
-        && parts.next().is_none()
-        && flags.len() == 2
-        && flags.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = |text: &str, length| hex(text, length) && text.bytes().any(|byte| byte != b'0');
+    let sound = version == "00" && parts.next().is_none() && hex(flags, 2);
     let flags = u8::from_str_radix(flags, 16).ok()?;
-    (sound && hex(trace_id, 32) && hex(parent_id, 16))
+    (sound && id(trace_id, 32) && id(parent_id, 16))
         .then(|| (trace_id.to_owned(), parent_id.to_owned(), flags & 1 == 1))
 }
 
@@ -122,6 +117,7 @@ mod tests {
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-+1",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0B",
         ] {
             assert_eq!(
                 TraceContext::continued(Some(wrong)).parent_id(),
