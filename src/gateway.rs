@@ -1,4 +1,4 @@
-//! One request, from arrival to answer: the enforcement point. [`Gateway::answer`] is the whole
+//! One request, from arrival to answer: the enforcement point. `Gateway::answer` is the whole
 //! story, one stage a line:
 //!
 //! ```text
