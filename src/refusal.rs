@@ -531,7 +531,10 @@ mod tests {
         for (said, told) in [
             ("the token is expired", "The token is expired."),
             ("Name one purpose.", "Name one purpose."),
-            ("`Content-Length` is no number", "`Content-Length` is no number."),
+            (
+                "`Content-Length` is no number",
+                "`Content-Length` is no number.",
+            ),
             ("", ""),
         ] {
             let refusal = Refusal::new(Code::RequestMalformed, said, said);

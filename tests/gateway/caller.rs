@@ -21,13 +21,13 @@ const CALL_MAX: Duration = Duration::from_secs(50);
 
 /// Who calls: a certificate in PEM with its key, or none, and what stands in `Authorization`.
 #[derive(Clone)]
-pub struct Credentials {
-    pub certificate: Option<(String, String)>,
-    pub authorization: Option<String>,
+pub(crate) struct Credentials {
+    pub(crate) certificate: Option<(String, String)>,
+    pub(crate) authorization: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub enum Version {
+pub(crate) enum Version {
     Http1,
     Http2,
 }
@@ -38,31 +38,31 @@ enum Sender {
 }
 
 /// One open connection.
-pub struct Caller {
+pub(crate) struct Caller {
     sender: Sender,
     authorization: Option<String>,
 }
 
 /// A request to be.
 #[derive(Clone, Debug)]
-pub struct Call {
-    pub method: Method,
-    pub target: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub trailers: Option<HeaderMap>,
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) trailers: Option<HeaderMap>,
+    pub(crate) body: Bytes,
 }
 
 impl Call {
-    pub fn new(method: Method, target: &str) -> Self {
+    pub(crate) fn new(method: Method, target: &str) -> Self {
         Self {
             method,
             target: target.to_owned(),
@@ -71,50 +71,51 @@ impl Call {
         }
     }
 
-    pub fn get(target: &str) -> Self {
+    pub(crate) fn get(target: &str) -> Self {
         Self::new(Method::GET, target)
     }
 
     /// With a JSON body.
-    pub fn post(target: &str, body: &serde_json::Value) -> Self {
+    pub(crate) fn post(target: &str, body: &serde_json::Value) -> Self {
         Self::new(Method::POST, target)
             .header("content-type", "application/json")
             .body(body.to_string())
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().unwrap();
-        self.headers.append(name, HeaderValue::from_str(value).unwrap());
+        self.headers
+            .append(name, HeaderValue::from_str(value).unwrap());
         self
     }
 
-    pub fn purpose(self, purpose: &str) -> Self {
+    pub(crate) fn purpose(self, purpose: &str) -> Self {
         self.header("purpose-of-use", purpose)
     }
 
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 }
 
 impl Reply {
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// A header as text; empty where it is absent.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |value| value.to_str().unwrap())
     }
 
-    pub fn request_id(&self) -> &str {
+    pub(crate) fn request_id(&self) -> &str {
         self.header("request-id")
     }
 
     /// Everything that came over the wire, as text.
-    pub fn everything(&self) -> String {
+    pub(crate) fn everything(&self) -> String {
         let lines = |headers: &HeaderMap| -> String {
             let line = |(name, value): (&HeaderName, &HeaderValue)| {
                 format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))
@@ -128,7 +129,7 @@ impl Reply {
 }
 
 impl Caller {
-    pub async fn connect(
+    pub(crate) async fn connect(
         authority_pem: &str,
         address: SocketAddr,
         credentials: &Credentials,
@@ -180,14 +181,14 @@ impl Caller {
     }
 
     /// Sends one request and reads its whole answer.
-    pub async fn call(&mut self, call: Call) -> Reply {
+    pub(crate) async fn call(&mut self, call: Call) -> Reply {
         let what = format!("{} {}", call.method, call.target);
         tokio::time::timeout(CALL_MAX, self.exchange(call))
             .await
             .unwrap_or_else(|_| panic!("no answer to {what}"))
     }
 
-    pub async fn get(&mut self, target: &str, purpose: &str) -> Reply {
+    pub(crate) async fn get(&mut self, target: &str, purpose: &str) -> Reply {
         self.call(Call::get(target).purpose(purpose)).await
     }
 
@@ -203,7 +204,9 @@ impl Caller {
         if let Some(authorization) = &self.authorization {
             let authorization = HeaderValue::from_str(authorization).unwrap();
             let headers = request.headers_mut();
-            headers.entry(header::AUTHORIZATION).or_insert(authorization);
+            headers
+                .entry(header::AUTHORIZATION)
+                .or_insert(authorization);
         }
         match &mut self.sender {
             Sender::Http1(sender) => {

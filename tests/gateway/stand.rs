@@ -25,10 +25,10 @@ use tokio::runtime::Runtime;
 
 use crate::caller::{Caller, Credentials, Version};
 
-pub const SERVICE: &str = "essential.service";
-pub const SUPPORT: &str = "essential.service.operations.support";
+pub(crate) const SERVICE: &str = "essential.service";
+pub(crate) const SUPPORT: &str = "essential.service.operations.support";
 /// Partner, name in its certificate, client id, purposes of its contract.
-pub const PARTNERS: [(&str, &str, &str, &[&str]); 3] = [
+pub(crate) const PARTNERS: [(&str, &str, &str, &[&str]); 3] = [
     (
         "acme",
         "acme.partners.example",
@@ -54,12 +54,13 @@ const ANSWER_MILLISECONDS_MAX: u64 = 4_000;
 const NOTED_WITHIN: Duration = Duration::from_secs(20);
 
 /// One gateway and all that stands around it.
-pub struct Stand {
-    folder: tempfile::TempDir,
-    pub clock: Clock,
-    pub config: Config,
-    pub world: World,
-    pub core: Core,
+pub(crate) struct Stand {
+    /// Held, because it goes when this does.
+    _folder: tempfile::TempDir,
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    pub(crate) world: World,
+    pub(crate) core: Core,
     running: Option<Running>,
     authority: DevelopmentAuthority,
     issuer: DevelopmentIssuer,
@@ -68,14 +69,31 @@ pub struct Stand {
 
 impl Stand {
     /// The shipped policies.
-    pub async fn start() -> Self {
-        Self::start_edited(&[]).await
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[], |_| {}).await
     }
 
-    /// The shipped policies, but for replacements of text: file below `policies`, text, text instead.
-    pub async fn start_edited(edits: &[(&str, &str, &str)]) -> Self {
+    /// The shipped policies, but for replacements of text (file below `policies`, text, text instead),
+    /// and the configuration as `configure` leaves it.
+    pub(crate) async fn start_with(
+        edits: &[(&str, &str, &str)],
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
+        Self::start_with_book(edits, configure, |row| row).await
+    }
+
+    /// Likewise, and the lines of the book as `row` gives them.
+    pub(crate) async fn start_with_book(
+        edits: &[(&str, &str, &str)],
+        configure: impl FnOnce(&mut Config),
+        row: impl Fn(String) -> String,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ports = Ports { gateway: 1, operator: 1, core: 1 };
+        let ports = Ports {
+            gateway: 1,
+            operator: 1,
+            core: 1,
+        };
         starter::write(folder.path(), &ports, "tester").unwrap();
         for (file, from, to) in edits {
             let path = folder.path().join("policies").join(file);
@@ -87,7 +105,8 @@ impl Stand {
         let core_address = SocketAddr::from(([127, 0, 0, 1], 0));
         let core = Core::start_with(&world, core_address, Misbehaviour::Offered);
         let core = core.await.unwrap();
-        let config = configured(folder.path(), core.address());
+        let mut config = configured(folder.path(), core.address());
+        configure(&mut config);
         let clock = Clock::manual(noon());
         let certs = folder.path().join("certs");
         // TLS compares certificates with the machine's clock, whatever the gateway's says.
@@ -100,7 +119,7 @@ impl Stand {
         let certificates = certificates.collect();
         let running = Running::start(&config, clock.clone()).await.unwrap();
         let stand = Self {
-            folder,
+            _folder: folder,
             clock,
             config,
             world,
@@ -110,40 +129,40 @@ impl Stand {
             issuer,
             certificates,
         };
-        stand.import_book().await;
+        stand.import_book(row).await;
         stand
     }
 
-    async fn import_book(&self) {
+    async fn import_book(&self, row: impl Fn(String) -> String) {
         let book = self.world.book();
         let misbehaving = misbehaving_book("acme");
         let rows = book.iter().chain(&misbehaving);
         let lines: Vec<String> = rows
-            .map(|row| serde_json::to_string(row).unwrap())
+            .map(|one| row(serde_json::to_string(one).unwrap()))
             .collect();
         let registry = &self.running().gateway().registry;
         let import = registry.read_import(lines.iter().map(String::as_str));
         registry.import(import.unwrap(), 0).await.unwrap();
     }
 
-    pub fn running(&self) -> &Running {
+    pub(crate) fn running(&self) -> &Running {
         self.running.as_ref().expect("it runs")
     }
 
     /// Stops the gateway and starts it again over the same folder.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.running.take().expect("it runs").stop().await;
         let running = Running::start(&self.config, self.clock.clone()).await;
         self.running = Some(running.unwrap());
     }
 
     /// The partner's own credentials.
-    pub fn credentials(&self, partner: &str) -> Credentials {
+    pub(crate) fn credentials(&self, partner: &str) -> Credentials {
         self.narrowed(partner, &[])
     }
 
     /// The partner's own credentials, with a token for these purposes only.
-    pub fn narrowed(&self, partner: &str, purposes: &[&str]) -> Credentials {
+    pub(crate) fn narrowed(&self, partner: &str, purposes: &[&str]) -> Credentials {
         let place = place_of(partner);
         let certificate = &self.certificates[place];
         let token = self.token(PARTNERS[place].2, certificate, purposes, 3_600);
@@ -154,7 +173,7 @@ impl Stand {
     }
 
     /// This partner's certificate with a token of that partner's client, bound to the certificate.
-    pub fn mixed(&self, certificate_of: &str, token_of: &str) -> Credentials {
+    pub(crate) fn mixed(&self, certificate_of: &str, token_of: &str) -> Credentials {
         let certificate = &self.certificates[place_of(certificate_of)];
         let client = PARTNERS[place_of(token_of)].2;
         let token = self.token(client, certificate, &[], 3_600);
@@ -182,25 +201,26 @@ impl Stand {
         self.issuer.mint(&request).unwrap()
     }
 
-    pub async fn connect(&self, credentials: &Credentials, version: Version) -> Caller {
+    pub(crate) async fn connect(&self, credentials: &Credentials, version: Version) -> Caller {
         let address = self.running().gateway_address();
         let authority = self.authority.certificate_pem();
         Caller::connect(authority, address, credentials, version).await
     }
 
     /// A connection of a partner, HTTP/1.1.
-    pub async fn partner(&self, partner: &str) -> Caller {
-        self.connect(&self.credentials(partner), Version::Http1).await
+    pub(crate) async fn partner(&self, partner: &str) -> Caller {
+        self.connect(&self.credentials(partner), Version::Http1)
+            .await
     }
 
     /// Ids of the partner's customers, oldest first.
-    pub fn customers_of(&self, partner: &str) -> Vec<String> {
+    pub(crate) fn customers_of(&self, partner: &str) -> Vec<String> {
         let customers = self.world.customers_of(Some(partner));
         customers.map(|customer| customer.id.clone()).collect()
     }
 
     /// The `number`th customer of a partner with a job, list and document that are not for marketing.
-    pub fn subject(&self, partner: &str, number: usize) -> Subject {
+    pub(crate) fn subject(&self, partner: &str, number: usize) -> Subject {
         let own = self.customers_of(partner);
         let jobs = self.world.jobs().iter();
         let operational = |use_type| use_type == covenant::demo::core::UseType::Operational;
@@ -222,21 +242,17 @@ impl Stand {
     }
 
     /// The reference under which the ledger knows a customer.
-    pub fn reference(&self, customer: &str) -> String {
+    pub(crate) fn reference(&self, customer: &str) -> String {
         let row = self.running().gateway().registry.customer(customer);
         row.expect("it is in the book").reference.to_string()
     }
 
-    pub fn ledger(&self) -> &Path {
+    pub(crate) fn ledger(&self) -> &Path {
         &self.config.ledger.directory
     }
 
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Every event that the ledger holds about a request, oldest first; waits until there are `count`.
-    pub async fn events_of(&self, request_id: &str, count: usize) -> Vec<Event> {
+    pub(crate) async fn events_of(&self, request_id: &str, count: usize) -> Vec<Event> {
         let deadline = tokio::time::Instant::now() + NOTED_WITHIN;
         loop {
             let events: Vec<Event> = self
@@ -248,13 +264,17 @@ impl Stand {
                 return events;
             }
             let late = tokio::time::Instant::now() > deadline;
-            assert!(!late, "{} of {count} entries about {request_id}", events.len());
+            assert!(
+                !late,
+                "{} of {count} entries about {request_id}",
+                events.len()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// Every event of the ledger, oldest first.
-    pub fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         let entries = reading::entries(self.ledger(), 0);
         let parsed = entries.map(|entry| Entry::parse(&entry.unwrap().1).unwrap().event);
         parsed.collect()
@@ -263,15 +283,15 @@ impl Stand {
 
 /// One customer and what is its own.
 #[derive(Clone, Debug)]
-pub struct Subject {
-    pub customer: String,
-    pub job: String,
-    pub list: String,
-    pub document: String,
+pub(crate) struct Subject {
+    pub(crate) customer: String,
+    pub(crate) job: String,
+    pub(crate) list: String,
+    pub(crate) document: String,
 }
 
 /// What an event says about its request, where it is about one.
-pub fn facts(event: &Event) -> Option<&RequestFacts> {
+pub(crate) fn facts(event: &Event) -> Option<&RequestFacts> {
     match event {
         Event::Disclosure(disclosure) => Some(&disclosure.request),
         Event::Intent(intent) => Some(&intent.request),
@@ -286,7 +306,10 @@ fn place_of(partner: &str) -> usize {
 }
 
 fn pem(certificate: &IssuedCertificate) -> (String, String) {
-    (certificate.certificate_pem.clone(), certificate.key_pem.clone())
+    (
+        certificate.certificate_pem.clone(),
+        certificate.key_pem.clone(),
+    )
 }
 
 /// Today, but far from both ends of the day, so that no window ends while a test runs.
@@ -316,7 +339,7 @@ fn configured(folder: &Path, core: SocketAddr) -> Config {
 }
 
 /// A stand that tests share because none of them leaves anything behind that another could notice.
-pub struct Shared {
+pub(crate) struct Shared {
     stand: Stand,
     runtime: Option<Runtime>,
 }
@@ -338,7 +361,7 @@ impl Drop for Shared {
 }
 
 /// The shared stand: started by the first test that asks, gone after the last that holds it.
-pub fn shared() -> Arc<Shared> {
+pub(crate) fn shared() -> Arc<Shared> {
     static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
     let mut held = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(shared) = held.upgrade() {
@@ -347,7 +370,10 @@ pub fn shared() -> Arc<Shared> {
     let started = std::thread::spawn(|| {
         let runtime = Runtime::new().unwrap();
         let stand = runtime.block_on(Stand::start());
-        Shared { stand, runtime: Some(runtime) }
+        Shared {
+            stand,
+            runtime: Some(runtime),
+        }
     });
     let shared = Arc::new(started.join().unwrap());
     *held = Arc::downgrade(&shared);
