@@ -24,6 +24,7 @@ pub use self::contract::Contract;
 pub use self::decide::AccessRequest;
 pub use self::explain::Explanation;
 pub use self::grant::Grant;
+pub use self::purpose::with_purposes;
 pub use self::rules::Rule;
 
 use self::promises::Promises;

@@ -1,12 +1,10 @@
 //! Stage `send`: a recorded answer becomes the response. Its content comes only out of a
 //! [`Recorded`], so nothing can be sent that is not on record.
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::exchange::Exchange;
 use super::record::Outgoing;
-use crate::edge::AcceptedHead;
 use crate::edge::body::{ResponseBody, whole};
 use crate::entry::Withheld;
 use crate::ledger::Recorded;
@@ -15,11 +13,7 @@ use crate::ledger::Recorded;
 const REDACTED_MEMBERS_MAX: usize = 16;
 
 /// Makes the response.
-pub fn send(
-    exchange: &mut Exchange,
-    recorded: Recorded<Outgoing>,
-    head: &AcceptedHead,
-) -> Response<ResponseBody> {
+pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>) -> Response<ResponseBody> {
     let outgoing = recorded.into_content();
     let decision = if outgoing.withheld.is_empty() {
         "allow"
@@ -32,20 +26,13 @@ pub fn send(
     }
     exchange.set_header("cache-control", "private, no-store");
     exchange.set_header("vary", "Authorization, Purpose-Of-Use");
-    let length = outgoing.body.len();
-    let body = if *head.method() == Method::HEAD {
-        Bytes::new()
-    } else {
-        outgoing.body
-    };
-    let mut response = Response::new(whole(body));
+    let mut response = Response::new(whole(outgoing.body));
     *response.status_mut() = StatusCode::from_u16(outgoing.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     if let Some(media_type) = outgoing.media_type
         && let Ok(value) = HeaderValue::from_str(&media_type)
     {
         headers.insert(header::CONTENT_TYPE, value);
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     response
 }
