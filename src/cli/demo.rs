@@ -27,6 +27,9 @@ pub(super) struct DemoArguments {
     /// Run the core service alone, and write its book of customers to `book.jsonl` in the folder.
     #[arg(long, conflicts_with = "tour")]
     core_only: bool,
+    /// Port of the core service that runs alone.
+    #[arg(long, requires = "core_only", default_value_t = DEFAULT_PORTS.core)]
+    core_port: u16,
 }
 
 pub(super) async fn run(arguments: &DemoArguments, clock: Clock) -> u8 {
@@ -51,7 +54,7 @@ async fn core_only(arguments: &DemoArguments) -> Result<(), Box<dyn std::error::
     std::fs::create_dir_all(&arguments.dir)?;
     let book = arguments.dir.join("book.jsonl");
     world.write_book(&book)?;
-    let address = SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORTS.core));
+    let address = SocketAddr::from(([127, 0, 0, 1], arguments.core_port));
     let core = Core::start(&world, address).await?;
     println!(
         "core service on http://{}; its book of customers is {}",
