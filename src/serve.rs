@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entry::{Entry, Event, GatewayNote};
 use crate::gateway::Gateway;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, OpenError};
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum StartError {
         /// All of them, rendered.
         rendered: String,
     },
+    /// The ledger is not what was recorded; nothing was changed.
+    #[error("{0}")]
+    Damaged(OpenError),
     /// Something it needs is not there or not usable.
     #[error("{what}: {cause}")]
     Unusable {

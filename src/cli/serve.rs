@@ -68,5 +68,9 @@ pub(super) fn not_started(error: &StartError) -> u8 {
         eprintln!("covenant: {error}");
         return super::EXIT_INVALID;
     }
-    failed(error)
+    let code = failed(error);
+    if matches!(error, StartError::Damaged(_)) {
+        return super::EXIT_DAMAGED;
+    }
+    code
 }

@@ -99,8 +99,8 @@ mod tests {
         let world = World::invent();
         let cursors = sweep_cursors(&world);
         assert_eq!(cursors.len(), PRINTED_PAGES - 1);
-        let ids = world.customers_of(Some(PARTNER)).map(|one| one.id.as_str());
-        let position = ids.clone().position(|id| Some(&id) == cursors.last());
+        let mut ids = world.customers_of(Some(PARTNER)).map(|one| one.id.as_str());
+        let position = ids.position(|id| Some(&id) == cursors.last());
         assert_eq!(position, Some((PRINTED_PAGES - 1) * PAGE_RECORDS - 1));
     }
 }
