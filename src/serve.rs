@@ -119,19 +119,22 @@ async fn note(ledger: &Ledger, clock: &Clock, what: &str, policy: Option<String>
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
-pub async fn signalled() {
+/// Resolves at the first SIGTERM or SIGINT from this call on: called before the start, no signal finds
+/// the process unprepared. Must be called within the tokio runtime.
+pub fn signalled() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (
+    let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-    ) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+    );
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            tracing::error!("signals cannot be received; stopping at once");
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        _ => tracing::error!("signals cannot be received; stopping at once"),
     }
 }

@@ -55,6 +55,7 @@ async fn core_only(arguments: &DemoArguments) -> Result<(), Box<dyn std::error::
     let book = arguments.dir.join("book.jsonl");
     world.write_book(&book)?;
     let address = SocketAddr::from(([127, 0, 0, 1], arguments.core_port));
+    let signalled = signalled();
     let core = Core::start(&world, address).await?;
     println!(
         "core service on http://{}; its book of customers is {}",
@@ -63,7 +64,7 @@ async fn core_only(arguments: &DemoArguments) -> Result<(), Box<dyn std::error::
     );
     tokio::select! {
         () = core.run() => {}
-        () = signalled() => {}
+        () = signalled => {}
     }
     Ok(())
 }
@@ -74,9 +75,10 @@ async fn stay(arguments: &DemoArguments, clock: Clock) -> Result<(), Box<dyn std
         operator: arguments.port.saturating_add(1_000),
         core: arguments.port.saturating_add(2_000),
     };
+    let signalled = signalled();
     let demo = Demo::start(&arguments.dir, &ports, clock).await?;
     println!("{}", demo.welcome());
-    signalled().await;
+    signalled.await;
     demo.stop().await;
     Ok(())
 }
