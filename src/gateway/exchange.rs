@@ -10,6 +10,9 @@ use crate::refusal::Executed;
 use crate::telemetry::TraceContext;
 use crate::terms::RequestId;
 
+/// Room for headers of a usual answer.
+const HEADERS_USUAL: usize = 12;
+
 /// One request and its answer.
 #[derive(Debug)]
 pub struct Exchange {
@@ -62,7 +65,7 @@ impl Exchange {
             created: None,
             facts,
             route: None,
-            headers: http::HeaderMap::new(),
+            headers: http::HeaderMap::with_capacity(HEADERS_USUAL),
         }
     }
 
