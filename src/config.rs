@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::mistakes::{Mistakes, Source};
 use crate::source::{Fields, read_toml};
 
@@ -21,6 +23,8 @@ pub struct Config {
     pub gateway: GatewaySettings,
     /// How access tokens are judged.
     pub tokens: TokenSettings,
+    /// The partner terms in force; without them any accepted version will do.
+    pub terms: Option<TermsSettings>,
     /// The operator listener: health, readiness, metrics. Default `127.0.0.1:9443`.
     pub operator_listen: SocketAddr,
     /// The administration service.
@@ -73,6 +77,17 @@ pub struct TokenSettings {
     pub leeway_seconds: u32,
     /// Longest life of a token that is accepted. Default 3,600, at most 86,400.
     pub life_seconds_max: u32,
+}
+
+/// `[terms]`: the partner terms in force (P16).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TermsSettings {
+    /// Their version, as contracts name the one they accepted.
+    pub version: String,
+    /// Where they can be read.
+    pub url: String,
+    /// From this UTC day on, who has not accepted them is refused; for thirty days before, told.
+    pub required_from: Date,
 }
 
 /// Where the authorization server's keys come from.
@@ -135,6 +150,8 @@ pub struct LedgerSettings {
 /// `[limits]` of the partner listener.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitSettings {
+    /// Requests at once; with `body_bytes_max` this bounds the memory that bodies take. Default 512.
+    pub requests_max: u32,
     /// Connections at once. Default 4,096.
     pub connections_max: u32,
     /// Bytes of a header section. Default 32,768.

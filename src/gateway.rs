@@ -1,4 +1,4 @@
-//! One request, from arrival to answer: the enforcement point. [`Gateway::answer`] is the whole
+//! One request, from arrival to answer: the enforcement point. `Gateway::answer` is the whole
 //! story, one stage a line:
 //!
 //! ```text
@@ -47,9 +47,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
+use self::authenticate::Authenticator;
 use self::exchange::Exchange;
 use self::forward::{Cores, Outbound};
 use self::refuse::Ending;
@@ -62,9 +61,11 @@ use crate::edge::{self, AcceptedHead, Peer};
 use crate::entry::{Entry, Recipient};
 use crate::identity::token::Verifier;
 use crate::ledger::Ledger;
-use crate::refusal::Stopped;
+use crate::refusal::{Code, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::rules::Rules;
+use tokio::sync::Semaphore;
+
 use crate::telemetry::{Finished, Metrics, Telemetry, TraceContext};
 
 /// Everything a request meets on its way.
@@ -94,6 +95,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Spans.
     pub telemetry: Telemetry,
+    /// Places for requests under way.
+    pub places: Semaphore,
 }
 
 impl Gateway {
@@ -138,55 +141,33 @@ impl Gateway {
         body: RequestBody,
     ) -> Result<Response<ResponseBody>, Stopped> {
         let head = edge::accept(parts, &self.limits, &self.about.names)?;
+        let _place = self.places.try_acquire().map_err(|_| overloaded())?;
         let path = head.path().as_str();
         if let Some(page) = pages::problem(path, accepted(head.headers()), &self.about) {
             return Ok(page);
         }
-        let certificate = peer.certificate.as_ref();
         let rules = self.rules.load_full();
-        let partner = authenticate::authenticate(
-            exchange,
-            head.headers(),
-            certificate,
-            &self.verifier,
-            rules,
-            &self.registry,
-        )
-        .await?;
+        let authenticator = Authenticator {
+            verifier: &self.verifier,
+            registry: &self.registry,
+            terms: self.about.terms.as_ref(),
+        };
+        let partner = authenticator.partner(exchange, &head, peer, rules).await?;
         if path.starts_with(pages::PREFIX) {
             return pages::own(path, &partner);
         }
-        let route = route::route(
-            exchange,
-            &partner.rules().catalogue,
-            head.method(),
-            path,
-            head.query(),
-        )?;
+        let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let body = whole_body(body).await?;
-        let mut reading = read::read(
-            &route,
-            head.query(),
-            head.headers(),
-            body,
-            partner.contract(),
-            &self.registry,
-        )?;
-        let today = self.today(exchange);
-        let declared = declared_purpose(head.headers());
-        let permit = decide::decide(exchange, partner, &route, &reading, declared, today)?;
+        let mut reading = read::read(&route, &head, body, partner.contract(), &self.registry)?;
+        let permit = decide::decide(exchange, partner, &route, &reading, &head)?;
         let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
         let outbound = outbound(&head, std::mem::take(&mut reading.body));
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;
         let filtered = filter::filter(&permit, &inspected, &self.pseudonyms)?;
-        let spent = spend::spend(exchange, &permit, filtered, &self.allowance, today)?;
+        let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
-        Ok(send::send(
-            exchange,
-            recorded,
-            *head.method() == Method::HEAD,
-        ))
+        Ok(send::send(exchange, recorded, &head))
     }
 }
 
@@ -251,11 +232,16 @@ impl Gateway {
             .finish(&finished, &exchange.trace, &self.metrics);
         response
     }
+}
 
-    /// The UTC day a request falls on: windows and terms of contracts end with it.
-    fn today(&self, exchange: &Exchange) -> Date {
-        exchange.arrived_at.to_zoned(TimeZone::UTC).date()
-    }
+/// Refused before any work is done for it.
+fn overloaded() -> Refusal {
+    Refusal::new(
+        Code::Overloaded,
+        "As many requests are under way as the gateway takes at once.",
+        "Try again in a second.",
+    )
+    .header(header::RETRY_AFTER, "1")
 }
 
 fn accepted(headers: &HeaderMap) -> &str {
@@ -263,12 +249,6 @@ fn accepted(headers: &HeaderMap) -> &str {
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
-}
-
-fn declared_purpose(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get("purpose-of-use")
-        .map(|value| value.to_str().unwrap_or_default())
 }
 
 /// The whole body, within the limits that the listener set.

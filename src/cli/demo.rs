@@ -21,7 +21,7 @@ pub(super) struct DemoArguments {
     /// Where the demo keeps its files.
     #[arg(long, default_value = "covenant-demo")]
     dir: PathBuf,
-    /// Port of the partner listener; the operator's is 1,000 above it.
+    /// Port of the partner listener; the operator's is 1,000 above it, the core's 2,000.
     #[arg(long, default_value_t = DEFAULT_PORTS.gateway)]
     port: u16,
     /// Run the core service alone, and write its book of customers to `book.jsonl` in the folder.
@@ -69,7 +69,7 @@ async fn stay(arguments: &DemoArguments, clock: Clock) -> Result<(), Box<dyn std
     let ports = Ports {
         gateway: arguments.port,
         operator: arguments.port.saturating_add(1_000),
-        core: 0,
+        core: arguments.port.saturating_add(2_000),
     };
     let demo = Demo::start(&arguments.dir, &ports, clock).await?;
     println!("{}", demo.welcome());

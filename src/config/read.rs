@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
-    LedgerSettings, LimitSettings, TelemetrySettings, TokenSettings,
+    LedgerSettings, LimitSettings, TelemetrySettings, TermsSettings, TokenSettings,
 };
 use crate::source::{Fields, Node};
 
@@ -17,6 +17,7 @@ const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
 pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config> {
     let gateway = fields.mapping("gateway", |table| gateway(table, base));
     let tokens = fields.mapping("tokens", |table| tokens(table, base));
+    let terms = optional_table(fields, "terms", terms);
     let operator = optional_table(fields, "operator", |table| {
         address(table, "listen", Some("127.0.0.1:9443"))
     });
@@ -31,6 +32,7 @@ pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config>
     Some(Config {
         gateway: gateway?,
         tokens: tokens?,
+        terms: terms.flatten(),
         operator_listen: operator_listen?,
         administration: administration?,
         policies,
@@ -151,6 +153,17 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
     })
 }
 
+fn terms(fields: &mut Fields<'_, '_>) -> Option<TermsSettings> {
+    let version = fields.text("version").map(str::to_owned);
+    let url = fields.text("url").map(str::to_owned);
+    let required_from = fields.date("required_from");
+    Some(TermsSettings {
+        version: version?,
+        url: url?,
+        required_from: required_from?,
+    })
+}
+
 fn administration(fields: &mut Fields<'_, '_>, base: &Path) -> Option<AdministrationSettings> {
     let socket = optional_path(fields, base, "socket", "run/administration.sock");
     let actors = fields.list("actors")?;
@@ -252,6 +265,7 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
 }
 
 const DEFAULT_LIMITS: LimitSettings = LimitSettings {
+    requests_max: 512,
     connections_max: 4_096,
     header_bytes_max: 32_768,
     header_count_max: 100,
@@ -271,6 +285,7 @@ fn limits(fields: &mut Fields<'_, '_>) -> LimitSettings {
     let mut limit =
         |name, default: u32, max: u32| fields.optional_integer(name, 1..=max).unwrap_or(default);
     LimitSettings {
+        requests_max: limit("requests_max", default.requests_max, 1 << 16),
         connections_max: limit("connections_max", default.connections_max, 1 << 20),
         header_bytes_max: limit("header_bytes_max", default.header_bytes_max, 1 << 20),
         header_count_max: limit("header_count_max", default.header_count_max, 10_000),

@@ -3,9 +3,14 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::header;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::exchange::Exchange;
+use crate::config::TermsSettings;
+use crate::edge::{AcceptedHead, Peer};
 use crate::entry::Recipient;
 use crate::identity::binding::{bind, credentials};
 use crate::identity::certificate::ClientCertificate;
@@ -16,6 +21,9 @@ use crate::refusal::{Code, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::rules::Rules;
 use crate::terms::{PartnerId, Promise};
+
+/// Days before their date that new terms are announced on every answer.
+const NOTICE_DAYS: i64 = 30;
 
 /// An authenticated partner, under the snapshot of rules that holds for this request.
 #[derive(Clone, Debug)]
@@ -50,50 +58,128 @@ impl Partner {
     }
 }
 
-/// Says who calls.
-///
-/// # Errors
-/// The 401s and 403s of the identity rows of the refusal table.
-pub async fn authenticate(
+/// What partners are judged by.
+#[derive(Debug)]
+pub struct Authenticator<'a> {
+    /// Judges access tokens.
+    pub verifier: &'a Verifier,
+    /// Knows who is suspended.
+    pub registry: &'a Registry,
+    /// The partner terms in force.
+    pub terms: Option<&'a TermsSettings>,
+}
+
+impl Authenticator<'_> {
+    /// Says who calls.
+    ///
+    /// # Errors
+    /// The 401s and 403s of the identity rows of the refusal table.
+    pub async fn partner(
+        &self,
+        exchange: &mut Exchange,
+        head: &AcceptedHead,
+        peer: &Peer,
+        rules: Arc<Rules>,
+    ) -> Result<Partner, Stopped> {
+        let certificate = peer.certificate.as_ref();
+        exchange.identified = certificate.is_some();
+        exchange.facts.certificate =
+            certificate.map(|certificate| certificate.thumbprint.to_base64url());
+        let token = credentials(head.headers())?;
+        let token = self.verifier.verify(token).await.map_err(Refusal::from)?;
+        exchange.facts.client = Some(token.client_id.to_string());
+        let certificate = bind(&token, certificate)?.certificate();
+        refuse_expired(certificate, exchange.arrived_at)?;
+        let contract = one_contract(&rules, &token, certificate)?;
+        exchange.facts.recipient = Some(Recipient::Partner {
+            id: contract.partner.to_string(),
+            parent: contract.parent.as_ref().map(ToString::to_string),
+        });
+        let label = format!(
+            "\"{}\";contract=\"{}\"",
+            rules.policy.version(),
+            contract.label()
+        );
+        exchange.set_header("covenant-policy", &label);
+        exchange.facts.policy = Some(label);
+        refuse_suspended(&contract, self.registry)?;
+        if let Some(terms) = self.terms {
+            hold_to_terms(exchange, &contract, terms)?;
+        }
+        Ok(Partner {
+            contract,
+            token,
+            rules,
+        })
+    }
+}
+
+/// Token and certificate name their contracts apart from each other; they must be the same.
+fn one_contract(
+    rules: &Rules,
+    token: &AccessToken,
+    certificate: &ClientCertificate,
+) -> Result<Arc<Contract>, Stopped> {
+    let by_client = rules.policy.by_client(&token.client_id);
+    let by_certificate = rules
+        .policy
+        .by_certificate(certificate.thumbprint, &certificate.names);
+    match (by_client, by_certificate) {
+        (Some(one), Some(other)) if one.partner == other.partner => Ok(Arc::clone(one)),
+        _ => Err(mismatch().into()),
+    }
+}
+
+/// A connection outlives the moment at which its certificate was verified.
+fn refuse_expired(certificate: &ClientCertificate, now: Timestamp) -> Result<(), Stopped> {
+    if now <= certificate.not_after {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::ClientCertificateRequired,
+        "The client certificate of this connection has expired.",
+        "Connect again with a certificate that is valid.",
+    )
+    .promise(Promise::number(9))
+    .closing()
+    .into())
+}
+
+/// Partners act under the terms in force (P7, P16): who has accepted others is told for thirty days
+/// before their date, and refused from it on.
+fn hold_to_terms(
     exchange: &mut Exchange,
-    headers: &HeaderMap,
-    certificate: Option<&ClientCertificate>,
-    verifier: &Verifier,
-    rules: Arc<Rules>,
-    registry: &Registry,
-) -> Result<Partner, Stopped> {
-    exchange.identified = certificate.is_some();
-    exchange.facts.certificate =
-        certificate.map(|certificate| certificate.thumbprint.to_base64url());
-    let token = credentials(headers)?;
-    let token = verifier.verify(token).await.map_err(Refusal::from)?;
-    exchange.facts.client = Some(token.client_id.to_string());
-    bind(&token, certificate)?;
-    let by_client = rules.policy.by_client(&token.client_id).cloned();
-    let by_certificate = certificate
-        .and_then(|shown| rules.policy.by_certificate(shown.thumbprint, &shown.names))
-        .cloned();
-    let contract = match (by_client, by_certificate) {
-        (Some(one), Some(other)) if one.partner == other.partner => one,
-        _ => return Err(mismatch().into()),
-    };
-    exchange.facts.recipient = Some(Recipient::Partner {
-        id: contract.partner.to_string(),
-        parent: contract.parent.as_ref().map(ToString::to_string),
-    });
-    let label = format!(
-        "\"{}\";contract=\"{}\"",
-        rules.policy.version(),
-        contract.label()
-    );
-    exchange.set_header("covenant-policy", &label);
-    exchange.facts.policy = Some(label);
-    refuse_suspended(&contract, registry)?;
-    Ok(Partner {
-        contract,
-        token,
-        rules,
-    })
+    contract: &Contract,
+    terms: &TermsSettings,
+) -> Result<(), Stopped> {
+    if *contract.terms.version == *terms.version {
+        return Ok(());
+    }
+    let link = format!("<{}>; rel=\"terms-of-service\"", terms.url);
+    let today = exchange.today();
+    if today >= terms.required_from {
+        return Err(Refusal::new(
+            Code::AgreementNotAccepted,
+            format!(
+                "The partner terms {} are in force and have not been accepted.",
+                terms.version
+            ),
+            "Accept the terms behind the link, through your partner manager.",
+        )
+        .promise(Promise::number(16))
+        .header(header::LINK, &link)
+        .into());
+    }
+    if today.saturating_add(NOTICE_DAYS.days()) >= terms.required_from {
+        let end = terms.required_from.to_zoned(TimeZone::UTC).ok();
+        let printer = rfc2822::DateTimePrinter::new();
+        let date = end.and_then(|end| printer.timestamp_to_rfc9110_string(&end.timestamp()).ok());
+        if let Some(date) = date {
+            exchange.set_header("sunset", &date);
+            exchange.set_header("link", &link);
+        }
+    }
+    Ok(())
 }
 
 fn mismatch() -> Refusal {

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use http::header;
+use serde_json::Value;
 
 use super::authenticate::Partner;
 use super::exchange::Exchange;
 use super::read::{OnBehalf, Reading};
 use super::route::Route;
-use crate::catalogue::{Body, Operation};
+use crate::catalogue::{Body, Operation, Place, Role};
+use crate::edge::AcceptedHead;
 use crate::policy::{AccessRequest, Circumstances, Grant, Standing};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::taxonomy::Purpose;
@@ -61,16 +63,15 @@ pub fn decide(
     partner: Partner,
     route: &Route,
     reading: &Reading,
-    declared_purpose: Option<&str>,
-    today: Date,
+    head: &AcceptedHead,
 ) -> Result<Permit, Stopped> {
     let operation = &route.operation;
     let contract = partner.contract();
     let policy = &partner.rules().policy;
     let narrowed = partner.token().purposes.as_deref();
-    let purpose = policy.choose_purpose(contract, narrowed, declared_purpose)?;
+    let purpose = policy.choose_purpose(contract, narrowed, declared_purpose(head)?)?;
     exchange.facts.purpose = Some(purpose.key().to_owned());
-    let grant = policy.decide(&AccessRequest {
+    let decided = policy.decide(&AccessRequest {
         partner: &contract.partner,
         // `authenticate` has refused whoever is suspended, by the registry.
         standing: Standing::Good,
@@ -78,8 +79,9 @@ pub fn decide(
         purpose,
         marketing_signals: &reading.marketing_signals,
         page_records: reading.page_records,
-        today,
-    })?;
+        today: exchange.today(),
+    });
+    let grant = decided.map_err(|refusal| with_alternate(*refusal, operation, head))?;
     refuse_other_use(reading, purpose)?;
     refuse_unreleasable_document(operation, &grant)?;
     let operation = Arc::clone(operation);
@@ -91,6 +93,39 @@ pub fn decide(
         customer,
         grant,
     })
+}
+
+/// The one purpose declared; the edge has refused two.
+fn declared_purpose(head: &AcceptedHead) -> Result<Option<&str>, Stopped> {
+    let declared = head.headers().get("purpose-of-use");
+    declared
+        .map(|value| value.to_str())
+        .transpose()
+        .map_err(|_| {
+            Refusal::new(
+                Code::RequestMalformed,
+                "The header `Purpose-Of-Use` is not plain text.",
+                "Send one purpose, as its key is written.",
+            )
+            .into()
+        })
+}
+
+/// A page that is too large is never clamped: the refusal links to the one that would be served.
+fn with_alternate(refusal: Refusal, operation: &Operation, head: &AcceptedHead) -> Refusal {
+    let size = operation.parameters.iter().find(|parameter| {
+        matches!(parameter.role, Role::PageSize { .. }) && parameter.place == Place::Query
+    });
+    let max = refusal.members.get("max").and_then(Value::as_u64);
+    match (refusal.code, size, max) {
+        (Code::PageTooLarge, Some(size), Some(max)) => {
+            let mut query = head.query().clone();
+            query.set(&size.name, &max.to_string());
+            let link = format!("<{}?{query}>; rel=\"alternate\"", head.path().as_str());
+            refusal.header(header::LINK, &link)
+        }
+        _ => refusal,
+    }
 }
 
 /// Lists and documents are used for what they were uploaded for, and for nothing else (P11).

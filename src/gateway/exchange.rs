@@ -4,6 +4,8 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::entry::RequestFacts;
 use crate::refusal::Executed;
@@ -64,6 +66,11 @@ impl Exchange {
             route: None,
             headers: http::HeaderMap::new(),
         }
+    }
+
+    /// The UTC day it falls on: budgets' windows and exceptions of contracts end with it.
+    pub fn today(&self) -> Date {
+        self.arrived_at.to_zoned(TimeZone::UTC).date()
     }
 
     /// Adds a header to every further answer. A value that cannot be one is left out.

@@ -18,7 +18,7 @@ use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
 use crate::registry::{CategorySet, NotKept, Registry};
 use crate::taxonomy::Category;
-use crate::terms::{CustomerRef, ResourceKind};
+use crate::terms::{CustomerRef, Promise, ResourceKind};
 
 /// Under this name a `core-rejected` carries the catalogued status it is answered with.
 pub const CORE_STATUS: &str = "core_status";
@@ -110,6 +110,7 @@ pub async fn inspect<'a>(
             expect_type(&answer.headers, "application/json")?;
             let scanned = filter::scan(shape, &answer.body, &filter::Limits::default())
                 .map_err(|reason| uninspectable(reason.to_string()))?;
+            refuse_large_page(exchange, permit, &scanned)?;
             remember(exchange, permit, &scanned, registry).await?;
             let owners = Owners {
                 permit,
@@ -186,6 +187,30 @@ fn rejected(status: u16, listed: bool) -> Stopped {
         .into(),
         _ => uninspectable(format!("status {status}")).into(),
     }
+}
+
+/// Who names no page size gets the core's own, which may be larger than the contract's.
+fn refuse_large_page(
+    exchange: &Exchange,
+    permit: &Permit,
+    scanned: &Scanned<'_>,
+) -> Result<(), Stopped> {
+    let max = permit
+        .partner()
+        .contract()
+        .page_records_max_on(exchange.today());
+    let records = scanned.records().len();
+    if usize::try_from(max).is_ok_and(|max| records <= max) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::PageTooLarge,
+        format!("The page holds more than the {max} records that are allowed."),
+        format!("Name a page size of at most {max} records."),
+    )
+    .promise(Promise::number(5))
+    .member("max", max)
+    .into())
 }
 
 /// Enters in the book what a creating call brought into being. A core that hands out an id which is

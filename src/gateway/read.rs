@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::route::{Route, not_found};
 use crate::catalogue::{Place, RequestBody, Role};
-use crate::edge::query::Query;
+use crate::edge::AcceptedHead;
 use crate::filter;
 use crate::policy::contract::Contract;
 use crate::refusal::{Code, Refusal, Stopped};
@@ -51,8 +51,7 @@ pub struct OnBehalf {
 /// body of another kind than the catalogue has, `request-malformed` for contradictions.
 pub fn read(
     route: &Route,
-    query: &Query,
-    headers: &HeaderMap,
+    head: &AcceptedHead,
     body: Bytes,
     contract: &Contract,
     registry: &Registry,
@@ -68,8 +67,8 @@ pub fn read(
                     .find(named)
                     .map(|(_, value)| value.clone())
             }
-            Place::Query => query.get(&parameter.name).map(str::to_owned),
-            Place::Header => header_text(headers, &parameter.name)?,
+            Place::Query => head.query().get(&parameter.name).map(str::to_owned),
+            Place::Header => header_text(head.headers(), &parameter.name)?,
         };
         match value {
             Some(value) => {
@@ -87,7 +86,14 @@ pub fn read(
     }
     reading.body = match &route.operation.request {
         Some(expected) => {
-            read_body(&mut reading, expected, headers, &body, contract, registry)?;
+            read_body(
+                &mut reading,
+                expected,
+                head.headers(),
+                &body,
+                contract,
+                registry,
+            )?;
             body
         }
         None if body.is_empty() => body,

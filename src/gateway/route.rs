@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use http::Method;
-
 use super::exchange::Exchange;
 use crate::catalogue::{Catalogue, Operation, Place};
-use crate::edge::query::Query;
+use crate::edge::AcceptedHead;
 use crate::refusal::{Code, Refusal, Stopped};
 
 /// A listed operation with the values of its path.
@@ -26,11 +24,11 @@ pub struct Route {
 pub fn route(
     exchange: &mut Exchange,
     catalogue: &Catalogue,
-    method: &Method,
-    path: &str,
-    query: &Query,
+    head: &AcceptedHead,
 ) -> Result<Route, Stopped> {
-    let routed = catalogue.route(method, path).ok_or_else(not_found)?;
+    let routed = catalogue
+        .route(head.method(), head.path().as_str())
+        .ok_or_else(not_found)?;
     exchange.facts.operation = Some(routed.operation.id.to_string());
     exchange.route = Some(Arc::clone(&routed.operation.path));
     let known = |name: &str| {
@@ -41,7 +39,7 @@ pub fn route(
             .iter()
             .any(|one| listed(one.place, &one.name))
     };
-    if let Some((unknown, _)) = query.iter().find(|(name, _)| !known(name)) {
+    if let Some((unknown, _)) = head.query().iter().find(|(name, _)| !known(name)) {
         let known: Vec<&str> = routed
             .operation
             .parameters

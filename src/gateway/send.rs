@@ -2,10 +2,11 @@
 //! [`Recorded`], so nothing can be sent that is not on record.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use super::exchange::Exchange;
 use super::record::Outgoing;
+use crate::edge::AcceptedHead;
 use crate::edge::body::{ResponseBody, whole};
 use crate::entry::Withheld;
 use crate::ledger::Recorded;
@@ -17,7 +18,7 @@ const REDACTED_MEMBERS_MAX: usize = 16;
 pub fn send(
     exchange: &mut Exchange,
     recorded: Recorded<Outgoing>,
-    head: bool,
+    head: &AcceptedHead,
 ) -> Response<ResponseBody> {
     let outgoing = recorded.into_content();
     let decision = if outgoing.withheld.is_empty() {
@@ -32,7 +33,11 @@ pub fn send(
     exchange.set_header("cache-control", "private, no-store");
     exchange.set_header("vary", "Authorization, Purpose-Of-Use");
     let length = outgoing.body.len();
-    let body = if head { Bytes::new() } else { outgoing.body };
+    let body = if *head.method() == Method::HEAD {
+        Bytes::new()
+    } else {
+        outgoing.body
+    };
     let mut response = Response::new(whole(body));
     *response.status_mut() = StatusCode::from_u16(outgoing.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();

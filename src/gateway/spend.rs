@@ -3,7 +3,6 @@
 //! counted in the window costs nothing.
 
 use http::header;
-use jiff::civil::Date;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
@@ -32,9 +31,8 @@ pub fn spend(
     permit: &Permit,
     filtered: Filtered,
     allowance: &Allowance,
-    today: Date,
 ) -> Result<Spent, Stopped> {
-    let budgets = permit.partner().contract().budgets_on(today);
+    let budgets = permit.partner().contract().budgets_on(exchange.today());
     let customers: Vec<CustomerRef> = filtered.customers.iter().copied().collect();
     let owner = permit.partner().budget_owner();
     let spent = allowance.spend(owner, Subject::Customer, budgets, &customers);

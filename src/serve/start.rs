@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::{Running, StartError, note};
@@ -62,6 +62,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"))?,
         metrics: Arc::clone(&metrics),
         telemetry,
+        places: Semaphore::new(usize::try_from(config.limits.requests_max).unwrap_or(1)),
     });
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;
@@ -200,6 +201,7 @@ fn about(config: &Config) -> Result<About, StartError> {
     Ok(About {
         names,
         base_uri: config.gateway.base_uri.as_str().into(),
+        terms: config.terms.clone(),
         contact: config.gateway.contact.as_str().into(),
     })
 }
