@@ -75,16 +75,21 @@ pub(crate) fn files() -> Vec<File> {
     files
 }
 
-/// Every file below a folder with one of these extensions, relative to the root, in order.
+/// Every file below a folder with one of these extensions, relative to the root, in order; folders
+/// that `.gitignore` names are left out.
 pub(crate) fn below(folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
+    let ignored = read(".gitignore".as_ref());
+    let is_ignored = |folder: &Path| {
+        let name = folder.strip_prefix(root()).unwrap().to_string_lossy();
+        ignored.lines().any(|line| line.trim_matches('/') == name)
+    };
     let mut found = Vec::new();
-    let mut folders = vec![root().join(folder)];
+    let mut folders = vec![root().join(folder.trim_matches('.'))];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy();
             if path.is_dir() {
-                if name != "target" && name != ".git" {
+                if !path.ends_with(".git") && !is_ignored(&path) {
                     folders.push(path);
                 }
             } else if path
