@@ -44,20 +44,30 @@ pub fn spend(
     exchange.set_header("covenant-budget", &headers::budget(state));
     match spent {
         Ok(_) => Ok(Spent(filtered)),
-        Err(exhausted) => Err(too_many(&exhausted).into()),
+        Err(exhausted) => {
+            // What the core has done is not to be done again: only reading is worth another try.
+            let repeatable = permit.operation().method.is_safe();
+            Err(too_many(&exhausted, repeatable).into())
+        }
     }
 }
 
-fn too_many(exhausted: &BudgetExhausted) -> Refusal {
-    Refusal::new(
+fn too_many(exhausted: &BudgetExhausted, repeatable: bool) -> Refusal {
+    let fix = if repeatable {
+        "Read customers already read, ask for a smaller page, or wait for the next window."
+    } else {
+        "Do not repeat the call, it was carried out; read what it made in the next window."
+    };
+    let refusal = Refusal::new(
         Code::CustomerBudgetExhausted,
         "The answer holds more customers than the budget has left, so all of it was withheld.",
-        "Read customers already read, ask for a smaller page, or wait for the next window.",
+        fix,
     )
     .promise(Promise::number(5))
-    .header(
-        header::RETRY_AFTER,
-        &exhausted.retry_after_seconds.to_string(),
-    )
-    .member("violated-policies", exhausted.windows.clone())
+    .member("violated-policies", exhausted.windows.clone());
+    if repeatable {
+        let seconds = exhausted.retry_after_seconds.to_string();
+        return refusal.header(header::RETRY_AFTER, &seconds);
+    }
+    refusal
 }
