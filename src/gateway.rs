@@ -1,4 +1,4 @@
-//! One request, from arrival to answer: the enforcement point. [`Gateway::answer`] is the whole
+//! One request, from arrival to answer: the enforcement point. `Gateway::answer` is the whole
 //! story, one stage a line:
 //!
 //! ```text
@@ -26,6 +26,7 @@
 
 pub mod admit;
 pub mod authenticate;
+pub mod budget;
 pub mod decide;
 pub mod exchange;
 pub mod filter;
