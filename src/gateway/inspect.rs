@@ -246,7 +246,9 @@ async fn remember(
         }
     };
     exchange.created = Some(kept.map_err(|error| match error {
-        NotKept::Contradiction(_) => uninspectable("an id that is already somebody else's"),
+        NotKept::Contradiction(_) => {
+            uninspectable("an id that the book has for somebody else, or for another purpose")
+        }
         other => Fault::new(Code::RecordUnavailable, format!("the book: {other}")),
     })?);
     Ok(())
