@@ -24,11 +24,13 @@ pub use self::contract::Contract;
 pub use self::decide::AccessRequest;
 pub use self::explain::Explanation;
 pub use self::grant::Grant;
+pub use self::purpose::with_purposes;
 pub use self::rules::Rule;
 
 use self::promises::Promises;
+use crate::catalogue::Catalogue;
 use crate::taxonomy::Purpose;
-use crate::terms::{Channel, PartnerId, Thumbprint};
+use crate::terms::{Channel, PartnerId, Thumbprint, hexadecimal};
 
 /// One set of promises and contracts, immutable once loaded. A request holds the same set for its
 /// whole life, and its entry names the set's version.
@@ -87,13 +89,7 @@ impl PolicySet {
 
     /// SHA-256 over all files that decide, hexadecimal.
     pub fn digest(&self) -> String {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(2 * self.digest.len());
-        for byte in self.digest {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        hexadecimal(&self.digest)
     }
 
     /// Every rule of the promises, in order of the file.
@@ -134,6 +130,27 @@ impl PolicySet {
         let first = found.next();
         let unanimous = found.all(|other| Some(other) == first);
         self.at(first).filter(|_| unanimous)
+    }
+
+    /// Computes what the contracts in force will ask of the promises, ahead of their first requests:
+    /// of the partner's own customer, and of no customer. Each answer takes milliseconds once, and is
+    /// kept. Ends early when `goes_on` says no.
+    pub fn warm_up(&self, catalogue: &Catalogue, goes_on: impl Fn() -> bool) {
+        for contract in self.contracts() {
+            let operations = contract.operations.iter();
+            let operations = operations.filter_map(|id| catalogue.operation(id));
+            for channel in operations.map(|operation| operation.channel) {
+                for purpose in &contract.purposes {
+                    for circumstances in [Circumstances::OWN, Circumstances::default()] {
+                        if !goes_on() {
+                            return;
+                        }
+                        self.promises
+                            .cell(contract.kind, *purpose, channel, circumstances);
+                    }
+                }
+            }
+        }
     }
 
     fn at(&self, place: Option<&usize>) -> Option<&Arc<Contract>> {
@@ -181,6 +198,25 @@ mod tests {
             None
         );
         assert_eq!(set.contracts().len(), 3);
+    }
+
+    #[test]
+    fn after_a_warm_up_no_contract_waits_for_the_promises() {
+        let set = fixture::shipped();
+        let computed = |set: &PolicySet| format!("{:?}", set.promises);
+        let cold = computed(&set);
+        set.warm_up(fixture::catalogue(), || false);
+        assert_eq!(computed(&set), cold, "it was told to stop at once");
+        set.warm_up(fixture::catalogue(), || true);
+        let warm = computed(&set);
+        assert_ne!(warm, cold);
+        let acme = PartnerId::parse("acme").unwrap();
+        let compiled = set.compiled(&acme).unwrap();
+        for purpose in &compiled.contract.purposes {
+            let grant = compiled.grant(&set.promises, *purpose, Channel::Record);
+            grant.unwrap().forms(Circumstances::OWN);
+        }
+        assert_eq!(computed(&set), warm, "nothing was left to compute");
     }
 
     #[test]

@@ -120,7 +120,8 @@ fn told_method(method: &str) -> &str {
     }
 }
 
-/// Sends this process's log to standard error as JSON lines.
+/// Sends this process's log to standard error as JSON lines. A line that cannot be written, as on a
+/// full disk, is lost: complaining about it, to the same place, would end the request in a panic.
 ///
 /// # Errors
 /// When the filter cannot be read, or a subscriber stands already.
@@ -131,6 +132,7 @@ pub fn start_log(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
         .json()
         .flatten_event(true)
         .with_current_span(false)
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_env_filter(filter)
         .try_init()

@@ -10,9 +10,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use bytes::Bytes;
+use covenant::administration::client::Client;
 use covenant::clock::Clock;
 use covenant::demo::Demo;
 use covenant::demo::client::{PartnerAnswer, PartnerClient};
+use covenant::demo::core::{Core, Misbehaviour, World, misbehaving_book};
+use covenant::serve::Running;
 use covenant::starter::{self, Ports};
 use http::Method;
 use serde_json::{Value, json};
@@ -301,6 +304,80 @@ async fn counts_around_a_list_count_the_partners_own() {
     let own = scene.customers("acme").len();
     assert_eq!(answer.json()["total_count"], own, "{answer:?}");
     scene.demo.stop().await;
+}
+
+#[tokio::test]
+async fn another_partners_idempotency_key_gives_nothing_away() {
+    let scene = Scene::begin().await;
+    let made = |customer: &str| {
+        let jobs = scene.demo.world().jobs().iter();
+        let mut jobs = jobs.filter(|job| job.customer_id == customer);
+        let job = jobs.next().unwrap();
+        json!({
+            "customer_id": customer,
+            "document_id": job.document_id,
+            "address_list_id": job.address_list_id,
+            "use_type": "operational",
+        })
+    };
+    let mut ids = Vec::new();
+    for partner in ["acme", "bluebird"] {
+        let customer = &scene.customers(partner)[0];
+        let headers = [
+            ("purpose-of-use", SERVICE),
+            ("content-type", "application/json"),
+            ("idempotency-key", "order-1"),
+        ];
+        let body = Bytes::from(made(customer).to_string());
+        let mut client = scene.partner(partner).await;
+        let answer = client.call(Method::POST, "/v1/jobs", &headers, body).await;
+        let answer = answer.unwrap();
+        if partner == "acme" {
+            ids = vec![id(&answer), customer.clone()];
+        } else {
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            assert!(ids.iter().all(|id| !text.contains(id.as_str())), "{text}");
+        }
+    }
+    scene.demo.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_say_whose_it_is_is_not_taken_for_the_asked_ones() {
+    let Scene { demo, _folder } = Scene::begin().await;
+    let (directory, mut config) = (demo.directory().to_owned(), demo.config().clone());
+    demo.stop().await;
+    let address = (Ipv4Addr::LOCALHOST, 0).into();
+    let core = Core::start_with(&World::invent(), address, Misbehaviour::Offered)
+        .await
+        .unwrap();
+    let service = config.services.get_mut("mailing").unwrap();
+    service.base_url = format!("http://{}", core.address());
+    let running = Running::start(&config, Clock::system()).await.unwrap();
+    let lines = misbehaving_book("acme");
+    let lines = lines.iter().map(|row| serde_json::to_string(row).unwrap());
+    let book = lines.collect::<Vec<_>>().join("\n");
+    let operator = Client::new(&config.administration.socket, None);
+    let _: Value = operator
+        .post_file("/customers/import", book.into())
+        .await
+        .unwrap();
+    let mut acme = PartnerClient::connect(&directory, "acme", running.gateway_address())
+        .await
+        .unwrap();
+    for customer in ["cus_unowned", "cus_swapped", "cus_extra"] {
+        let answer = acme
+            .get(&format!("/v1/customers/{customer}"), SERVICE)
+            .await;
+        let answer = answer.unwrap();
+        if customer == "cus_extra" {
+            assert_eq!(answer.json()["id"], customer, "{answer:?}");
+        } else {
+            assert_eq!(code(&answer), "response-uninspectable", "{customer}");
+        }
+    }
+    running.stop().await;
+    drop(core);
 }
 
 #[tokio::test]

@@ -41,7 +41,9 @@ pub(crate) async fn start(answers: Answers) -> std::io::Result<SocketAddr> {
 
 fn answer(answers: &Answers, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let found = answers.get(request.uri().path()).cloned();
-    let status = found.as_ref().map_or(StatusCode::NOT_FOUND, |_| StatusCode::OK);
+    let status = found
+        .as_ref()
+        .map_or(StatusCode::NOT_FOUND, |_| StatusCode::OK);
     let mut response = Response::new(Full::new(found.unwrap_or_default()));
     *response.status_mut() = status;
     let json = http::HeaderValue::from_static("application/json");

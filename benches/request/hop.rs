@@ -54,7 +54,10 @@ async fn forward(
     core: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response<Incoming>, Failure> {
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     *request.uri_mut() = format!("http://{core}{target}").parse()?;
     Ok(client.request(request).await?)
 }

@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use super::forward::Answer;
 use super::read::is_media_type;
 use super::route::not_found;
-use crate::catalogue::{Body, Creates, Field, FieldRole, Shape};
+use crate::catalogue::{Body, Creates, FieldRole, Shape};
 use crate::filter::{self, Record, Scanned};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
@@ -246,7 +246,9 @@ async fn remember(
         }
     };
     exchange.created = Some(kept.map_err(|error| match error {
-        NotKept::Contradiction(_) => uninspectable("an id that is already somebody else's"),
+        NotKept::Contradiction(_) => {
+            uninspectable("an id that the book has for somebody else, or for another purpose")
+        }
         other => Fault::new(Code::RecordUnavailable, format!("the book: {other}")),
     })?);
     Ok(())
@@ -268,21 +270,21 @@ impl Owners<'_> {
         }
     }
 
-    /// Whose each record is, by the key in it, or else by the customer the request named.
+    /// Whose each record is, by the key in it; where the catalogue has no key in records, by the
+    /// customer the request named. A record that keeps back the key it should have may be anyone's.
     fn of_records(
         &self,
         shape: &Shape,
         scanned: &Scanned<'_>,
         envelope: &Owner,
     ) -> Result<Vec<Owner>, Fault> {
+        let mut roles = shape.fields.iter().map(|field| field.role);
+        let keyed = roles.any(|role| role == FieldRole::CustomerKey);
         let partner = &self.permit.partner().contract().partner;
-        let role = |field: &Field| field.role == FieldRole::CustomerKey;
-        let says_whose = shape.fields.iter().any(role);
         let mut owners = Vec::with_capacity(scanned.records().len());
         for record in scanned.records() {
             let Some(id) = record.customer() else {
-                // The asked customer's name is not put on a record that was to bear one and does not.
-                if says_whose && *envelope != Owner::Nobody {
+                if keyed {
                     return Err(uninspectable("a record that does not say whose it is"));
                 }
                 owners.push(envelope.clone());

@@ -272,7 +272,10 @@ fn read_body(
     let sent = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    if !sent.is_some_and(|sent| is_media_type(sent, &expected.media_type)) {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if !sent.is_some_and(|sent| is_media_type(sent, &expected.media_type))
+        || codings.any(|coding| coding != "identity")
+    {
         return Err(uninspectable(expected).into());
     }
     if &*expected.media_type != "application/json" {
@@ -331,7 +334,7 @@ fn uninspectable(expected: &RequestBody) -> Refusal {
     Refusal::new(
         Code::RequestUninspectable,
         "The body is not of the kind this operation takes, so it cannot be inspected.",
-        format!("Send the body as `{}`.", expected.media_type),
+        format!("Send the body as `{}`, not encoded.", expected.media_type),
     )
 }
 
