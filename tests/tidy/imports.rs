@@ -50,7 +50,7 @@ impl Imports {
         let named = paths.iter().filter_map(|path| {
             // `self::x` and `super::super` in a visibility name no item of another file.
             let path = absolute(&file.module, path);
-            (path.len() > 0).then(|| self.home(&path, 0))
+            (!path.is_empty()).then(|| self.home(&path, 0))
         });
         named.filter(|module| *module != file.module).collect()
     }

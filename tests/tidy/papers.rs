@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use covenant::config::Config;
+use covenant::demo::core::World;
+use covenant::demo::tour::curl_lines;
 use covenant::mistakes::{Look, Mistakes};
+use covenant::starter::DEFAULT_PORTS;
 
 use crate::source::{below, read, root};
 
@@ -121,6 +124,18 @@ fn every_promise_is_cited_by_what_keeps_it() {
 fn the_changes_of_this_version_are_listed() {
     let heading = format!("\n## [{}]", env!("CARGO_PKG_VERSION"));
     assert!(read("CHANGELOG.md".as_ref()).contains(&heading));
+}
+
+#[test]
+fn the_lines_of_the_tour_are_those_of_the_readme() {
+    let readme = read("README.md".as_ref());
+    let world = World::invent();
+    let lines = curl_lines(Path::new("covenant-demo"), DEFAULT_PORTS.gateway, &world);
+    assert_eq!(lines.len(), 8);
+    for line in lines {
+        let printed = format!("    $ {}\n", line.replace('\n', "\n      "));
+        assert!(readme.contains(&printed), "the README has not:\n{printed}");
+    }
 }
 
 /// Loads a configuration from a folder that has what the sample names.

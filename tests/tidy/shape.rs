@@ -12,14 +12,14 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Files that are longer, each with its limit, which may only sink, and why.
 const LONG_FILES: [(&str, usize, &str); 1] = [(
     "src/refusal.rs",
-    520,
+    517,
     "one row for each refusal; it is a table, and reads best in one place",
 )];
 
 /// Functions that are longer, each with its limit, which may only sink, and why.
 const LONG_FUNCTIONS: [(&str, usize, &str); 1] = [(
     "src/refusal.rs row",
-    200,
+    192,
     "the table of refusals: a match with one arm for each, checked to be complete",
 )];
 
