@@ -26,6 +26,7 @@
 
 pub mod admit;
 pub mod authenticate;
+pub mod budget;
 pub mod decide;
 pub mod exchange;
 pub mod filter;
@@ -167,7 +168,7 @@ impl Gateway {
         let filtered = filter::filter(&permit, &inspected, &self.pseudonyms)?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
-        Ok(send::send(exchange, recorded, &head))
+        Ok(send::send(exchange, recorded))
     }
 }
 
@@ -202,6 +203,9 @@ impl Gateway {
         };
         exchange.set_header("request-id", &exchange.id.to_string());
         response.headers_mut().extend(exchange.headers);
+        if *method == Method::HEAD {
+            leave_body_out(&mut response);
+        }
         let partner = exchange
             .facts
             .recipient
@@ -231,6 +235,17 @@ impl Gateway {
         self.telemetry
             .finish(&finished, &exchange.trace, &self.metrics);
         response
+    }
+}
+
+/// HEAD is answered, or refused, as GET would be, without the body (RFC 9110 section 9.3.2).
+fn leave_body_out(response: &mut Response<ResponseBody>) {
+    let body = std::mem::replace(response.body_mut(), whole(""));
+    if let Some(bytes) = http_body::Body::size_hint(&body).exact() {
+        let length = http::HeaderValue::from(bytes);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length);
     }
 }
 

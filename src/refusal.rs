@@ -324,12 +324,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with its two sentences.
+    /// A refusal with its two sentences. An error's message, which begins in lower case and has no
+    /// full stop, becomes one.
     pub fn new(code: Code, detail: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             code,
-            detail: detail.into(),
-            fix: fix.into(),
+            detail: sentence(detail.into()),
+            fix: sentence(fix.into()),
             promise: None,
             rule: None,
             members: Map::new(),
@@ -374,6 +375,19 @@ impl Refusal {
         self.close = true;
         self
     }
+}
+
+/// With a capital first letter and a full stop; a name in backticks stays as it is written.
+fn sentence(text: String) -> String {
+    let mut characters = text.chars();
+    let mut sentence = match characters.next() {
+        None => return text,
+        Some(first) => String::from_iter(first.to_uppercase()) + characters.as_str(),
+    };
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// Whether the core did what was asked, as far as the gateway knows.
@@ -513,6 +527,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_refusal_says_are_whole_sentences() {
+        for (said, told) in [
+            ("the token is expired", "The token is expired."),
+            ("Name one purpose.", "Name one purpose."),
+            (
+                "`Content-Length` is no number",
+                "`Content-Length` is no number.",
+            ),
+            ("", ""),
+        ] {
+            let refusal = Refusal::new(Code::RequestMalformed, said, said);
+            assert_eq!((&*refusal.detail, &*refusal.fix), (told, told));
+        }
+    }
+
+    #[test]
     fn a_problem_document_has_every_member_and_its_own_cannot_replace_them() {
         let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH);
         let context = ProblemContext {
@@ -531,7 +561,7 @@ mod tests {
             "type": "https://api.example.com/.covenant/problems/page-too-large",
             "title": "The page asked for is larger than allowed",
             "status": 422,
-            "detail": "too many",
+            "detail": "Too many.",
             "instance": format!("urn:uuid:{id}"),
             "code": "page-too-large",
             "request_id": id.to_string(),
@@ -540,7 +570,7 @@ mod tests {
             "policy": "2026-11-22.3f9c",
             "retryable": false,
             "executed": "no",
-            "fix": "ask for fewer",
+            "fix": "Ask for fewer.",
             "contact": "partners@example.com",
             "max": 50,
         });

@@ -162,8 +162,11 @@ fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
         Some((category, form))
     });
     let text = field.kind == ScalarKind::String;
+    let figure = matches!(field.kind, ScalarKind::Integer | ScalarKind::Number);
     match (granted, field.partial) {
         (Some((_, Form::Clear)), _) => Treatment::Clear,
+        // The core has counted: what it answers is the figure already.
+        (Some((_, Form::Aggregate)), _) if figure => Treatment::Clear,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
         (Some((category, Form::Pseudonym)), _) if text => Treatment::Pseudonym(category),
         _ if !field.required => Treatment::Remove,

@@ -12,7 +12,7 @@ use super::read::{OnBehalf, Reading};
 use super::route::Route;
 use crate::catalogue::{Body, Operation, Place, Role};
 use crate::edge::AcceptedHead;
-use crate::policy::{AccessRequest, Circumstances, Grant, Standing};
+use crate::policy::{AccessRequest, Circumstances, Grant, Standing, with_purposes};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::taxonomy::Purpose;
 use crate::terms::{Form, Promise};
@@ -82,8 +82,8 @@ pub fn decide(
         today: exchange.today(),
     });
     let grant = decided.map_err(|refusal| with_alternate(*refusal, operation, head))?;
-    refuse_other_use(reading, purpose)?;
-    refuse_unreleasable_document(operation, &grant)?;
+    refuse_other_use(reading, purpose, &contract.purposes)?;
+    refuse_unreleasable_document(operation, &grant, purpose)?;
     let operation = Arc::clone(operation);
     let customer = reading.customer.clone();
     Ok(Permit {
@@ -129,23 +129,39 @@ fn with_alternate(refusal: Refusal, operation: &Operation, head: &AcceptedHead) 
 }
 
 /// Lists and documents are used for what they were uploaded for, and for nothing else (P11).
-fn refuse_other_use(reading: &Reading, purpose: Purpose) -> Result<(), Stopped> {
-    match reading.uploaded_for {
-        Some(uploaded) if !purpose.is_within(uploaded) => Err(Refusal::new(
-            Code::PurposeNotAllowed,
-            "This was uploaded for another purpose than the one declared.",
-            format!("Declare `{uploaded}`, the purpose it was uploaded for."),
-        )
-        .promise(Promise::number(11))
-        .member("declared", purpose.key())
-        .member("allowed_purposes", vec![uploaded.key()])
-        .into()),
-        _ => Ok(()),
+fn refuse_other_use(
+    reading: &Reading,
+    purpose: Purpose,
+    granted: &[Purpose],
+) -> Result<(), Stopped> {
+    let Some(uploaded) = reading.uploaded_for else {
+        return Ok(());
+    };
+    if purpose.is_within(uploaded) {
+        return Ok(());
     }
+    let within = granted.iter().copied();
+    let within: Vec<Purpose> = within.filter(|one| one.is_within(uploaded)).collect();
+    let fix = if within.is_empty() {
+        "Upload it again for the purpose it is needed for."
+    } else {
+        "Declare one of the allowed purposes: those it was uploaded for."
+    };
+    let refusal = Refusal::new(
+        Code::PurposeNotAllowed,
+        "This was uploaded for another purpose than the one declared.",
+        fix,
+    );
+    let refusal = refusal.promise(Promise::number(11));
+    Err(with_purposes(refusal, purpose.key(), &within).into())
 }
 
 /// A document leaves whole or not at all, so that is known before the core is asked (P10).
-fn refuse_unreleasable_document(operation: &Operation, grant: &Grant) -> Result<(), Stopped> {
+fn refuse_unreleasable_document(
+    operation: &Operation,
+    grant: &Grant,
+    purpose: Purpose,
+) -> Result<(), Stopped> {
     let withheld = operation
         .answers
         .iter()
@@ -162,12 +178,14 @@ fn refuse_unreleasable_document(operation: &Operation, grant: &Grant) -> Result<
         });
     match withheld {
         None => Ok(()),
-        Some(category) => Err(Refusal::new(
-            Code::PurposeNotAllowed,
-            format!("Documents of category `{category}` are not disclosed for this purpose."),
-            "Read documents for the purpose of producing the mailing only.",
-        )
-        .promise(grant.withheld_by(Circumstances::OWN, category))
-        .into()),
+        Some(category) => {
+            let refusal = Refusal::new(
+                Code::PurposeNotAllowed,
+                format!("Documents of category `{category}` are not disclosed for this purpose."),
+                "Read documents for the purpose of producing the mailing only.",
+            );
+            let refusal = refusal.promise(grant.withheld_by(Circumstances::OWN, category));
+            Err(with_purposes(refusal, purpose.key(), &[]).into())
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use super::forward::Answer;
 use super::read::is_media_type;
 use super::route::not_found;
-use crate::catalogue::{Body, Creates, Shape};
+use crate::catalogue::{Body, Creates, FieldRole, Shape};
 use crate::filter::{self, Record, Scanned};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
@@ -118,7 +118,7 @@ pub async fn inspect<'a>(
                 now: exchange.arrived_at,
             };
             let envelope = owners.of_request();
-            let owners = owners.of_records(&scanned, &envelope)?;
+            let owners = owners.of_records(shape, &scanned, &envelope)?;
             Content::Json(Box::new(Document {
                 shape,
                 scanned,
@@ -246,7 +246,9 @@ async fn remember(
         }
     };
     exchange.created = Some(kept.map_err(|error| match error {
-        NotKept::Contradiction(_) => uninspectable("an id that is already somebody else's"),
+        NotKept::Contradiction(_) => {
+            uninspectable("an id that the book has for somebody else, or for another purpose")
+        }
         other => Fault::new(Code::RecordUnavailable, format!("the book: {other}")),
     })?);
     Ok(())
@@ -268,12 +270,23 @@ impl Owners<'_> {
         }
     }
 
-    /// Whose each record is, by the key in it, or else by the customer the request named.
-    fn of_records(&self, scanned: &Scanned<'_>, envelope: &Owner) -> Result<Vec<Owner>, Fault> {
+    /// Whose each record is, by the key in it; where the catalogue has no key in records, by the
+    /// customer the request named. A record that keeps back the key it should have may be anyone's.
+    fn of_records(
+        &self,
+        shape: &Shape,
+        scanned: &Scanned<'_>,
+        envelope: &Owner,
+    ) -> Result<Vec<Owner>, Fault> {
+        let mut roles = shape.fields.iter().map(|field| field.role);
+        let keyed = roles.any(|role| role == FieldRole::CustomerKey);
         let partner = &self.permit.partner().contract().partner;
         let mut owners = Vec::with_capacity(scanned.records().len());
         for record in scanned.records() {
             let Some(id) = record.customer() else {
+                if keyed {
+                    return Err(uninspectable("a record that does not say whose it is"));
+                }
                 owners.push(envelope.clone());
                 continue;
             };
@@ -323,7 +336,8 @@ impl Owners<'_> {
             if let Some(id) = record.resource(kind) {
                 self.registry
                     .noticed_resource(kind, id, customer)
-                    .map_err(|error| uninspectable(format!("it contradicts the book: {error}")))?;
+                    // The book's own words name customers, and causes reach the log.
+                    .map_err(|_| uninspectable("a thing that is another customer's in the book"))?;
             }
         }
         Ok(())

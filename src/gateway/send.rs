@@ -1,12 +1,10 @@
 //! Stage `send`: a recorded answer becomes the response. Its content comes only out of a
 //! [`Recorded`], so nothing can be sent that is not on record.
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::exchange::Exchange;
 use super::record::Outgoing;
-use crate::edge::AcceptedHead;
 use crate::edge::body::{ResponseBody, whole};
 use crate::entry::Withheld;
 use crate::ledger::Recorded;
@@ -15,11 +13,7 @@ use crate::ledger::Recorded;
 const REDACTED_MEMBERS_MAX: usize = 16;
 
 /// Makes the response.
-pub fn send(
-    exchange: &mut Exchange,
-    recorded: Recorded<Outgoing>,
-    head: &AcceptedHead,
-) -> Response<ResponseBody> {
+pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>) -> Response<ResponseBody> {
     let outgoing = recorded.into_content();
     let decision = if outgoing.withheld.is_empty() {
         "allow"
@@ -32,61 +26,48 @@ pub fn send(
     }
     exchange.set_header("cache-control", "private, no-store");
     exchange.set_header("vary", "Authorization, Purpose-Of-Use");
-    let length = outgoing.body.len();
-    let body = if *head.method() == Method::HEAD {
-        Bytes::new()
-    } else {
-        outgoing.body
-    };
-    let mut response = Response::new(whole(body));
+    let mut response = Response::new(whole(outgoing.body));
     *response.status_mut() = StatusCode::from_u16(outgoing.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     if let Some(media_type) = outgoing.media_type
         && let Ok(value) = HeaderValue::from_str(&media_type)
     {
         headers.insert(header::CONTENT_TYPE, value);
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     response
 }
 
 /// A Structured Field list (RFC 9651) of what was withheld.
 fn redacted(withheld: &[Withheld]) -> String {
-    let mut members: Vec<String> = withheld
-        .iter()
-        .take(REDACTED_MEMBERS_MAX)
-        .map(|one| {
-            format!(
-                "{};method={};promise={}",
-                quoted(&one.field),
-                one.method,
-                quoted(&one.promise)
-            )
-        })
-        .collect();
-    if let Some(more) = withheld
-        .len()
-        .checked_sub(REDACTED_MEMBERS_MAX)
-        .filter(|more| *more > 0)
-    {
-        members.push(format!("\"*\";more={more}"));
+    let mut list = String::new();
+    for one in withheld.iter().take(REDACTED_MEMBERS_MAX) {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        quote(&mut list, &one.field);
+        list.push_str(";method=");
+        list.push_str(&one.method);
+        list.push_str(";promise=");
+        quote(&mut list, &one.promise);
     }
-    members.join(", ")
+    let more = withheld.len().saturating_sub(REDACTED_MEMBERS_MAX);
+    if more > 0 {
+        list.push_str(&format!(", \"*\";more={more}"));
+    }
+    list
 }
 
-/// A Structured Field string; what cannot stand in one is replaced.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
+/// Appends a Structured Field string; what cannot stand in one is replaced.
+fn quote(list: &mut String, text: &str) {
+    list.push('"');
     for character in text.chars() {
         match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            ' '..='~' => quoted.push(character),
-            _ => quoted.push('?'),
+            '"' | '\\' => list.extend(['\\', character]),
+            ' '..='~' => list.push(character),
+            _ => list.push('?'),
         }
     }
-    quoted.push('"');
-    quoted
+    list.push('"');
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ pub(super) fn not_allowed(detail: &str, declared: &str, allowed: &[Purpose]) -> 
 }
 
 /// The members and the challenge of a refusal for its purpose (RFC 6750 section 3.1).
-pub(super) fn with_purposes(refusal: Refusal, declared: &str, allowed: &[Purpose]) -> Refusal {
+pub fn with_purposes(refusal: Refusal, declared: &str, allowed: &[Purpose]) -> Refusal {
     let challenge = r#"Bearer realm="covenant", error="insufficient_scope""#;
     let refusal = refusal
         .member("allowed_purposes", keys(allowed))

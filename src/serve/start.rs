@@ -74,6 +74,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         metrics,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
+    warm_up(rules.load_full(), stopped.clone(), &mut tasks);
     let directory = config.ledger.directory.clone();
     let contracts = move || rules.load().policy.contracts().cloned().collect();
     let administration =
@@ -110,6 +111,14 @@ fn load_rules(config: &Config, clock: &Clock) -> Result<Rules, StartError> {
         directory: config.policies.clone(),
         rendered: mistakes.render(Look::of(std::io::stderr().is_terminal())),
     })
+}
+
+/// Nobody waits for this, and a gateway that stops does not either: it ends after milliseconds.
+fn warm_up(rules: Arc<Rules>, stopped: watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+    tasks.spawn_blocking(move || {
+        let goes_on = || !*stopped.borrow();
+        rules.policy.warm_up(&rules.catalogue, goes_on);
+    });
 }
 
 async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, StartError> {

@@ -1,0 +1,33 @@
+//! The whole gateway from outside: real mutual TLS on loopback, the shipped policies, a core service
+//! that misbehaves when asked to, and a ledger that is read back. Tests whose names begin with
+//! `promise_` show a promise of PROMISES.md being kept.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "gateway/budgets.rs"]
+mod budgets;
+#[path = "gateway/caller.rs"]
+mod caller;
+#[path = "gateway/consent.rs"]
+mod consent;
+#[path = "gateway/creating.rs"]
+mod creating;
+#[path = "gateway/headers.rs"]
+mod headers;
+#[path = "gateway/leaving.rs"]
+mod leaving;
+#[path = "gateway/misbehaving.rs"]
+mod misbehaving;
+#[path = "gateway/purposes.rs"]
+mod purposes;
+#[path = "gateway/record.rs"]
+mod record;
+#[path = "gateway/refusals.rs"]
+mod refusals;
+#[path = "gateway/stand.rs"]
+mod stand;
