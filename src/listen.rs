@@ -141,7 +141,12 @@ where
         let address = stream.peer_addr()?;
         stream.set_nodelay(true)?;
         let handshake = seconds(self.limits.handshake_seconds_max);
-        let stream = timeout(handshake, acceptor.accept(stream)).await??;
+        let mut close = self.close.clone();
+        let stream = tokio::select! {
+            // Nothing was asked on it yet, so nothing is lost; a mute caller must not hold up the end.
+            _ = close.wait_for(|close| *close) => return Ok(()),
+            accepted = timeout(handshake, acceptor.accept(stream)) => accepted??,
+        };
         let certificate = self.certificate(&stream)?;
         let peer = Arc::new(Peer {
             address,

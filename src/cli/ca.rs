@@ -92,7 +92,8 @@ fn issue(
     Ok(format!(
         "issued {certificate} and {key} to {name}, valid until {until}\n\
          thumbprint {thumbprint}\n\
-         next: covenant token mint --dir {dir} --client CLIENT --audience https://gateway.example --certificate {certificate}\n",
+         next: covenant token mint --dir {dir} --client CLIENT --audience AUDIENCE --certificate {certificate}\n\
+         \x20 CLIENT stands in the partner's contract, AUDIENCE in covenant.toml\n",
         certificate = certificate.display(),
         key = key.display(),
         until = issued.certificate.not_after,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use covenant::demo::client::PartnerAnswer;
-use covenant::demo::core::{Core, UseType};
+use covenant::demo::core::{Core, UseType, World};
 use covenant::entry::Event;
 use http::Method;
 use serde_json::{Value, json};
@@ -246,4 +246,39 @@ fn member(header: &str, name: &str) -> usize {
         .unwrap_or_else(|| panic!("no {name} in {header:?}"))
         .parse()
         .unwrap()
+}
+
+#[tokio::test]
+async fn an_import_that_a_kill_interrupts_is_there_whole_or_not_at_all() {
+    let place = Arc::new(Installation::new().await);
+    let world = World::invent();
+    world.write_book(&place.path("book.jsonl")).unwrap();
+    let mut owned = world
+        .customers()
+        .iter()
+        .filter(|one| one.partner_id.is_some());
+    let ends = [owned.next().unwrap(), owned.next_back().unwrap()];
+    let ends = ends.map(|one| format!("customers show {}", one.id));
+    let mut was_there = false;
+    for _ in 0..4 {
+        let mut gateway = place.serve().await;
+        let import = Arc::clone(&place);
+        let import = tokio::spawn(async move { import.run("customers import book.jsonl").await });
+        sleep(Duration::from_millis(random(LIFE_MILLISECONDS_MAX))).await;
+        gateway.kill().await;
+        let imported = import.await.unwrap();
+        let mut gateway = place.serve().await;
+        let first = place.run(&ends[0]).await.code;
+        let last = place.run(&ends[1]).await.code;
+        assert_eq!(first, last, "half of the book: {imported:?}");
+        let is_there = first == 0;
+        assert!(
+            is_there || imported.code != 0,
+            "lost after the answer: {imported:?}"
+        );
+        assert!(is_there || !was_there, "what was imported before is gone");
+        was_there = is_there;
+        assert_eq!(gateway.stop().await, 0);
+        place.verify().await;
+    }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::tempdir;
 use tokio::net::TcpStream;
 
-use crate::installation::{Installation, PURPOSE};
+use crate::installation::Installation;
 use crate::program::{Background, covenant, finish, is_there, page, run, shell, until};
 
 #[tokio::test]
@@ -33,12 +33,7 @@ async fn a_stranger_gets_from_nothing_to_an_answer_and_its_record() {
 
     let target = "/v1/customers/cus_000001";
     let (status, id) = if is_there("curl").await {
-        let line = format!(
-            "curl -si --cacert certs/ca.crt --cert acme.crt --key acme.key \
-             -H \"Authorization: Bearer $(cat acme.token)\" -H 'Purpose-Of-Use: {PURPOSE}' \
-             'https://localhost:{}{target}'",
-            place.gateway().port()
-        );
+        let line = place.curl_line("acme", target);
         let called = shell(place.folder(), &line).await.with(0);
         let called = called.out.to_ascii_lowercase();
         let id = called

@@ -168,6 +168,16 @@ impl Installation {
         client.get(target, PURPOSE).await.unwrap()
     }
 
+    /// One call as a line of shell; status line and headers are in its answer.
+    pub(crate) fn curl_line(&self, partner: &str, target: &str) -> String {
+        format!(
+            "curl -si --cacert certs/ca.crt --cert {partner}.crt --key {partner}.key \
+             -H \"Authorization: Bearer $(cat {partner}.token)\" -H 'Purpose-Of-Use: {PURPOSE}' \
+             'https://localhost:{}{target}'",
+            self.port
+        )
+    }
+
     /// `covenant ledger verify`, which must find `entries` or more.
     pub(crate) async fn verify(&self) -> u64 {
         let verified = self.run("ledger verify --dir ledger --key ledger.key -o json");
