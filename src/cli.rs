@@ -32,6 +32,8 @@ use crate::rules::Rules;
 pub const EXIT_OTHER: u8 = 1;
 /// The configuration or a policy is invalid.
 pub const EXIT_INVALID: u8 = 3;
+/// The ledger is damaged.
+pub const EXIT_DAMAGED: u8 = 6;
 
 /// A partner policy enforcement gateway: it keeps a mailing company's privacy promises about what
 /// its resellers may see.

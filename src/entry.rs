@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::terms::hexadecimal;
+
 /// Version of the shape of an [`Entry`] that is written today.
 pub const VERSION: u32 = 1;
 
@@ -113,10 +115,6 @@ fn later_version(bytes: &[u8]) -> Option<EntryError> {
     }
     let Versioned { v } = serde_json::from_slice(bytes).ok()?;
     (v > VERSION).then_some(EntryError::Version(v))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What happened.

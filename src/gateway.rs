@@ -26,6 +26,7 @@
 
 pub mod admit;
 pub mod authenticate;
+pub mod budget;
 pub mod decide;
 pub mod exchange;
 pub mod filter;

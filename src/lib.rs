@@ -2,14 +2,16 @@
 //! the promises of a published privacy policy, and lets no answer out before its disclosure is
 //! durably on record.
 //!
-//! The house, from the street down; a floor imports only floors below it (`tests/` keeps it so):
+//! The house, from the street down. A room imports only rooms that stand after it in this list, so no
+//! import points up and none goes in a circle; `tests/tidy.rs` reads the list and keeps it so.
 //!
-//! - doors: [`cli`], [`serve`], [`demo`], [`listen`], [`operator`], [`administration`]
+//! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`]
 //! - one request: [`gateway`]
-//! - memory: [`ledger`], [`allowance`], [`registry`]
-//! - judgement, pure: [`policy`], [`filter`], [`catalogue`], [`identity`], [`edge`], [`entry`]
-//! - words: [`terms`], [`taxonomy`], [`refusal`], [`mistakes`], [`source`], [`config`], [`clock`],
-//!   [`telemetry`]
+//! - memory: [`allowance`], [`registry`], [`ledger`]
+//! - judgement, pure: [`rules`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
+//!   [`entry`]
+//! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
+//!   [`clock`]
 
 pub mod administration;
 pub mod allowance;

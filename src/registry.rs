@@ -128,9 +128,11 @@ fn entry_column(entry_index: u64) -> i64 {
     i64::try_from(entry_index).unwrap_or(i64::MAX)
 }
 
-/// Whether `id` can be one: not empty, not too long, no control characters.
+/// Whether `id` can be one: not empty, not too long, no control characters, and no space around it,
+/// which a core that reads it from a header would take away, and so read another id.
 fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= ID_BYTES_MAX && !id.chars().any(char::is_control)
+    let sized = !id.is_empty() && id.len() <= ID_BYTES_MAX;
+    sized && id.trim() == id && !id.chars().any(char::is_control)
 }
 
 fn check_id(id: &str) -> Result<(), NotKept> {
@@ -138,7 +140,7 @@ fn check_id(id: &str) -> Result<(), NotKept> {
         return Ok(());
     }
     Err(NotKept::Contradiction(format!(
-        "an id must have 1 to {ID_BYTES_MAX} bytes and no control characters"
+        "an id must have 1 to {ID_BYTES_MAX} bytes, no control characters and no space around it"
     )))
 }
 

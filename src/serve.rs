@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entry::{Entry, Event, GatewayNote};
 use crate::gateway::Gateway;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, OpenError};
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum StartError {
         /// All of them, rendered.
         rendered: String,
     },
+    /// The ledger is not what was recorded; nothing was changed.
+    #[error("{0}")]
+    Damaged(OpenError),
     /// Something it needs is not there or not usable.
     #[error("{what}: {cause}")]
     Unusable {
@@ -116,19 +119,22 @@ async fn note(ledger: &Ledger, clock: &Clock, what: &str, policy: Option<String>
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
-pub async fn signalled() {
+/// Resolves at the first SIGTERM or SIGINT from this call on: called before the start, no signal finds
+/// the process unprepared. Must be called within the tokio runtime.
+pub fn signalled() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (
+    let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-    ) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+    );
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            tracing::error!("signals cannot be received; stopping at once");
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        _ => tracing::error!("signals cannot be received; stopping at once"),
     }
 }

@@ -26,7 +26,7 @@ pub struct Finished<'a> {
     pub arrived_at: Timestamp,
     /// The partner, once known.
     pub partner: Option<&'a str>,
-    /// Method, from a closed list.
+    /// Method as sent; whatever is not a well-known one is told as `_OTHER`.
     pub method: &'a str,
     /// The operation, once known: never the path, which may name a customer.
     pub operation: Option<&'a str>,
@@ -81,6 +81,10 @@ impl Telemetry {
 
     /// Writes the line, counts, and exports the span of one request.
     pub fn finish(&self, finished: &Finished<'_>, trace: &TraceContext, metrics: &Metrics) {
+        let finished = &Finished {
+            method: told_method(finished.method),
+            ..finished.clone()
+        };
         metrics.finished(finished);
         tracing::info!(
             target: "covenant::request",
@@ -103,7 +107,21 @@ impl Telemetry {
     }
 }
 
-/// Sends this process's log to standard error as JSON lines.
+/// The method as semantic conventions tell it: anyone can send any word, and none of theirs may reach
+/// the log, or make a kind of span of its own.
+fn told_method(method: &str) -> &str {
+    const KNOWN: [&str; 9] = [
+        "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+    ];
+    if KNOWN.contains(&method) {
+        method
+    } else {
+        "_OTHER"
+    }
+}
+
+/// Sends this process's log to standard error as JSON lines. A line that cannot be written, as on a
+/// full disk, is lost: complaining about it, to the same place, would end the request in a panic.
 ///
 /// # Errors
 /// When the filter cannot be read, or a subscriber stands already.
@@ -114,8 +132,22 @@ pub fn start_log(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
         .json()
         .flatten_event(true)
         .with_current_span(false)
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_env_filter(filter)
         .try_init()
         .map_err(|error| TelemetryError(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_the_callers_own_is_no_method_in_the_log() {
+        assert_eq!(told_method("GET"), "GET");
+        for other in ["get", "SECRET-TOKEN", "REFUSED", ""] {
+            assert_eq!(told_method(other), "_OTHER");
+        }
+    }
 }

@@ -406,9 +406,24 @@ impl fmt::Debug for Thumbprint {
     }
 }
 
+/// Bytes as lower-case hexadecimal digits, two for each.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let halves = [byte >> 4, byte & 0x0f].map(u32::from);
+        text.extend(halves.iter().filter_map(|half| char::from_digit(*half, 16)));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_byte_has_two_hexadecimal_digits() {
+        assert_eq!(hexadecimal(&[0x00, 0x0f, 0xa0, 0xff]), "000fa0ff");
+    }
 
     #[test]
     fn ids_are_read_back_as_they_were_written() {

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use super::messages::{CustomerQuery, CustomerShown};
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::registry::{ImportReport, NotKept};
-use crate::terms::CustomerRef;
+use crate::terms::{CustomerRef, hexadecimal};
 
 impl Administration {
     /// Takes an import (JSON lines), all of it or nothing. The entry names it by its SHA-256.
@@ -18,11 +18,7 @@ impl Administration {
     ) -> Result<ImportReport, NotDone> {
         Self::allow(actor, Deed::CustomersImport)?;
         let hash = digest::digest(&digest::SHA256, lines.as_bytes());
-        let hash: String = hash
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = hexadecimal(hash.as_ref());
         let registry = Arc::clone(&self.registry);
         let read = tokio::task::spawn_blocking(move || registry.read_import(lines.lines())).await;
         let import = read

@@ -3,7 +3,7 @@
 //! (`Covenant-Budget-Policy`, `Covenant-Budget`). Values are RFC 9651 lists of strings with integer
 //! parameters: q quota, w window in seconds, r remaining, t seconds until it resets.
 
-use super::budgets::{BudgetState, WindowState};
+use super::budgets::BudgetState;
 use super::rates::{RateState, WINDOW_SECONDS};
 
 /// Name of the rate's policy, in headers and `violated-policies`.
@@ -24,30 +24,30 @@ pub fn rate_limit(state: &RateState) -> String {
 
 /// Value of `Covenant-Budget-Policy`: `"customers-day";q=500;w=86400, "customers-month";…`.
 pub fn budget_policy(state: &BudgetState) -> String {
-    both(state, |window| {
-        format!(
-            r#""{}";q={};w={}"#,
-            window.name, window.limit, window.window_seconds
-        )
-    })
+    let BudgetState { day, month } = state;
+    format!(
+        r#""{}";q={};w={}, "{}";q={};w={}"#,
+        day.name, day.limit, day.window_seconds, month.name, month.limit, month.window_seconds
+    )
 }
 
 /// Value of `Covenant-Budget`: `"customers-day";r=131;t=40511, "customers-month";…`.
 pub fn budget(state: &BudgetState) -> String {
-    both(state, |window| {
-        format!(
-            r#""{}";r={};t={}"#,
-            window.name, window.remaining, window.reset_seconds
-        )
-    })
-}
-
-fn both(state: &BudgetState, member: impl Fn(&WindowState) -> String) -> String {
-    format!("{}, {}", member(&state.day), member(&state.month))
+    let BudgetState { day, month } = state;
+    format!(
+        r#""{}";r={};t={}, "{}";r={};t={}"#,
+        day.name,
+        day.remaining,
+        day.reset_seconds,
+        month.name,
+        month.remaining,
+        month.reset_seconds
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::budgets::WindowState;
     use super::*;
     use sfv::{List, ListEntry, Parser};
 

@@ -27,6 +27,9 @@ pub(super) struct DemoArguments {
     /// Run the core service alone, and write its book of customers to `book.jsonl` in the folder.
     #[arg(long, conflicts_with = "tour")]
     core_only: bool,
+    /// Port of the core service that runs alone.
+    #[arg(long, requires = "core_only", default_value_t = DEFAULT_PORTS.core)]
+    core_port: u16,
 }
 
 pub(super) async fn run(arguments: &DemoArguments, clock: Clock) -> u8 {
@@ -51,7 +54,8 @@ async fn core_only(arguments: &DemoArguments) -> Result<(), Box<dyn std::error::
     std::fs::create_dir_all(&arguments.dir)?;
     let book = arguments.dir.join("book.jsonl");
     world.write_book(&book)?;
-    let address = SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORTS.core));
+    let address = SocketAddr::from(([127, 0, 0, 1], arguments.core_port));
+    let signalled = signalled();
     let core = Core::start(&world, address).await?;
     println!(
         "core service on http://{}; its book of customers is {}",
@@ -60,7 +64,7 @@ async fn core_only(arguments: &DemoArguments) -> Result<(), Box<dyn std::error::
     );
     tokio::select! {
         () = core.run() => {}
-        () = signalled() => {}
+        () = signalled => {}
     }
     Ok(())
 }
@@ -71,9 +75,10 @@ async fn stay(arguments: &DemoArguments, clock: Clock) -> Result<(), Box<dyn std
         operator: arguments.port.saturating_add(1_000),
         core: arguments.port.saturating_add(2_000),
     };
+    let signalled = signalled();
     let demo = Demo::start(&arguments.dir, &ports, clock).await?;
     println!("{}", demo.welcome());
-    signalled().await;
+    signalled.await;
     demo.stop().await;
     Ok(())
 }

@@ -55,7 +55,7 @@ pub fn tell<T: Serialize>(
 pub fn say_json(value: &impl Serialize) -> u8 {
     match serde_json::to_string_pretty(value) {
         Ok(text) => {
-            say(&format!("{text}\n"));
+            say(&format!("{}\n", escaped_json(&text)));
             0
         }
         Err(error) => {
@@ -100,6 +100,19 @@ pub fn escaped(text: &str) -> String {
     safe
 }
 
+/// JSON in which no character steers a terminal: outside of strings there is none but line ends.
+fn escaped_json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter != '\n' && (letter.is_control() || steers(letter)) {
+            safe.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            safe.push(letter);
+        }
+    }
+    safe
+}
+
 fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }
@@ -126,5 +139,16 @@ mod tests {
             table.contains("one") && !table.contains('\u{1b}'),
             "{table}"
         );
+    }
+
+    #[test]
+    fn json_says_the_same_without_a_character_that_steers() {
+        let value = serde_json::json!({"because": "\u{9b}2J\u{202e}\u{7f}\u{2028}\né"});
+        let text = escaped_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+        assert!(text.contains(r"\u009b2J\u202e\u007f\u2028\né"), "{text}");
     }
 }

@@ -47,6 +47,7 @@ pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
     if let Err(error) = telemetry::start_log(&config.telemetry) {
         return failed(&error);
     }
+    let signalled = signalled();
     match Running::start(&config, clock).await {
         Ok(running) => {
             tracing::info!(
@@ -54,7 +55,7 @@ pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
                 operator = %running.operator_address(),
                 "serving"
             );
-            running.until(signalled()).await;
+            running.until(signalled).await;
             0
         }
         Err(error) => not_started(&error),
@@ -68,5 +69,9 @@ pub(super) fn not_started(error: &StartError) -> u8 {
         eprintln!("covenant: {error}");
         return super::EXIT_INVALID;
     }
-    failed(error)
+    let code = failed(error);
+    if matches!(error, StartError::Damaged(_)) {
+        return super::EXIT_DAMAGED;
+    }
+    code
 }

@@ -23,6 +23,9 @@ use super::DemoError;
 /// Answers are read up to this size.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
+/// The header that names a purpose.
+const PURPOSE: &str = "purpose-of-use";
+
 /// A connection of one partner.
 #[derive(Debug)]
 pub struct PartnerClient {
@@ -102,7 +105,8 @@ impl PartnerClient {
     /// # Errors
     /// When the connection breaks.
     pub async fn get(&mut self, target: &str, purpose: &str) -> Result<PartnerAnswer, DemoError> {
-        self.send(Method::GET, target, purpose, None).await
+        let headers = [(PURPOSE, purpose)];
+        self.call(Method::GET, target, &headers, Bytes::new()).await
     }
 
     /// Sends JSON to `target`.
@@ -115,27 +119,31 @@ impl PartnerClient {
         purpose: &str,
         body: &serde_json::Value,
     ) -> Result<PartnerAnswer, DemoError> {
-        self.send(Method::POST, target, purpose, Some(body.to_string()))
-            .await
+        let headers = [(PURPOSE, purpose), ("content-type", "application/json")];
+        let body = Bytes::from(body.to_string());
+        self.call(Method::POST, target, &headers, body).await
     }
 
-    async fn send(
+    /// Sends anything with the partner's own credentials.
+    ///
+    /// # Errors
+    /// When the connection breaks, or this is no request.
+    pub async fn call(
         &mut self,
         method: Method,
         target: &str,
-        purpose: &str,
-        json: Option<String>,
+        headers: &[(&str, &str)],
+        body: Bytes,
     ) -> Result<PartnerAnswer, DemoError> {
         let mut request = Request::builder()
             .method(method)
             .uri(target)
             .header(header::HOST, &self.authority)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .header("purpose-of-use", purpose);
-        if json.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(json.unwrap_or_default())))?;
+        let request = request.body(Full::new(body))?;
         self.sender.ready().await?;
         let (parts, body) = self.sender.send_request(request).await?.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;

@@ -1,6 +1,8 @@
 //! The main job in eight steps, each a real call over mutual TLS against a real gateway, or what a
 //! person does afterwards. A step that does not end as it should ends the tour with an error.
 
+mod lines;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,8 @@ use crate::administration::messages::{CustomerQuery, Report};
 use crate::clock::Clock;
 use crate::ledger::{ReadError, VerifierKey, verify};
 use crate::starter::{DEFAULT_PORTS, Ports};
+
+pub use self::lines::curl_lines;
 
 const PARTNER: &str = "acme";
 const PURPOSE: &str = "essential.service";
@@ -287,47 +291,6 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The lines that do each step by hand, against `covenant demo` with its files in `directory`.
-pub fn curl_lines(directory: &Path, port: u16, world: &World) -> Vec<String> {
-    let Ok(Subjects {
-        customer,
-        job,
-        document,
-    }) = Subjects::of(world)
-    else {
-        return Vec::new();
-    };
-    let directory = directory.display();
-    let curl = |arguments: &str| {
-        format!(
-            "curl -s --cacert {directory}/certs/ca.crt --cert {directory}/{PARTNER}.crt --key {directory}/{PARTNER}.key \\\n\
-             \x20 -H \"Authorization: Bearer $(cat {directory}/{PARTNER}.token)\" -H 'Purpose-Of-Use: {PURPOSE}' \\\n\
-             \x20 {arguments}"
-        )
-    };
-    let at = |path: &str| format!("-i 'https://localhost:{port}{path}'");
-    let audience =
-        json!({"name": "Spring offers", "document_id": document, "audience": {"states": ["ME"]}});
-    vec![
-        curl(&at(&format!("/v1/jobs/{job}"))),
-        curl(&at(&format!("/v1/customers/{customer}"))),
-        curl(&format!(
-            "-H 'Content-Type: application/json' -d '{audience}' {}",
-            at("/v1/campaigns")
-        )),
-        curl(&format!(
-            "{}; …same… '…/v1/customers?limit=1000'",
-            at("/v1/customers.csv")
-        )),
-        curl(&at("/v1/customers?limit=100")),
-        format!("covenant ledger report --config {directory}/covenant.toml --customer {customer}"),
-        format!("covenant ledger verify --dir {directory}/ledger"),
-        format!(
-            "cp -r {directory}/ledger copy; …change a byte…; covenant ledger verify --dir copy"
-        ),
-    ]
 }
 
 fn expect(answer: &PartnerAnswer, status: u16, decision: &str) -> Result<(), DemoError> {

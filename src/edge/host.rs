@@ -33,15 +33,14 @@ impl HostNames {
 /// `host [":" port]` in lower case: letters, digits, `-` and `.`, or an address in brackets; no user
 /// information, no list, no blank, no empty or impossible port.
 pub(crate) fn canonical(authority: &str) -> Option<String> {
-    let (host, port) = match authority.strip_prefix('[') {
+    let port = match authority.strip_prefix('[') {
         Some(rest) => {
             let (address, after) = rest.split_once(']')?;
             address.parse::<std::net::Ipv6Addr>().ok()?;
-            let port = match after {
+            match after {
                 "" => None,
                 after => Some(after.strip_prefix(':')?),
-            };
-            (format!("[{address}]"), port)
+            }
         }
         None => {
             let (host, port) = match authority.split_once(':') {
@@ -55,16 +54,17 @@ pub(crate) fn canonical(authority: &str) -> Option<String> {
                         .bytes()
                         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             };
-            let whole = host.len() <= 253 && host.split('.').all(label);
-            (whole.then(|| host.to_owned())?, port)
+            if host.len() > 253 || !host.split('.').all(label) {
+                return None;
+            }
+            port
         }
     };
     if let Some(port) = port {
         let digits = !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit());
         port.parse::<u16>().ok().filter(|_| digits)?;
     }
-    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{host}{port}").to_ascii_lowercase())
+    Some(authority.to_ascii_lowercase())
 }
 
 #[cfg(test)]

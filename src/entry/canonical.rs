@@ -183,8 +183,9 @@ fn array<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
 /// characters, and everything else as it is.
 fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let plain = |&byte: &u8| byte > 0x1f && byte != b'"' && byte != b'\\';
-    if text.as_bytes().iter().all(plain) {
+    // Without an early end, so that many bytes are looked at together.
+    let plain = |plain, byte| plain & (byte > 0x1f) & (byte != b'"') & (byte != b'\\');
+    if text.bytes().fold(true, plain) {
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
         return;

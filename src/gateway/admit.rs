@@ -1,11 +1,12 @@
 //! Stage `admit`: how often, and is the record there to be written. A call that changes something is
 //! on record as an intent before it is forwarded, so that no later failure hides what was done.
 
-use super::decide::Permit;
-use super::exchange::Exchange;
 use http::header;
 
-use crate::allowance::{Allowance, RateExceeded, headers};
+use super::budget;
+use super::decide::Permit;
+use super::exchange::Exchange;
+use crate::allowance::{Allowance, BudgetExhausted, RateExceeded, headers};
 use crate::entry::{Entry, Event, Intent};
 use crate::ledger::Ledger;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
@@ -17,7 +18,7 @@ pub struct Admission(());
 /// Admits.
 ///
 /// # Errors
-/// `rate-limited`; `record-unavailable` when the ledger cannot write.
+/// `rate-limited`; `customer-budget-exhausted` for a change; `record-unavailable` when the ledger cannot write.
 pub async fn admit(
     exchange: &mut Exchange,
     permit: &Permit,
@@ -39,6 +40,7 @@ pub async fn admit(
         return Err(Fault::new(Code::RecordUnavailable, "the ledger cannot write").into());
     }
     if !permit.operation().method.is_safe() {
+        reserve_customer(exchange, permit, allowance)?;
         let intent = Intent {
             request: exchange.facts.clone(),
             customer: permit
@@ -60,6 +62,38 @@ pub async fn admit(
         exchange.intent = Some(receipt.index());
     }
     Ok(Admission(()))
+}
+
+/// A change whose answer could not leave is not begun: the customer it is made for is reserved, or,
+/// where it makes a new one, there must be room for one.
+fn reserve_customer(
+    exchange: &mut Exchange,
+    permit: &Permit,
+    allowance: &Allowance,
+) -> Result<(), Stopped> {
+    let named: Vec<_> = permit
+        .customer()
+        .iter()
+        .map(|customer| customer.reference)
+        .collect();
+    let state = budget::reserve(exchange, permit, allowance, &named)?;
+    let full: Vec<_> = [state.day, state.month]
+        .into_iter()
+        .filter(|one| one.remaining == 0)
+        .collect();
+    if !named.is_empty() || full.is_empty() {
+        return Ok(());
+    }
+    let exhausted = BudgetExhausted {
+        windows: full.iter().map(|window| window.name).collect(),
+        retry_after_seconds: full
+            .iter()
+            .map(|window| window.reset_seconds)
+            .max()
+            .unwrap_or(1),
+        state,
+    };
+    Err(budget::refused(&exhausted, permit, exchange.executed).into())
 }
 
 fn too_many(exceeded: RateExceeded) -> Refusal {

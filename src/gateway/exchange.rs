@@ -12,6 +12,9 @@ use crate::refusal::Executed;
 use crate::telemetry::TraceContext;
 use crate::terms::RequestId;
 
+/// Room for headers of a usual answer.
+const HEADERS_USUAL: usize = 12;
+
 /// One request and its answer.
 #[derive(Debug)]
 pub struct Exchange {
@@ -64,7 +67,7 @@ impl Exchange {
             created: None,
             facts,
             route: None,
-            headers: http::HeaderMap::new(),
+            headers: http::HeaderMap::with_capacity(HEADERS_USUAL),
         }
     }
 

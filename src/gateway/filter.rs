@@ -13,7 +13,7 @@ use super::route::not_found;
 use crate::catalogue::Shape;
 use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::{
-    FieldSet, Plan, PseudonymKey, RecordDecision, Released, Treatment, WithheldField,
+    FieldSet, Method, Plan, PseudonymKey, RecordDecision, Released, Treatment, WithheldField,
 };
 use crate::policy::{Circumstances, Grant};
 use crate::refusal::Stopped;
@@ -239,7 +239,7 @@ struct Group<'a> {
 }
 
 /// Field and method.
-type WithheldKey = (u16, &'static str);
+type WithheldKey = (u16, Method);
 
 impl<'a> Account<'a> {
     fn new(permit: &'a Permit, shape: &'a Shape) -> Self {
@@ -279,7 +279,7 @@ impl<'a> Account<'a> {
     fn add_withheld(&mut self, granted: &Granted, released: &Released) {
         for WithheldField { field, method } in granted.plan.withheld() {
             let stood = released.released.contains(*field) || released.withheld.contains(*field);
-            if !stood || self.withheld.contains_key(&(field.0, method.word())) {
+            if !stood || self.withheld.contains_key(&(field.0, *method)) {
                 continue;
             }
             let category = self
@@ -291,7 +291,7 @@ impl<'a> Account<'a> {
             let promise = category.map_or(Promise::number(1), |category| {
                 self.permit.grant().withheld_by(granted.case.0, category)
             });
-            self.withheld.insert((field.0, method.word()), promise);
+            self.withheld.insert((field.0, *method), promise);
         }
     }
 
@@ -318,7 +318,7 @@ impl<'a> Account<'a> {
             if let Some(field) = self.shape.fields.get(usize::from(field)) {
                 filtered.withheld.push(Withheld {
                     field: field.path.to_string(),
-                    method: method.to_owned(),
+                    method: method.word().to_owned(),
                     promise: promise.to_string(),
                 });
             }

@@ -246,7 +246,9 @@ async fn remember(
         }
     };
     exchange.created = Some(kept.map_err(|error| match error {
-        NotKept::Contradiction(_) => uninspectable("an id that is already somebody else's"),
+        NotKept::Contradiction(_) => {
+            uninspectable("an id that the book has for somebody else, or for another purpose")
+        }
         other => Fault::new(Code::RecordUnavailable, format!("the book: {other}")),
     })?);
     Ok(())
@@ -334,7 +336,8 @@ impl Owners<'_> {
             if let Some(id) = record.resource(kind) {
                 self.registry
                     .noticed_resource(kind, id, customer)
-                    .map_err(|error| uninspectable(format!("it contradicts the book: {error}")))?;
+                    // The book's own words name customers, and causes reach the log.
+                    .map_err(|_| uninspectable("a thing that is another customer's in the book"))?;
             }
         }
         Ok(())

@@ -11,14 +11,14 @@ use http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::route::{Route, not_found};
-use crate::catalogue::{Place, RequestBody, Role};
+use crate::catalogue::{Creates, Place, RequestBody, Role};
 use crate::edge::AcceptedHead;
 use crate::filter;
 use crate::policy::contract::Contract;
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::taxonomy::Purpose;
-use crate::terms::{CustomerRef, Promise};
+use crate::terms::{CustomerRef, Promise, ResourceKind};
 
 /// What the request says that the rules must know.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +106,19 @@ pub fn read(
             .into());
         }
     };
+    if let (Some(Creates::Resource(kind)), None) = (route.operation.creates, &reading.customer) {
+        return Err(ownerless(kind).into());
+    }
     Ok(reading)
+}
+
+/// What comes to be must belong to somebody, and that is known before the core makes it.
+fn ownerless(kind: ResourceKind) -> Refusal {
+    Refusal::new(
+        Code::RequestMalformed,
+        format!("The request does not say whose {} it makes.", kind.word()),
+        "Name the customer it is made for.",
+    )
 }
 
 fn header_text(headers: &HeaderMap, name: &str) -> Result<Option<String>, Stopped> {
@@ -175,7 +187,7 @@ fn apply(
                     reference: row.customer,
                 },
             )?;
-            reading.uploaded_for = reading.uploaded_for.or(row.purpose);
+            uploaded_for(reading, row.purpose)?;
         }
         Role::PageSize { .. } => reading.page_records = Some(page_size(value)?),
         Role::UseType if value.as_str() != Some("operational") => {
@@ -202,6 +214,27 @@ fn on_behalf(reading: &mut Reading, customer: OnBehalf) -> Result<(), Stopped> {
             Ok(())
         }
     }
+}
+
+/// Of several things each is held to what it was uploaded for (P11): the narrower purpose lies within
+/// the wider one, so it alone is kept; two that share nothing leave no purpose to use both for.
+fn uploaded_for(reading: &mut Reading, purpose: Option<Purpose>) -> Result<(), Stopped> {
+    reading.uploaded_for = match (reading.uploaded_for, purpose) {
+        (known, None) => known,
+        (None, purpose) => purpose,
+        (Some(known), Some(purpose)) if known.is_within(purpose) => Some(known),
+        (Some(known), Some(purpose)) if purpose.is_within(known) => Some(purpose),
+        (Some(known), Some(purpose)) => {
+            return Err(Refusal::new(
+                Code::PurposeNotAllowed,
+                "The request uses things together that were uploaded for different purposes.",
+                format!("Upload both for one purpose; these are for `{known}` and `{purpose}`."),
+            )
+            .promise(Promise::number(11))
+            .into());
+        }
+    };
+    Ok(())
 }
 
 fn page_size(value: &Value) -> Result<u32, Stopped> {
@@ -246,7 +279,11 @@ fn read_body(
         return Err(uninspectable(expected).into());
     }
     if &*expected.media_type != "application/json" {
-        return Ok(());
+        // A document is passed unopened; anything else could name customers that nobody checks.
+        return match expected.uploads {
+            Some(_) => Ok(()),
+            None => Err(uninspectable(expected).into()),
+        };
     }
     filter::validate_strict(body, &filter::Limits::default()).map_err(|reason| {
         Refusal::new(

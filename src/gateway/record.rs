@@ -12,6 +12,7 @@ use crate::entry::{Disclosure, Entry, Event, Withheld};
 use crate::ledger::{Ledger, Recorded, Unrecorded};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault};
+use crate::terms::hexadecimal;
 
 /// An answer as it would go out.
 #[derive(Debug)]
@@ -56,11 +57,7 @@ pub async fn record(
         subjects: filtered.subjects,
         withheld: filtered.withheld.clone(),
         created: exchange.created.clone(),
-        answer_sha256: digest
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        answer_sha256: hexadecimal(digest.as_ref()),
     };
     let outgoing = Outgoing {
         status: filtered.status,

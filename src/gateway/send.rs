@@ -39,41 +39,35 @@ pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>) -> Response<R
 
 /// A Structured Field list (RFC 9651) of what was withheld.
 fn redacted(withheld: &[Withheld]) -> String {
-    let mut members: Vec<String> = withheld
-        .iter()
-        .take(REDACTED_MEMBERS_MAX)
-        .map(|one| {
-            format!(
-                "{};method={};promise={}",
-                quoted(&one.field),
-                one.method,
-                quoted(&one.promise)
-            )
-        })
-        .collect();
-    if let Some(more) = withheld
-        .len()
-        .checked_sub(REDACTED_MEMBERS_MAX)
-        .filter(|more| *more > 0)
-    {
-        members.push(format!("\"*\";more={more}"));
+    let mut list = String::new();
+    for one in withheld.iter().take(REDACTED_MEMBERS_MAX) {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        quote(&mut list, &one.field);
+        list.push_str(";method=");
+        list.push_str(&one.method);
+        list.push_str(";promise=");
+        quote(&mut list, &one.promise);
     }
-    members.join(", ")
+    let more = withheld.len().saturating_sub(REDACTED_MEMBERS_MAX);
+    if more > 0 {
+        list.push_str(&format!(", \"*\";more={more}"));
+    }
+    list
 }
 
-/// A Structured Field string; what cannot stand in one is replaced.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
+/// Appends a Structured Field string; what cannot stand in one is replaced.
+fn quote(list: &mut String, text: &str) {
+    list.push('"');
     for character in text.chars() {
         match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            ' '..='~' => quoted.push(character),
-            _ => quoted.push('?'),
+            '"' | '\\' => list.extend(['\\', character]),
+            ' '..='~' => list.push(character),
+            _ => list.push('?'),
         }
     }
-    quoted.push('"');
-    quoted
+    list.push('"');
 }
 
 #[cfg(test)]

@@ -2,14 +2,13 @@
 //! anything is recorded or sent, so that an accident errs on the customer's side; a customer already
 //! counted in the window costs nothing.
 
-use http::header;
-
+use super::budget::reserve;
 use super::decide::Permit;
 use super::exchange::Exchange;
 use super::filter::Filtered;
-use crate::allowance::{Allowance, BudgetExhausted, Subject, headers};
-use crate::refusal::{Code, Refusal, Stopped};
-use crate::terms::{CustomerRef, Promise};
+use crate::allowance::Allowance;
+use crate::refusal::Stopped;
+use crate::terms::CustomerRef;
 
 /// An answer whose customers are paid for. Made only by [`spend`].
 #[derive(Debug)]
@@ -32,32 +31,7 @@ pub fn spend(
     filtered: Filtered,
     allowance: &Allowance,
 ) -> Result<Spent, Stopped> {
-    let budgets = permit.partner().contract().budgets_on(exchange.today());
     let customers: Vec<CustomerRef> = filtered.customers.iter().copied().collect();
-    let owner = permit.partner().budget_owner();
-    let spent = allowance.spend(owner, Subject::Customer, budgets, &customers);
-    let state = match &spent {
-        Ok(state) => state,
-        Err(exhausted) => &exhausted.state,
-    };
-    exchange.set_header("covenant-budget-policy", &headers::budget_policy(state));
-    exchange.set_header("covenant-budget", &headers::budget(state));
-    match spent {
-        Ok(_) => Ok(Spent(filtered)),
-        Err(exhausted) => Err(too_many(&exhausted).into()),
-    }
-}
-
-fn too_many(exhausted: &BudgetExhausted) -> Refusal {
-    Refusal::new(
-        Code::CustomerBudgetExhausted,
-        "The answer holds more customers than the budget has left, so all of it was withheld.",
-        "Read customers already read, ask for a smaller page, or wait for the next window.",
-    )
-    .promise(Promise::number(5))
-    .header(
-        header::RETRY_AFTER,
-        &exhausted.retry_after_seconds.to_string(),
-    )
-    .member("violated-policies", exhausted.windows.clone())
+    reserve(exchange, permit, allowance, &customers)?;
+    Ok(Spent(filtered))
 }

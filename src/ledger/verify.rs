@@ -81,6 +81,12 @@ pub(super) fn verify_once(
     }
     let scan = Scan::open(directory)?;
     let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    if scan.is_none() && published_size > 0 && directory.join(segment::FOLDER).exists() {
+        // The last segment is never released: a copy of what is published has no folder for them.
+        let folder = directory.join(segment::FOLDER);
+        let what = format!("the segments are missing from `{}`", folder.display());
+        return Err(Damage::somewhere(what).into());
+    }
     let segments_begin = match &scan {
         Some(scan) => scan.peek_index()?.unwrap_or(published_size),
         None => published_size,

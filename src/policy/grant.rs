@@ -1,5 +1,6 @@
 //! What a decision grants: for every circumstance a customer may turn out to be in, the form in which
-//! each data category may leave. Promises ∩ contract: nothing here can hold more than either.
+//! each data category may leave. Promises ∩ contract: nothing here can hold more than either, so that no
+//! contract makes a partner's promises weaker than the company's (P14).
 
 use std::sync::{Arc, OnceLock};
 

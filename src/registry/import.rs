@@ -295,5 +295,5 @@ fn id_of(id: &str) -> Result<Arc<str>, String> {
     if is_id(id) {
         return Ok(id.into());
     }
-    Err("an id is empty, too long or has control characters".to_owned())
+    Err("an id is empty, too long, has control characters or space around it".to_owned())
 }

@@ -78,8 +78,8 @@ impl Registry {
     }
 
     /// Remembers, durably, whose job, list or document `id` is and what it was uploaded for. The
-    /// customer must be in the book. A resource that is there already keeps its purpose unless one
-    /// is given; one of another customer is a contradiction and stays as it is.
+    /// customer must be in the book. A resource without a purpose takes the one given; another
+    /// purpose or customer than the one it has is a contradiction, and it stays as it is.
     pub async fn remember_resource(
         &self,
         kind: ResourceKind,
@@ -157,6 +157,14 @@ fn same_customer(
     )))
 }
 
+/// Else an upload repeated with its idempotency key, under another purpose, would free it (P11).
+fn another_purpose(kind: ResourceKind, id: &str, first: Purpose, other: Purpose) -> NotKept {
+    NotKept::Contradiction(format!(
+        "{} `{id}` was uploaded for `{first}`, not for `{other}`",
+        kind.word()
+    ))
+}
+
 fn unknown_customer(customer_id: &str) -> NotKept {
     NotKept::Contradiction(format!("customer `{customer_id}` is not in the book"))
 }
@@ -175,8 +183,11 @@ pub(super) fn keep(
         .optional()?;
     if let Some(known) = known {
         same_customer(kind, id, &known, &claimed.customer_id)?;
-        if claimed.purpose.is_none() || claimed.purpose == known.purpose {
-            return Ok(known);
+        match (known.purpose, claimed.purpose) {
+            (_, None) => return Ok(known),
+            (Some(first), Some(other)) if first == other => return Ok(known),
+            (Some(first), Some(other)) => return Err(another_purpose(kind, id, first, other)),
+            (None, Some(_)) => {}
         }
     }
     let is_known = connection

@@ -234,6 +234,11 @@ async fn a_remembered_resource_keeps_its_customer_and_purpose() {
     remember("cus_1", service).await.unwrap();
     remember("cus_1", None).await.unwrap();
     assert!(remember("cus_2", service).await.is_err(), "another's");
+    let wider = Purpose::parse("essential");
+    assert!(
+        remember("cus_1", wider).await.is_err(),
+        "uploaded for another purpose"
+    );
     drop(registry);
     let job = fixture.open().resource(ResourceKind::Job, "job_9").unwrap();
     assert_eq!((&*job.customer_id, job.purpose), ("cus_1", service));

@@ -30,7 +30,7 @@ use crate::identity::claims::TokenRules;
 use crate::identity::fetch::KeyUrl;
 use crate::identity::keys::{self, Keys};
 use crate::identity::token::Verifier;
-use crate::ledger::{self, Ledger, Signer};
+use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
 use crate::mistakes::{Look, Mistakes};
 use crate::operator::{self, Operator};
@@ -74,6 +74,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         metrics,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
+    warm_up(rules.load_full(), stopped.clone(), &mut tasks);
     let directory = config.ledger.directory.clone();
     let contracts = move || rules.load().policy.contracts().cloned().collect();
     let administration =
@@ -112,6 +113,14 @@ fn load_rules(config: &Config, clock: &Clock) -> Result<Rules, StartError> {
     })
 }
 
+/// Nobody waits for this, and a gateway that stops does not either: it ends after milliseconds.
+fn warm_up(rules: Arc<Rules>, stopped: watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+    tasks.spawn_blocking(move || {
+        let goes_on = || !*stopped.borrow();
+        rules.policy.warm_up(&rules.catalogue, goes_on);
+    });
+}
+
 async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, StartError> {
     let (directory, clock) = (config.registry.clone(), clock.clone());
     blocking("the registry", move || {
@@ -127,7 +136,7 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
     options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
-    blocking("the ledger", move || {
+    let opened = blocking("the ledger", move || {
         make_private_folder(&settings.directory)?;
         let signer = if settings.key.exists() {
             Signer::read_file(&settings.key)
@@ -136,20 +145,26 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
         };
         let signer = signer.map_err(|error| error.to_string())?;
         let verifier = signer.verifier_key().to_string();
-        let (ledger, recovery) =
-            Ledger::open(&options, signer, &clock).map_err(|error| error.to_string())?;
-        // Whoever verifies the log needs the public key, and only that.
-        let path = settings.directory.join("verifier.key");
-        fs::write(&path, format!("{verifier}\n")).map_err(|error| error.to_string())?;
-        if recovery.torn_bytes_cut > 0 {
-            tracing::warn!(
-                bytes = recovery.torn_bytes_cut,
-                "a torn batch was cut off the ledger"
-            );
+        let opened = Ledger::open(&options, signer, &clock);
+        if opened.is_ok() {
+            // Whoever verifies the log needs the public key, and only that.
+            let path = settings.directory.join("verifier.key");
+            fs::write(&path, format!("{verifier}\n")).map_err(|error| error.to_string())?;
         }
-        Ok(ledger)
+        Ok(opened)
     })
-    .await
+    .await?;
+    let (ledger, recovery) = opened.map_err(|error| match error {
+        OpenError::Damaged(_) => StartError::Damaged(error),
+        _ => StartError::unusable("the ledger", error),
+    })?;
+    if recovery.torn_bytes_cut > 0 {
+        tracing::warn!(
+            bytes = recovery.torn_bytes_cut,
+            "a torn batch was cut off the ledger"
+        );
+    }
+    Ok(ledger)
 }
 
 /// Budgets are a fold over the ledger: what was disclosed this month is spent.

@@ -2,6 +2,8 @@
 
 use aws_lc_rs::rand;
 
+use crate::terms::hexadecimal;
+
 /// The trace a request belongs to, and the span that stands for it here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceContext {
@@ -88,11 +90,7 @@ fn random_hex(bytes: usize) -> String {
     let mut buffer = [0xff_u8; 16];
     let random = rand::fill(&mut buffer).is_ok();
     debug_assert!(random, "the system has no randomness");
-    buffer
-        .iter()
-        .take(bytes)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hexadecimal(buffer.get(..bytes).unwrap_or(&buffer))
 }
 
 #[cfg(test)]

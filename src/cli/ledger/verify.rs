@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::EXIT_DAMAGED;
 use crate::cli::output::{Format, complain, say, say_json};
 use crate::ledger::verify::{Verified, verify};
 use crate::ledger::{Damage, ReadError, Signer, VerifierKey};
-
-/// Exit code of a damaged ledger.
-const DAMAGED: u8 = 6;
 
 /// The verifier key that lies in the ledger's own directory, for want of a better one.
 const KEY_IN_DIRECTORY: &str = "verifier.key";
@@ -92,7 +90,7 @@ fn damaged(damage: &Damage, format: Format) -> u8 {
         }));
     }
     complain(format!("the ledger is damaged: {damage}"));
-    DAMAGED
+    EXIT_DAMAGED
 }
 
 /// A verifier key, or that of a signing key.
@@ -146,7 +144,7 @@ mod tests {
         assert_eq!(run(&arguments(None), Format::Text), 2);
         let changed = change_everywhere(&dir, b"canary 7\"", b"canary 8\"");
         assert!(changed > 0);
-        assert_eq!(run(&arguments(Some(key)), Format::Json), DAMAGED);
+        assert_eq!(run(&arguments(Some(key)), Format::Json), EXIT_DAMAGED);
     }
 
     fn change_everywhere(folder: &Path, from: &[u8], to: &[u8]) -> usize {

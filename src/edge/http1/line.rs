@@ -1,4 +1,4 @@
-//! Lines that end in CR LF and in nothing else, collected byte by byte up to a limit.
+//! Lines that end in CR LF and in nothing else, collected piece by piece up to a limit.
 
 /// Why bytes are not a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,19 +25,26 @@ impl Line {
         bytes: &[u8],
         bytes_max: usize,
     ) -> Result<(usize, bool), LineMistake> {
-        for (position, &byte) in bytes.iter().enumerate() {
-            match (self.ending, byte) {
-                (true, b'\n') => return Ok((position + 1, true)),
-                (true, _) => return Err(LineMistake::Control),
-                (false, b'\r') => self.ending = true,
-                (false, byte) if byte.is_ascii_control() && byte != b'\t' => {
-                    return Err(LineMistake::Control);
-                }
-                (false, _) if self.bytes.len() >= bytes_max => return Err(LineMistake::TooLong),
-                (false, byte) => self.bytes.push(byte),
+        let text = if self.ending { &[] } else { text_of(bytes) };
+        let room = bytes_max.saturating_sub(self.bytes.len());
+        self.bytes
+            .extend_from_slice(text.get(..room).unwrap_or(text));
+        if text.len() > room {
+            return Err(LineMistake::TooLong);
+        }
+        let mut ends = bytes.get(text.len()..).unwrap_or_default().iter();
+        if !self.ending {
+            match ends.next() {
+                None => return Ok((bytes.len(), false)),
+                Some(b'\r') => self.ending = true,
+                Some(_) => return Err(LineMistake::Control),
             }
         }
-        Ok((bytes.len(), false))
+        match ends.next() {
+            None => Ok((bytes.len(), false)),
+            Some(b'\n') => Ok((bytes.len() - ends.len(), true)),
+            Some(_) => Err(LineMistake::Control),
+        }
     }
 
     /// Whether nothing has come yet.
@@ -55,6 +62,13 @@ impl Line {
         self.ending = false;
         std::mem::take(&mut self.bytes)
     }
+}
+
+/// The bytes before the first that cannot stand in a line.
+fn text_of(bytes: &[u8]) -> &[u8] {
+    let control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    let end = bytes.iter().position(control).unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or(bytes)
 }
 
 /// Name and value of a field line (RFC 9112 section 5): a token, a colon at once, a value without the

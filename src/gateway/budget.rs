@@ -1,0 +1,56 @@
+//! Reserving distinct customers, as two stages do it: `admit` the customer a changing call is made
+//! for, before the core is asked; `spend` everyone an answer holds, before any of it is recorded.
+
+use http::header;
+
+use super::decide::Permit;
+use super::exchange::Exchange;
+use crate::allowance::{Allowance, BudgetExhausted, BudgetState, Subject, headers};
+use crate::refusal::{Code, Executed, Refusal, Stopped};
+use crate::terms::{CustomerRef, Promise};
+
+/// Charges `customers` to the budget of the partner's family, all or none.
+///
+/// # Errors
+/// `customer-budget-exhausted`: then nobody was charged.
+pub fn reserve(
+    exchange: &mut Exchange,
+    permit: &Permit,
+    allowance: &Allowance,
+    customers: &[CustomerRef],
+) -> Result<BudgetState, Stopped> {
+    let budgets = permit.partner().contract().budgets_on(exchange.today());
+    let owner = permit.partner().budget_owner();
+    let spent = allowance.spend(owner, Subject::Customer, budgets, customers);
+    let state = match &spent {
+        Ok(state) => state,
+        Err(exhausted) => &exhausted.state,
+    };
+    exchange.set_header("covenant-budget-policy", &headers::budget_policy(state));
+    exchange.set_header("covenant-budget", &headers::budget(state));
+    spent.map_err(|exhausted| refused(&exhausted, permit, exchange.executed).into())
+}
+
+/// What the core has done is not to be done again: then only reading it later is worth a try.
+pub fn refused(exhausted: &BudgetExhausted, permit: &Permit, executed: Executed) -> Refusal {
+    let done = executed != Executed::No && !permit.operation().method.is_safe();
+    let fix = if done {
+        "Do not repeat the call, it was carried out; read what it made in the next window."
+    } else {
+        "Read customers already read, ask for a smaller page, or wait for the next window."
+    };
+    let refusal = Refusal::new(
+        Code::CustomerBudgetExhausted,
+        "The answer would hold more customers than the budget has left, so all of it is withheld.",
+        fix,
+    )
+    .promise(Promise::number(5))
+    .member("violated-policies", exhausted.windows.clone());
+    if done {
+        return refusal;
+    }
+    refusal.header(
+        header::RETRY_AFTER,
+        &exhausted.retry_after_seconds.to_string(),
+    )
+}
