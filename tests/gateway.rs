@@ -17,6 +17,8 @@ mod caller;
 mod consent;
 #[path = "gateway/creating.rs"]
 mod creating;
+#[path = "gateway/decisions.rs"]
+mod decisions;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/leaving.rs"]

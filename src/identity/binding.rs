@@ -283,7 +283,7 @@ mod tests {
     fn a_rejected_token_becomes_a_401_with_its_sentence() {
         let refusal = Refusal::from(TokenRejected::Expired);
         assert_eq!(refusal.code, Code::TokenInvalid);
-        assert_eq!(refusal.detail, "the token is expired");
+        assert_eq!(refusal.detail, "The token is expired.");
         assert!(challenge_of(&refusal).ends_with(r#"error="invalid_token""#));
     }
 }

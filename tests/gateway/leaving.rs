@@ -13,7 +13,7 @@ use crate::caller::{Call, Caller, Reply};
 use crate::stand::{PARTNERS, SERVICE, SUPPORT, Shared, Subject, facts, shared};
 
 /// One call of every operation of the catalogue, for these things.
-fn every_operation(of: &Subject) -> Vec<Call> {
+pub(crate) fn every_operation(of: &Subject) -> Vec<Call> {
     let Subject {
         customer,
         job,
