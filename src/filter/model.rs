@@ -17,18 +17,6 @@ pub(super) struct Model<'a> {
     pub(super) secrets: Vec<String>,
 }
 
-/// Whether the field stands in `node` with no record around it.
-fn outside_records(node: &Node, id: FieldId) -> bool {
-    match node {
-        Node::Scalar(other) => *other == id,
-        Node::Array(item) => outside_records(item, id),
-        Node::Object(object) => {
-            let mut members = object.members.iter();
-            !object.record && members.any(|member| outside_records(&member.node, id))
-        }
-    }
-}
-
 impl Model<'_> {
     fn form(&self, id: FieldId, forms: usize) -> Option<Form> {
         let field = &self.shape.fields[usize::from(id.0)];
@@ -37,10 +25,7 @@ impl Model<'_> {
             Form::Clear => Some(Form::Clear),
             Form::Partial => (text && field.partial.is_some()).then_some(Form::Partial),
             Form::Pseudonym => text.then_some(Form::Pseudonym),
-            Form::Aggregate => {
-                let number = matches!(field.kind, ScalarKind::Integer | ScalarKind::Number);
-                (number && outside_records(&self.shape.root, id)).then_some(Form::Clear)
-            }
+            Form::Aggregate => None,
         }
     }
 

@@ -72,16 +72,14 @@ impl Plan {
     ///
     /// A field without category or form is removed; if the schema requires it, it becomes `null` or
     /// the catalogue's empty value. So does one whose form cannot be made: a partial value without a
-    /// rule, a part or a pseudonym of something that is not text, an aggregate of anything but a
-    /// number outside records (there the core has counted: what it answers is the figure already).
+    /// rule, a part or a pseudonym of something that is not text, an aggregate (which no record is).
     /// An object or array of which nothing leaves is removed where it is optional, so that neither
     /// its size nor its presence tells anything; a required array is then empty.
     pub fn new(shape: &Shape, forms: &CategoryForms) -> Self {
-        let mut figures = FieldSet::default();
-        add_figures(&shape.root, shape, &mut figures);
-        let fields = ids().zip(&shape.fields);
-        let mut treatments: Vec<_> = fields
-            .map(|(id, field)| treatment(field, forms, figures.contains(id)))
+        let mut treatments: Vec<_> = shape
+            .fields
+            .iter()
+            .map(|field| treatment(field, forms))
             .collect();
         let released = ids()
             .zip(&treatments)
@@ -158,7 +156,7 @@ impl Treatment {
     }
 }
 
-fn treatment(field: &Field, forms: &CategoryForms, figure: bool) -> Treatment {
+fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
     let granted = field.category.and_then(|category| {
         let form = forms.get(category.index()).copied().flatten()?;
         Some((category, form))
@@ -166,31 +164,11 @@ fn treatment(field: &Field, forms: &CategoryForms, figure: bool) -> Treatment {
     let text = field.kind == ScalarKind::String;
     match (granted, field.partial) {
         (Some((_, Form::Clear)), _) => Treatment::Clear,
-        (Some((_, Form::Aggregate)), _) if figure => Treatment::Clear,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
         (Some((category, Form::Pseudonym)), _) if text => Treatment::Pseudonym(category),
         _ if !field.required => Treatment::Remove,
         _ if field.nullable => Treatment::Null,
         _ => Treatment::Empty,
-    }
-}
-
-/// Adds the numbers that stand outside records: they are about no one customer.
-fn add_figures(node: &Node, shape: &Shape, figures: &mut FieldSet) {
-    match node {
-        Node::Scalar(id) => {
-            let kind = shape.fields.get(usize::from(id.0)).map(|field| field.kind);
-            if matches!(kind, Some(ScalarKind::Integer | ScalarKind::Number)) {
-                figures.insert(*id);
-            }
-        }
-        Node::Array(item) => add_figures(item, shape, figures),
-        Node::Object(object) if object.record => {}
-        Node::Object(object) => {
-            for member in &object.members {
-                add_figures(&member.node, shape, figures);
-            }
-        }
     }
 }
 
