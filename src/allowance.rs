@@ -20,19 +20,20 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::policy::contract::Budgets;
-use crate::terms::{CustomerRef, PartnerId};
+use crate::terms::{CustomerRef, PartnerId, Thumbprint};
 
 pub use budgets::{BudgetExhausted, BudgetState, Subject};
 pub use rates::{RateExceeded, RateState};
 
 use budgets::BudgetBook;
-use rates::Rates;
+use rates::{Notes, Rates};
 
 /// Rates and budgets of every partner. Share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Allowance {
     clock: Clock,
     rates: Rates,
+    notes: Notes,
     budgets: BudgetBook,
 }
 
@@ -54,6 +55,7 @@ impl Allowance {
     pub fn new(clock: Clock) -> Self {
         Self {
             rates: Rates::new(clock.clone()),
+            notes: Notes::new(clock.clone()),
             budgets: BudgetBook::default(),
             clock,
         }
@@ -66,6 +68,11 @@ impl Allowance {
         requests_per_minute: u32,
     ) -> Result<RateState, RateExceeded> {
         self.rates.admit(partner, requests_per_minute)
+    }
+
+    /// Whether one more refusal of whoever shows this certificate is put on record.
+    pub fn may_note(&self, certificate: Thumbprint) -> bool {
+        self.notes.may(certificate)
     }
 
     /// Charges `references` to the budgets of `owner`, all of them or none. Whoever was charged in a

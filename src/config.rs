@@ -125,9 +125,26 @@ pub struct CoreService {
     /// `http://` and an authority, without a slash at the end.
     pub base_url: String,
     /// The whole `Authorization` header the core wants of us, read from a file.
-    pub authorization: Option<String>,
+    pub authorization: Option<Secret>,
     /// How long an answer may take, from the first byte asked to the last received. Default 10,000.
     pub answer_milliseconds_max: u64,
+}
+
+/// A credential of ours, which no log, error or debug output shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// What must not be shown.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret")
+    }
 }
 
 /// `[ledger]`.

@@ -33,6 +33,7 @@ pub mod filter;
 pub mod forward;
 pub mod inspect;
 pub mod pages;
+pub mod places;
 pub mod read;
 pub mod record;
 pub mod refuse;
@@ -42,16 +43,18 @@ pub mod settings;
 pub mod spend;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 
 use self::authenticate::Authenticator;
 use self::exchange::Exchange;
 use self::forward::{Cores, Outbound};
+use self::places::Places;
 use self::refuse::Ending;
 use self::settings::About;
 use crate::allowance::Allowance;
@@ -59,15 +62,16 @@ use crate::clock::Clock;
 use crate::edge::body::{RequestBody, ResponseBody, whole};
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead, Peer};
-use crate::entry::{Entry, Recipient};
+use crate::entry::{Entry, Event, Recipient};
 use crate::identity::token::Verifier;
 use crate::ledger::Ledger;
-use crate::refusal::{Code, Refusal, Stopped};
+use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::rules::Rules;
-use tokio::sync::Semaphore;
-
 use crate::telemetry::{Finished, Metrics, Telemetry, TraceContext};
+
+/// A body within the least rate could still take hours, and keep its place all the while.
+const BODY_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Everything a request meets on its way.
 #[derive(Debug)]
@@ -97,7 +101,7 @@ pub struct Gateway {
     /// Spans.
     pub telemetry: Telemetry,
     /// Places for requests under way.
-    pub places: Semaphore,
+    pub places: Places,
 }
 
 impl Gateway {
@@ -108,12 +112,20 @@ impl Gateway {
         peer: Arc<Peer>,
         request: Request<RequestBody>,
     ) -> Response<ResponseBody> {
-        let task = tokio::spawn(async move { self.handle(peer, request).await });
-        task.await.unwrap_or_else(|_| {
-            let mut response = Response::new(whole(""));
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        })
+        let method = request.method().clone();
+        let gateway = Arc::clone(&self);
+        let task = tokio::spawn(async move { gateway.handle(peer, request).await });
+        task.await.unwrap_or_else(|_| self.handler_broke(&method))
+    }
+
+    /// A defect of ours ended the request somewhere: whether the core did anything is not known, what
+    /// it said is gone, and the partner is told so under an id that the log has too.
+    fn handler_broke(&self, method: &Method) -> Response<ResponseBody> {
+        let trace = TraceContext::continued(None);
+        let mut exchange = Exchange::begin(self.clock.now(), self.clock.instant(), trace);
+        exchange.executed = Executed::Unknown;
+        let fault = Fault::new(Code::ResponseUninspectable, "a defect ended the request");
+        self.finish(exchange, method, Err(fault.into()))
     }
 
     /// Answers one request: with its answer, or with why not.
@@ -142,7 +154,7 @@ impl Gateway {
         body: RequestBody,
     ) -> Result<Response<ResponseBody>, Stopped> {
         let head = edge::accept(parts, &self.limits, &self.about.names)?;
-        let _place = self.places.try_acquire().map_err(|_| overloaded())?;
+        let _place = self.places.take()?;
         let path = head.path().as_str();
         if let Some(page) = pages::problem(path, accepted(head.headers()), &self.about) {
             return Ok(page);
@@ -158,6 +170,7 @@ impl Gateway {
             return pages::own(path, &partner);
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
+        let _share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
         let mut reading = read::read(&route, &head, body, partner.contract(), &self.registry)?;
         let permit = decide::decide(exchange, partner, &route, &reading, &head)?;
@@ -173,6 +186,17 @@ impl Gateway {
 }
 
 impl Gateway {
+    /// Puts a refusal on record. Whoever shows no certificate leaves no entry, and a certificate only
+    /// so many a minute: what costs nothing to cause must not fill the disk.
+    fn note(&self, exchange: &Exchange, event: Event) {
+        let Some(shown) = exchange.shown else { return };
+        if !self.allowance.may_note(shown) {
+            self.metrics.refusal_unrecorded();
+        } else if let Ok(entry) = Entry::new(exchange.arrived_at, event) {
+            self.ledger.note(entry);
+        }
+    }
+
     /// Whatever the outcome: its headers, its line in the log, its refusal on record.
     fn finish(
         &self,
@@ -192,17 +216,12 @@ impl Gateway {
                     event,
                     code,
                 } = refuse::refuse(&mut exchange, stopped, &self.about);
-                // Whoever shows no credential at all leaves no entry: anyone could fill the disk.
-                if exchange.identified
-                    && let Ok(entry) = Entry::new(exchange.arrived_at, event)
-                {
-                    self.ledger.note(entry);
-                }
+                self.note(&exchange, event);
                 (response, Some(code), cause)
             }
         };
         exchange.set_header("request-id", &exchange.id.to_string());
-        response.headers_mut().extend(exchange.headers);
+        add_headers(response.headers_mut(), exchange.headers);
         if *method == Method::HEAD {
             leave_body_out(&mut response);
         }
@@ -238,6 +257,18 @@ impl Gateway {
     }
 }
 
+/// Adds an exchange's headers; a `Link` of the answer stays beside that of the exchange.
+fn add_headers(headers: &mut HeaderMap, added: HeaderMap) {
+    let links: Vec<_> = headers.get_all(header::LINK).iter().cloned().collect();
+    headers.extend(added);
+    if !links.is_empty() {
+        let stands: Vec<_> = headers.get_all(header::LINK).iter().cloned().collect();
+        for link in links.into_iter().filter(|link| !stands.contains(link)) {
+            headers.append(header::LINK, link);
+        }
+    }
+}
+
 /// HEAD is answered, or refused, as GET would be, without the body (RFC 9110 section 9.3.2).
 fn leave_body_out(response: &mut Response<ResponseBody>) {
     let body = std::mem::replace(response.body_mut(), whole(""));
@@ -249,16 +280,6 @@ fn leave_body_out(response: &mut Response<ResponseBody>) {
     }
 }
 
-/// Refused before any work is done for it.
-fn overloaded() -> Refusal {
-    Refusal::new(
-        Code::Overloaded,
-        "As many requests are under way as the gateway takes at once.",
-        "Try again in a second.",
-    )
-    .header(header::RETRY_AFTER, "1")
-}
-
 fn accepted(headers: &HeaderMap) -> &str {
     headers
         .get(header::ACCEPT)
@@ -266,11 +287,21 @@ fn accepted(headers: &HeaderMap) -> &str {
         .unwrap_or_default()
 }
 
-/// The whole body, within the limits that the listener set.
+/// The whole body, within the listener's limits and this one of time.
 async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
-    match body.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(refusal) => Err(refusal.into()),
+    match tokio::time::timeout(BODY_TIME_MAX, body.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(refusal)) => Err(refusal.into()),
+        Err(_) => Err(Refusal::new(
+            Code::RequestTimeout,
+            format!(
+                "The body took longer than {} seconds.",
+                BODY_TIME_MAX.as_secs()
+            ),
+            "Send a smaller body, or over a faster connection.",
+        )
+        .closing()
+        .into()),
     }
 }
 

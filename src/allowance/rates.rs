@@ -8,12 +8,16 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use governor::middleware::StateInformationMiddleware;
+use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
+use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
-use crate::terms::PartnerId;
+use crate::terms::{PartnerId, Thumbprint};
+
+/// Refusals that one client certificate may put on record in a minute.
+const NOTES_PER_MINUTE: Quota = Quota::per_minute(NonZeroU32::MIN.saturating_add(599));
 
 /// Length of the rate's window.
 pub const WINDOW_SECONDS: u64 = 60;
@@ -67,6 +71,25 @@ impl governor::clock::Clock for Ticks {
 
     fn now(&self) -> Instant {
         self.0.instant()
+    }
+}
+
+/// How often each client certificate may have a refusal put on record.
+#[derive(Debug)]
+pub(super) struct Notes(
+    RateLimiter<Thumbprint, DashMapStateStore<Thumbprint>, Ticks, NoOpMiddleware<Instant>>,
+);
+
+impl Notes {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self(RateLimiter::dashmap_with_clock(
+            NOTES_PER_MINUTE,
+            Ticks(clock),
+        ))
+    }
+
+    pub(super) fn may(&self, certificate: Thumbprint) -> bool {
+        self.0.check_key(&certificate).is_ok()
     }
 }
 

@@ -20,7 +20,7 @@ pub enum PartnerCommand {
         /// The partner's id.
         partner: String,
     },
-    /// Suspend a partner: its requests are refused, its open connections end.
+    /// Suspend a partner: every request of it is refused from then on.
     Suspend {
         /// The partner's id.
         partner: String,

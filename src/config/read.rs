@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
-    LedgerSettings, LimitSettings, TelemetrySettings, TermsSettings, TokenSettings,
+    LedgerSettings, LimitSettings, Secret, TelemetrySettings, TermsSettings, TokenSettings,
 };
 use crate::source::{Fields, Node};
 
@@ -228,7 +228,7 @@ fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreSe
                     format!("`{}` cannot be read: {error}", path.display()),
                 );
             }
-            Some(read.ok()?.trim().to_owned())
+            Some(Secret(read.ok()?.trim().to_owned()))
         }
     };
     Some((

@@ -82,7 +82,7 @@ impl Authenticator<'_> {
         rules: Arc<Rules>,
     ) -> Result<Partner, Stopped> {
         let certificate = peer.certificate.as_ref();
-        exchange.identified = certificate.is_some();
+        exchange.shown = certificate.map(|certificate| certificate.thumbprint);
         exchange.facts.certificate =
             certificate.map(|certificate| certificate.thumbprint.to_base64url());
         let token = credentials(head.headers())?;
@@ -203,6 +203,7 @@ fn refuse_suspended(contract: &Contract, registry: &Registry) -> Result<(), Stop
             "This partner's access is suspended.",
             "Write to the contact address to have the suspension reviewed.",
         )
+        .closing()
         .promise(Promise::number(7))
         .member("since", suspension.since.to_string())
         .into()),

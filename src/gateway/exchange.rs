@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use crate::entry::RequestFacts;
 use crate::refusal::Executed;
 use crate::telemetry::TraceContext;
-use crate::terms::RequestId;
+use crate::terms::{RequestId, Thumbprint};
 
 /// Room for headers of a usual answer.
 const HEADERS_USUAL: usize = 12;
@@ -28,8 +28,8 @@ pub struct Exchange {
     pub trace: TraceContext,
     /// Whether the core carried the call out.
     pub executed: Executed,
-    /// Whether someone has shown a credential that stands: only then are refusals put on record.
-    pub identified: bool,
+    /// The client certificate that was shown and stands: only then are refusals put on record.
+    pub shown: Option<Thumbprint>,
     /// Log index of its intent, where it changes something.
     pub intent: Option<u64>,
     /// What came to be by it, as the entry says it: `job:job_1`.
@@ -62,7 +62,7 @@ impl Exchange {
             started,
             trace,
             executed: Executed::No,
-            identified: false,
+            shown: None,
             intent: None,
             created: None,
             facts,

@@ -205,7 +205,7 @@ fn build(
         );
     }
     if let Some(authorization) = &service.authorization {
-        set(&mut headers, header::AUTHORIZATION, authorization);
+        set(&mut headers, header::AUTHORIZATION, authorization.reveal());
     }
     // HEAD is asked as GET, so that the answer's headers can be computed from what would leave.
     let method = permit.operation().method.clone();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::{Running, StartError, note};
@@ -25,6 +25,7 @@ use crate::entry::Entry;
 use crate::gateway::Gateway;
 use crate::gateway::filter::PseudonymSecret;
 use crate::gateway::forward::Cores;
+use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
 use crate::identity::fetch::KeyUrl;
@@ -62,7 +63,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"))?,
         metrics: Arc::clone(&metrics),
         telemetry,
-        places: Semaphore::new(usize::try_from(config.limits.requests_max).unwrap_or(1)),
+        places: Places::new(config.limits.requests_max),
     });
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;

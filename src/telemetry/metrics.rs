@@ -22,6 +22,7 @@ pub struct Metrics {
     writable: Gauge,
     entries: Gauge<u64, AtomicU64>,
     notes_dropped: Gauge<u64, AtomicU64>,
+    refusals_unrecorded: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -73,7 +74,14 @@ impl Default for Metrics {
             "Refusals that could not be queued for the ledger",
             notes_dropped.clone(),
         );
+        let refusals_unrecorded = Counter::default();
+        registry.register(
+            "refusals_unrecorded",
+            "Refusals beyond what one certificate may put on record in a minute",
+            refusals_unrecorded.clone(),
+        );
         Self {
+            refusals_unrecorded,
             registry,
             requests,
             duration,
@@ -102,6 +110,11 @@ impl Metrics {
                 code: text(finished.code),
             })
             .inc();
+    }
+
+    /// Counts a refusal that is not put on record, because its certificate caused too many.
+    pub fn refusal_unrecorded(&self) {
+        self.refusals_unrecorded.inc();
     }
 
     /// Notes how the ledger stands.
