@@ -3,7 +3,11 @@
 use covenant::demo::core::{HOST_NAME, MISBEHAVING_IDS};
 use covenant::entry::Event;
 
-use crate::stand::{SERVICE, shared};
+use http::Method;
+
+use crate::caller::Call;
+use crate::refusals::refused;
+use crate::stand::{SERVICE, Stand, shared};
 
 /// What becomes of each misbehaviour: status and code, or none where an answer is left over.
 fn expected(id: &str) -> (u16, Option<&'static str>) {
@@ -68,4 +72,26 @@ async fn a_customer_in_an_unlisted_member_is_left_out_and_the_rest_redacted() {
     assert_eq!(reply.header("covenant-decision"), "redact");
     assert_eq!(reply.json()["id"], "cus_extra");
     assert!(reply.json().get("internal").is_none());
+}
+
+#[tokio::test]
+async fn a_core_that_is_not_there_has_done_nothing_and_may_be_asked_again() {
+    let stand = Stand::start_with(&[], |config| {
+        for service in config.services.values_mut() {
+            // Nobody listens on the first port, and nobody may without being root.
+            service.base_url = "http://127.0.0.1:1".to_owned();
+        }
+    })
+    .await;
+    let mut acme = stand.partner("acme").await;
+    let cancel = Call::new(Method::POST, "/v1/jobs/job_000001/cancel");
+    for (call, entries) in [(Call::get("/v1/jobs/job_000001"), 1), (cancel, 2)] {
+        let reply = acme.call(call.purpose(SERVICE)).await;
+        let document = refused(&reply, 502, "core-unavailable");
+        assert_eq!(document["executed"], "no");
+        assert_eq!(reply.header("retry-after"), "5");
+        assert!(!reply.everything().contains("127.0.0.1"));
+        let events = stand.events_of(reply.request_id(), entries).await;
+        assert!(matches!(events.last(), Some(Event::Refusal(_))));
+    }
 }
