@@ -135,6 +135,11 @@ pub struct CoreService {
 pub struct Secret(String);
 
 impl Secret {
+    /// Keeps `text` from being shown.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// What must not be shown.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -228,7 +228,7 @@ fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreSe
                     format!("`{}` cannot be read: {error}", path.display()),
                 );
             }
-            Some(Secret(read.ok()?.trim().to_owned()))
+            Some(Secret::new(read.ok()?.trim()))
         }
     };
     Some((

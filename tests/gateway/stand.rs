@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use covenant::clock::Clock;
-use covenant::config::Config;
+use covenant::config::{Config, Secret};
 use covenant::demo::core::{Core, Misbehaviour, World, misbehaving_book};
 use covenant::entry::{Entry, Event, RequestFacts};
 use covenant::identity::development::{
@@ -333,7 +333,7 @@ fn configured(folder: &Path, core: SocketAddr) -> Config {
     for service in config.services.values_mut() {
         service.base_url = format!("http://{core}");
         service.answer_milliseconds_max = ANSWER_MILLISECONDS_MAX;
-        service.authorization = Some("Bearer the-gateways-own".to_owned());
+        service.authorization = Some(Secret::new("Bearer the-gateways-own"));
     }
     config
 }
