@@ -188,6 +188,8 @@ async fn promise_7_a_suspended_family_receives_nothing() {
     let mut bluebird = stand.partner("bluebird").await;
     assert_eq!(bluebird.get("/.covenant/whoami", SERVICE).await.status, 200);
     gateway.registry.resume(&acme).await.unwrap();
+    assert!(reply.header("connection").contains("close"));
+    let mut crest = stand.partner("crest").await;
     assert_eq!(crest.get(&target, SERVICE).await.status, 200);
 }
 
