@@ -203,4 +203,14 @@ mod tests {
         // One request comes back every 7.5 s, far longer than 160 look-ups take.
         assert!((8..=9).contains(&admitted), "{admitted}");
     }
+
+    #[test]
+    fn a_certificate_puts_only_so_many_refusals_on_record_and_leaves_others_theirs() {
+        let notes = Notes::new(Clock::system());
+        let (one, other) = (Thumbprint([1; 32]), Thumbprint([2; 32]));
+        let noted = (0..2_000).filter(|_| notes.may(one)).count();
+        // One comes back every tenth of a second.
+        assert!((600..1_000).contains(&noted), "{noted}");
+        assert!(notes.may(other));
+    }
 }
