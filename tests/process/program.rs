@@ -1,6 +1,7 @@
 //! Running programs, with a bound on everything.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
@@ -75,11 +76,22 @@ pub(crate) async fn finish(mut command: Command) -> Ended {
     }
 }
 
-/// Whether there is a program of this name.
+/// Set where every real component must be there, as in `.ci/run`: then absence is a failure.
+const ALL_COMPONENTS: &str = "COVENANT_ALL_COMPONENTS";
+
+/// Whether there is a program of this name. A test that goes on without it says so past the harness,
+/// which would keep it to itself.
 pub(crate) async fn is_there(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdout(Stdio::null());
-    command.status().await.is_ok_and(|status| status.success())
+    let there = command.status().await.is_ok_and(|status| status.success());
+    if !there {
+        let message =
+            format!("WITHOUT `{program}`, WHICH IS NOT INSTALLED, A PART WAS NOT TRIED\n");
+        assert!(std::env::var_os(ALL_COMPONENTS).is_none(), "{message}");
+        std::io::stderr().write_all(message.as_bytes()).unwrap();
+    }
+    there
 }
 
 /// A program that runs until it is told to stop; killed when dropped.
