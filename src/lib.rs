@@ -11,7 +11,7 @@
 //! - judgement, pure: [`rules`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
 //!   [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
-//!   [`clock`]
+//!   [`files`], [`clock`]
 
 pub mod administration;
 pub mod allowance;
@@ -22,6 +22,7 @@ pub mod config;
 pub mod demo;
 pub mod edge;
 pub mod entry;
+pub mod files;
 pub mod filter;
 pub mod gateway;
 pub mod identity;

@@ -22,6 +22,7 @@ use crate::config::{Config, KeySource};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::entry::Entry;
+use crate::files::{self, Readers};
 use crate::gateway::Gateway;
 use crate::gateway::filter::PseudonymSecret;
 use crate::gateway::forward::Cores;
@@ -125,7 +126,7 @@ fn warm_up(rules: Arc<Rules>, stopped: watch::Receiver<bool>, tasks: &mut JoinSe
 async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, StartError> {
     let (directory, clock) = (config.registry.clone(), clock.clone());
     blocking("the registry", move || {
-        make_private_folder(&directory)?;
+        make_folder(&directory)?;
         Registry::open(&directory.join("registry.sqlite"), clock).map_err(|error| error.to_string())
     })
     .await
@@ -138,7 +139,7 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
     let opened = blocking("the ledger", move || {
-        make_private_folder(&settings.directory)?;
+        make_folder(&settings.directory)?;
         let signer = if settings.key.exists() {
             Signer::read_file(&settings.key)
         } else {
@@ -296,7 +297,7 @@ fn serve_administration(
         StartError::unusable(format!("the socket `{}`", socket.display()), cause)
     };
     if let Some(folder) = socket.parent() {
-        make_private_folder(folder).map_err(|cause| unusable(&cause))?;
+        make_folder(folder).map_err(|cause| unusable(&cause))?;
     }
     let listener = administration::server::bind(socket).map_err(|error| unusable(&error))?;
     let actors = actors(config).map_err(|error| StartError::unusable("the actors", error))?;
@@ -350,32 +351,16 @@ fn pseudonym_secret(path: &Path) -> Result<PseudonymSecret, StartError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             aws_lc_rs::rand::fill(&mut secret)
                 .map_err(|_| StartError::unusable(what(), "the system has no randomness"))?;
-            write_private(path, &secret).map_err(|error| StartError::unusable(what(), error))?;
+            files::write_new(path, &secret, Readers::Owner)
+                .map_err(|error| StartError::unusable(what(), error))?;
         }
         Err(error) => return Err(StartError::unusable(what(), error)),
     }
     Ok(PseudonymSecret::new(&secret))
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn make_private_folder(path: &Path) -> Result<(), String> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| format!("`{}`: {error}", path.display()))
+fn make_folder(path: &Path) -> Result<(), String> {
+    files::make_private_folder(path).map_err(|error| format!("`{}`: {error}", path.display()))
 }
 
 async fn blocking<T: Send + 'static>(
