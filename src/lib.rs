@@ -5,7 +5,8 @@
 //! The house, from the street down. A room imports only rooms that stand after it in this list, so no
 //! import points up and none goes in a circle; `tests/tidy.rs` reads the list and keeps it so.
 //!
-//! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`]
+//! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`],
+//!   [`drain`]
 //! - one request: [`gateway`]
 //! - memory: [`allowance`], [`registry`], [`ledger`]
 //! - judgement, pure: [`rules`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod drain;
 pub mod edge;
 pub mod entry;
 pub mod files;
