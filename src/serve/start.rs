@@ -50,7 +50,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     rebuild_budgets(config, &clock, &allowance).await?;
     let verifier = verifier(config, &clock).await?;
     let metrics = Arc::new(Metrics::default());
-    let limits = limits(config);
+    let limits = Limits::from(&config.limits);
     let gateway = Arc::new(Gateway {
         about: about(config)?,
         clock: clock.clone(),
@@ -221,26 +221,6 @@ fn about(config: &Config) -> Result<About, StartError> {
         terms: config.terms.clone(),
         contact: config.gateway.contact.as_str().into(),
     })
-}
-
-fn limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    Limits {
-        connections_max: size(limits.connections_max),
-        header_bytes_max: size(limits.header_bytes_max),
-        header_count_max: size(limits.header_count_max),
-        uri_bytes_max: size(limits.uri_bytes_max),
-        body_bytes_max: limits.body_bytes_max.into(),
-        handshake_seconds_max: limits.handshake_seconds_max,
-        first_byte_seconds_max: limits.first_byte_seconds_max,
-        head_seconds_max: limits.head_seconds_max,
-        idle_seconds_max: limits.idle_seconds_max,
-        body_bytes_per_second_min: limits.body_bytes_per_second_min,
-        write_bytes_per_second_min: limits.write_bytes_per_second_min,
-        drain_seconds_max: limits.drain_seconds_max,
-        ..Limits::default()
-    }
 }
 
 async fn serve_partners(
