@@ -183,9 +183,7 @@ impl Gateway {
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
         Ok(send::send(exchange, recorded))
     }
-}
 
-impl Gateway {
     /// Puts a refusal on record. Whoever shows no certificate leaves no entry, and a certificate only
     /// so many a minute: what costs nothing to cause must not fill the disk.
     fn note(&self, exchange: &Exchange, event: Event) {
