@@ -1,6 +1,6 @@
 //! The operator's listener: is it alive, may it disclose, how does it do. Plain HTTP, loopback by
-//! default; nothing here names a customer or changes anything (people act through
-//! [`crate::administration`]).
+//! default. Deliberately absent: authentication, the name of any customer, and anything that changes
+//! something (people act through [`crate::administration`]).
 
 use std::sync::Arc;
 
