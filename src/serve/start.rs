@@ -23,8 +23,8 @@ use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::entry::Entry;
 use crate::files::{self, Readers};
+use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
-use crate::gateway::filter::PseudonymSecret;
 use crate::gateway::forward::Cores;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
@@ -236,7 +236,7 @@ async fn serve_partners(
     let tls = listen::tls::server_config(&listen::tls::Material {
         chain: &read(&settings.certificate)?,
         key: &read(&settings.key)?,
-        partner_ca: &read(&settings.partner_authority)?,
+        partner_authority: &read(&settings.partner_authority)?,
         revocation_lists: &lists,
     })
     .map_err(|error| StartError::unusable("TLS of the partner listener", error))?;
