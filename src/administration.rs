@@ -1,5 +1,4 @@
-//! What people do, as opposed to partners: one service for the command line, the operator's listener
-//! and later a console. Whoever calls is an [`Actor`] in one role; who may do what is one table
+//! What people do, as opposed to partners: one service, whatever people reach it by. Whoever calls is an [`Actor`] in one role; who may do what is one table
 //! ([`Deed::roles`]); and whatever is done, or looked up about a customer, is an entry in the ledger
 //! first and a fact second, so that nothing was ever done without a trace.
 //!

@@ -200,6 +200,26 @@ pub struct LimitSettings {
     pub drain_seconds_max: u32,
 }
 
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            requests_max: 512,
+            connections_max: 4_096,
+            header_bytes_max: 32_768,
+            header_count_max: 100,
+            uri_bytes_max: 8_192,
+            body_bytes_max: 10_485_760,
+            handshake_seconds_max: 10,
+            first_byte_seconds_max: 10,
+            head_seconds_max: 10,
+            idle_seconds_max: 60,
+            body_bytes_per_second_min: 512,
+            write_bytes_per_second_min: 512,
+            drain_seconds_max: 20,
+        }
+    }
+}
+
 /// `[telemetry]`.
 #[derive(Clone, Debug)]
 pub struct TelemetrySettings {

@@ -1,6 +1,6 @@
 //! The main job in one process on loopback: a development authority and token issuer, the core
 //! service of an invented mailing company, three partners, and the gateway itself, started exactly
-//! as `covenant serve` starts it.
+//! as `covenant serve` starts it. Nothing of the gateway is switched off or made easier for it.
 
 pub mod client;
 pub mod core;

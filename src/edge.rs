@@ -37,7 +37,7 @@ pub mod stream;
 pub struct Peer {
     /// Address and port the connection comes from.
     pub address: SocketAddr,
-    /// The certificate it presented, verified against the partner CA; none if it presented none.
+    /// The certificate it presented, verified against the partner authority; none if it presented none.
     pub certificate: Option<ClientCertificate>,
 }
 

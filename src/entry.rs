@@ -1,6 +1,9 @@
 //! What stands in the ledger, as data: an [`Entry`] and its canonical bytes (RFC 8785), one JSON
 //! object each. Never a value of a customer's field, never a token: customers appear as
 //! `CustomerRef`, fields as paths of the catalogue (P12).
+//!
+//! Not here: when an entry must be made (the gateway's stages, the administration), and how it is kept
+//! (`ledger`).
 
 mod canonical;
 

@@ -39,7 +39,7 @@ mod sample;
 pub use emit::{Emitted, RecordDecision, Released};
 pub use field_set::FieldSet;
 pub use plan::{Method, Plan, Treatment, WithheldField};
-pub use pseudonym::PseudonymKey;
+pub use pseudonym::{PseudonymKey, PseudonymSecret};
 pub use scan::scan;
 pub use scanned::{Record, Scanned};
 pub use uninspectable::{Reason, Uninspectable};

@@ -63,6 +63,7 @@ use crate::edge::body::{RequestBody, ResponseBody, whole};
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead, Peer};
 use crate::entry::{Entry, Event, Recipient};
+use crate::filter::PseudonymSecret;
 use crate::identity::token::Verifier;
 use crate::ledger::Ledger;
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
@@ -95,7 +96,7 @@ pub struct Gateway {
     /// The core services.
     pub cores: Cores,
     /// Secret of the pseudonyms.
-    pub pseudonyms: filter::PseudonymSecret,
+    pub pseudonyms: PseudonymSecret,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Spans.
@@ -183,9 +184,7 @@ impl Gateway {
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
         Ok(send::send(exchange, recorded))
     }
-}
 
-impl Gateway {
     /// Puts a refusal on record. Whoever shows no certificate leaves no entry, and a certificate only
     /// so many a minute: what costs nothing to cause must not fill the disk.
     fn note(&self, exchange: &Exchange, event: Event) {

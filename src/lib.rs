@@ -5,13 +5,14 @@
 //! The house, from the street down. A room imports only rooms that stand after it in this list, so no
 //! import points up and none goes in a circle; `tests/tidy.rs` reads the list and keeps it so.
 //!
-//! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`]
+//! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`],
+//!   [`drain`]
 //! - one request: [`gateway`]
 //! - memory: [`allowance`], [`registry`], [`ledger`]
 //! - judgement, pure: [`rules`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
 //!   [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
-//!   [`clock`]
+//!   [`files`], [`clock`]
 
 pub mod administration;
 pub mod allowance;
@@ -20,8 +21,10 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod drain;
 pub mod edge;
 pub mod entry;
+pub mod files;
 pub mod filter;
 pub mod gateway;
 pub mod identity;

@@ -162,8 +162,8 @@ where
     }
 
     /// The verified certificate. A resumed session was verified when it began, so its time is looked at
-    /// again; sessions do not outlive a change of the partner CA or its revocation lists, because they
-    /// live in the TLS configuration that those are part of.
+    /// again; sessions do not outlive a change of the partner authority or its revocation lists, because
+    /// they live in the TLS configuration that those are part of.
     fn certificate(&self, stream: &TlsStream<TcpStream>) -> io::Result<Option<ClientCertificate>> {
         let Some(chain) = stream.get_ref().1.peer_certificates() else {
             return Ok(None);

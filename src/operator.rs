@@ -1,9 +1,8 @@
 //! The operator's listener: is it alive, may it disclose, how does it do. Plain HTTP, loopback by
-//! default; nothing here names a customer or changes anything (people act through
-//! [`crate::administration`]).
+//! default. Deliberately absent: authentication, the name of any customer, and anything that changes
+//! something (people act through [`crate::administration`]).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -11,13 +10,10 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
+use crate::drain;
 use crate::ledger::Ledger;
 use crate::telemetry::Metrics;
-
-/// How long requests under way may take once the gateway stops.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// What the listener tells of.
 #[derive(Clone, Debug)]
@@ -42,22 +38,12 @@ pub async fn serve(
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(operator);
-    let (closing, closed) = oneshot::channel();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        // Whoever would hear it has stopped serving already.
-        let _ = closing.send(());
-    });
-    // A scraper that never finishes its request must not keep the gateway from stopping.
-    let drained = async {
-        match closed.await {
-            Ok(()) => tokio::time::sleep(DRAIN_MAX).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
+    let (close, time_is_up) = drain::bounded(shutdown);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(close);
     tokio::select! {
         served = serving.into_future() => served,
-        () = drained => Ok(()),
+        // A scraper that never finishes its request must not keep the gateway from stopping.
+        () = time_is_up => Ok(()),
     }
 }
 

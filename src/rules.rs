@@ -1,5 +1,6 @@
 //! One consistent snapshot of everything that decides: the catalogue and the policy set compiled
-//! against it. It is swapped whole; a request holds one snapshot for life.
+//! against it. It is swapped whole; a request holds one snapshot for life. Facts that change by the
+//! hour (suspensions, consents, budgets) are no rules, and not here.
 
 use std::path::Path;
 

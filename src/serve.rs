@@ -1,6 +1,8 @@
 //! Starts everything in order, runs it, and stops it in the reverse order: rules, registry, ledger,
 //! budgets from the ledger, keys, TLS, then the three listeners. Whatever cannot start stops the
 //! start; nothing runs half.
+//!
+//! Not here: what any of these rooms does, and judging settings ([`crate::config`] has).
 
 mod start;
 

@@ -107,11 +107,6 @@ impl Node {
         matches!(self.value, Value::Mapping(_))
     }
 
-    /// Whether it is a sequence.
-    pub fn is_sequence(&self) -> bool {
-        matches!(self.value, Value::Sequence(_))
-    }
-
     /// What it is, for messages: `text`, `a mapping`, ...
     pub fn kind(&self) -> &'static str {
         match self.value {

@@ -1,5 +1,6 @@
 //! What a new installation begins with: a configuration, the shipped promises, and the catalogue and
-//! contracts of the demo mailing company as examples. Never overwrites a file.
+//! contracts of the demo mailing company as examples. Never overwrites a file, and makes no key or
+//! certificate: those come from the company's own authority, or from `covenant ca`.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};

@@ -1,6 +1,8 @@
 //! What operators see: one structured line per request, counters for Prometheus, spans for an OTLP
 //! collector, W3C trace context in and out. Never personal data, a token, a key, a raw path or a
 //! header of the partner: what may be said about a request is exactly the fields of [`Finished`].
+//!
+//! Not evidence: lines and spans may be lost, and nothing waits for them. The ledger is the record.
 
 mod lines;
 pub mod metrics;

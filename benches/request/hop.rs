@@ -23,7 +23,7 @@ pub(crate) async fn start(config: &Config, core: SocketAddr) -> Result<SocketAdd
     let tls = server_config(&Material {
         chain: &fs::read(&config.gateway.certificate)?,
         key: &fs::read(&config.gateway.key)?,
-        partner_ca: &fs::read(&config.gateway.partner_authority)?,
+        partner_authority: &fs::read(&config.gateway.partner_authority)?,
         revocation_lists: &[],
     })?;
     let acceptor = TlsAcceptor::from(tls);

@@ -1,5 +1,5 @@
-//! Searching the ledger. For now each search reads the whole log, in order, in [`Wanted::scan`]: the
-//! one place an index will take.
+//! Searching the ledger. Each search reads the whole log, in order, in [`Wanted::scan`], so what it
+//! finds needs no second store to be trusted; there is no index.
 
 use std::path::Path;
 

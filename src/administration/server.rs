@@ -6,7 +6,6 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -19,20 +18,17 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;
 use tokio::net::UnixListener;
-use tokio::sync::oneshot;
 
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{Because, CustomerQuery, Problem, ROLE_HEADER, SearchQuery};
 use super::{Administration, Deed, NotDone, Role};
+use crate::drain;
 
 /// The largest body, but for imports.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The largest import.
 pub const IMPORT_BYTES_MAX: usize = 256 * 1024 * 1024;
-
-/// How long calls under way may take once the gateway stops.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Door {
@@ -79,22 +75,12 @@ pub async fn serve(
         .route("/customers/import", import)
         .with_state(door)
         .into_make_service_with_connect_info::<Peer>();
-    let (closing, closed) = oneshot::channel();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        // Whoever would hear it has stopped serving already.
-        let _ = closing.send(());
-    });
-    // A caller that never finishes its request must not keep the gateway from stopping.
-    let drained = async {
-        match closed.await {
-            Ok(()) => tokio::time::sleep(DRAIN_MAX).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
+    let (close, time_is_up) = drain::bounded(shutdown);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(close);
     tokio::select! {
         served = serving.into_future() => served,
-        () = drained => Ok(()),
+        // A caller that never finishes its request must not keep the gateway from stopping.
+        () = time_is_up => Ok(()),
     }
 }
 

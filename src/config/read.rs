@@ -39,7 +39,7 @@ pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config>
         services: services?,
         ledger: ledger?,
         registry,
-        limits: limits.flatten().unwrap_or(DEFAULT_LIMITS),
+        limits: limits.flatten().unwrap_or_default(),
         telemetry: telemetry.flatten().unwrap_or(TelemetrySettings {
             log: "info".into(),
             otlp_endpoint: None,
@@ -264,24 +264,8 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
     })
 }
 
-const DEFAULT_LIMITS: LimitSettings = LimitSettings {
-    requests_max: 512,
-    connections_max: 4_096,
-    header_bytes_max: 32_768,
-    header_count_max: 100,
-    uri_bytes_max: 8_192,
-    body_bytes_max: 10_485_760,
-    handshake_seconds_max: 10,
-    first_byte_seconds_max: 10,
-    head_seconds_max: 10,
-    idle_seconds_max: 60,
-    body_bytes_per_second_min: 512,
-    write_bytes_per_second_min: 512,
-    drain_seconds_max: 20,
-};
-
 fn limits(fields: &mut Fields<'_, '_>) -> LimitSettings {
-    let default = DEFAULT_LIMITS;
+    let default = LimitSettings::default();
     let mut limit =
         |name, default: u32, max: u32| fields.optional_integer(name, 1..=max).unwrap_or(default);
     LimitSettings {

@@ -1,7 +1,12 @@
-//! Every limit of the partner listener, named and with its unit. Filled from configuration by the
-//! doors; nothing here reads a file.
+//! Every limit of the partner listener, named and with its unit. Their defaults and documentation are
+//! those of [`LimitSettings`]; nothing here reads a file.
 
 use std::time::Duration;
+
+use crate::config::LimitSettings;
+
+/// Seconds of grace, which no configuration changes.
+const GRACE_SECONDS: u32 = 5;
 
 /// How much, how many and how slowly a partner may send or read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,23 +40,30 @@ pub struct Limits {
     pub drain_seconds_max: u32,
 }
 
+impl From<&LimitSettings> for Limits {
+    fn from(settings: &LimitSettings) -> Self {
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            connections_max: size(settings.connections_max),
+            header_bytes_max: size(settings.header_bytes_max),
+            header_count_max: size(settings.header_count_max),
+            uri_bytes_max: size(settings.uri_bytes_max),
+            body_bytes_max: settings.body_bytes_max.into(),
+            handshake_seconds_max: settings.handshake_seconds_max,
+            first_byte_seconds_max: settings.first_byte_seconds_max,
+            head_seconds_max: settings.head_seconds_max,
+            idle_seconds_max: settings.idle_seconds_max,
+            body_bytes_per_second_min: settings.body_bytes_per_second_min,
+            write_bytes_per_second_min: settings.write_bytes_per_second_min,
+            grace_seconds: GRACE_SECONDS,
+            drain_seconds_max: settings.drain_seconds_max,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections_max: 4096,
-            header_bytes_max: 32 * 1024,
-            header_count_max: 100,
-            uri_bytes_max: 8 * 1024,
-            body_bytes_max: 10 * 1024 * 1024,
-            handshake_seconds_max: 10,
-            first_byte_seconds_max: 10,
-            head_seconds_max: 10,
-            idle_seconds_max: 60,
-            body_bytes_per_second_min: 1024,
-            write_bytes_per_second_min: 1024,
-            grace_seconds: 5,
-            drain_seconds_max: 30,
-        }
+        Self::from(&LimitSettings::default())
     }
 }
 

@@ -4,9 +4,31 @@
 use aws_lc_rs::hmac;
 
 use crate::taxonomy::Category;
+use crate::terms::PartnerId;
 
 /// The length of a pseudonym: 128 bits, five to a character.
 const LENGTH: usize = 26;
+
+/// The secret from which every partner's key is made.
+#[derive(Debug)]
+pub struct PseudonymSecret(hmac::Key);
+
+impl PseudonymSecret {
+    /// From 32 secret bytes, which must stay the same for pseudonyms to stay the same.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// One partner's key, so that two partners cannot join what they hold.
+    pub fn key_of(&self, partner: &PartnerId) -> PseudonymKey {
+        let tag = hmac::sign(&self.0, partner.as_str().as_bytes());
+        let mut key = [0; 32];
+        key.iter_mut()
+            .zip(tag.as_ref())
+            .for_each(|(byte, from)| *byte = *from);
+        PseudonymKey::new(&key)
+    }
+}
 
 /// One partner's key. Whoever has it can test guesses against pseudonyms; it never leaves.
 #[derive(Clone)]

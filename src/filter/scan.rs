@@ -577,7 +577,7 @@ mod tests {
             .map(|record| record.resource(ResourceKind::Job))
             .collect();
         assert_eq!(jobs, [Some("j1"), Some("j2"), None]);
-        assert_eq!(scanned.envelope_customer(), None);
+        assert_eq!(scanned.envelope().customer(), None);
         assert_eq!(
             scanned.records()[1].present().iter().collect::<Vec<_>>(),
             [FieldId(0)]
@@ -616,7 +616,7 @@ mod tests {
             let scanned = scan(&shape, body.as_bytes(), &Limits::default()).unwrap();
             let customers: Vec<_> = scanned.records().iter().map(Record::customer).collect();
             assert_eq!(customers, [Some("12"), Some("7")]);
-            assert_eq!(scanned.envelope_customer(), Some("12"));
+            assert_eq!(scanned.envelope().customer(), Some("12"));
         }
     }
 

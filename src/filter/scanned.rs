@@ -55,11 +55,6 @@ impl<'a> Scanned<'a> {
         &self.envelope
     }
 
-    /// The customer named outside of records, if any.
-    pub fn envelope_customer(&self) -> Option<&str> {
-        self.envelope.customer()
-    }
-
     /// How many members the catalogue does not know. They never leave.
     pub fn uncatalogued(&self) -> usize {
         self.uncatalogued

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use bytes::Bytes;
 
 use super::decide::Permit;
@@ -13,13 +12,14 @@ use super::route::not_found;
 use crate::catalogue::Shape;
 use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::{
-    FieldSet, Method, Plan, PseudonymKey, RecordDecision, Released, Treatment, WithheldField,
+    FieldSet, Method, Plan, PseudonymKey, PseudonymSecret, RecordDecision, Released, Treatment,
+    WithheldField,
 };
 use crate::policy::{Circumstances, Grant};
 use crate::refusal::Stopped;
 use crate::registry::CategorySet;
 use crate::taxonomy::Category;
-use crate::terms::{CategoryForms, CustomerRef, PartnerId, Promise};
+use crate::terms::{CategoryForms, CustomerRef, Promise};
 
 /// What would leave, and what the ledger must say about it.
 #[derive(Debug)]
@@ -36,27 +36,6 @@ pub struct Filtered {
     pub customers: BTreeSet<CustomerRef>,
     /// Fields that do not leave as they were.
     pub withheld: Vec<Withheld>,
-}
-
-/// The secret from which every partner's pseudonyms are keyed.
-#[derive(Debug)]
-pub struct PseudonymSecret(hmac::Key);
-
-impl PseudonymSecret {
-    /// From 32 secret bytes, which must stay the same for pseudonyms to stay the same.
-    pub fn new(secret: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
-    }
-
-    /// One partner's key, so that two partners cannot join what they hold.
-    fn of(&self, partner: &PartnerId) -> PseudonymKey {
-        let tag = hmac::sign(&self.0, partner.as_str().as_bytes());
-        let mut key = [0; 32];
-        key.iter_mut()
-            .zip(tag.as_ref())
-            .for_each(|(byte, from)| *byte = *from);
-        PseudonymKey::new(&key)
-    }
 }
 
 /// Filters.
@@ -85,7 +64,8 @@ pub fn filter(
         } => Ok(whole(permit, filtered, media_type, *category, body)),
         Content::Json(document) => {
             let answer = Answer { permit, document };
-            answer.filter(filtered, &secret.of(&permit.partner().contract().partner))
+            let partner = &permit.partner().contract().partner;
+            answer.filter(filtered, &secret.key_of(partner))
         }
     }
 }

@@ -25,6 +25,12 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Connections kept open to one core service.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
+/// How long one of them is kept without a request.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A core that is there accepts at once; what is left of its time is for its answer.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// The core services, by name, and one pool of connections to them.
 #[derive(Debug)]
 pub struct Cores {
@@ -48,10 +54,10 @@ impl Cores {
     pub fn new(services: HashMap<Arc<str>, CoreService>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(2)));
+        connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_idle_timeout(IDLE_TIME_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .retry_canceled_requests(false)
             .set_host(false)
@@ -121,8 +127,9 @@ enum Unanswered {
 impl From<Unanswered> for Fault {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
-            Unanswered::NotConnected(cause) => Self::new(Code::CoreUnavailable, cause),
-            Unanswered::Broken(cause) => Self::new(Code::CoreUnavailable, cause),
+            Unanswered::NotConnected(cause) | Unanswered::Broken(cause) => {
+                Self::new(Code::CoreUnavailable, cause)
+            }
             Unanswered::TooLarge => Self::new(
                 Code::ResponseUninspectable,
                 format!("the answer is larger than {ANSWER_BYTES_MAX} bytes"),
@@ -223,7 +230,7 @@ fn build(
     Ok(request)
 }
 
-/// Headers of the partner that go on: those the catalogue lists, and three that every core knows.
+/// Headers of the partner that go on: those the catalogue lists, and two that every core knows.
 fn allow_listed(headers: &mut HeaderMap, permit: &Permit, received: &HeaderMap) {
     let listed = permit.operation().parameters.iter();
     let listed = listed.filter(|parameter| parameter.place == Place::Header);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::route::{Route, not_found};
+use super::route::{Route, not_found, printable};
 use crate::catalogue::{Creates, Place, RequestBody, Role};
 use crate::edge::AcceptedHead;
 use crate::filter;
@@ -296,11 +296,7 @@ fn read_body(
         return Err(uninspectable(expected).into());
     };
     if let Some(unknown) = members.keys().find(|name| !known_member(expected, name)) {
-        let shown: String = unknown
-            .chars()
-            .filter(char::is_ascii_graphic)
-            .take(64)
-            .collect();
+        let shown = printable(unknown);
         return Err(Refusal::new(
             Code::RequestMalformed,
             format!("The body member `{shown}` is not one of this operation."),

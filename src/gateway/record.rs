@@ -27,6 +27,17 @@ pub struct Outgoing {
     pub withheld: Vec<Withheld>,
 }
 
+impl Outgoing {
+    /// What was decided about it, in the one word that the ledger keeps and the partner is told.
+    pub fn decision(&self) -> &'static str {
+        if self.withheld.is_empty() {
+            "allow"
+        } else {
+            "redact"
+        }
+    }
+}
+
 /// Records.
 ///
 /// # Errors
@@ -39,31 +50,26 @@ pub async fn record(
 ) -> Result<Recorded<Outgoing>, Fault> {
     let filtered = spent.into_filtered();
     let digest = digest::digest(&digest::SHA256, &filtered.body);
+    let outgoing = Outgoing {
+        status: filtered.status,
+        media_type: filtered.media_type,
+        body: filtered.body,
+        withheld: filtered.withheld,
+    };
     let disclosure = Disclosure {
         request: exchange.facts.clone(),
-        decision: if filtered.withheld.is_empty() {
-            "allow"
-        } else {
-            "redact"
-        }
-        .to_owned(),
+        decision: outgoing.decision().to_owned(),
         rules: permit
             .grant()
             .rules(Circumstances::OWN)
             .iter()
             .map(ToString::to_string)
             .collect(),
-        status: filtered.status,
+        status: outgoing.status,
         subjects: filtered.subjects,
-        withheld: filtered.withheld.clone(),
+        withheld: outgoing.withheld.clone(),
         created: exchange.created.clone(),
         answer_sha256: hexadecimal(digest.as_ref()),
-    };
-    let outgoing = Outgoing {
-        status: filtered.status,
-        media_type: filtered.media_type,
-        body: filtered.body,
-        withheld: filtered.withheld,
     };
     let unavailable = |reason: String| Fault::new(Code::RecordUnavailable, reason);
     let entry = Entry::new(exchange.arrived_at, Event::Disclosure(disclosure))

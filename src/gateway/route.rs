@@ -76,7 +76,8 @@ pub fn not_found() -> Refusal {
     )
 }
 
-fn printable(text: &str) -> String {
+/// The part of a name, as a partner sent it, that can be repeated to it.
+pub fn printable(text: &str) -> String {
     text.chars()
         .take(64)
         .filter(|character| character.is_ascii_graphic())

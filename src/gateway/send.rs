@@ -15,12 +15,7 @@ const REDACTED_MEMBERS_MAX: usize = 16;
 /// Makes the response.
 pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>) -> Response<ResponseBody> {
     let outgoing = recorded.into_content();
-    let decision = if outgoing.withheld.is_empty() {
-        "allow"
-    } else {
-        "redact"
-    };
-    exchange.set_header("covenant-decision", decision);
+    exchange.set_header("covenant-decision", outgoing.decision());
     if !outgoing.withheld.is_empty() {
         exchange.set_header("covenant-redacted", &redacted(&outgoing.withheld));
     }

@@ -1,4 +1,5 @@
-//! What the gateway needs of a client certificate that TLS has already verified against the partner CA.
+//! What the gateway needs of a client certificate that TLS has already verified against the partner
+//! authority.
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;

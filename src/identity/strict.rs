@@ -1,5 +1,9 @@
 //! JSON as RFC 8725 section 3 wants it read where it carries authority: one document, nothing after
 //! it, and no member twice at any depth, so that no two readers can see two different documents.
+//!
+//! For tokens and key sets, which are small and whose values are wanted as a tree. Bodies of requests
+//! and answers are for the `filter` room, which reads as strictly, says where it stopped, and builds
+//! no tree.
 
 use std::fmt;
 

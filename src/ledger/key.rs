@@ -3,9 +3,8 @@
 //! `<name>+<id>+<base64>` for the verifier. The name is the log's origin.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::rand;
@@ -15,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use super::merkle::sha256;
+use crate::files::{self, Readers};
 
 /// Signature type of C2SP signed-note for Ed25519; ML-DSA-44 is `0x06`, for later.
 const ED25519_TYPE: u8 = 0x01;
@@ -124,16 +124,8 @@ impl Signer {
     /// As [`Signer::generate`]; [`KeyError::File`], among others where the file exists.
     pub fn create_file(path: &Path, name: &str) -> Result<Self, KeyError> {
         let signer = Self::generate(name)?;
-        let write = || {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)?;
-            file.write_all(signer.to_secret_text().as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(|source| file_error(path, "created", source))?;
+        files::write_new(path, signer.to_secret_text().as_bytes(), Readers::Owner)
+            .map_err(|source| file_error(path, "created", source))?;
         Ok(signer)
     }
 

@@ -11,7 +11,7 @@ use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
 /// Sessions kept for resumption. They live in the configuration, so a new one forgets them all: no
-/// session outlives a change of the partner CA or its revocation lists.
+/// session outlives a change of the partner authority or its revocation lists.
 const SESSIONS_MAX: usize = 4096;
 /// Tickets for each new TLS 1.3 session, so that a client may open two connections at once.
 const TICKETS: usize = 2;
@@ -23,10 +23,10 @@ pub struct Material<'a> {
     pub chain: &'a [u8],
     /// Its private key: PKCS#8, SEC 1 or PKCS#1.
     pub key: &'a [u8],
-    /// The certificates of the partner CA.
-    pub partner_ca: &'a [u8],
-    /// Revocation lists of the partner CA. If there are any, every certificate in a partner's chain
-    /// must be covered by one, and an expired list refuses.
+    /// The certificates of the partner authority.
+    pub partner_authority: &'a [u8],
+    /// Revocation lists of the partner authority. If there are any, every certificate in a partner's
+    /// chain must be covered by one, and an expired list refuses.
     pub revocation_lists: &'a [u8],
 }
 
@@ -47,8 +47,8 @@ pub enum TlsMistake {
         /// Which text.
         part: &'static str,
     },
-    /// The partner CA or its revocation lists cannot be used.
-    #[error("the partner CA or its revocation lists cannot be used: {0}")]
+    /// The partner authority or its revocation lists cannot be used.
+    #[error("the partner authority or its revocation lists cannot be used: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
     /// A certificate cannot be used, or does not belong to the key.
     #[error("the certificates and key cannot be used: {0}")]
@@ -67,7 +67,9 @@ pub fn server_config(material: &Material<'_>) -> Result<Arc<ServerConfig>, TlsMi
         cause,
     })?;
     let mut roots = RootCertStore::empty();
-    for root in items::<CertificateDer<'static>>("the partner CA", material.partner_ca)? {
+    for root in
+        items::<CertificateDer<'static>>("the partner authority", material.partner_authority)?
+    {
         roots.add(root)?;
     }
     let mut verifier =

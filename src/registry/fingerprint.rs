@@ -3,14 +3,15 @@
 //! so that it can be destroyed without the first.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
 
 use super::CannotOpen;
+use crate::files::{self, Readers};
 use crate::terms::CustomerRef;
 
 pub(super) type Fingerprint = [u8; 32];
@@ -144,22 +145,10 @@ fn key(path: &Path, may_make: bool) -> Result<hmac::Key, CannotOpen> {
     Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
 }
 
-/// Durable before it is used: a key that is lost with the power unlinks everyone.
 fn make_key(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; KEY_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    files::write_new(path, &bytes, Readers::Owner)?;
     Ok(bytes)
 }
 

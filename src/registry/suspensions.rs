@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use tokio::sync::watch;
 
 use super::{NotKept, Registry, database, entry_column};
 use crate::terms::PartnerId;
@@ -22,20 +21,8 @@ pub struct Suspension {
     pub because: Arc<str>,
 }
 
-#[derive(Debug)]
-pub(super) struct Suspensions {
-    all: ArcSwap<HashMap<PartnerId, Suspension>>,
-    changes: watch::Sender<u64>,
-}
-
-impl Default for Suspensions {
-    fn default() -> Self {
-        Self {
-            all: ArcSwap::default(),
-            changes: watch::Sender::new(0),
-        }
-    }
-}
+#[derive(Debug, Default)]
+pub(super) struct Suspensions(ArcSwap<HashMap<PartnerId, Suspension>>);
 
 impl Suspensions {
     pub(super) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
@@ -50,28 +37,22 @@ impl Suspensions {
             Ok((database::column(row, 0, PartnerId::parse)?, suspension))
         };
         let all: rusqlite::Result<HashMap<_, _>> = statement.query_map([], read)?.collect();
-        self.all.store(Arc::new(all?));
+        self.0.store(Arc::new(all?));
         Ok(())
     }
 
     /// Only the writer's thread changes it, so nothing is lost between load and store.
     fn change(&self, change: impl FnOnce(&mut HashMap<PartnerId, Suspension>)) {
-        let mut all = HashMap::clone(&self.all.load());
+        let mut all = HashMap::clone(&self.0.load());
         change(&mut all);
-        self.all.store(Arc::new(all));
-        self.changes.send_modify(|count| *count += 1);
+        self.0.store(Arc::new(all));
     }
 }
 
 impl Registry {
     /// Whether, since when and why a partner is suspended.
     pub fn suspension(&self, partner: &PartnerId) -> Option<Suspension> {
-        self.memory.suspensions.all.load().get(partner).cloned()
-    }
-
-    /// Counts up whenever a suspension begins or ends, so that open connections can look again.
-    pub fn suspensions_changed(&self) -> watch::Receiver<u64> {
-        self.memory.suspensions.changes.subscribe()
+        self.memory.suspensions.0.load().get(partner).cloned()
     }
 
     /// Suspends a partner, durably. One that is suspended already stays as it was.

@@ -22,8 +22,9 @@ use crate::config::{Config, KeySource};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::entry::Entry;
+use crate::files::{self, Readers};
+use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
-use crate::gateway::filter::PseudonymSecret;
 use crate::gateway::forward::Cores;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
@@ -49,7 +50,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     rebuild_budgets(config, &clock, &allowance).await?;
     let verifier = verifier(config, &clock).await?;
     let metrics = Arc::new(Metrics::default());
-    let limits = limits(config);
+    let limits = Limits::from(&config.limits);
     let gateway = Arc::new(Gateway {
         about: about(config)?,
         clock: clock.clone(),
@@ -125,7 +126,7 @@ fn warm_up(rules: Arc<Rules>, stopped: watch::Receiver<bool>, tasks: &mut JoinSe
 async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, StartError> {
     let (directory, clock) = (config.registry.clone(), clock.clone());
     blocking("the registry", move || {
-        make_private_folder(&directory)?;
+        make_folder(&directory)?;
         Registry::open(&directory.join("registry.sqlite"), clock).map_err(|error| error.to_string())
     })
     .await
@@ -138,7 +139,7 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
     let opened = blocking("the ledger", move || {
-        make_private_folder(&settings.directory)?;
+        make_folder(&settings.directory)?;
         let signer = if settings.key.exists() {
             Signer::read_file(&settings.key)
         } else {
@@ -222,26 +223,6 @@ fn about(config: &Config) -> Result<About, StartError> {
     })
 }
 
-fn limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    Limits {
-        connections_max: size(limits.connections_max),
-        header_bytes_max: size(limits.header_bytes_max),
-        header_count_max: size(limits.header_count_max),
-        uri_bytes_max: size(limits.uri_bytes_max),
-        body_bytes_max: limits.body_bytes_max.into(),
-        handshake_seconds_max: limits.handshake_seconds_max,
-        first_byte_seconds_max: limits.first_byte_seconds_max,
-        head_seconds_max: limits.head_seconds_max,
-        idle_seconds_max: limits.idle_seconds_max,
-        body_bytes_per_second_min: limits.body_bytes_per_second_min,
-        write_bytes_per_second_min: limits.write_bytes_per_second_min,
-        drain_seconds_max: limits.drain_seconds_max,
-        ..Limits::default()
-    }
-}
-
 async fn serve_partners(
     config: &Config,
     gateway: &Arc<Gateway>,
@@ -255,7 +236,7 @@ async fn serve_partners(
     let tls = listen::tls::server_config(&listen::tls::Material {
         chain: &read(&settings.certificate)?,
         key: &read(&settings.key)?,
-        partner_ca: &read(&settings.partner_authority)?,
+        partner_authority: &read(&settings.partner_authority)?,
         revocation_lists: &lists,
     })
     .map_err(|error| StartError::unusable("TLS of the partner listener", error))?;
@@ -296,7 +277,7 @@ fn serve_administration(
         StartError::unusable(format!("the socket `{}`", socket.display()), cause)
     };
     if let Some(folder) = socket.parent() {
-        make_private_folder(folder).map_err(|cause| unusable(&cause))?;
+        make_folder(folder).map_err(|cause| unusable(&cause))?;
     }
     let listener = administration::server::bind(socket).map_err(|error| unusable(&error))?;
     let actors = actors(config).map_err(|error| StartError::unusable("the actors", error))?;
@@ -350,32 +331,16 @@ fn pseudonym_secret(path: &Path) -> Result<PseudonymSecret, StartError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             aws_lc_rs::rand::fill(&mut secret)
                 .map_err(|_| StartError::unusable(what(), "the system has no randomness"))?;
-            write_private(path, &secret).map_err(|error| StartError::unusable(what(), error))?;
+            files::write_new(path, &secret, Readers::Owner)
+                .map_err(|error| StartError::unusable(what(), error))?;
         }
         Err(error) => return Err(StartError::unusable(what(), error)),
     }
     Ok(PseudonymSecret::new(&secret))
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn make_private_folder(path: &Path) -> Result<(), String> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| format!("`{}`: {error}", path.display()))
+fn make_folder(path: &Path) -> Result<(), String> {
+    files::make_private_folder(path).map_err(|error| format!("`{}`: {error}", path.display()))
 }
 
 async fn blocking<T: Send + 'static>(

@@ -144,13 +144,6 @@ impl<'node, 'run> Fields<'node, 'run> {
         })
     }
 
-    /// `true` or `false`, or no key.
-    pub fn optional_boolean(&mut self, name: &'static str) -> Option<bool> {
-        let node = self.optional(name)?;
-        node.as_boolean()
-            .or_else(|| self.wrong_kind(name, "true or false", node))
-    }
-
     /// A day, as `2026-11-22`.
     pub fn date(&mut self, name: &'static str) -> Option<Date> {
         let node = self.required(name)?;
@@ -161,25 +154,6 @@ impl<'node, 'run> Fields<'node, 'run> {
     /// One of `words`.
     pub fn one_of(&mut self, name: &'static str, words: &[&'static str]) -> Option<&'static str> {
         let node = self.required(name)?;
-        self.one_of_node(name, node, words)
-    }
-
-    /// One of `words`, or no key.
-    pub fn optional_one_of(
-        &mut self,
-        name: &'static str,
-        words: &[&'static str],
-    ) -> Option<&'static str> {
-        let node = self.optional(name)?;
-        self.one_of_node(name, node, words)
-    }
-
-    fn one_of_node(
-        &mut self,
-        name: &str,
-        node: &'node Node,
-        words: &[&'static str],
-    ) -> Option<&'static str> {
         let text = self.text_of(name, node)?;
         let word = words.iter().copied().find(|word| *word == text);
         if word.is_none() {

@@ -119,7 +119,7 @@ impl Server {
         let tls = tls::server_config(&tls::Material {
             chain: identity.pem.0.as_bytes(),
             key: identity.pem.1.as_bytes(),
-            partner_ca: authority.issuer.pem().as_bytes(),
+            partner_authority: authority.issuer.pem().as_bytes(),
             revocation_lists: revocation_lists.as_bytes(),
         })
         .unwrap();

@@ -12,8 +12,9 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::files::{self, DevelopmentError, Secrecy};
+use super::files::{self, DevelopmentError};
 use crate::clock::Clock;
+use crate::files::Readers;
 use crate::identity::certificate::ClientCertificate;
 
 /// How long an issued certificate is valid, in days.
@@ -69,8 +70,8 @@ impl IssuedCertificate {
             PathBuf::from(path)
         };
         let (certificate, key) = (beside(".crt"), beside(".key"));
-        files::write_new(&key, &self.key_pem, Secrecy::OwnerOnly)?;
-        files::write_new(&certificate, &self.certificate_pem, Secrecy::Public)?;
+        files::write_new(&key, &self.key_pem, Readers::Owner)?;
+        files::write_new(&certificate, &self.certificate_pem, Readers::Everyone)?;
         Ok((certificate, key))
     }
 }
@@ -84,11 +85,7 @@ impl DevelopmentAuthority {
         files::make_folder(folder)?;
         files::make_folder(&folder.join("issued"))?;
         let key = KeyPair::generate()?;
-        files::write_new(
-            &folder.join("ca.key"),
-            &key.serialize_pem(),
-            Secrecy::OwnerOnly,
-        )?;
+        files::write_new(&folder.join("ca.key"), &key.serialize_pem(), Readers::Owner)?;
         let mut params = lasting(CertificateParams::default(), clock.now(), AUTHORITY_DAYS);
         params.distinguished_name = rcgen::DistinguishedName::new();
         params
@@ -97,7 +94,7 @@ impl DevelopmentAuthority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let pem = params.self_signed(&key)?.pem();
-        files::write_new(&folder.join("ca.crt"), &pem, Secrecy::Public)?;
+        files::write_new(&folder.join("ca.crt"), &pem, Readers::Everyone)?;
         Self::open(folder, clock)
     }
 
@@ -198,7 +195,7 @@ impl DevelopmentAuthority {
             .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
         let copy = format!("{}.crt", certificate.thumbprint.to_base64url());
         let copy = self.folder.join("issued").join(copy);
-        files::write_new(&copy, &signed.pem(), Secrecy::Public)?;
+        files::write_new(&copy, &signed.pem(), Readers::Everyone)?;
         Ok(IssuedCertificate {
             certificate_pem: signed.pem(),
             key_pem: key.serialize_pem(),

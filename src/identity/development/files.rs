@@ -1,9 +1,9 @@
 //! Files of the development folder: made once, keys for their owner alone, nothing ever overwritten.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+
+use crate::files::{self, Readers};
 
 /// The largest file that is read back.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -44,34 +44,12 @@ pub enum DevelopmentError {
     Signing,
 }
 
-/// Who may read a new file.
-#[derive(Clone, Copy)]
-pub(super) enum Secrecy {
-    Public,
-    OwnerOnly,
-}
-
 pub(super) fn make_folder(path: &Path) -> Result<(), DevelopmentError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|cause| failed(path, cause))
+    files::make_private_folder(path).map_err(|cause| failed(path, cause))
 }
 
-/// Writes a file that must not exist yet, to the disk before it returns.
-pub(super) fn write_new(path: &Path, text: &str, secrecy: Secrecy) -> Result<(), DevelopmentError> {
-    let mode = match secrecy {
-        Secrecy::Public => 0o644,
-        Secrecy::OwnerOnly => 0o600,
-    };
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path);
-    let mut file = file.map_err(|cause| failed(path, cause))?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all());
-    written.map_err(|cause| failed(path, cause))
+pub(super) fn write_new(path: &Path, text: &str, readers: Readers) -> Result<(), DevelopmentError> {
+    files::write_new(path, text.as_bytes(), readers).map_err(|cause| failed(path, cause))
 }
 
 pub(super) fn read(path: &Path) -> Result<String, DevelopmentError> {

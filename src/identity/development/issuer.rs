@@ -8,8 +8,9 @@ use jsonwebtoken::{EncodingKey, Header};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::json;
 
-use super::files::{self, DevelopmentError, Secrecy};
+use super::files::{self, DevelopmentError};
 use crate::clock::Clock;
+use crate::files::Readers;
 use crate::terms::Thumbprint;
 
 /// `iss` of every development token.
@@ -53,9 +54,13 @@ impl DevelopmentIssuer {
         files::make_folder(folder)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let key_path = folder.join("issuer.key");
-        files::write_new(&key_path, &key.serialize_pem(), Secrecy::OwnerOnly)?;
+        files::write_new(&key_path, &key.serialize_pem(), Readers::Owner)?;
         let issuer = Self::from_key(&key, clock)?;
-        files::write_new(&folder.join("jwks.json"), &issuer.key_set, Secrecy::Public)?;
+        files::write_new(
+            &folder.join("jwks.json"),
+            &issuer.key_set,
+            Readers::Everyone,
+        )?;
         Ok(issuer)
     }
 
