@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::IsTerminal as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         allowance,
         ledger: ledger.clone(),
         cores: Cores::new(config.services.clone()),
-        pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"))?,
+        pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
         telemetry,
         places: Places::new(config.limits.requests_max),
@@ -318,17 +319,31 @@ fn read(path: &Path) -> Result<Vec<u8>, StartError> {
     fs::read(path).map_err(|error| StartError::unusable(format!("`{}`", path.display()), error))
 }
 
-/// 32 random bytes beside the book, made once: pseudonyms stay the same as long as they do.
-fn pseudonym_secret(path: &Path) -> Result<PseudonymSecret, StartError> {
+/// 32 random bytes beside the book, made while it is empty: pseudonyms stay the same as long as they
+/// do, so a secret that is gone is not replaced in silence.
+fn pseudonym_secret(path: &Path, registry: &Registry) -> Result<PseudonymSecret, StartError> {
     let what = || format!("`{}`", path.display());
     let mut secret = [0; 32];
     match fs::read(path) {
         Ok(bytes) => {
+            let permissions = fs::metadata(path).map(|file| file.permissions().mode());
+            if permissions.is_ok_and(|mode| mode & 0o077 != 0) {
+                return Err(StartError::unusable(
+                    what(),
+                    "it is open to others; run `chmod 600` on it",
+                ));
+            }
             secret = bytes
                 .try_into()
                 .map_err(|_| StartError::unusable(what(), "it must hold 32 bytes"))?;
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if registry.customer_count() > 0 {
+                return Err(StartError::unusable(
+                    what(),
+                    "it is gone, and partners hold pseudonyms made with it; restore it from a backup",
+                ));
+            }
             aws_lc_rs::rand::fill(&mut secret)
                 .map_err(|_| StartError::unusable(what(), "the system has no randomness"))?;
             files::write_new(path, &secret, Readers::Owner)
