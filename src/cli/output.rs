@@ -26,6 +26,11 @@ pub fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Writes to standard error as it stands. A reader that went away is no mistake.
+pub fn say_error(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Writes what went wrong to standard error.
 pub fn complain(error: impl ToString) {
     let text = format!("covenant: {}\n", escaped_lines(&error.to_string()));

@@ -107,11 +107,19 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 fn load_rules(config: &Config, clock: &Clock) -> Result<Rules, StartError> {
     let mut mistakes = Mistakes::new();
     let today = clock.now().to_zoned(TimeZone::UTC).date();
-    Rules::load(&config.policies, today, &mut mistakes).ok_or_else(|| StartError::Policies {
-        count: mistakes.len(),
-        directory: config.policies.clone(),
-        rendered: mistakes.render(Look::of(std::io::stderr().is_terminal())),
-    })
+    let rules = Rules::load(&config.policies, today, &mut mistakes).ok_or_else(|| {
+        StartError::Policies {
+            count: mistakes.len(),
+            directory: config.policies.clone(),
+            rendered: mistakes.render(Look::of(std::io::stderr().is_terminal())),
+        }
+    })?;
+    let services = rules.catalogue.operations.iter();
+    let mut services = services.map(|operation| &operation.service);
+    match services.find(|service| !config.services.contains_key(*service)) {
+        Some(service) => Err(StartError::NoService(Arc::clone(service))),
+        None => Ok(rules),
+    }
 }
 
 /// Nobody waits for this, and a gateway that stops does not either: it ends after milliseconds.
