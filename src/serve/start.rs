@@ -147,8 +147,17 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
     let opened = blocking("the ledger", move || {
         make_private_folder(&settings.directory)?;
+        // Whoever verifies the log needs the public key, and only that.
+        let verifier_path = settings.directory.join("verifier.key");
         let signer = if settings.key.exists() {
             Signer::read_file(&settings.key)
+        } else if verifier_path.exists() {
+            // Another key in its place would make a sound ledger look damaged.
+            return Err(format!(
+                "its signing key `{}` is missing, and the log cannot go on without it; bring it \
+                 back from a backup",
+                settings.key.display()
+            ));
         } else {
             Signer::create_file(&settings.key, &settings.origin)
         };
@@ -156,9 +165,8 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
         let verifier = signer.verifier_key().to_string();
         let opened = Ledger::open(&options, signer, &clock);
         if opened.is_ok() {
-            // Whoever verifies the log needs the public key, and only that.
-            let path = settings.directory.join("verifier.key");
-            fs::write(&path, format!("{verifier}\n")).map_err(|error| error.to_string())?;
+            fs::write(&verifier_path, format!("{verifier}\n"))
+                .map_err(|error| error.to_string())?;
         }
         Ok(opened)
     })

@@ -206,3 +206,19 @@ async fn without_a_gateway_commands_exit_with_seven_and_a_changed_byte_with_six(
     fs::write(&segment, sound).unwrap();
     assert_eq!(place.verify().await, 2);
 }
+
+#[tokio::test]
+async fn a_ledger_whose_signing_key_is_gone_waits_for_its_backup() {
+    let place = Installation::new().await;
+    assert_eq!(place.serve().await.stop().await, 0);
+    let (key, backup) = (place.path("ledger.key"), place.path("backup.key"));
+    fs::rename(&key, &backup).unwrap();
+    let refused = place.run("serve").await.with(1);
+    assert!(
+        refused.err.contains("bring it back from a backup"),
+        "{refused:?}"
+    );
+    assert!(!key.exists(), "no other key was made");
+    fs::rename(&backup, &key).unwrap();
+    assert_eq!(place.serve().await.stop().await, 0);
+}
