@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use crate::administration::client::ClientError;
 
+/// A table is fitted to a terminal of this many columns or more; a narrower one breaks its lines.
+const COLUMNS_MIN: u16 = 40;
+
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -84,9 +87,12 @@ fn rows_as_text(headings: &[&str], rows: &[Vec<String>], terminal: bool) -> Stri
         return lines.collect();
     }
     let mut table = Table::new();
+    // Some terminals tell a width of nothing; a table squeezed into that is a letter wide.
+    if table.width().is_some_and(|width| width >= COLUMNS_MIN) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table
         .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(headings)
         .add_rows(rows);
     format!("{table}\n")
