@@ -274,7 +274,12 @@ async fn serve_partners(
         partner_ca: &read(&settings.partner_authority)?,
         revocation_lists: &lists,
     })
-    .map_err(|error| StartError::unusable("TLS of the partner listener", error))?;
+    .map_err(|error| {
+        let (chain, key) = (settings.certificate.display(), settings.key.display());
+        let authority = settings.partner_authority.display();
+        let what = format!("TLS of the partner listener, from `{chain}`, `{key}`, `{authority}`");
+        StartError::unusable(what, error)
+    })?;
     let (listener, address) = bind("the partner listener", settings.listen).await?;
     let handler = {
         let gateway = Arc::clone(gateway);
