@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 
 use self::customers::CustomersCommand;
 use self::ledger::LedgerCommand;
-use self::output::Format;
+use self::output::{Format, complain, say_error};
 use self::partner::PartnerCommand;
 use self::policy::PolicyCommand;
 use crate::administration::Role;
@@ -205,12 +205,16 @@ fn run_policy(command: PolicyCommand, clock: &Clock) -> u8 {
             )
         }
     };
-    written.unwrap_or_else(|error| failed(&error))
+    written.unwrap_or_else(|error| match error.kind() {
+        // A reader that closed the pipe has what it wanted.
+        std::io::ErrorKind::BrokenPipe => 0,
+        _ => failed(&error),
+    })
 }
 
 /// Prints what went wrong.
 fn failed(error: &dyn std::error::Error) -> u8 {
-    eprintln!("covenant: {error}");
+    complain(error);
     EXIT_OTHER
 }
 
@@ -218,11 +222,43 @@ fn failed(error: &dyn std::error::Error) -> u8 {
 fn invalid(mistakes: &Mistakes, place: &Path) -> u8 {
     use std::io::IsTerminal as _;
     let look = Look::of(std::io::stderr().is_terminal());
-    eprint!("{}", mistakes.render(look));
-    eprintln!(
-        "covenant: {} mistakes in `{}`",
-        mistakes.len(),
-        place.display()
-    );
+    say_error(&mistakes.render(look));
+    complain(format!("{} in `{}`", mistakes.counted(), place.display()));
+    if !place.exists() {
+        complain("name another place with --config or --dir, or make one with `covenant init DIR`");
+    }
     EXIT_INVALID
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn refused(line: &str) -> String {
+        let parsed = Arguments::try_parse_from(line.split(' '));
+        parsed.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_search_for_nobody_names_all_that_could_be_searched_for() {
+        let told = refused("covenant ledger search");
+        for option in ["--customer", "--partner", "--request"] {
+            assert!(told.contains(option), "{told}");
+        }
+        let both = "covenant ledger search --customer cus_1 --partner acme";
+        assert!(Arguments::try_parse_from(both.split(' ')).is_ok());
+    }
+
+    #[test]
+    fn an_option_that_would_change_nothing_is_refused() {
+        assert!(refused("covenant demo --tour --dir elsewhere").contains("--dir"));
+        assert!(refused("covenant demo --core-only --port 9000").contains("--port"));
+    }
 }

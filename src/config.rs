@@ -108,7 +108,7 @@ pub struct AdministrationSettings {
     pub actors: Vec<ActorSettings>,
 }
 
-/// One `[[administration.actors]]`.
+/// One of `administration.actors`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActorSettings {
     /// Operating-system user.

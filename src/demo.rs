@@ -35,6 +35,17 @@ const PARTNERS: [(&str, &str, &str); 3] = [
     ("crest", "crest.partners.example", "crest-shop"),
 ];
 
+/// The folder is of a demo on another port, which its configuration and certificates speak of.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{}` belongs to a demo on port {port}: start it with --port {port}, or name another --dir",
+    directory.display()
+)]
+struct OtherPort {
+    directory: PathBuf,
+    port: u16,
+}
+
 /// A demo that runs.
 #[derive(Debug)]
 pub struct Demo {
@@ -57,9 +68,16 @@ impl Demo {
         let Some(config) = Config::load(&directory.join("covenant.toml"), &mut mistakes) else {
             return Err(mistakes.render(Look::Plain).into());
         };
+        if config.gateway.listen.port() != ports.gateway {
+            let (directory, port) = (directory.to_owned(), config.gateway.listen.port());
+            return Err(OtherPort { directory, port }.into());
+        }
         make_credentials(directory, &config, &clock)?;
         let world = World::invent();
-        let core = Core::start(&world, core_address(&config)?).await?;
+        let address = core_address(&config)?;
+        let core = Core::start(&world, address)
+            .await
+            .map_err(|error| format!("the core service at {address}: {error}"))?;
         let running = Running::start(&config, clock).await?;
         let demo = Self {
             directory: directory.to_owned(),

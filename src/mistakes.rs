@@ -180,12 +180,23 @@ impl Mistakes {
         self.found.len()
     }
 
+    /// How many there are, in words: `1 mistake`, `2 mistakes`.
+    pub fn counted(&self) -> String {
+        counted(self.len())
+    }
+
     /// All of them, by file and place.
     pub fn sorted(&self) -> Vec<&Mistake> {
         let mut sorted: Vec<&Mistake> = self.found.iter().collect();
         sorted.sort_by_key(|mistake| (mistake.path().to_owned(), mistake.span));
         sorted
     }
+}
+
+/// `1 mistake`, `2 mistakes`.
+pub fn counted(mistakes: usize) -> String {
+    let ending = if mistakes == 1 { "" } else { "s" };
+    format!("{mistakes} mistake{ending}")
 }
 
 /// The word of `valid` that `word` was most likely meant to be: one that is few letters away, or

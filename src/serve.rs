@@ -19,12 +19,13 @@ use crate::config::Config;
 use crate::entry::{Entry, Event, GatewayNote};
 use crate::gateway::Gateway;
 use crate::ledger::{Ledger, OpenError};
+use crate::mistakes::counted;
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The policies have mistakes; they have been printed.
-    #[error("{count} mistakes in `{directory}`; nothing was started")]
+    #[error("{} in `{directory}`; nothing was started", counted(*.count))]
     Policies {
         /// How many.
         count: usize,
@@ -33,6 +34,12 @@ pub enum StartError {
         /// All of them, rendered.
         rendered: String,
     },
+    /// The configuration does not say where a service of the catalogue is.
+    #[error(
+        "the catalogue has a service `{0}`, but the configuration no [[services]] of this name; \
+         nothing was started"
+    )]
+    NoService(Arc<str>),
     /// The ledger is not what was recorded; nothing was changed.
     #[error("{0}")]
     Damaged(OpenError),

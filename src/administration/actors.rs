@@ -45,9 +45,11 @@ pub struct TwoNames {
 pub enum NotAnActor {
     /// Nobody mapped the user.
     #[error(
-        "operating-system user `{user}` has no role here; to give one, add to covenant.toml:\n\n\
-         [[administration.actors]]\nuser = \"{user}\"\nname = \"the person's name\"\n\
-         roles = [\"operator\"] # and, or, partner_manager, legal, auditor"
+        "operating-system user `{user}` has no role here; to give one, add to `actors` in \
+         [administration] of covenant.toml, and restart:\n\n    \
+         {{ user = \"{user}\", name = \"the person's name\", roles = [\"operator\"] }},\n\n\
+         roles are {}",
+        super::words(&Role::ALL)
     )]
     NotMapped {
         /// The user.

@@ -454,6 +454,6 @@ async fn a_user_nobody_mapped_is_told_what_to_write_where() {
         .get::<Vec<PartnerShown>>("/partners")
         .await;
     let refused = refused.unwrap_err().to_string();
-    assert!(refused.contains("[[administration.actors]]"), "{refused}");
+    assert!(refused.contains("roles = [\"operator\"] },"), "{refused}");
     serving.abort();
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failed;
+use super::output::say;
 use crate::clock::Clock;
 use crate::demo::core::{Core, World};
 use crate::demo::{Demo, tour};
@@ -16,7 +17,7 @@ use crate::starter::{DEFAULT_PORTS, Ports};
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
     /// Walk through the main job, print what happens, and exit.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["dir", "port"])]
     tour: bool,
     /// Where the demo keeps its files.
     #[arg(long, default_value = "covenant-demo")]
@@ -25,7 +26,7 @@ pub(super) struct DemoArguments {
     #[arg(long, default_value_t = DEFAULT_PORTS.gateway)]
     port: u16,
     /// Run the core service alone, and write its book of customers to `book.jsonl` in the folder.
-    #[arg(long, conflicts_with = "tour")]
+    #[arg(long, conflicts_with_all = ["tour", "port"])]
     core_only: bool,
     /// Port of the core service that runs alone.
     #[arg(long, requires = "core_only", default_value_t = DEFAULT_PORTS.core)]
@@ -56,12 +57,14 @@ async fn core_only(arguments: &DemoArguments) -> Result<(), Box<dyn std::error::
     world.write_book(&book)?;
     let address = SocketAddr::from(([127, 0, 0, 1], arguments.core_port));
     let signalled = signalled();
-    let core = Core::start(&world, address).await?;
-    println!(
-        "core service on http://{}; its book of customers is {}",
+    let core = Core::start(&world, address).await.map_err(|error| {
+        format!("the core service at {address}: {error}; choose another port with --core-port")
+    })?;
+    say(&format!(
+        "core service on http://{}; its book of customers is {}\n",
         core.address(),
         book.display()
-    );
+    ));
     tokio::select! {
         () = core.run() => {}
         () = signalled => {}
@@ -77,7 +80,7 @@ async fn stay(arguments: &DemoArguments, clock: Clock) -> Result<(), Box<dyn std
     };
     let signalled = signalled();
     let demo = Demo::start(&arguments.dir, &ports, clock).await?;
-    println!("{}", demo.welcome());
+    say(&format!("{}\n", demo.welcome()));
     signalled.await;
     demo.stop().await;
     Ok(())

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use crate::administration::client::ClientError;
 
+/// A table is fitted to a terminal of this many columns or more; a narrower one breaks its lines.
+const COLUMNS_MIN: u16 = 40;
+
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -24,6 +27,11 @@ pub enum Format {
 pub fn say(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes to standard error as it stands. A reader that went away is no mistake.
+pub fn say_error(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Writes what went wrong to standard error.
@@ -79,9 +87,12 @@ fn rows_as_text(headings: &[&str], rows: &[Vec<String>], terminal: bool) -> Stri
         return lines.collect();
     }
     let mut table = Table::new();
+    // Some terminals tell a width of nothing; a table squeezed into that is a letter wide.
+    if table.width().is_some_and(|width| width >= COLUMNS_MIN) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table
         .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(headings)
         .add_rows(rows);
     format!("{table}\n")

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use serde_json::json;
 
-use crate::catalogue::Catalogue;
+use super::output::complain;
+use crate::catalogue::{Catalogue, Operation};
 use crate::mistakes::{Look, Mistakes};
-use crate::policy::{AccessRequest, Circumstances, PolicySet, Standing};
+use crate::policy::{AccessRequest, Circumstances, Contract, PolicySet, Standing};
 use crate::taxonomy::Purpose;
 use crate::terms::PartnerId;
 
@@ -121,7 +122,7 @@ pub fn check(
                     set.rules().len(),
                     set.contracts().len()
                 )?,
-                _ => writeln!(out, "{} mistakes", mistakes.len())?,
+                _ => writeln!(out, "{}", mistakes.counted())?,
             }
         }
     }
@@ -129,8 +130,7 @@ pub fn check(
     Ok(if valid { EXIT_OK } else { EXIT_INVALID })
 }
 
-/// Explains the decision about one call; returns the exit code. What cannot be asked is told on
-/// `out` too.
+/// Explains the decision about one call; returns the exit code.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -142,28 +142,10 @@ pub fn explain(
     output: Output,
     out: &mut dyn Write,
 ) -> std::io::Result<u8> {
-    let partner = PartnerId::parse(&question.partner);
-    let contract = partner.as_ref().and_then(|partner| set.contract(partner));
-    let operation = catalogue.operation(&question.operation);
-    let (Some(contract), Some(operation)) = (contract, operation) else {
-        let (what, word) = if contract.is_none() {
-            ("contract of", &question.partner)
-        } else {
-            ("operation", &question.operation)
-        };
-        writeln!(out, "there is no {what} `{word}`")?;
-        return Ok(EXIT_USAGE);
-    };
-    let named = question.purpose.as_deref().map(Purpose::parse);
-    let purpose = match (named, contract.purposes.as_slice()) {
-        (Some(Some(purpose)), _) => purpose,
-        (None, [only]) => *only,
-        (None, _) => {
-            writeln!(out, "name one of the purposes of {}", contract.label())?;
-            return Ok(EXIT_USAGE);
-        }
-        (Some(None), _) => {
-            writeln!(out, "that is not a purpose of the vocabulary")?;
+    let (contract, operation, purpose) = match asked(set, catalogue, question) {
+        Ok(asked) => asked,
+        Err(message) => {
+            complain(message);
             return Ok(EXIT_USAGE);
         }
     };
@@ -190,6 +172,40 @@ pub fn explain(
     } else {
         EXIT_OK
     })
+}
+
+/// What the words of the question name, or which words there are.
+fn asked<'a>(
+    set: &'a PolicySet,
+    catalogue: &'a Catalogue,
+    question: &Question,
+) -> Result<(&'a Contract, &'a Operation, Purpose), String> {
+    let partner = PartnerId::parse(&question.partner);
+    let contract = partner.as_ref().and_then(|partner| set.contract(partner));
+    let contract = contract.ok_or_else(|| {
+        let partners = listed(set.contracts().map(|contract| &contract.partner));
+        let partner = &question.partner;
+        format!("there is no contract of `{partner}`, but of: {partners}")
+    })?;
+    let label = contract.label();
+    let operation = catalogue.operation(&question.operation).ok_or_else(|| {
+        let granted = listed(&contract.operations);
+        let operation = &question.operation;
+        format!("the catalogue has no operation `{operation}`; {label} grants: {granted}")
+    })?;
+    let has = || format!("{label} has: {}", listed(&contract.purposes));
+    let purpose = match (question.purpose.as_deref(), contract.purposes.as_slice()) {
+        (None, [only]) => *only,
+        (None, _) => return Err(format!("name the purpose with --purpose; {}", has())),
+        (Some(word), _) => Purpose::parse(word)
+            .ok_or_else(|| format!("`{word}` is not a purpose of the vocabulary; {}", has()))?,
+    };
+    Ok((contract, operation, purpose))
+}
+
+fn listed(words: impl IntoIterator<Item = impl ToString>) -> String {
+    let words = words.into_iter().map(|word| word.to_string());
+    words.collect::<Vec<_>>().join(", ")
 }
 
 impl Question {
@@ -281,6 +297,20 @@ mod tests {
             ("getNothing", Some("essential.service")),
         ] {
             assert_eq!(explained(&question(operation, purpose)).0, EXIT_USAGE);
+        }
+        let (catalogue, set) = shipped();
+        let told = |question| asked(&set, &catalogue, &question).unwrap_err();
+        let operation = told(question("getNothing", None));
+        assert!(
+            operation.contains("acme.7 grants: cancelJob, "),
+            "{operation}"
+        );
+        for purpose in [None, Some("marketting")] {
+            let purposes = told(question("getCustomer", purpose));
+            assert!(
+                purposes.contains("acme.7 has: essential.service, "),
+                "{purposes}"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::output::{complain, say, say_error};
 use super::{failed, invalid};
 use crate::administration::actors;
 use crate::clock::Clock;
@@ -16,10 +17,16 @@ pub(super) fn init(directory: &Path) -> u8 {
     let user = actors::user_name(rustix::process::getuid().as_raw());
     match starter::write(directory, &DEFAULT_PORTS, &user) {
         Ok(written) => {
-            for path in &written {
-                println!("wrote {}", path.display());
+            if written.is_empty() {
+                let directory = directory.display();
+                say(&format!(
+                    "nothing to write: every file stands in {directory} already\n"
+                ));
             }
-            println!("{}", next_steps(directory));
+            for path in &written {
+                say(&format!("wrote {}\n", path.display()));
+            }
+            say(&next_steps(directory));
             0
         }
         Err(error) => failed(&error),
@@ -34,7 +41,7 @@ fn next_steps(directory: &Path) -> String {
          \x20 covenant ca init --dir {directory}/certs        # for development; bring your own for production\n\
          \x20 covenant serve --config {directory}/covenant.toml\n\
          then, with the core service running:\n\
-         \x20 covenant customers import BOOK.jsonl --config {directory}/covenant.toml"
+         \x20 covenant customers import BOOK.jsonl --config {directory}/covenant.toml\n"
     )
 }
 
@@ -45,7 +52,8 @@ pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
         return invalid(&mistakes, path);
     };
     if let Err(error) = telemetry::start_log(&config.telemetry) {
-        return failed(&error);
+        complain(error);
+        return super::EXIT_INVALID;
     }
     let signalled = signalled();
     match Running::start(&config, clock).await {
@@ -65,11 +73,14 @@ pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
 /// Prints why the gateway did not start.
 pub(super) fn not_started(error: &StartError) -> u8 {
     if let StartError::Policies { rendered, .. } = error {
-        eprint!("{rendered}");
-        eprintln!("covenant: {error}");
+        say_error(rendered);
+        complain(error);
         return super::EXIT_INVALID;
     }
     let code = failed(error);
+    if matches!(error, StartError::NoService(_)) {
+        return super::EXIT_INVALID;
+    }
     if matches!(error, StartError::Damaged(_)) {
         return super::EXIT_DAMAGED;
     }

@@ -73,7 +73,8 @@ fn mint(command: TokenCommand, clock: &Clock) -> Result<Minted, DevelopmentError
     })?;
     let remarks = format!(
         "a token for {client}, bound to {certificate}, valid for {minutes} minutes\n\
-         next: curl --cacert {ca} --cert {certificate} --key {key} -H \"Authorization: Bearer $TOKEN\" {audience}/.covenant/whoami\n",
+         next: curl --cacert {ca} --cert {certificate} --key {key} -H \"Authorization: Bearer $TOKEN\" https://GATEWAY/.covenant/whoami\n\
+         \x20 GATEWAY is one of `gateway.names` in covenant.toml, for example localhost:8443\n",
         certificate = certificate.display(),
         key = certificate.with_extension("key").display(),
         ca = dir.join("ca.crt").display(),

@@ -71,7 +71,10 @@ fn address(
     name: &'static str,
     default: Option<&str>,
 ) -> Option<SocketAddr> {
-    let node = fields.optional(name);
+    let node = match default {
+        Some(_) => fields.optional(name),
+        None => Some(fields.required(name)?),
+    };
     let text = node.and_then(Node::as_text).or(default);
     let parsed = text.and_then(|text| text.parse().ok());
     if parsed.is_none() {
@@ -91,6 +94,10 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .collect();
+    if let Some(node) = fields.optional("names").filter(|_| names.is_empty()) {
+        let message = "`names` must list every Host that is accepted, as `localhost:8443`";
+        fields.mistake(node.span, message);
+    }
     let base_uri = origin(fields, "base_uri", "https://");
     let contact = fields.text("contact").map(str::to_owned);
     let certificate = fields.text("certificate").map(|path| base.join(path));
@@ -184,7 +191,7 @@ fn actor(fields: &mut Fields<'_, '_>) -> Option<ActorSettings> {
     for (role, span) in &roles {
         if !ROLES.contains(role) {
             let source = Arc::clone(fields.source());
-            let message = format!("unknown role `{role}`");
+            let message = format!("unknown role `{role}`; roles are {}", ROLES.join(", "));
             fields
                 .mistakes()
                 .add_unknown(&source, *span, message, role, ROLES);

@@ -10,6 +10,9 @@ use super::{Mistake, Mistakes};
 /// Width of the lines of a report, in columns: what an eighty-column terminal shows.
 const REPORT_COLUMNS: usize = 80;
 
+/// Likewise of a plain one: longer than any message, so that who searches a log finds it whole.
+const PLAIN_COLUMNS: usize = 10_000;
+
 /// How a report is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -34,12 +37,12 @@ impl Look {
 impl Mistakes {
     /// Each mistake with its place, snippet, caret and help, sorted by file and place.
     pub fn render(&self, look: Look) -> String {
-        let theme = match look {
-            Look::Coloured => GraphicalTheme::unicode(),
-            Look::Plain => GraphicalTheme::none(),
+        let (theme, columns) = match look {
+            Look::Coloured => (GraphicalTheme::unicode(), REPORT_COLUMNS),
+            Look::Plain => (GraphicalTheme::none(), PLAIN_COLUMNS),
         };
         let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(REPORT_COLUMNS)
+            .with_width(columns)
             .with_links(false);
         let mut report = String::new();
         for mistake in self.sorted() {
@@ -188,6 +191,16 @@ mod tests {
             report.contains("gone.yaml: the file cannot be read"),
             "{report}"
         );
+    }
+
+    #[test]
+    fn a_plain_report_breaks_no_message() {
+        let source = Source::new("gone.yaml", "");
+        let mut mistakes = Mistakes::new();
+        let message = "a sentence that no terminal shows on one line ".repeat(9);
+        mistakes.add(&source, Span::default(), message.trim());
+        assert!(mistakes.render(Look::Plain).contains(message.trim()));
+        assert_eq!(mistakes.counted(), "1 mistake");
     }
 
     #[test]

@@ -109,11 +109,19 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 fn load_rules(config: &Config, clock: &Clock) -> Result<Rules, StartError> {
     let mut mistakes = Mistakes::new();
     let today = clock.now().to_zoned(TimeZone::UTC).date();
-    Rules::load(&config.policies, today, &mut mistakes).ok_or_else(|| StartError::Policies {
-        count: mistakes.len(),
-        directory: config.policies.clone(),
-        rendered: mistakes.render(Look::of(std::io::stderr().is_terminal())),
-    })
+    let rules = Rules::load(&config.policies, today, &mut mistakes).ok_or_else(|| {
+        StartError::Policies {
+            count: mistakes.len(),
+            directory: config.policies.clone(),
+            rendered: mistakes.render(Look::of(std::io::stderr().is_terminal())),
+        }
+    })?;
+    let services = rules.catalogue.operations.iter();
+    let mut services = services.map(|operation| &operation.service);
+    match services.find(|service| !config.services.contains_key(*service)) {
+        Some(service) => Err(StartError::NoService(Arc::clone(service))),
+        None => Ok(rules),
+    }
 }
 
 /// Nobody waits for this, and a gateway that stops does not either: it ends after milliseconds.
@@ -141,8 +149,17 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
     let opened = blocking("the ledger", move || {
         make_folder(&settings.directory)?;
+        // Whoever verifies the log needs the public key, and only that.
+        let verifier_path = settings.directory.join("verifier.key");
         let signer = if settings.key.exists() {
             Signer::read_file(&settings.key)
+        } else if verifier_path.exists() {
+            // Another key in its place would make a sound ledger look damaged.
+            return Err(format!(
+                "its signing key `{}` is missing, and the log cannot go on without it; bring it \
+                 back from a backup",
+                settings.key.display()
+            ));
         } else {
             Signer::create_file(&settings.key, &settings.origin)
         };
@@ -150,9 +167,8 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
         let verifier = signer.verifier_key().to_string();
         let opened = Ledger::open(&options, signer, &clock);
         if opened.is_ok() {
-            // Whoever verifies the log needs the public key, and only that.
-            let path = settings.directory.join("verifier.key");
-            fs::write(&path, format!("{verifier}\n")).map_err(|error| error.to_string())?;
+            fs::write(&verifier_path, format!("{verifier}\n"))
+                .map_err(|error| error.to_string())?;
         }
         Ok(opened)
     })
@@ -240,7 +256,12 @@ async fn serve_partners(
         partner_authority: &read(&settings.partner_authority)?,
         revocation_lists: &lists,
     })
-    .map_err(|error| StartError::unusable("TLS of the partner listener", error))?;
+    .map_err(|error| {
+        let (chain, key) = (settings.certificate.display(), settings.key.display());
+        let authority = settings.partner_authority.display();
+        let what = format!("TLS of the partner listener, from `{chain}`, `{key}`, `{authority}`");
+        StartError::unusable(what, error)
+    })?;
     let (listener, address) = bind("the partner listener", settings.listen).await?;
     let handler = {
         let gateway = Arc::clone(gateway);

@@ -16,6 +16,8 @@ async fn what_cannot_be_asked_exits_with_two() {
         "frobnicate",
         "demo --tour --core-only",
         "policy explain --partner acme",
+        "demo --tour --dir elsewhere",
+        "ledger search",
         "token mint --minutes 1441",
         "ledger search --since yesterday --partner acme",
         "partner list --role king",
@@ -76,6 +78,28 @@ async fn a_bad_configuration_exits_with_three_and_tells_every_mistake_at_its_lin
     assert!(!place.path("ledger").exists(), "nothing was started");
     let missing = place.run("serve --config nowhere.toml").await.with(3);
     assert!(missing.err.contains("nowhere.toml"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn a_configuration_under_which_nothing_could_be_answered_exits_with_three() {
+    for (from, to, expected) in [
+        (
+            "name = \"mailing\"",
+            "name = \"mail\"",
+            "a service `mailing`",
+        ),
+        (
+            "log = \"info\"",
+            "log = \"covenant=loud\"",
+            "`telemetry.log`",
+        ),
+    ] {
+        let place = Installation::new().await;
+        place.edit("covenant.toml", from, to);
+        let refused = place.run("serve").await.with(3);
+        assert!(refused.err.contains(expected), "{}", refused.err);
+        assert!(!place.path("ledger").exists(), "nothing was started");
+    }
 }
 
 #[tokio::test]
@@ -181,4 +205,20 @@ async fn without_a_gateway_commands_exit_with_seven_and_a_changed_byte_with_six(
     assert_eq!(fs::read(&segment).unwrap(), changed, "nothing was repaired");
     fs::write(&segment, sound).unwrap();
     assert_eq!(place.verify().await, 2);
+}
+
+#[tokio::test]
+async fn a_ledger_whose_signing_key_is_gone_waits_for_its_backup() {
+    let place = Installation::new().await;
+    assert_eq!(place.serve().await.stop().await, 0);
+    let (key, backup) = (place.path("ledger.key"), place.path("backup.key"));
+    fs::rename(&key, &backup).unwrap();
+    let refused = place.run("serve").await.with(1);
+    assert!(
+        refused.err.contains("bring it back from a backup"),
+        "{refused:?}"
+    );
+    assert!(!key.exists(), "no other key was made");
+    fs::rename(&backup, &key).unwrap();
+    assert_eq!(place.serve().await.stop().await, 0);
 }

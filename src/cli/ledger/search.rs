@@ -12,15 +12,17 @@ use crate::entry::{Event, Recipient, RequestFacts};
 
 /// What to search for; everything given must fit.
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("whom").required(true).multiple(true))]
 pub struct SearchArguments {
     /// A customer: id, reference, e-mail address, telephone number or postal address.
-    #[arg(long, required_unless_present_any = ["partner", "request"])]
+    #[arg(long, group = "whom")]
     customer: Option<String>,
     /// A partner's id.
-    #[arg(long)]
+    #[arg(long, group = "whom")]
     partner: Option<String>,
     /// The `Request-Id` of an answer.
-    #[arg(long)]
+    #[arg(long, group = "whom")]
     request: Option<String>,
     /// Not before this day (UTC) or moment: 2026-11-22 or 2026-11-22T12:00:00Z.
     #[arg(long, value_parser = moment)]
@@ -56,6 +58,9 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
         let rows: Vec<_> = answer.found.iter().map(row).collect();
         let headings = ["entry", "time", "kind", "who", "what", "outcome", "request"];
         say_rows(&headings, &rows);
+        if rows.is_empty() {
+            complain("no entry fits");
+        }
         if answer.more {
             complain("there are more; narrow the search with --since and --until");
         }

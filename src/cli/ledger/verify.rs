@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::EXIT_DAMAGED;
 use crate::cli::output::{Format, complain, say, say_json};
 use crate::ledger::verify::{Verified, verify};
-use crate::ledger::{Damage, ReadError, Signer, VerifierKey};
+use crate::ledger::{Checkpoint, Damage, ReadError, Signer, VerifierKey};
 
 /// The verifier key that lies in the ledger's own directory, for want of a better one.
 const KEY_IN_DIRECTORY: &str = "verifier.key";
@@ -29,12 +29,9 @@ pub struct VerifyArguments {
 }
 
 pub(in crate::cli) fn run(arguments: &VerifyArguments, format: Format) -> u8 {
-    let beside = || arguments.dir.join(KEY_IN_DIRECTORY);
-    let key = key(&arguments.key.clone().unwrap_or_else(beside));
-    let since = arguments.since.as_deref().map(read).transpose();
-    let (key, since) = match (key, since) {
-        (Ok(key), Ok(since)) => (key, since),
-        (Err(message), _) | (_, Err(message)) => {
+    let (key, since) = match read_arguments(arguments) {
+        Ok(read) => read,
+        Err(message) => {
             complain(message);
             return 2;
         }
@@ -55,6 +52,31 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, format: Format) -> u8 {
         );
     }
     code
+}
+
+/// The key, and the checkpoint to verify since. A file that holds no checkpoint of this log says
+/// nothing about the ledger, so it is a mistake in what was asked.
+fn read_arguments(arguments: &VerifyArguments) -> Result<(VerifierKey, Option<String>), String> {
+    if !arguments.dir.is_dir() {
+        return Err(format!("`{}` is not a directory", arguments.dir.display()));
+    }
+    let key = match &arguments.key {
+        Some(path) => key(path)?,
+        None => key(&arguments.dir.join(KEY_IN_DIRECTORY)).map_err(|message| {
+            format!("{message}; name the ledger's directory, or its key with --key")
+        })?,
+    };
+    let Some(path) = &arguments.since else {
+        return Ok((key, None));
+    };
+    let signed = read(path)?;
+    Checkpoint::open(&signed, &key).map_err(|error| {
+        format!(
+            "`{}` is no checkpoint to verify since: {error}",
+            path.display()
+        )
+    })?;
+    Ok((key, Some(signed)))
 }
 
 fn sound(verified: &Verified, format: Format) -> u8 {
@@ -117,7 +139,7 @@ mod tests {
     use crate::ledger::{Ledger, Options};
 
     #[tokio::test]
-    async fn a_good_ledger_exits_0_a_changed_byte_6_and_a_missing_key_2() {
+    async fn a_good_ledger_exits_0_a_changed_byte_6_and_what_is_no_key_or_checkpoint_2() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("ledger");
         let key = folder.path().join("log.key");
@@ -142,6 +164,11 @@ mod tests {
         };
         assert_eq!(run(&arguments(Some(key.clone())), Format::Text), 0);
         assert_eq!(run(&arguments(None), Format::Text), 2);
+        let no_checkpoint = VerifyArguments {
+            since: Some(key.clone()),
+            ..arguments(Some(key.clone()))
+        };
+        assert_eq!(run(&no_checkpoint, Format::Text), 2);
         let changed = change_everywhere(&dir, b"canary 7\"", b"canary 8\"");
         assert!(changed > 0);
         assert_eq!(run(&arguments(Some(key)), Format::Json), EXIT_DAMAGED);
