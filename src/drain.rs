@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Two futures made of one: the first is ready when `shutdown` is and tells a server to take nothing
-/// further; the second is ready [`DRAIN_MAX`] after the first was, and never where that was dropped.
+/// further; the second is ready `DRAIN_MAX` after the first was, and never where that was dropped.
 pub fn bounded(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> (
