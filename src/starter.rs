@@ -4,7 +4,9 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The shipped policies, by their path below the policies folder.
 pub const POLICIES: [(&str, &str); 7] = [
@@ -47,6 +49,41 @@ pub struct Ports {
     /// Of the core service.
     pub core: u16,
 }
+
+impl Ports {
+    /// Three ports that are free now. They lie below those that systems hand to outgoing connections
+    /// (32,768 and up on Linux), where a port that is free can be taken by any client a moment later;
+    /// two calls of one process never try the same.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn free() -> io::Result<Self> {
+        static TRIED: AtomicU16 = AtomicU16::new(0);
+        let first = std::process::id() % FREE_PORTS * 17;
+        let mut free = (0..FREE_PORTS).filter_map(|_| {
+            let number = (first + u32::from(TRIED.fetch_add(1, Ordering::Relaxed))) % FREE_PORTS;
+            let port = FREE_PORT_MIN.saturating_add(u16::try_from(number).ok()?);
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+                .ok()
+                .map(|_| port)
+        });
+        match (free.next(), free.next(), free.next()) {
+            (Some(gateway), Some(operator), Some(core)) => Ok(Self {
+                gateway,
+                operator,
+                core,
+            }),
+            _ => Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "no three ports are free",
+            )),
+        }
+    }
+}
+
+/// Where [`Ports::free`] looks, and how many there are.
+const FREE_PORT_MIN: u16 = 28_000;
+const FREE_PORTS: u32 = 4_500;
 
 /// The ports of `covenant init` and `covenant demo`.
 pub const DEFAULT_PORTS: Ports = Ports {

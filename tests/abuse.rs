@@ -6,7 +6,7 @@
     reason = "a test may fail loudly"
 )]
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,11 +32,6 @@ struct Scene {
     _folder: tempfile::TempDir,
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 impl Scene {
     async fn begin() -> Self {
         Self::with_contract(|contract| contract).await
@@ -52,11 +47,7 @@ impl Scene {
         let path = folder.path().join("policies/partners/acme.yaml");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, change(contract.to_owned())).unwrap();
-        let ports = Ports {
-            gateway: free_port(),
-            operator: free_port(),
-            core: free_port(),
-        };
+        let ports = Ports::free().unwrap();
         let demo = Demo::start(folder.path(), &ports, Clock::system()).await;
         Self {
             demo: demo.unwrap(),

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,11 +38,7 @@ pub(crate) struct Stage {
 /// Everything in `directory`, ready for a gateway to be started in it.
 pub(crate) async fn prepare(directory: &Path, clock: Clock) -> Result<Stage, Failure> {
     write_contract(directory)?;
-    let ports = Ports {
-        gateway: free_port()?,
-        operator: free_port()?,
-        core: free_port()?,
-    };
+    let ports = Ports::free()?;
     let demo = Demo::start(directory, &ports, clock)
         .await
         .map_err(|error| error.to_string())?;
@@ -115,10 +111,4 @@ pub(crate) fn log_to_nowhere() -> Result<(), Failure> {
         .with_current_span(false)
         .with_writer(Arc::new(nowhere))
         .try_init()
-}
-
-fn free_port() -> std::io::Result<u16> {
-    TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()
-        .map(|address| address.port())
 }

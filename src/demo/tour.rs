@@ -60,11 +60,7 @@ impl Subjects {
 /// When a step does not end as it should.
 pub async fn run(clock: Clock) -> Result<u8, DemoError> {
     let directory = Folder::make()?;
-    let ports = Ports {
-        gateway: free_port()?,
-        operator: free_port()?,
-        core: free_port()?,
-    };
+    let ports = Ports::free()?;
     let demo = Demo::start(&directory.0, &ports, clock).await?;
     let subjects = Subjects::of(demo.world())?;
     let lines = curl_lines(
@@ -320,12 +316,6 @@ fn withheld_names(header: &str) -> String {
         path.rsplit('.').next()
     });
     names.collect::<Vec<_>>().join(", ")
-}
-
-fn free_port() -> std::io::Result<u16> {
-    std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()
-        .map(|address| address.port())
 }
 
 /// A folder that goes when the tour does.
