@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use covenant::catalogue::Catalogue;
 use covenant::mistakes::{Look, Mistakes};
 use covenant::policy::{AccessRequest, Circumstances, PolicySet, Standing};
+use covenant::source::Folder;
 use covenant::taxonomy::Purpose;
 use covenant::terms::PartnerId;
 use jiff::civil::date;
@@ -58,11 +59,11 @@ fn write_set(directory: &Path, contracts: usize) -> Result<(), Failure> {
 
 fn measure(directory: &Path, contracts: usize, batches: usize) -> Result<(), Failure> {
     let mut mistakes = Mistakes::new();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/catalogue");
-    let catalogue = Catalogue::load(&shipped, &mut mistakes);
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let catalogue = Catalogue::load(&Folder::read(&shipped, &mut mistakes), &mut mistakes);
     let (set, load) = timed(|| {
         PolicySet::load(
-            directory,
+            &Folder::read(directory, &mut mistakes),
             catalogue.as_ref(),
             date(2026, 11, 22),
             &mut mistakes,

@@ -83,10 +83,12 @@ fn sample(clock: &Clock) -> Entry {
         operation: Some("getCustomer".to_owned()),
         purpose: Some("essential.service".to_owned()),
         policy: Some("2026-11-22.3f9c".to_owned()),
+        ..RequestFacts::default()
     };
     let subject = SubjectGroup {
         subject: "customer".to_owned(),
         basis: "service".to_owned(),
+        circumstances: vec!["own".to_owned()],
         categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
         references: vec!["9f86d081884c7d659a2feaa0c55ad015".to_owned()],
     };

@@ -41,7 +41,6 @@ pub mod shape;
 mod shaping;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -51,7 +50,7 @@ use self::document::{Origin, Part};
 use self::reading::Reading;
 use self::router::Router;
 use crate::mistakes::{Mistakes, Source, Span};
-use crate::source::read_yaml;
+use crate::source::{Folder, read_yaml};
 
 pub use self::operation::{Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role};
 pub use self::router::Routed;
@@ -59,6 +58,8 @@ pub use self::shape::{
     Field, FieldId, FieldRole, Member, Node, ObjectNode, Partial, ScalarKind, Shape,
 };
 
+/// Where the catalogue lies in a policies folder.
+const FOLDER: &str = "catalogue";
 const DOCUMENT_SUFFIX: &str = ".openapi.yaml";
 const OVERLAY_SUFFIX: &str = ".overlay.yaml";
 
@@ -74,13 +75,14 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads every `<service>.openapi.yaml` of a directory with its `<service>.overlay.yaml`. All that
-    /// is wrong is added to `mistakes`; a catalogue comes back only if nothing was.
-    pub fn load(directory: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+    /// Reads every `catalogue/<service>.openapi.yaml` of a folder with its
+    /// `catalogue/<service>.overlay.yaml`. All that is wrong is added to `mistakes`; a catalogue comes
+    /// back only if nothing was.
+    pub fn load(folder: &Folder, mistakes: &mut Mistakes) -> Option<Self> {
         let before = mistakes.len();
         let mut loading = Loading::default();
-        for service in services(directory, mistakes) {
-            loading.service(directory, &service, mistakes);
+        for service in services(folder, mistakes) {
+            loading.service(folder, &service, mistakes);
         }
         let catalogue = loading.finish();
         (mistakes.len() == before).then_some(catalogue)
@@ -120,41 +122,25 @@ impl Catalogue {
     }
 }
 
-/// The names of the services of a directory, sorted.
-fn services(directory: &Path, mistakes: &mut Mistakes) -> Vec<String> {
-    let mut note = |path: &Path, message: String| {
-        mistakes.add(&Source::new(path, ""), Span::default(), message);
-    };
-    let names: Vec<PathBuf> = match std::fs::read_dir(directory) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
-        Err(error) => {
-            note(directory, format!("the catalogue cannot be read: {error}"));
-            return Vec::new();
-        }
-    };
+/// The names of the services of a folder, sorted.
+fn services(folder: &Folder, mistakes: &mut Mistakes) -> Vec<String> {
     let mut services = Vec::new();
-    for path in &names {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.unwrap_or_default();
+    for (name, source) in folder.below(FOLDER) {
         if let Some(service) = name.strip_suffix(DOCUMENT_SUFFIX) {
             services.push(service.to_owned());
         } else if let Some(service) = name.strip_suffix(OVERLAY_SUFFIX) {
-            let document = directory.join(format!("{service}{DOCUMENT_SUFFIX}"));
-            if !names.contains(&document) {
-                note(
-                    path,
-                    format!("an overlay without its `{service}{DOCUMENT_SUFFIX}`"),
-                );
+            let document = format!("{service}{DOCUMENT_SUFFIX}");
+            if folder.file(&format!("{FOLDER}/{document}")).is_none() {
+                let message = format!("an overlay without its `{document}`");
+                mistakes.add(source, Span::default(), message);
             }
         }
     }
     if services.is_empty() {
-        note(
-            directory,
-            format!("no file here ends in `{DOCUMENT_SUFFIX}`"),
-        );
+        let nothing = Source::new(folder.root().join(FOLDER), "");
+        let message = format!("no file here ends in `{DOCUMENT_SUFFIX}`");
+        mistakes.add(&nothing, Span::default(), message);
     }
-    services.sort();
     services
 }
 
@@ -180,14 +166,14 @@ impl Default for Loading {
 }
 
 impl Loading {
-    fn service(&mut self, directory: &Path, service: &str, mistakes: &mut Mistakes) {
+    fn service(&mut self, folder: &Folder, service: &str, mistakes: &mut Mistakes) {
         let mut read = |suffix: &str| {
             let name = format!("{service}{suffix}");
-            let source = Source::read(&directory.join(&name), mistakes)?;
+            let source = folder.needed(&format!("{FOLDER}/{name}"), mistakes)?;
             self.add_to_digest(&name);
             self.add_to_digest(source.text());
-            let node = read_yaml(&source, mistakes)?;
-            Some((source, node))
+            let node = read_yaml(source, mistakes)?;
+            Some((Arc::clone(source), node))
         };
         let (document, overlay) = (read(DOCUMENT_SUFFIX), read(OVERLAY_SUFFIX));
         let (Some((source, document)), Some((overlay_source, overlay))) = (document, overlay)

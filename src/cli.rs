@@ -15,7 +15,6 @@ pub mod token;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use jiff::tz::TimeZone;
 
 use self::customers::CustomersCommand;
 use self::ledger::LedgerCommand;
@@ -26,7 +25,6 @@ use crate::administration::Role;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::mistakes::{Look, Mistakes};
-use crate::rules::Rules;
 
 /// Something else went wrong.
 pub const EXIT_OTHER: u8 = 1;
@@ -149,7 +147,7 @@ async fn run(command: Command) -> u8 {
         Command::Demo(arguments) => demo::run(&arguments, clock).await,
         Command::Init { dir } => serve::init(&dir),
         Command::Serve { config } => serve::serve(&config, clock).await,
-        Command::Policy(command) => run_policy(command, &clock),
+        Command::Policy(command) => policy::run(command, &clock).await,
         Command::Ledger {
             command: LedgerCommand::Verify(arguments),
             reach,
@@ -171,45 +169,6 @@ async fn run(command: Command) -> u8 {
             token::run(command, &clock).unwrap_or_else(|error| failed(&error))
         }
     }
-}
-
-fn run_policy(command: PolicyCommand, clock: &Clock) -> u8 {
-    let today = clock.now().to_zoned(TimeZone::UTC).date();
-    let mut mistakes = Mistakes::new();
-    let mut out = std::io::stdout().lock();
-    let written = match command {
-        PolicyCommand::Check { dir, output } => {
-            let rules = Rules::load(&dir, today, &mut mistakes);
-            policy::check(
-                rules.as_ref().map(|rules| &rules.policy),
-                &mistakes,
-                output,
-                &mut out,
-            )
-        }
-        PolicyCommand::Explain {
-            dir,
-            question,
-            output,
-        } => {
-            let Some(rules) = Rules::load(&dir, today, &mut mistakes) else {
-                return invalid(&mistakes, &dir);
-            };
-            policy::explain(
-                &rules.policy,
-                &rules.catalogue,
-                &question,
-                today,
-                output,
-                &mut out,
-            )
-        }
-    };
-    written.unwrap_or_else(|error| match error.kind() {
-        // A reader that closed the pipe has what it wanted.
-        std::io::ErrorKind::BrokenPipe => 0,
-        _ => failed(&error),
-    })
 }
 
 /// Prints what went wrong.

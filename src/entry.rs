@@ -16,8 +16,9 @@ use thiserror::Error;
 
 use crate::terms::hexadecimal;
 
-/// Version of the shape of an [`Entry`] that is written today.
-pub const VERSION: u32 = 1;
+/// Version of the shape of an [`Entry`] that is written today. Every earlier one is still read; 2 added
+/// what is needed to decide again: page size, signals, circumstances.
+pub const VERSION: u32 = 2;
 
 /// Most bytes an entry may have: C2SP tlog-tiles stores the length of a leaf in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
@@ -53,7 +54,7 @@ pub enum EntryError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Version of this shape; 1.
+    /// Version of this shape: 1 or 2.
     pub v: u32,
     /// When it happened, by this machine's clock: a claim, while the order of leaves is a proof.
     pub time: Timestamp,
@@ -100,7 +101,7 @@ impl Entry {
             Ok(entry) => entry,
             Err(malformed) => return Err(later_version(bytes).unwrap_or(malformed.into())),
         };
-        if entry.v != VERSION {
+        if !(1..=VERSION).contains(&entry.v) {
             return Err(EntryError::Version(entry.v));
         }
         if entry.to_canonical() != bytes {
@@ -137,7 +138,7 @@ pub enum Event {
 }
 
 /// Who asked, how they proved it, for what: common to everything a partner's request causes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestFacts {
     /// The same id as in the answer's `Request-Id`.
@@ -160,6 +161,12 @@ pub struct RequestFacts {
     /// Purpose it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
+    /// How many records the page it asked for should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_records: Option<u32>,
+    /// What in it spoke of marketing: `use_type`, `audience`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<String>,
     /// Version of the policy set and contract that decided, as in `Covenant-Policy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -222,6 +229,9 @@ pub struct SubjectGroup {
     pub subject: String,
     /// Basis on which it left.
     pub basis: String,
+    /// What was known of each of them: `own`, `consented`, `agreement`, `order`. Not in version 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circumstances: Vec<String>,
     /// Data category to form.
     pub categories: BTreeMap<String, String>,
     /// References, 32 hexadecimal digits each.
@@ -330,11 +340,13 @@ pub(crate) mod tests {
         (
             (text(), optional(), option::of(any_recipient()), optional()),
             (optional(), optional(), optional(), optional()),
+            (option::of(any::<u32>()), vec(text(), 0..3)),
         )
             .prop_map(
                 |(
                     (request_id, trace_id, recipient, certificate),
                     (client, operation, purpose, policy),
+                    (page_records, signals),
                 )| RequestFacts {
                     request_id,
                     trace_id,
@@ -343,6 +355,8 @@ pub(crate) mod tests {
                     client,
                     operation,
                     purpose,
+                    page_records,
+                    signals,
                     policy,
                 },
             )
@@ -352,15 +366,19 @@ pub(crate) mod tests {
         let subjects = (
             text(),
             text(),
+            vec(text(), 0..3),
             btree_map(text(), text(), 0..4),
             vec(text(), 0..4),
         )
-            .prop_map(|(subject, basis, categories, references)| SubjectGroup {
-                subject,
-                basis,
-                categories,
-                references,
-            });
+            .prop_map(
+                |(subject, basis, circumstances, categories, references)| SubjectGroup {
+                    subject,
+                    basis,
+                    circumstances,
+                    categories,
+                    references,
+                },
+            );
         let withheld = (text(), text(), text()).prop_map(|(field, method, promise)| Withheld {
             field,
             method,
@@ -445,7 +463,7 @@ pub(crate) mod tests {
     fn the_canonical_form_is_fixed() {
         assert_eq!(
             String::from_utf8(note().to_canonical()).unwrap(),
-            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":1}"#
+            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":2}"#
         );
     }
 
@@ -453,7 +471,7 @@ pub(crate) mod tests {
     fn other_bytes_for_the_same_facts_are_refused() {
         let canonical = String::from_utf8(note().to_canonical()).unwrap();
         for other in [
-            canonical.replace("\"v\":1", "\"v\": 1"),
+            canonical.replace("\"v\":2", "\"v\": 2"),
             canonical.replace("started", "\\u0073tarted"),
             canonical.replace(r#""what":"started""#, r#""what":"started","policy":null"#),
             canonical.replace("00:00:00Z", "00:00:00.000Z"),
@@ -462,11 +480,20 @@ pub(crate) mod tests {
             let refused = Entry::parse(other.as_bytes());
             assert!(matches!(refused, Err(EntryError::NotCanonical)), "{other}");
         }
-        let more = canonical.replace("\"v\":1", "\"v\":1,\"w\":1");
+        let more = canonical.replace("\"v\":2", "\"v\":2,\"w\":1");
         assert!(matches!(
             Entry::parse(more.as_bytes()),
             Err(EntryError::Malformed(_))
         ));
+    }
+
+    #[test]
+    fn an_entry_of_the_first_version_is_still_read() {
+        let mut first = note();
+        first.v = 1;
+        assert_eq!(Entry::parse(&first.to_canonical()).unwrap(), first);
+        first.v = 0;
+        assert!(Entry::parse(&first.to_canonical()).is_err());
     }
 
     #[test]

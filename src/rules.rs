@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
 use crate::policy::PolicySet;
+use crate::source::Folder;
 
 /// Catalogue and policy set.
 #[derive(Debug)]
@@ -20,14 +21,21 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Loads both from the policies folder. `None` when there are mistakes, which are all noted:
-    /// those of the policies too where the catalogue has some.
-    pub fn load(directory: &Path, today: Date, mistakes: &mut Mistakes) -> Option<Self> {
-        let catalogue = Catalogue::load(&directory.join("catalogue"), mistakes);
-        let policy = PolicySet::load(directory, catalogue.as_ref(), today, mistakes);
+    /// Loads both from a policies folder. `None` when there are mistakes, which are all noted: those
+    /// of the policies too where the catalogue has some. The set is named after `day`.
+    pub fn load(folder: &Folder, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
+        let catalogue = Catalogue::load(folder, mistakes);
+        let policy = PolicySet::load(folder, catalogue.as_ref(), day, mistakes);
         Some(Self {
             catalogue: catalogue?,
             policy: policy?,
         })
+    }
+
+    /// Reads the folder, and loads what is in it; `None` also when a file cannot be read.
+    pub fn read(directory: &Path, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
+        let folder = Folder::read(directory, mistakes);
+        let rules = Self::load(&folder, day, mistakes);
+        rules.filter(|_| mistakes.is_empty())
     }
 }

@@ -6,12 +6,14 @@
 //! at the first mistake.
 
 mod fields;
+mod folder;
 mod toml;
 mod yaml;
 
 use serde_json::{Map, Number, Value as Json};
 
 pub use self::fields::Fields;
+pub use self::folder::{FOLDER_BYTES_MAX, Folder};
 pub use self::toml::read_toml;
 pub use self::yaml::read_yaml;
 pub use crate::mistakes::{Source, Span};

@@ -109,6 +109,7 @@ impl Fixture {
                 operation: Some("getCustomer".to_owned()),
                 purpose: Some("essential.service".to_owned()),
                 policy: None,
+                ..RequestFacts::default()
             },
             decision: "redact".to_owned(),
             rules: Vec::new(),
@@ -116,6 +117,7 @@ impl Fixture {
             subjects: vec![SubjectGroup {
                 subject: "customer".to_owned(),
                 basis: "service".to_owned(),
+                circumstances: vec!["own".to_owned()],
                 categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
                 references: vec![self.reference(id)],
             }],

@@ -52,6 +52,7 @@ mod tests {
         SubjectGroup {
             subject: subject.to_owned(),
             basis: "service".to_owned(),
+            circumstances: vec!["own".to_owned()],
             categories: BTreeMap::new(),
             references: numbers.iter().map(reference).collect(),
         }
@@ -71,6 +72,7 @@ mod tests {
                 operation: None,
                 purpose: None,
                 policy: None,
+                ..RequestFacts::default()
             },
             decision: "allow".to_owned(),
             rules: Vec::new(),

@@ -1,5 +1,7 @@
 //! The shipped catalogue, and what the loader says about small ones that are wrong.
 
+use std::path::Path;
+
 use super::*;
 use crate::taxonomy::Category;
 use crate::terms::{Channel, ResourceKind};
@@ -42,9 +44,10 @@ actions:
 ";
 
 fn shipped() -> Catalogue {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/catalogue");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let mut mistakes = Mistakes::new();
-    let catalogue = Catalogue::load(&directory, &mut mistakes);
+    let folder = Folder::read(&directory, &mut mistakes);
+    let catalogue = Catalogue::load(&folder, &mut mistakes);
     catalogue.unwrap_or_else(|| panic!("{:#?}", lines(&mistakes)))
 }
 
@@ -65,12 +68,17 @@ fn lines(mistakes: &Mistakes) -> Vec<String> {
     mistakes.sorted().iter().map(line).collect()
 }
 
-fn load(document: &str, overlay: &str) -> Result<Catalogue, Vec<String>> {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("zoo.openapi.yaml"), document).unwrap();
-    std::fs::write(directory.path().join("zoo.overlay.yaml"), overlay).unwrap();
+fn zoo(files: &[(&str, &str)]) -> Folder {
+    let file =
+        |(kind, text): &(&str, &str)| (format!("catalogue/zoo.{kind}.yaml"), (*text).to_owned());
     let mut mistakes = Mistakes::new();
-    let catalogue = Catalogue::load(directory.path(), &mut mistakes);
+    Folder::of("zoo", files.iter().map(file), &mut mistakes)
+}
+
+fn load(document: &str, overlay: &str) -> Result<Catalogue, Vec<String>> {
+    let mut mistakes = Mistakes::new();
+    let folder = zoo(&[("openapi", document), ("overlay", overlay)]);
+    let catalogue = Catalogue::load(&folder, &mut mistakes);
     catalogue.ok_or_else(|| lines(&mistakes))
 }
 
@@ -539,11 +547,10 @@ fn nullable_in_the_manner_of_3_0_is_understood() {
 
 #[test]
 fn a_document_needs_its_overlay_and_the_digest_changes_with_either() {
-    let directory = tempfile::tempdir().unwrap();
     let mut mistakes = Mistakes::new();
-    assert!(Catalogue::load(directory.path(), &mut mistakes).is_none());
-    std::fs::write(directory.path().join("zoo.openapi.yaml"), DOCUMENT).unwrap();
-    assert!(Catalogue::load(directory.path(), &mut mistakes).is_none());
+    assert!(Catalogue::load(&zoo(&[]), &mut mistakes).is_none());
+    let alone = zoo(&[("openapi", DOCUMENT)]);
+    assert!(Catalogue::load(&alone, &mut mistakes).is_none());
     assert_eq!(mistakes.len(), 2);
     let digest = |document: &str, overlay: &str| load(document, overlay).unwrap().digest();
     let plain = digest(DOCUMENT, OVERLAY);

@@ -100,16 +100,23 @@ fn request(out: &mut Vec<u8>, it: &RequestFacts) {
     object
         .optional("certificate", it.certificate.as_deref())
         .optional("client", it.client.as_deref())
-        .optional("operation", it.operation.as_deref())
+        .optional("operation", it.operation.as_deref());
+    if let Some(records) = it.page_records {
+        object.number("page_records", records);
+    }
+    object
         .optional("policy", it.policy.as_deref())
         .optional("purpose", it.purpose.as_deref());
     if let Some(it) = &it.recipient {
         recipient(object.member("recipient"), it);
     }
-    object
-        .text("request_id", &it.request_id)
-        .optional("trace_id", it.trace_id.as_deref())
-        .close();
+    object.text("request_id", &it.request_id);
+    if !it.signals.is_empty() {
+        array(object.member("signals"), &it.signals, |out, signal| {
+            string(out, signal)
+        });
+    }
+    object.optional("trace_id", it.trace_id.as_deref()).close();
 }
 
 fn recipient(out: &mut Vec<u8>, it: &Recipient) {
@@ -132,6 +139,15 @@ fn subject_group(out: &mut Vec<u8>, it: &SubjectGroup) {
     let mut object = Object::open(out);
     object.text("basis", &it.basis);
     categories(object.member("categories"), &it.categories);
+    if !it.circumstances.is_empty() {
+        array(
+            object.member("circumstances"),
+            &it.circumstances,
+            |out, word| {
+                string(out, word);
+            },
+        );
+    }
     array(
         object.member("references"),
         &it.references,

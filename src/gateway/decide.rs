@@ -70,7 +70,14 @@ pub fn decide(
     let policy = &partner.rules().policy;
     let narrowed = partner.token().purposes.as_deref();
     let purpose = policy.choose_purpose(contract, narrowed, declared_purpose(head)?)?;
-    exchange.facts.purpose = Some(purpose.key().to_owned());
+    let facts = &mut exchange.facts;
+    facts.purpose = Some(purpose.key().to_owned());
+    facts.page_records = reading.page_records;
+    facts.signals = reading
+        .marketing_signals
+        .iter()
+        .map(|&signal| signal.to_owned())
+        .collect();
     let decided = policy.decide(&AccessRequest {
         partner: &contract.partner,
         // `authenticate` has refused whoever is suspended, by the registry.

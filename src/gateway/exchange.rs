@@ -49,12 +49,7 @@ impl Exchange {
         let facts = RequestFacts {
             request_id: id.to_string(),
             trace_id: Some(trace.trace_id().to_owned()),
-            recipient: None,
-            certificate: None,
-            client: None,
-            operation: None,
-            purpose: None,
-            policy: None,
+            ..RequestFacts::default()
         };
         Self {
             id,

@@ -85,11 +85,16 @@ fn whole(
         filtered.subjects.push(SubjectGroup {
             subject: "customer".to_owned(),
             basis: permit.grant().basis(Circumstances::OWN).word().to_owned(),
+            circumstances: words(Circumstances::OWN),
             categories: BTreeMap::from([(category.key().to_owned(), "clear".to_owned())]),
             references: vec![customer.reference.to_string()],
         });
     }
     filtered
+}
+
+fn words(circumstances: Circumstances) -> Vec<String> {
+    circumstances.words().map(str::to_owned).collect()
 }
 
 /// A JSON answer under its permit.
@@ -288,6 +293,7 @@ impl<'a> Account<'a> {
                     filtered.subjects.push(SubjectGroup {
                         subject: subject.to_owned(),
                         basis: basis.to_owned(),
+                        circumstances: words(group.granted.case.0),
                         categories,
                         references: group.references.iter().map(ToString::to_string).collect(),
                     });

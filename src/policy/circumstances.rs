@@ -23,6 +23,9 @@ impl Circumstances {
     /// How many there are: the length of every table indexed by [`Circumstances::index`].
     pub const COUNT: usize = 16;
 
+    /// One word for each, in order.
+    pub const WORDS: [&'static str; 4] = ["own", "consented", "agreement", "order"];
+
     /// Of the partner's own customer, with nothing else on record.
     pub const OWN: Self = Self {
         own: true,
@@ -47,6 +50,28 @@ impl Circumstances {
             agreement: index & 4 != 0,
             order: index & 8 != 0,
         })
+    }
+
+    /// What holds, in the words of cases and entries: `own`, `consented`, `agreement`, `order`.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let held = [self.own, self.consented, self.agreement, self.order];
+        let all = Self::WORDS.into_iter().zip(held);
+        all.filter_map(|(word, holds)| holds.then_some(word))
+    }
+
+    /// From the words of what holds; `None` when one is not one of [`Circumstances::WORDS`].
+    pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut circumstances = Self::default();
+        for word in words {
+            match word {
+                "own" => circumstances.own = true,
+                "consented" => circumstances.consented = true,
+                "agreement" => circumstances.agreement = true,
+                "order" => circumstances.order = true,
+                _ => return None,
+            }
+        }
+        Some(circumstances)
     }
 
     /// The basis on which something about such a customer is disclosed for `purpose`. Where several
@@ -94,9 +119,14 @@ mod tests {
     fn each_combination_has_an_index_of_its_own() {
         for (index, circumstances) in Circumstances::all().enumerate() {
             assert_eq!(circumstances.index(), index);
+            assert_eq!(
+                Circumstances::from_words(circumstances.words()),
+                Some(circumstances)
+            );
         }
         assert_eq!(Circumstances::default().index(), 0);
         assert_eq!(Circumstances::OWN.index(), 1);
+        assert_eq!(Circumstances::from_words(["own", "ordered"]), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::catalogue::{
     ScalarKind, Shape,
 };
 use crate::mistakes::{Look, Mistakes};
+use crate::source::Folder;
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, PartnerId};
 
@@ -26,7 +27,8 @@ pub(super) fn catalogue() -> &'static Catalogue {
     static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
     CATALOGUE.get_or_init(|| {
         let mut mistakes = Mistakes::new();
-        let catalogue = Catalogue::load(&directory().join("catalogue"), &mut mistakes);
+        let folder = Folder::read(&directory(), &mut mistakes);
+        let catalogue = Catalogue::load(&folder, &mut mistakes);
         catalogue.unwrap_or_else(|| panic!("{}", mistakes.render(Look::Plain)))
     })
 }
@@ -34,7 +36,8 @@ pub(super) fn catalogue() -> &'static Catalogue {
 /// The shipped set, loaded anew.
 pub(super) fn shipped() -> PolicySet {
     let mut mistakes = Mistakes::new();
-    let set = PolicySet::load(&directory(), Some(catalogue()), TODAY, &mut mistakes);
+    let folder = Folder::read(&directory(), &mut mistakes);
+    let set = PolicySet::load(&folder, Some(catalogue()), TODAY, &mut mistakes);
     set.unwrap_or_else(|| panic!("{}", mistakes.render(Look::Plain)))
 }
 

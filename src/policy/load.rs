@@ -2,7 +2,6 @@
 //! `promises.cedar` and `partners/<id>.yaml`. What can only be seen across files is checked here.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -15,29 +14,27 @@ use super::rules::Rules;
 use super::{Compiled, PolicySet};
 use crate::catalogue::Catalogue;
 use crate::mistakes::{Mistakes, Source, Span};
+use crate::source::Folder;
 use crate::terms::Channel;
 
 /// Most contracts in one set.
 const CONTRACTS_MAX: usize = 100_000;
 
 impl PolicySet {
-    /// Loads the set in `directory`. Everything wrong with it becomes mistakes, and then there is
+    /// Loads the set in `folder`. Everything wrong with it becomes mistakes, and then there is
     /// no set. Contracts may name only operations of the catalogue; without one, because it has
     /// mistakes itself, their own are still found, but there is no set either. The set is named
     /// after `today`; its digest covers the catalogue's.
     pub fn load(
-        directory: &Path,
+        folder: &Folder,
         catalogue: Option<&Catalogue>,
         today: Date,
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
         let before = mistakes.len();
-        let schema = Source::read(&directory.join("schema.cedarschema"), mistakes);
-        let promises = Source::read(&directory.join("promises.cedar"), mistakes);
-        let contracts: Vec<Arc<Source>> = contract_files(&directory.join("partners"), mistakes)
-            .iter()
-            .filter_map(|path| Source::read(path, mistakes))
-            .collect();
+        let schema = folder.needed("schema.cedarschema", mistakes);
+        let promises = folder.needed("promises.cedar", mistakes);
+        let contracts = contract_files(folder, mistakes);
         let (schema, promises) = (schema?, promises?);
         let drafts: Vec<Draft> = contracts
             .iter()
@@ -48,10 +45,10 @@ impl PolicySet {
         if let Some(catalogue) = catalogue {
             check_operations(&drafts, catalogue, mistakes);
         }
-        let rules = Promises::new(Rules::read(&schema, &promises, mistakes)?);
+        let rules = Promises::new(Rules::read(schema, promises, mistakes)?);
         check_purposes(&drafts, &rules, mistakes);
-        let files = [&schema, &promises].into_iter().chain(&contracts);
-        let digest = digest_of(directory, files, catalogue?);
+        let files = [schema, promises].into_iter().chain(&contracts);
+        let digest = digest_of(folder, files, catalogue?);
         (mistakes.len() == before).then(|| Self::of(drafts, rules, digest, today))
     }
 
@@ -85,55 +82,34 @@ impl PolicySet {
     }
 }
 
-/// The files of a directory, sorted, without those that editors leave behind.
-fn files(directory: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let message = format!("the directory cannot be read: {error}");
-            mistakes.add(&Source::new(directory, ""), Span::default(), message);
-            return Vec::new();
-        }
-    };
-    let left_behind = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with('.') || name.ends_with('~')
-    };
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut paths: Vec<PathBuf> = paths.filter(|path| !left_behind(path)).collect();
-    paths.sort();
-    paths
-}
-
-fn contract_files(directory: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
-    let mut paths = files(directory, mistakes);
-    if paths.len() > CONTRACTS_MAX {
-        let message = format!("there are more than {CONTRACTS_MAX} contracts");
-        mistakes.add(&Source::new(directory, ""), Span::default(), message);
-    }
-    paths.retain(|path| {
-        let is_contract = path
-            .extension()
-            .is_some_and(|extension| extension == "yaml");
-        if !is_contract {
+fn contract_files(folder: &Folder, mistakes: &mut Mistakes) -> Vec<Arc<Source>> {
+    let mut contracts = Vec::new();
+    for (name, source) in folder.below("partners") {
+        if name.ends_with(".yaml") && !name.contains('/') {
+            contracts.push(Arc::clone(source));
+        } else {
             let message = "a contract's file is named `<partner>.yaml`";
-            mistakes.add(&Source::new(path, ""), Span::default(), message);
+            mistakes.add(source, Span::default(), message);
         }
-        is_contract
-    });
-    paths
+    }
+    if contracts.len() > CONTRACTS_MAX {
+        let message = format!("there are more than {CONTRACTS_MAX} contracts");
+        let place = Source::new(folder.root().join("partners"), "");
+        mistakes.add(&place, Span::default(), message);
+    }
+    contracts
 }
 
 /// SHA-256 over name and text of each file, both with their lengths, and the catalogue's digest.
 fn digest_of<'a>(
-    directory: &Path,
+    folder: &Folder,
     sources: impl Iterator<Item = &'a Arc<Source>>,
     catalogue: &Catalogue,
 ) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for source in sources {
         let path = source.path();
-        let name = path.strip_prefix(directory).unwrap_or(path);
+        let name = path.strip_prefix(folder.root()).unwrap_or(path);
         let name = name.as_os_str().as_encoded_bytes();
         for part in [name, source.text().as_bytes()] {
             context.update(&part.len().to_be_bytes());
@@ -240,7 +216,7 @@ mod tests {
         std::fs::write(&path, edit(text)).unwrap();
         let mut mistakes = Mistakes::new();
         let set = PolicySet::load(
-            directory.path(),
+            &Folder::read(directory.path(), &mut mistakes),
             Some(fixture::catalogue()),
             fixture::TODAY,
             &mut mistakes,
@@ -406,7 +382,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fixture::copy_shipped(directory.path());
         let load = |mistakes: &mut Mistakes| {
-            PolicySet::load(directory.path(), None, fixture::TODAY, mistakes).is_some()
+            let folder = Folder::read(directory.path(), mistakes);
+            PolicySet::load(&folder, None, fixture::TODAY, mistakes).is_some()
         };
         let mut mistakes = Mistakes::new();
         assert!(!load(&mut mistakes) && mistakes.is_empty());
@@ -421,7 +398,7 @@ mod tests {
         let digest = || {
             let mut mistakes = Mistakes::new();
             let set = PolicySet::load(
-                directory.path(),
+                &Folder::read(directory.path(), &mut mistakes),
                 Some(fixture::catalogue()),
                 fixture::TODAY,
                 &mut mistakes,

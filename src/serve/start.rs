@@ -109,7 +109,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 fn load_rules(config: &Config, clock: &Clock) -> Result<Rules, StartError> {
     let mut mistakes = Mistakes::new();
     let today = clock.now().to_zoned(TimeZone::UTC).date();
-    let rules = Rules::load(&config.policies, today, &mut mistakes).ok_or_else(|| {
+    let rules = Rules::read(&config.policies, today, &mut mistakes).ok_or_else(|| {
         StartError::Policies {
             count: mistakes.len(),
             directory: config.policies.clone(),

@@ -371,9 +371,10 @@ fn calls() -> Vec<(&'static str, &'static str, Value)> {
 
 #[tokio::test]
 async fn every_answer_is_as_the_catalogue_describes_it() {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/catalogue");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
     let mut mistakes = crate::mistakes::Mistakes::new();
-    let catalogue = catalogue::Catalogue::load(directory.as_ref(), &mut mistakes).unwrap();
+    let folder = crate::source::Folder::read(directory.as_ref(), &mut mistakes);
+    let catalogue = catalogue::Catalogue::load(&folder, &mut mistakes).unwrap();
     let core = core(Misbehaviour::Absent).await;
     for (method, target, body) in calls() {
         let answer = call(&core, method, target, &[], body.to_string())
