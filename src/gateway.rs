@@ -174,7 +174,7 @@ impl Gateway {
         let _share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
         let mut reading = read::read(&route, &head, body, partner.contract(), &self.registry)?;
-        let permit = decide::decide(exchange, partner, &route, &reading, &head)?;
+        let permit = decide::decide(exchange, partner, &route.operation, &reading, &head)?;
         let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
         let outbound = outbound(&head, std::mem::take(&mut reading.body));
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
