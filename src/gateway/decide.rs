@@ -10,12 +10,12 @@ use super::authenticate::Partner;
 use super::exchange::Exchange;
 use super::read::{OnBehalf, Reading};
 use super::route::Route;
-use crate::catalogue::{Body, Operation, Place, Role};
+use crate::catalogue::{Operation, Place, Role};
 use crate::edge::AcceptedHead;
 use crate::policy::{AccessRequest, Circumstances, Grant, Standing, with_purposes};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::taxonomy::Purpose;
-use crate::terms::{Form, Promise};
+use crate::terms::Promise;
 
 /// Why this request may be forwarded, and in which form what may leave.
 #[derive(Clone, Debug)]
@@ -87,10 +87,10 @@ pub fn decide(
         marketing_signals: &reading.marketing_signals,
         page_records: reading.page_records,
         today: exchange.today(),
+        circumstances: known_beforehand(reading),
     });
     let grant = decided.map_err(|refusal| with_alternate(*refusal, operation, head))?;
     refuse_other_use(reading, purpose, &contract.purposes)?;
-    refuse_unreleasable_document(operation, &grant, purpose)?;
     let operation = Arc::clone(operation);
     let customer = reading.customer.clone();
     Ok(Permit {
@@ -100,6 +100,15 @@ pub fn decide(
         customer,
         grant,
     })
+}
+
+/// `read` has looked up whose customer the request names, and refused all but the partner's own.
+/// Consent is not claimed: it is for some categories, and those are judged one by one in the answer.
+fn known_beforehand(reading: &Reading) -> Circumstances {
+    match reading.customer {
+        Some(_) => Circumstances::OWN,
+        None => Circumstances::default(),
+    }
 }
 
 /// The one purpose declared; the edge has refused two.
@@ -161,38 +170,4 @@ fn refuse_other_use(
     );
     let refusal = refusal.promise(Promise::number(11));
     Err(with_purposes(refusal, purpose.key(), &within).into())
-}
-
-/// A document leaves whole or not at all, so that is known before the core is asked (P10).
-fn refuse_unreleasable_document(
-    operation: &Operation,
-    grant: &Grant,
-    purpose: Purpose,
-) -> Result<(), Stopped> {
-    let withheld = operation
-        .answers
-        .iter()
-        .find_map(|answer| match &answer.body {
-            Body::Document { category, .. } => {
-                let form = grant
-                    .forms(Circumstances::OWN)
-                    .get(category.index())
-                    .copied()
-                    .flatten();
-                (form != Some(Form::Clear)).then_some(*category)
-            }
-            _ => None,
-        });
-    match withheld {
-        None => Ok(()),
-        Some(category) => {
-            let refusal = Refusal::new(
-                Code::PurposeNotAllowed,
-                format!("Documents of category `{category}` are not disclosed for this purpose."),
-                "Read documents for the purpose of producing the mailing only.",
-            );
-            let refusal = refusal.promise(grant.withheld_by(Circumstances::OWN, category));
-            Err(with_purposes(refusal, purpose.key(), &[]).into())
-        }
-    }
 }

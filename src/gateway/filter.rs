@@ -8,7 +8,6 @@ use bytes::Bytes;
 
 use super::decide::Permit;
 use super::inspect::{Content, Document, Inspected, Owner};
-use super::route::not_found;
 use crate::catalogue::Shape;
 use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::{
@@ -16,7 +15,7 @@ use crate::filter::{
     WithheldField,
 };
 use crate::policy::{Circumstances, Grant};
-use crate::refusal::Stopped;
+use crate::refusal::{Refusal, Stopped};
 use crate::registry::CategorySet;
 use crate::taxonomy::Category;
 use crate::terms::{CategoryForms, CustomerRef, Promise};
@@ -131,14 +130,14 @@ impl Answer<'_> {
         };
         let decisions: Vec<_> = self.document.owners.iter().map(decide).collect();
         let Some(around) = granted(&self.document.envelope) else {
-            return Err(not_found().into());
+            return Err(Refusal::not_found().into());
         };
         let mut body = Vec::new();
         let emitted = self
             .document
             .scanned
             .emit(&decisions, &around.plan, key, &mut body)
-            .ok_or_else(not_found)?;
+            .ok_or_else(Refusal::not_found)?;
         filtered.media_type = Some("application/json".into());
         filtered.body = body.into();
         let mut account = Account::new(self.permit, self.document.shape);

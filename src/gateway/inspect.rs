@@ -11,7 +11,6 @@ use super::decide::Permit;
 use super::exchange::Exchange;
 use super::forward::Answer;
 use super::read::is_media_type;
-use super::route::not_found;
 use crate::catalogue::{Body, Creates, FieldRole, Shape};
 use crate::filter::{self, Record, Scanned};
 use crate::policy::Circumstances;
@@ -171,7 +170,7 @@ fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
 /// A core that says no is believed if the catalogue knows that it can; its words stay inside.
 fn rejected(status: u16, listed: bool) -> Stopped {
     match (status, http::StatusCode::from_u16(status)) {
-        (404 | 410, _) => not_found().into(),
+        (404 | 410, _) => Refusal::not_found().into(),
         (401 | 403 | 407 | 500.., _) => {
             Fault::new(Code::CoreUnavailable, format!("the core answered {status}")).into()
         }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::route::{Route, not_found, printable};
+use super::route::{Route, printable};
 use crate::catalogue::{Creates, Place, RequestBody, Role};
 use crate::edge::AcceptedHead;
 use crate::filter;
@@ -161,11 +161,11 @@ fn apply(
     match role {
         Role::Plain | Role::Include => {}
         Role::Customer => {
-            let id = value.as_str().ok_or_else(not_found)?;
+            let id = value.as_str().ok_or_else(Refusal::not_found)?;
             let row = registry
                 .customer(id)
                 .filter(|row| row.partner == contract.partner);
-            let reference = row.ok_or_else(not_found)?.reference;
+            let reference = row.ok_or_else(Refusal::not_found)?.reference;
             on_behalf(
                 reading,
                 OnBehalf {
@@ -175,11 +175,11 @@ fn apply(
             )?;
         }
         Role::Resource(kind) => {
-            let id = value.as_str().ok_or_else(not_found)?;
+            let id = value.as_str().ok_or_else(Refusal::not_found)?;
             let row = registry
                 .resource(*kind, id)
                 .filter(|row| row.partner == contract.partner);
-            let row = row.ok_or_else(not_found)?;
+            let row = row.ok_or_else(Refusal::not_found)?;
             on_behalf(
                 reading,
                 OnBehalf {

@@ -28,7 +28,7 @@ pub fn route(
 ) -> Result<Route, Stopped> {
     let routed = catalogue
         .route(head.method(), head.path().as_str())
-        .ok_or_else(not_found)?;
+        .ok_or_else(Refusal::not_found)?;
     exchange.facts.operation = Some(routed.operation.id.to_string());
     exchange.route = Some(Arc::clone(&routed.operation.path));
     let known = |name: &str| {
@@ -64,16 +64,6 @@ pub fn route(
         operation: routed.operation,
         path_values: routed.parameters,
     })
-}
-
-/// The one answer for everything that is not there for this partner: an operation, somebody else's
-/// customer, a thing that does not exist. Always the same bytes, but for the request id.
-pub fn not_found() -> Refusal {
-    Refusal::new(
-        Code::NotFound,
-        "There is nothing here for this partner.",
-        "Check the path and the id; only this partner's own customers can be reached.",
-    )
 }
 
 /// The part of a name, as a partner sent it, that can be repeated to it.
