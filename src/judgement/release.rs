@@ -1,8 +1,11 @@
 //! What of a JSON answer leaves: per record by the circumstances of its customer, under one grant.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::answer::Owner;
 use crate::catalogue::{Field, Shape};
-use crate::filter::{Emitted, Plan, PseudonymKey, RecordDecision, Scanned};
+use crate::filter::{Emitted, Plan, PseudonymKey, RecordDecision, Scanned, Treatment};
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
 use crate::terms::{CategoryForms, Promise};
@@ -28,6 +31,35 @@ pub struct Release {
     /// Which fields of which record are in it.
     pub emitted: Emitted,
     grants: Vec<Granted>,
+}
+
+/// How much of a field leaves, over all records it stands in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    stands: u32,
+    leaves: u32,
+}
+
+impl Extent {
+    /// How much: 3 for each record in the clear, 2 in part, 1 as a pseudonym.
+    pub fn leaves(&self) -> u32 {
+        self.leaves
+    }
+
+    /// Whether it leaves as it is wherever it stands.
+    pub fn is_whole(&self) -> bool {
+        self.leaves == self.stands
+    }
+
+    fn add(&mut self, treatment: Treatment) {
+        self.stands += 3;
+        self.leaves += match treatment {
+            Treatment::Clear => 3,
+            Treatment::Partial(_) => 2,
+            Treatment::Pseudonym(_) => 1,
+            Treatment::Null | Treatment::Empty | Treatment::Remove => 0,
+        };
+    }
 }
 
 /// What decides about a customer's categories: the circumstances, and what was consented to.
@@ -68,15 +100,9 @@ impl Document<'_> {
     /// Writes what leaves; nothing when the one record asked for is not this partner's to see.
     pub fn release(&self, grant: &Grant, key: &PseudonymKey) -> Option<Release> {
         let grants = self.grants(grant);
-        let decide = |owner: &Owner| match (owner, granted(&grants, owner)) {
-            // A record that belongs to no customer (a price, a status) may leave, without anything
-            // that would belong to one.
-            (Owner::Nobody, Some(granted)) if self.is_ownerless() => {
-                RecordDecision::Keep(&granted.plan)
-            }
-            (Owner::Nobody, _) | (_, None) => RecordDecision::Drop,
-            (_, Some(granted)) if granted.plan.discloses_nothing() => RecordDecision::Drop,
-            (_, Some(granted)) => RecordDecision::Keep(&granted.plan),
+        let decide = |owner: &Owner| match self.plan(&grants, owner) {
+            Some(plan) => RecordDecision::Keep(plan),
+            None => RecordDecision::Drop,
         };
         let decisions: Vec<_> = self.owners.iter().map(decide).collect();
         let around = granted(&grants, &self.envelope)?;
@@ -91,6 +117,31 @@ impl Document<'_> {
         })
     }
 
+    /// How much of each field that stands in the document would leave under `grant`, by its path.
+    pub fn extents(&self, grant: &Grant) -> BTreeMap<Arc<str>, Extent> {
+        let grants = self.grants(grant);
+        let mut extents: BTreeMap<Arc<str>, Extent> = BTreeMap::new();
+        let around = [(self.scanned.envelope(), &self.envelope, true)];
+        let records = self.scanned.records().iter().zip(&self.owners);
+        let records = records.map(|(record, owner)| (record, owner, false));
+        for (record, owner, is_envelope) in around.into_iter().chain(records) {
+            let plan = if is_envelope {
+                granted(&grants, owner).map(|granted| &granted.plan)
+            } else {
+                self.plan(&grants, owner)
+            };
+            for field in record.present().iter() {
+                let Some(shaped) = self.shape.fields.get(usize::from(field.0)) else {
+                    continue;
+                };
+                let treatment = plan.map_or(Treatment::Remove, |plan| plan.treatment(field));
+                let extent = extents.entry(Arc::clone(&shaped.path)).or_default();
+                extent.add(treatment);
+            }
+        }
+        extents
+    }
+
     /// One plan for each case that occurs.
     fn grants(&self, grant: &Grant) -> Vec<Granted> {
         let mut grants: Vec<Granted> = Vec::new();
@@ -102,6 +153,17 @@ impl Document<'_> {
             }
         }
         grants
+    }
+
+    /// The plan of a record of this owner; nothing where the record is left out. One that belongs to
+    /// no customer (a price, a status) may leave, without anything that would belong to one.
+    fn plan<'a>(&self, grants: &'a [Granted], owner: &Owner) -> Option<&'a Plan> {
+        let plan = &granted(grants, owner)?.plan;
+        let leaves = match owner {
+            Owner::Nobody => self.is_ownerless(),
+            Owner::Customer { .. } => !plan.discloses_nothing(),
+        };
+        leaves.then_some(plan)
     }
 
     /// Whether the shape has no field that is about a person, so that no record of it needs an owner.
