@@ -167,7 +167,7 @@ mod tests {
         for (filter, count) in [
             ("crest", "5 cases"),
             ("crest.yaml", "5 cases"),
-            ("told apart", "1 cases"),
+            ("told apart", "1 case,"),
         ] {
             let chosen = Chosen {
                 filter: Some(filter.to_owned()),

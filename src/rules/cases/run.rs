@@ -27,7 +27,7 @@ use crate::terms::{CustomerRef, Promise};
 /// The host that the requests of cases are sent to.
 const HOST: &str = "gateway.example";
 /// The id of a customer whom neither request nor answer names.
-const SOMEBODY: &str = "customer";
+pub(super) const SOMEBODY: &str = "customer";
 /// Pseudonyms of cases are made with a secret that protects nothing.
 const SECRET: [u8; 32] = [7; 32];
 
