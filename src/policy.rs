@@ -13,6 +13,8 @@ mod grant;
 mod load;
 mod promises;
 mod purpose;
+mod reach;
+mod references;
 mod rules;
 mod vocabulary;
 
@@ -25,6 +27,7 @@ pub use self::decide::AccessRequest;
 pub use self::explain::Explanation;
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
+pub use self::reach::{Reach, Way};
 pub use self::rules::Rule;
 
 use self::promises::Promises;

@@ -2,6 +2,9 @@
 //! against it. It is swapped whole; a request holds one snapshot for life. Facts that change by the
 //! hour (suspensions, consents, budgets) are no rules, and not here.
 
+mod layout;
+pub mod remarks;
+
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -24,12 +27,15 @@ impl Rules {
     /// Loads both from a policies folder. `None` when there are mistakes, which are all noted: those
     /// of the policies too where the catalogue has some. The set is named after `day`.
     pub fn load(folder: &Folder, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
+        let before = mistakes.len();
+        layout::check(folder, mistakes);
         let catalogue = Catalogue::load(folder, mistakes);
         let policy = PolicySet::load(folder, catalogue.as_ref(), day, mistakes);
-        Some(Self {
+        let rules = Self {
             catalogue: catalogue?,
             policy: policy?,
-        })
+        };
+        (mistakes.len() == before).then_some(rules)
     }
 
     /// Reads the folder, and loads what is in it; `None` also when a file cannot be read.
@@ -39,3 +45,6 @@ impl Rules {
         rules.filter(|_| mistakes.is_empty())
     }
 }
+
+#[cfg(test)]
+mod misspelt;

@@ -1,5 +1,6 @@
 //! One listed method and path of a core service, and what the gateway must know to judge it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Method;
@@ -33,6 +34,18 @@ pub struct Operation {
     pub creates: Option<Creates>,
     /// What a refused partner can do instead, for exports (`x-covenant-alternative`).
     pub alternative: Option<Arc<str>>,
+}
+
+/// An operation of a document that partners cannot call: the overlay gives it no channel, so that it
+/// does not exist for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unserved {
+    /// Its `operationId`; without one, method and path.
+    pub operation: Arc<str>,
+    /// The document.
+    pub file: PathBuf,
+    /// Where in the document, from 1.
+    pub line: usize,
 }
 
 /// Where a parameter stands.

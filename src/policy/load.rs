@@ -2,20 +2,20 @@
 //! `promises.cedar` and `partners/<id>.yaml`. What can only be seen across files is checked here.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use jiff::civil::Date;
 
-use super::circumstances::Standing;
 use super::contract::read::{Draft, read};
-use super::promises::{Call, Promises};
+use super::promises::Promises;
+use super::references::{Operations, References};
 use super::rules::Rules;
 use super::{Compiled, PolicySet};
 use crate::catalogue::Catalogue;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::Folder;
-use crate::terms::Channel;
 
 /// Most contracts in one set.
 const CONTRACTS_MAX: usize = 100_000;
@@ -35,18 +35,22 @@ impl PolicySet {
         let schema = folder.needed("schema.cedarschema", mistakes);
         let promises = folder.needed("promises.cedar", mistakes);
         let contracts = contract_files(folder, mistakes);
-        let (schema, promises) = (schema?, promises?);
         let drafts: Vec<Draft> = contracts
             .iter()
-            .filter_map(|source| read(source, mistakes))
+            .filter_map(|source| read(source, today, mistakes))
             .collect();
         check_parents(&drafts, &contracts, mistakes);
         check_credentials(&drafts, mistakes);
-        if let Some(catalogue) = catalogue {
-            check_operations(&drafts, catalogue, mistakes);
+        let references = references_of(&contracts, &drafts);
+        let operations = Operations::of(folder, catalogue);
+        for (source, references) in &references {
+            references.check_operations(source, &operations, mistakes);
         }
+        let (schema, promises) = (schema?, promises?);
         let rules = Promises::new(Rules::read(schema, promises, mistakes)?);
-        check_purposes(&drafts, &rules, mistakes);
+        for (source, references) in &references {
+            references.check_purposes(source, &rules, mistakes);
+        }
         let files = [schema, promises].into_iter().chain(&contracts);
         let digest = digest_of(folder, files, catalogue?);
         (mistakes.len() == before).then(|| Self::of(drafts, rules, digest, today))
@@ -98,6 +102,22 @@ fn contract_files(folder: &Folder, mistakes: &mut Mistakes) -> Vec<Arc<Source>> 
         mistakes.add(&place, Span::default(), message);
     }
     contracts
+}
+
+/// What each contract refers to, those included that could not be read whole.
+fn references_of<'a>(
+    contracts: &'a [Arc<Source>],
+    drafts: &[Draft],
+) -> Vec<(&'a Arc<Source>, References)> {
+    let drafts: HashMap<&Path, &Draft> = drafts
+        .iter()
+        .map(|draft| (draft.source.path(), draft))
+        .collect();
+    let of = |source: &'a Arc<Source>| match drafts.get(source.path()) {
+        Some(draft) => (source, draft.references()),
+        None => (source, References::written(source)),
+    };
+    contracts.iter().map(of).collect()
 }
 
 /// SHA-256 over name and text of each file, both with their lengths, and the catalogue's digest.
@@ -163,40 +183,6 @@ fn check_credentials(drafts: &[Draft], mistakes: &mut Mistakes) {
                 let message = format!("the {kind} `{text}` is one of `{owner}` already");
                 mistakes.add(&draft.source, credential.span, message);
             }
-        }
-    }
-}
-
-fn check_operations(drafts: &[Draft], catalogue: &Catalogue, mistakes: &mut Mistakes) {
-    for draft in drafts {
-        for (id, span) in &draft.operation_spans {
-            if catalogue.operation(id).is_none() {
-                let message = format!("the catalogue has no operation `{id}`");
-                let valid = catalogue.operations.iter().map(|operation| &*operation.id);
-                mistakes.add_unknown(&draft.source, *span, message, id, valid);
-            }
-        }
-    }
-}
-
-/// A purpose that the promises refuse whatever the call can only be a misunderstanding.
-fn check_purposes(drafts: &[Draft], promises: &Promises, mistakes: &mut Mistakes) {
-    for draft in drafts {
-        for (purpose, span) in &draft.purpose_spans {
-            let kind = draft.contract.kind;
-            let call = promises.call(kind, Standing::Good, *purpose, Channel::Record);
-            let message = match call {
-                Call::Permitted(_) => continue,
-                Call::NotPermitted => format!("the promises do not permit `{purpose}` (P3)"),
-                Call::Forbidden(rule) => match promises.rule(rule) {
-                    Some(rule) => format!(
-                        "the promises forbid `{purpose}` ({}): {}",
-                        rule.promise, rule.sentence
-                    ),
-                    None => format!("the promises forbid `{purpose}`"),
-                },
-            };
-            mistakes.add(&draft.source, *span, message);
         }
     }
 }
@@ -340,8 +326,31 @@ mod tests {
         });
         let expected = [
             "`page_records_max` is 0; it must be from 1 to 1000",
-            "the budget of a day, 500, is larger than that of a month, 50",
+            "the budget of a day, 500, is larger than that of a month, 50: write a smaller \
+             `customers_per_day`",
             "the key `until` is missing",
+        ];
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (told, part) in found.iter().zip(expected) {
+            assert!(told.ends_with(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn days_and_approvers_that_make_no_sense_are_mistakes() {
+        let found = mistakes_after("partners/acme.yaml", |text| {
+            text.replace("until: 2026-03-31", "until: 2027-11-24")
+                .replace("[Hannah Osei, Marek Dvorak]", "[Hannah Osei, hannah osei]")
+                .replace("accepted_on: 2026-01-12", "accepted_on: 2026-11-23")
+        });
+        let expected = [
+            "`accepted_on` is after today, 2026-11-22: write the day on which the terms were \
+             accepted",
+            "an exception ends within 366 days: write 2027-11-23 or earlier, and renew it then if \
+             it is still needed",
+            "an exception names 2 different people who approved it, as in `[Hannah Osei, Marek \
+             Dvorak]`",
+            "`hannah osei` is there already; name somebody else",
         ];
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (told, part) in found.iter().zip(expected) {
