@@ -1,13 +1,12 @@
-//! Whatever form is granted, what leaves satisfies the field's schema: every stand-in of every field
-//! of small generated schemas, and of the shipped catalogue, beside a validator of its own that knows
-//! nothing of the loader.
+//! Whatever form is granted, what leaves satisfies the field's schema: every stand-in of a field of
+//! small generated schemas, beside a validator that knows nothing of the loader.
 
 use super::*;
 use crate::mistakes::Mistakes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A schema in JSON, and whether it allows `value`. Patterns are judged by a closure each.
+/// Whether a schema in JSON allows `value`. Each pattern that is generated is judged by code of its own.
 fn allows(schema: &Value, value: &Value) -> bool {
     let types = match &schema["type"] {
         Value::Array(types) => types.clone(),
