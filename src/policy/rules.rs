@@ -7,6 +7,7 @@
 
 mod lint;
 mod read;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;
