@@ -6,6 +6,7 @@
 //! [`PolicySet`]: `load.rs` makes one, `purpose.rs` and `decide.rs` ask it, `explain.rs` tells why.
 
 mod circumstances;
+mod compared;
 pub mod contract;
 mod decide;
 pub mod explain;

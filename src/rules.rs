@@ -2,6 +2,8 @@
 //! against it. It is swapped whole; a request holds one snapshot for life. Facts that change by the
 //! hour (suspensions, consents, budgets) are no rules, and not here.
 
+pub mod comparison;
+
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -10,6 +12,8 @@ use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
 use crate::policy::PolicySet;
 use crate::source::Folder;
+
+pub use self::comparison::Comparison;
 
 /// Catalogue and policy set.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! `covenant policy`: the files people edit, judged before they matter. One file for each command.
 
 mod check;
+mod diff;
 mod explain;
 
 use std::io::{self, Write};
@@ -52,6 +53,13 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Tell what differs between two sets of policies, in people and fields: which partner gains or
+    /// loses which operation, form, budget.
+    Diff {
+        /// The sets.
+        #[command(flatten)]
+        sets: diff::Sets,
+    },
     /// Tell why a partner may or may not have something, and what would have to change.
     Explain {
         /// Who asks and for what.
@@ -68,6 +76,7 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
     let today = clock.now().to_zoned(TimeZone::UTC).date();
     match command {
         PolicyCommand::Check { files } => printed(|out| check::run(&files, today, out)),
+        PolicyCommand::Diff { sets } => printed(|out| diff::run(&sets, today, out)),
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
         }

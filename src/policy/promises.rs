@@ -117,12 +117,46 @@ impl Promises {
             channel,
             circumstances,
         };
-        let place = (kind as usize * purposes() + purpose.index()) * Channel::ALL.len();
-        let place = (place + channel as usize) * Circumstances::COUNT + circumstances.index();
-        match self.cells.get(place) {
+        match self.place(&question) {
             Some(cell) => cell.get_or_init(|| Box::new(self.compute(&question))),
             None => &NOTHING,
         }
+    }
+
+    /// What [`Promises::cell`] has for one category. Where the cell is not computed yet, only this
+    /// much of it is.
+    pub(super) fn forms(&self, question: &Question, category: Category) -> FormSet {
+        if let Some(cell) = self.place(question).and_then(|cell| cell.get()) {
+            return cell
+                .forms
+                .get(category.index())
+                .copied()
+                .unwrap_or_default();
+        }
+        let Some(context) = self.rules.context(question) else {
+            return FormSet::NONE;
+        };
+        let mut forms = FormSet::NONE;
+        for form in Form::ALL {
+            let action = Action::Disclose(form);
+            let answer = self
+                .rules
+                .ask_in(question, context.clone(), action, category);
+            if answer.broken {
+                return FormSet::NONE;
+            }
+            if answer.allowed {
+                forms.insert(form);
+            }
+        }
+        forms
+    }
+
+    fn place(&self, question: &Question) -> Option<&OnceLock<Box<Cell>>> {
+        let place = question.kind as usize * purposes() + question.purpose.index();
+        let place = place * Channel::ALL.len() + question.channel as usize;
+        let place = place * Circumstances::COUNT + question.circumstances.index();
+        self.cells.get(place)
     }
 
     fn compute(&self, question: &Question) -> Cell {

@@ -35,6 +35,9 @@ pub struct Rule {
     pub fix: Option<Arc<str>>,
     /// Its line in the file.
     pub line: usize,
+    /// Scope, conditions and effect in Cedar's JSON form: what is left of it without annotations,
+    /// comments and layout.
+    pub logic: Arc<str>,
 }
 
 /// A rule's place in the file, counted in rules: the first forbid that applies answers.
@@ -74,6 +77,11 @@ impl Rules {
     /// Every rule, in order of the file.
     pub(super) fn all(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether the same entities, actions and their groups included, stand under both.
+    pub(super) fn has_entities_of(&self, other: &Self) -> bool {
+        self.entities == other.entities
     }
 
     /// The rule at `index`.
