@@ -3,6 +3,7 @@
 //! hour (suspensions, consents, budgets) are no rules, and not here.
 
 pub mod comparison;
+pub mod simulation;
 
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use crate::policy::PolicySet;
 use crate::source::Folder;
 
 pub use self::comparison::Comparison;
+pub use self::simulation::Simulation;
 
 /// Catalogue and policy set.
 #[derive(Debug)]
@@ -43,3 +45,6 @@ impl Rules {
         rules.filter(|_| mistakes.is_empty())
     }
 }
+
+#[cfg(test)]
+mod fixture;

@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod explain;
+mod simulate;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::failed;
+use super::{Reach, failed};
 use crate::clock::Clock;
 
 /// Everything is right.
@@ -69,6 +70,16 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Decide the calls on record again by other policies: who would be refused, answered, shown less
+    /// or more.
+    Simulate {
+        /// Which policies, and which calls.
+        #[command(flatten)]
+        replaying: simulate::Replaying,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -79,6 +90,9 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Diff { sets } => printed(|out| diff::run(&sets, today, out)),
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
+        }
+        PolicyCommand::Simulate { replaying, reach } => {
+            simulate::run(&replaying, &reach, clock).await
         }
     }
 }
