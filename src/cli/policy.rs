@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod explain;
 mod simulate;
+mod test;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ const EXIT_OK: u8 = 0;
 const EXIT_USAGE: u8 = 2;
 /// Something in the files is wrong.
 const EXIT_INVALID: u8 = 3;
+/// A policy test failed.
+const EXIT_FAILED: u8 = 4;
 /// The decision explained is a refusal.
 const EXIT_DENIED: u8 = 5;
 
@@ -48,7 +51,7 @@ pub struct Files {
 /// What can be done with policies.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Report every mistake in promises, contracts and catalogue, with file, line and snippet.
+    /// Report every mistake in promises, contracts, catalogue and tests, with file, line and snippet.
     Check {
         /// What to check.
         #[command(flatten)]
@@ -80,6 +83,15 @@ pub enum PolicyCommand {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
+    Test {
+        /// Which cases, and where the results go.
+        #[command(flatten)]
+        cases: test::Chosen,
+        /// The policies tested.
+        #[command(flatten)]
+        files: Files,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -93,6 +105,9 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         }
         PolicyCommand::Simulate { replaying, reach } => {
             simulate::run(&replaying, &reach, clock).await
+        }
+        PolicyCommand::Test { cases, files } => {
+            printed(|out| test::run(&cases, &files, today, out))
         }
     }
 }
