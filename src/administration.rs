@@ -17,6 +17,7 @@ pub mod messages;
 mod partners;
 mod report;
 pub mod server;
+pub mod simulate;
 mod two_persons;
 
 use std::fmt;
@@ -101,11 +102,12 @@ pub enum Deed {
     CustomersShow,
     LedgerSearch,
     LedgerReport,
+    PolicySimulate,
 }
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -113,6 +115,7 @@ impl Deed {
         Self::CustomersShow,
         Self::LedgerSearch,
         Self::LedgerReport,
+        Self::PolicySimulate,
     ];
 
     /// Its name in entries.
@@ -125,6 +128,7 @@ impl Deed {
             Self::CustomersShow => "customers.show",
             Self::LedgerSearch => "ledger.search",
             Self::LedgerReport => "ledger.report",
+            Self::PolicySimulate => "policy.simulate",
         }
     }
 
@@ -138,6 +142,7 @@ impl Deed {
             Self::CustomersImport => &[Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],
+            Self::PolicySimulate => &[PartnerManager, Legal, Operator],
         }
     }
 }
@@ -218,6 +223,8 @@ pub struct Administration {
     clock: Clock,
     /// One change at a time: between looking who went first and acting as the second, nobody else.
     changing: Mutex<()>,
+    /// One simulation at a time: each holds a set of rules and keeps a thread busy.
+    simulating: Mutex<()>,
 }
 
 impl fmt::Debug for Administration {
@@ -245,6 +252,7 @@ impl Administration {
             contracts,
             clock,
             changing: Mutex::default(),
+            simulating: Mutex::default(),
         }
     }
 

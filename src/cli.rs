@@ -97,7 +97,7 @@ enum Command {
 
 /// How commands reach a running gateway, and how they answer.
 #[derive(Debug, Args)]
-struct Reach {
+pub struct Reach {
     /// The gateway's configuration, for the socket it names.
     #[arg(long, global = true, default_value = "covenant.toml")]
     config: PathBuf,

@@ -6,6 +6,7 @@
 //! [`PolicySet`]: `load.rs` makes one, `purpose.rs` and `decide.rs` ask it, `explain.rs` tells why.
 
 mod circumstances;
+mod compared;
 mod compiled;
 pub mod contract;
 mod decide;
@@ -23,12 +24,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use self::circumstances::{Circumstances, Standing};
+pub use self::compared::{Differing, Reworded, Way};
 pub use self::contract::Contract;
 pub use self::decide::AccessRequest;
 pub use self::explain::Explanation;
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
-pub use self::reach::{Reach, Way};
+pub use self::reach::{Reach, Use};
 pub use self::rules::Rule;
 
 use self::compiled::Compiled;

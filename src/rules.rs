@@ -3,8 +3,10 @@
 //! hour (suspensions, consents, budgets) are no rules, and not here.
 
 pub mod cases;
+pub mod comparison;
 mod layout;
 pub mod remarks;
+pub mod simulation;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
 use crate::policy::PolicySet;
 use crate::source::Folder;
+
+pub use self::comparison::Comparison;
+pub use self::simulation::Simulation;
 
 /// Catalogue and policy set.
 #[derive(Debug)]
@@ -70,6 +75,9 @@ impl Rules {
         rules.filter(|_| mistakes.is_empty())
     }
 }
+
+#[cfg(test)]
+mod fixture;
 
 #[cfg(test)]
 mod tests {

@@ -218,3 +218,15 @@ pub struct RecipientShown {
     /// The postal address, as in the contract.
     pub address: Option<String>,
 }
+
+/// Which policies shall decide again what is on record.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulateQuery {
+    /// The files of a policies folder, by their path below it.
+    pub files: BTreeMap<String, String>,
+    /// Only calls not before this time.
+    pub since: Option<Timestamp>,
+    /// How many calls are told of each difference.
+    pub examples: usize,
+}

@@ -20,11 +20,12 @@ use serde::Serialize;
 use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
-use super::messages::{Because, CustomerQuery, Problem, ROLE_HEADER, SearchQuery};
+use super::messages::{Because, CustomerQuery, Problem, ROLE_HEADER, SearchQuery, SimulateQuery};
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
+use crate::source::FOLDER_BYTES_MAX;
 
-/// The largest body, but for imports.
+/// The largest body, but for imports and policies.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The largest import.
@@ -63,6 +64,7 @@ pub async fn serve(
         actors,
     });
     let import = post(import_customers).layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX));
+    let simulate = post(simulate_policy).layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
     let router = Router::new()
         .route("/partners", get(partners))
         .route("/partners/{id}", get(partner))
@@ -73,6 +75,7 @@ pub async fn serve(
         .route("/ledger/report", post(report))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route("/customers/import", import)
+        .route("/policy/simulate", simulate)
         .with_state(door)
         .into_make_service_with_connect_info::<Peer>();
     let (close, time_is_up) = drain::bounded(shutdown);
@@ -219,6 +222,18 @@ async fn report(
     answer(
         door.administration
             .report(&caller.for_deed(Deed::LedgerReport), &query)
+            .await,
+    )
+}
+
+async fn simulate_policy(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(query): Json<SimulateQuery>,
+) -> Answer {
+    answer(
+        door.administration
+            .simulate(&caller.for_deed(Deed::PolicySimulate), query)
             .await,
     )
 }

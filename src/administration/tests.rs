@@ -162,7 +162,8 @@ partner.resume    legal, operator, partner_manager
 customers.import  operator
 customers.show    partner_manager, legal
 ledger.search     legal, auditor
-ledger.report     legal, auditor";
+ledger.report     legal, auditor
+policy.simulate   partner_manager, legal, operator";
     assert_eq!(rows.join("\n"), table);
 }
 

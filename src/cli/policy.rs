@@ -1,7 +1,9 @@
 //! `covenant policy`: the files people edit, judged before they matter. One file for each command.
 
 mod check;
+mod diff;
 mod explain;
+mod simulate;
 mod test;
 
 use std::io::{self, Write};
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::failed;
+use super::{Reach, failed};
 use crate::clock::Clock;
 
 /// Everything is right.
@@ -55,6 +57,13 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Tell what differs between two sets of policies, in people and fields: which partner gains or
+    /// loses which operation, form, budget.
+    Diff {
+        /// The sets.
+        #[command(flatten)]
+        sets: diff::Sets,
+    },
     /// Tell why a partner may or may not have something, and what would have to change.
     Explain {
         /// Who asks and for what.
@@ -63,6 +72,16 @@ pub enum PolicyCommand {
         /// The policies asked.
         #[command(flatten)]
         files: Files,
+    },
+    /// Decide the calls on record again by other policies: who would be refused, answered, shown less
+    /// or more.
+    Simulate {
+        /// Which policies, and which calls.
+        #[command(flatten)]
+        replaying: simulate::Replaying,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
     },
     /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
     Test {
@@ -80,8 +99,12 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
     let today = clock.now().to_zoned(TimeZone::UTC).date();
     match command {
         PolicyCommand::Check { files } => printed(|out| check::run(&files, today, out)),
+        PolicyCommand::Diff { sets } => printed(|out| diff::run(&sets, today, out)),
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
+        }
+        PolicyCommand::Simulate { replaying, reach } => {
+            simulate::run(&replaying, &reach, clock).await
         }
         PolicyCommand::Test { cases, files } => {
             printed(|out| test::run(&cases, &files, today, out))

@@ -12,7 +12,7 @@ use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
 
 /// One partner's contract, validated.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contract {
     /// The partner, which is also the stem of its file.
     pub partner: PartnerId,
@@ -82,7 +82,7 @@ pub(super) fn folded(name: &str) -> Cow<'_, str> {
 }
 
 /// How a partner proves who it is. No two contracts share one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// Thumbprints of its client certificates (`sha256:` and base64url).
     pub certificate_thumbprints: Vec<Thumbprint>,
@@ -117,7 +117,7 @@ pub struct Budgets {
 }
 
 /// A dated act of a named person.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedTerms {
     /// Version of the partner terms, for example `2026-01`.
     pub version: Arc<str>,
@@ -128,7 +128,7 @@ pub struct AcceptedTerms {
 }
 
 /// A departure from the contract's own limits that always ends; never from a promise.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
     /// Why.
     pub because: Arc<str>,

@@ -126,12 +126,28 @@ impl Promises {
             channel,
             circumstances,
         };
-        let place = (kind as usize * purposes() + purpose.index()) * Channel::ALL.len();
-        let place = (place + channel as usize) * Circumstances::COUNT + circumstances.index();
-        match self.cells.get(place) {
+        match self.place(&question) {
             Some(cell) => cell.get_or_init(|| Box::new(self.compute(&question))),
             None => &NOTHING,
         }
+    }
+
+    /// Whether `category` may leave in `form`, as [`Promises::cell`] has it. Where the cell is not
+    /// computed yet, only this much of it is asked for.
+    pub(super) fn allows(&self, question: &Question, category: Category, form: Form) -> bool {
+        if let Some(cell) = self.place(question).and_then(|cell| cell.get()) {
+            let forms = cell.forms.get(category.index());
+            return forms.is_some_and(|forms| forms.contains(form));
+        }
+        let action = Action::Disclose(form);
+        self.rules.ask(question, action, category).allowed
+    }
+
+    fn place(&self, question: &Question) -> Option<&OnceLock<Box<Cell>>> {
+        let place = question.kind as usize * purposes() + question.purpose.index();
+        let place = place * Channel::ALL.len() + question.channel as usize;
+        let place = place * Circumstances::COUNT + question.circumstances.index();
+        self.cells.get(place)
     }
 
     fn compute(&self, question: &Question) -> Cell {

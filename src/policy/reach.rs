@@ -13,7 +13,7 @@ use crate::terms::{Channel, Form, PartnerKind};
 
 /// Who asks, for what, and which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Way {
+pub struct Use {
     /// The kind of partner.
     pub kind: PartnerKind,
     /// What for.
@@ -26,7 +26,7 @@ pub struct Way {
 #[derive(Debug)]
 pub struct Reach<'a> {
     promises: &'a Promises,
-    known: HashMap<(Way, Category, Form), bool>,
+    known: HashMap<(Use, Category, Form), bool>,
 }
 
 impl PolicySet {
@@ -41,7 +41,7 @@ impl PolicySet {
 
 impl Reach<'_> {
     /// Whether there are circumstances in which a partner in good standing may call operations this way.
-    pub fn may_call(&self, way: Way) -> bool {
+    pub fn may_call(&self, way: Use) -> bool {
         let call = |circumstances| {
             self.promises.call(&Question {
                 kind: way.kind,
@@ -56,7 +56,7 @@ impl Reach<'_> {
     }
 
     /// Whether there are circumstances in which `category` may leave this way in this form.
-    pub fn may_disclose(&mut self, way: Way, category: Category, form: Form) -> bool {
+    pub fn may_disclose(&mut self, way: Use, category: Category, form: Form) -> bool {
         let rules = self.promises.rules();
         let ask = |circumstances| {
             let question = Question {
@@ -86,7 +86,7 @@ mod tests {
     fn the_reach_is_that_of_the_richest_circumstances() {
         let set = fixture::shipped();
         let mut reach = set.reach();
-        let way = |purpose, channel| Way {
+        let way = |purpose, channel| Use {
             kind: PartnerKind::Reseller,
             purpose: Purpose::parse(purpose).unwrap(),
             channel,

@@ -5,6 +5,7 @@
 //! that errs and is skipped (any error denies), evaluation that takes longer with each rule (one
 //! slice of the rules per action), and templates (refused).
 
+mod alone;
 mod lint;
 mod read;
 mod words;
@@ -12,6 +13,7 @@ mod words;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(super) use self::alone::Alone;
 use cedar_policy::{Authorizer, Context, Decision, Entities, PolicyId, PolicySet, Request};
 
 use super::vocabulary::{Action, Question, Vocabulary};
@@ -36,6 +38,9 @@ pub struct Rule {
     pub fix: Option<Arc<str>>,
     /// Its line in the file.
     pub line: usize,
+    /// Scope, conditions and effect in Cedar's JSON form: what is left of it without annotations,
+    /// comments and layout.
+    pub logic: Arc<str>,
 }
 
 /// A rule's place in the file, counted in rules: the first forbid that applies answers.
@@ -77,6 +82,11 @@ impl Rules {
         &self.rules
     }
 
+    /// Whether the same entities, actions and their groups included, stand under both.
+    pub(super) fn has_entities_of(&self, other: &Self) -> bool {
+        self.entities == other.entities
+    }
+
     /// The rule at `index`.
     pub(super) fn get(&self, index: RuleIndex) -> Option<&Rule> {
         self.rules.get(index)
@@ -98,6 +108,20 @@ impl Rules {
         action: Action,
         category: Category,
     ) -> Answer {
+        match self.slices.get(action.index()) {
+            Some(slice) => self.ask_of(slice, question, context, action, category),
+            None => Answer::BROKEN,
+        }
+    }
+
+    fn ask_of(
+        &self,
+        slice: &PolicySet,
+        question: &Question,
+        context: Context,
+        action: Action,
+        category: Category,
+    ) -> Answer {
         let vocabulary = &self.vocabulary;
         let request = Request::new(
             vocabulary.partner(question.kind, question.standing),
@@ -106,7 +130,7 @@ impl Rules {
             context,
             None,
         );
-        let (Ok(request), Some(slice)) = (request, self.slices.get(action.index())) else {
+        let Ok(request) = request else {
             return Answer::BROKEN;
         };
         let response = self

@@ -88,7 +88,16 @@ impl Placed<'_> {
             refusal,
             fix: fix.map(Arc::from),
             line: self.source.position(self.span.offset).line,
+            logic: self.logic().into(),
         })
+    }
+
+    fn logic(&self) -> String {
+        let mut whole = self.policy.to_json().unwrap_or_default();
+        if let Some(members) = whole.as_object_mut() {
+            members.remove("annotations");
+        }
+        whole.to_string()
     }
 
     fn needed(&self, name: &str, mistakes: &mut Mistakes) -> Option<&str> {

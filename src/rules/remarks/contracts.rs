@@ -8,7 +8,7 @@ use super::super::Rules;
 use super::{Remark, Topic};
 use crate::catalogue::{Body, Field, Operation};
 use crate::mistakes::Mistakes;
-use crate::policy::{Contract, Reach, Way};
+use crate::policy::{Contract, Reach, Use};
 use crate::source::{Folder, Node, Source, Span, read_yaml};
 use crate::taxonomy::Category;
 use crate::terms::Form;
@@ -69,14 +69,14 @@ impl Review<'_> {
     }
 
     /// The ways in which it may call something; notes operations and purposes that have none.
-    fn ways(&mut self, reach: &Reach<'_>) -> Vec<Way> {
+    fn ways(&mut self, reach: &Reach<'_>) -> Vec<Use> {
         let contract = self.contract;
         let operations = contract.operations.iter();
         let operations: Vec<&Arc<Operation>> = operations
             .filter_map(|id| self.rules.catalogue.operation(id))
             .collect();
         let way = |purpose, operation: &Operation| {
-            let way = Way {
+            let way = Use {
                 kind: contract.kind,
                 purpose,
                 channel: operation.channel,
@@ -107,7 +107,7 @@ impl Review<'_> {
         ways
     }
 
-    fn check_categories(&mut self, ways: &[Way], reach: &mut Reach<'_>) {
+    fn check_categories(&mut self, ways: &[Use], reach: &mut Reach<'_>) {
         let Some(node) = self.node.get("categories").filter(|_| !ways.is_empty()) else {
             return;
         };

@@ -1,0 +1,177 @@
+//! What a contract says by itself: limits over time, credentials, names and dates.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::{Change, Direction, Topic};
+use crate::policy::Contract;
+use crate::policy::contract::Exception;
+
+/// What differs between two contracts of one partner; `None` is no contract.
+pub(super) fn changes(old: Option<&Contract>, new: Option<&Contract>, today: Date) -> Vec<Change> {
+    let mut changes = Vec::new();
+    match (old, new) {
+        (Some(old), Some(new)) => details(old, new, &mut changes),
+        (None, None) => return changes,
+        (one, other) => {
+            let contract = one.or(other);
+            let name = contract.map_or("", |contract| &contract.name);
+            let kind = contract.map_or("", |contract| contract.kind.word());
+            let change = Change::came_or_went(Topic::Partner, name, old.is_none(), kind);
+            changes.push(change);
+        }
+    }
+    limits(old, new, today, &mut changes);
+    credentials(old, new, &mut changes);
+    changes
+}
+
+fn details(old: &Contract, new: &Contract, changes: &mut Vec<Change>) {
+    let parent = |contract: &Contract| {
+        let parent = contract.parent.as_ref();
+        parent.map_or_else(|| "nobody".to_owned(), ToString::to_string)
+    };
+    let terms = |contract: &Contract| format!("{} by {}", contract.terms.on, contract.terms.by);
+    let mut detail = |what: &str, direction, before: String, after: String| {
+        if before != after {
+            let change = Change::of(Topic::Detail, what, direction);
+            changes.push(change.from(before).to(after));
+        }
+    };
+    let (wording, unclear) = (Direction::Neither, Direction::Loosens);
+    detail("name", wording, old.name.to_string(), new.name.to_string());
+    let address = [old, new].map(|contract| contract.address.to_string());
+    let [before, after] = address;
+    detail("address", wording, before, after);
+    let kind = |contract: &Contract| contract.kind.word().to_owned();
+    detail("kind", unclear, kind(old), kind(new));
+    // A family shares its budgets, and its suspensions.
+    detail("parent", unclear, parent(old), parent(new));
+    let version = |contract: &Contract| contract.terms.version.to_string();
+    detail("terms accepted", unclear, version(old), version(new));
+    detail("terms accepted on", wording, terms(old), terms(new));
+    let number = |contract: &Contract| contract.version.to_string();
+    detail("version of the contract", wording, number(old), number(new));
+    for (exceptions, others, came) in [
+        (&old.exceptions, &new.exceptions, false),
+        (&new.exceptions, &old.exceptions, true),
+    ] {
+        for exception in exceptions.iter().filter(|one| !others.contains(one)) {
+            changes.push(exception_noted(exception, came));
+        }
+    }
+    if old.version == new.version && old != new {
+        let what = format!(
+            "the contract changed, but its version is still {}",
+            new.version
+        );
+        changes.push(Change::of(Topic::Detail, what, wording));
+    }
+}
+
+/// What it does to the limits is told there.
+fn exception_noted(exception: &Exception, came: bool) -> Change {
+    let what = format!("exception until {}", exception.until);
+    let by = exception.approved_by.join(", ");
+    let told = format!("{} Approved by {by}.", exception.because);
+    let change = Change::of(Topic::Detail, what, Direction::Neither);
+    if came {
+        change.to(told)
+    } else {
+        change.from(told)
+    }
+}
+
+/// The limits of a contract on one day.
+fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 4] {
+    let budgets = contract.budgets_on(day);
+    [
+        ("customers a day", budgets.customers_per_day),
+        ("customers a month", budgets.customers_per_month),
+        ("records a page", contract.page_records_max_on(day)),
+        ("requests a minute", contract.requests_per_minute),
+    ]
+}
+
+/// One limit from one day to another, before and after.
+struct Span {
+    from: Date,
+    until: Option<Date>,
+    before: Option<u32>,
+    after: Option<u32>,
+}
+
+/// Exceptions end, so limits are compared from today on, for ever.
+fn limits(old: Option<&Contract>, new: Option<&Contract>, today: Date, changes: &mut Vec<Change>) {
+    let both = [old, new].into_iter().flatten();
+    let ends = both.flat_map(|contract| contract.exceptions.iter().map(|one| one.until));
+    let mut starts: BTreeSet<Date> = ends
+        .filter(|until| *until >= today)
+        .filter_map(|until| until.tomorrow().ok())
+        .collect();
+    starts.insert(today);
+    let starts: Vec<Date> = starts.into_iter().collect();
+    let on = |contract: Option<&Contract>, day| contract.map(|contract| limits_on(contract, day));
+    let names = new.or(old).map(|contract| limits_on(contract, today));
+    for (place, (name, _)) in names.into_iter().flatten().enumerate() {
+        let value = |contract, day| {
+            let limits = on(contract, day)?;
+            limits.get(place).map(|(_, value)| *value)
+        };
+        let mut spans: Vec<Span> = Vec::new();
+        for start in &starts {
+            let (before, after) = (value(old, *start), value(new, *start));
+            match spans.last_mut() {
+                Some(last) if (last.before, last.after) == (before, after) => {}
+                last => {
+                    if let Some(last) = last {
+                        last.until = start.yesterday().ok();
+                    }
+                    spans.push(Span {
+                        from: *start,
+                        until: None,
+                        before,
+                        after,
+                    });
+                }
+            }
+        }
+        let differing = spans.iter().filter(|span| span.before != span.after);
+        changes.extend(differing.map(|span| limit_changed(name, span, today)));
+    }
+}
+
+fn limit_changed(name: &str, span: &Span, today: Date) -> Change {
+    // No contract is the least of all limits.
+    let direction = Direction::of_growth(&span.before, &span.after);
+    let from = (span.from > today).then(|| format!("from {}", span.from));
+    let until = span.until.map(|until| format!("until {until}"));
+    let days: Vec<String> = from.into_iter().chain(until).collect();
+    Change {
+        only: (!days.is_empty()).then(|| days.join(" ")),
+        before: span.before.map(|value| value.to_string()),
+        after: span.after.map(|value| value.to_string()),
+        ..Change::of(Topic::Limit, name, direction)
+    }
+}
+
+fn credentials(old: Option<&Contract>, new: Option<&Contract>, changes: &mut Vec<Change>) {
+    let all = |contract: Option<&Contract>| -> BTreeSet<String> {
+        let Some(contract) = contract else {
+            return BTreeSet::new();
+        };
+        let credentials = &contract.credentials;
+        let clients = credentials.clients.iter();
+        let clients = clients.map(|client| format!("client `{client}`"));
+        let names = credentials.certificate_names.iter();
+        let names = names.map(|name| format!("certificate name `{name}`"));
+        let thumbprints = credentials.certificate_thumbprints.iter();
+        let thumbprints = thumbprints.map(|print| format!("certificate `sha256:{print:?}`"));
+        clients.chain(names).chain(thumbprints).collect()
+    };
+    let (old, new) = (all(old), all(new));
+    let credential = |what: &String, came| Change::came_or_went(Topic::Credential, what, came, "");
+    changes.extend(new.difference(&old).map(|what| credential(what, true)));
+    changes.extend(old.difference(&new).map(|what| credential(what, false)));
+}
