@@ -25,7 +25,9 @@ pub use self::decide::AccessRequest;
 pub use self::explain::Explanation;
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
-pub use self::rules::Rule;
+pub(crate) use self::rules::{Answer, Rules as RuleBook};
+pub use self::rules::{Properties, Property, Rule};
+pub(crate) use self::vocabulary::{Action, Question};
 
 use self::promises::Promises;
 use crate::catalogue::Catalogue;

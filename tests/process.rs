@@ -25,5 +25,7 @@ mod installation;
 mod people;
 #[path = "process/program.rs"]
 mod program;
+#[path = "process/prove.rs"]
+mod prove;
 #[path = "process/stopping.rs"]
 mod stopping;

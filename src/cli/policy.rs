@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod prove;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,8 +20,12 @@ const EXIT_OK: u8 = 0;
 const EXIT_USAGE: u8 = 2;
 /// Something in the files is wrong.
 const EXIT_INVALID: u8 = 3;
+/// A test failed, or a proof.
+const EXIT_UNPROVED: u8 = 4;
 /// The decision explained is a refusal.
 const EXIT_DENIED: u8 = 5;
+/// Something needed cannot be reached.
+const EXIT_UNREACHABLE: u8 = 7;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -61,6 +66,15 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Prove that the promises keep their properties, for every request, partner and contract.
+    Prove {
+        /// What to prove, and how.
+        #[command(flatten)]
+        wanted: prove::Wanted,
+        /// The policies proved.
+        #[command(flatten)]
+        files: Files,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -71,6 +85,7 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
         }
+        PolicyCommand::Prove { wanted, files } => prove::run(&wanted, &files, clock).await,
     }
 }
 

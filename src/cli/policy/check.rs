@@ -7,13 +7,16 @@ use serde_json::json;
 
 use super::{EXIT_INVALID, EXIT_OK, Files, Output};
 use crate::mistakes::{Look, Mistakes};
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Properties};
 use crate::rules::Rules;
+use crate::source::Folder;
 
 /// Checks the files; returns the exit code.
 pub(super) fn run(files: &Files, today: Date, out: &mut dyn Write) -> io::Result<u8> {
     let mut mistakes = Mistakes::new();
-    let rules = Rules::read(&files.dir, today, &mut mistakes);
+    let folder = Folder::read(&files.dir, &mut mistakes);
+    let rules = Rules::load(&folder, today, &mut mistakes);
+    Properties::read(&folder, &mut mistakes);
     let set = rules.as_ref().map(|rules| &rules.policy);
     report(set, &mistakes, files.output, out)
 }
