@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// Longest that the solver may think about one question; it then answers that it does not know.
-const QUERY_SECONDS_MAX: u64 = 30;
+const QUERY_SECONDS_MAX: u64 = 60;
 /// Longest wait for an answer to one question, whatever the solver does.
 const ANSWER_SECONDS_MAX: u64 = QUERY_SECONDS_MAX + 10;
 

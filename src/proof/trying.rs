@@ -13,6 +13,8 @@ use super::report::{Example, Finding, Subject, Verdict};
 use super::situation::Situation;
 use crate::policy::Action;
 
+/// Of how many requests one is taken into a sample; prime, so that no word falls out altogether.
+const SAMPLE_STRIDE: usize = 7;
 /// Most requests that a comparison lists.
 const GAINED_MAX: usize = 10_000;
 
@@ -22,10 +24,7 @@ pub(super) fn findings(
     progress: &dyn Fn(f64),
 ) -> Result<Vec<Finding>, ProofError> {
     let domain = Domain::new(&judge.policies());
-    let parts = Action::all()
-        .map(|action| Parts::new(judge, action))
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| ProofError::Ours("the rules cannot be taken apart".to_owned()))?;
+    let parts = parts(judge)?;
     let mut seen = Seen::default();
     let settings: Vec<Setting> = domain.settings().collect();
     for (number, setting) in settings.iter().enumerate() {
@@ -43,6 +42,27 @@ pub(super) fn findings(
         findings.push(finding_of_set(Subject::Comparison, verdict, 0));
     }
     Ok(findings)
+}
+
+/// The ids of rules that alone decide some request of a sample. What a single request shows needs no
+/// solver, to which finding one is much harder than showing that there is none.
+pub(super) fn seen_to_decide(
+    judge: &Judge<'_>,
+    domain: &Domain,
+) -> Result<HashSet<String>, ProofError> {
+    let mut seen = Seen::default();
+    for part in parts(judge)? {
+        for one in domain.situations(part.action).step_by(SAMPLE_STRIDE) {
+            seen.note(judge, &part, &one);
+        }
+    }
+    Ok(seen.decided)
+}
+
+fn parts(judge: &Judge<'_>) -> Result<Vec<Parts>, ProofError> {
+    let parts = Action::all().map(|action| Parts::new(judge, action));
+    let parts: Option<Vec<_>> = parts.collect();
+    parts.ok_or_else(|| ProofError::Ours("the rules cannot be taken apart".to_owned()))
 }
 
 /// Every request that the set allows and the one it is compared with does not, each once for all that
