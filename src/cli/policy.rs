@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod prove;
+mod test;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -20,8 +21,8 @@ const EXIT_OK: u8 = 0;
 const EXIT_USAGE: u8 = 2;
 /// Something in the files is wrong.
 const EXIT_INVALID: u8 = 3;
-/// A test failed, or a proof.
-const EXIT_UNPROVED: u8 = 4;
+/// A policy test failed, or a proof.
+const EXIT_FAILED: u8 = 4;
 /// The decision explained is a refusal.
 const EXIT_DENIED: u8 = 5;
 /// Something needed cannot be reached.
@@ -51,7 +52,7 @@ pub struct Files {
 /// What can be done with policies.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Report every mistake in promises, contracts and catalogue, with file, line and snippet.
+    /// Report every mistake in promises, contracts, catalogue and tests, with file, line and snippet.
     Check {
         /// What to check.
         #[command(flatten)]
@@ -75,6 +76,15 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
+    Test {
+        /// Which cases, and where the results go.
+        #[command(flatten)]
+        cases: test::Chosen,
+        /// The policies tested.
+        #[command(flatten)]
+        files: Files,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -86,6 +96,9 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
             printed(|out| explain::run(&question, &files, today, out))
         }
         PolicyCommand::Prove { wanted, files } => prove::run(&wanted, &files, clock).await,
+        PolicyCommand::Test { cases, files } => {
+            printed(|out| test::run(&cases, &files, today, out))
+        }
     }
 }
 

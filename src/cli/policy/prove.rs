@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::super::output::{complain, escaped_json, say};
 use super::super::{failed, invalid};
-use super::{EXIT_OK, EXIT_UNPROVED, EXIT_UNREACHABLE, Files, Output};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE, Files, Output};
 use crate::clock::Clock;
 use crate::mistakes::Mistakes;
 use crate::proof::{self, Book, Means, Report};
@@ -123,6 +123,6 @@ fn tell(report: &Report, output: Output) -> u8 {
     if report.is_proved() {
         EXIT_OK
     } else {
-        EXIT_UNPROVED
+        EXIT_FAILED
     }
 }
