@@ -6,7 +6,7 @@
 //! import points up and none goes in a circle; `tests/tidy.rs` reads the list and keeps it so.
 //!
 //! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`],
-//!   [`drain`]
+//!   [`drain`], [`proof`]
 //! - one request: [`gateway`]
 //! - memory: [`allowance`], [`registry`], [`ledger`]
 //! - judgement, pure: [`rules`], [`judgement`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
@@ -34,6 +34,7 @@ pub mod listen;
 pub mod mistakes;
 pub mod operator;
 pub mod policy;
+pub mod proof;
 pub mod refusal;
 pub mod registry;
 pub mod rules;

@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use self::cases::Cases;
 use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Properties};
 use crate::source::Folder;
 
 pub use self::comparison::Comparison;
@@ -61,10 +61,12 @@ impl Rules {
         (mistakes.len() == mistakes_before).then_some(rules)
     }
 
-    /// Loads both, and notes besides what is wrong with the files that decide nothing: cases.
+    /// Loads both, and notes besides what is wrong with the files that decide nothing: cases and
+    /// properties.
     pub fn check(folder: &Folder, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
         let rules = Self::load(folder, None, day, mistakes);
         Cases::load(folder, rules.as_ref(), mistakes);
+        Properties::read(folder, mistakes);
         rules.filter(|_| mistakes.is_empty())
     }
 

@@ -9,11 +9,23 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The shipped policies, by their path below the policies folder.
-pub const POLICIES: [(&str, &str); 21] = [
+pub const POLICIES: [(&str, &str); 24] = [
     ("promises.cedar", include_str!("../policies/promises.cedar")),
     (
         "schema.cedarschema",
         include_str!("../policies/schema.cedarschema"),
+    ),
+    (
+        "properties/customers.cedar",
+        include_str!("../policies/properties/customers.cedar"),
+    ),
+    (
+        "properties/purposes.cedar",
+        include_str!("../policies/properties/purposes.cedar"),
+    ),
+    (
+        "properties/secrets.cedar",
+        include_str!("../policies/properties/secrets.cedar"),
     ),
     (
         "partners/acme.yaml",

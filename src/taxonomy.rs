@@ -246,7 +246,8 @@ fn position(sorted: &[&str], key: &str) -> Option<u8> {
     u8::try_from(index).ok()
 }
 
-fn is_within(key: &str, ancestor: &str) -> bool {
+/// Whether `key` is `ancestor` or lies below it, both as dotted words.
+pub(crate) fn is_within(key: &str, ancestor: &str) -> bool {
     key.strip_prefix(ancestor)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -27,5 +27,7 @@ mod people;
 mod policies;
 #[path = "process/program.rs"]
 mod program;
+#[path = "process/prove.rs"]
+mod prove;
 #[path = "process/stopping.rs"]
 mod stopping;

@@ -112,7 +112,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// JSON in which no character steers a terminal: outside of strings there is none but line ends.
-fn escaped_json(text: &str) -> String {
+pub(super) fn escaped_json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter != '\n' && (letter.is_control() || steers(letter)) {

@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod explain;
+mod prove;
 mod simulate;
 mod test;
 
@@ -22,10 +23,12 @@ const EXIT_OK: u8 = 0;
 const EXIT_USAGE: u8 = 2;
 /// Something in the files is wrong.
 const EXIT_INVALID: u8 = 3;
-/// A policy test failed.
+/// A policy test failed, or a proof.
 const EXIT_FAILED: u8 = 4;
 /// The decision explained is a refusal.
 const EXIT_DENIED: u8 = 5;
+/// Something needed cannot be reached.
+const EXIT_UNREACHABLE: u8 = 7;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -73,6 +76,15 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Prove that the promises keep their properties, for every request, partner and contract.
+    Prove {
+        /// What to prove, and how.
+        #[command(flatten)]
+        wanted: prove::Wanted,
+        /// The policies proved.
+        #[command(flatten)]
+        files: Files,
+    },
     /// Decide the calls on record again by other policies: who would be refused, answered, shown less
     /// or more.
     Simulate {
@@ -103,6 +115,7 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
         }
+        PolicyCommand::Prove { wanted, files } => prove::run(&wanted, &files, clock).await,
         PolicyCommand::Simulate { replaying, reach } => {
             simulate::run(&replaying, &reach, clock).await
         }

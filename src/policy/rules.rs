@@ -7,6 +7,7 @@
 
 mod alone;
 mod lint;
+mod properties;
 mod read;
 mod words;
 
@@ -14,7 +15,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(super) use self::alone::Alone;
-use cedar_policy::{Authorizer, Context, Decision, Entities, PolicyId, PolicySet, Request};
+use cedar_policy::{Authorizer, Context, Decision, Entities, Policy, PolicyId, PolicySet, Request};
+
+pub use self::properties::{Properties, Property};
 
 use super::vocabulary::{Action, Question, Vocabulary};
 use crate::refusal::Code;
@@ -44,12 +47,14 @@ pub struct Rule {
 }
 
 /// A rule's place in the file, counted in rules: the first forbid that applies answers.
-pub(super) type RuleIndex = usize;
+pub(crate) type RuleIndex = usize;
 
 /// All rules, ready to be asked.
-pub(super) struct Rules {
+pub(crate) struct Rules {
     rules: Vec<Rule>,
     by_id: HashMap<PolicyId, RuleIndex>,
+    /// In order of the file, each named by its `@id`.
+    policies: Vec<Policy>,
     /// By [`Action::index`]: the rules that can apply to that action.
     slices: Vec<PolicySet>,
     entities: Entities,
@@ -59,13 +64,13 @@ pub(super) struct Rules {
 
 /// The answer to one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) allowed: bool,
+pub(crate) struct Answer {
+    pub(crate) allowed: bool,
     /// The permits that allowed it, or the forbids that refused it, in order of the file; none
     /// where nothing permits it.
-    pub(super) rules: Vec<RuleIndex>,
+    pub(crate) rules: Vec<RuleIndex>,
     /// Whether a rule could not be evaluated. Then nothing is allowed.
-    pub(super) broken: bool,
+    pub(crate) broken: bool,
 }
 
 impl Answer {
@@ -78,7 +83,7 @@ impl Answer {
 
 impl Rules {
     /// Every rule, in order of the file.
-    pub(super) fn all(&self) -> &[Rule] {
+    pub(crate) fn all(&self) -> &[Rule] {
         &self.rules
     }
 
@@ -88,7 +93,7 @@ impl Rules {
     }
 
     /// The rule at `index`.
-    pub(super) fn get(&self, index: RuleIndex) -> Option<&Rule> {
+    pub(crate) fn get(&self, index: RuleIndex) -> Option<&Rule> {
         self.rules.get(index)
     }
 
@@ -101,7 +106,7 @@ impl Rules {
     }
 
     /// Asks with a context that was built before, for many questions in a row.
-    pub(super) fn ask_in(
+    pub(crate) fn ask_in(
         &self,
         question: &Question,
         context: Context,
@@ -122,15 +127,7 @@ impl Rules {
         action: Action,
         category: Category,
     ) -> Answer {
-        let vocabulary = &self.vocabulary;
-        let request = Request::new(
-            vocabulary.partner(question.kind, question.standing),
-            vocabulary.action(action),
-            vocabulary.category(category),
-            context,
-            None,
-        );
-        let Ok(request) = request else {
+        let Some(request) = self.request(question, context, action, category) else {
             return Answer::BROKEN;
         };
         let response = self
@@ -150,9 +147,48 @@ impl Rules {
         }
     }
 
+    /// A question as Cedar takes it.
+    pub(crate) fn request(
+        &self,
+        question: &Question,
+        context: Context,
+        action: Action,
+        category: Category,
+    ) -> Option<Request> {
+        let vocabulary = &self.vocabulary;
+        let request = Request::new(
+            vocabulary.partner(question.kind, question.standing),
+            vocabulary.action(action),
+            vocabulary.category(category),
+            context,
+            None,
+        );
+        request.ok()
+    }
+
     /// The context of `question`, for [`Rules::ask_in`].
     pub(super) fn context(&self, question: &Question) -> Option<Context> {
         self.vocabulary.context(question)
+    }
+
+    /// The rules as policies, in order of the file, each named by its `@id`.
+    pub(crate) fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// Those of `policies` that can apply to `action`.
+    pub(crate) fn slice(&self, policies: &[Policy], action: Action) -> Option<PolicySet> {
+        read::slice(policies, &self.vocabulary.action(action), &self.entities)
+    }
+
+    /// The taxonomy and the partners, as Cedar sees them.
+    pub(crate) fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    /// Our words as Cedar's.
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 }
 

@@ -14,8 +14,8 @@ use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Basis, Channel, Form, PartnerKind};
 
 /// Something the rules are asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
     /// May the category leave in this form?
     Disclose(Form),
     /// May an operation of this channel be called?
@@ -24,7 +24,7 @@ pub(super) enum Action {
 
 impl Action {
     /// Every action, in order of [`Action::index`].
-    pub(super) fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         let forms = Form::ALL.into_iter().map(Self::Disclose);
         forms.chain(Channel::ALL.into_iter().map(Self::Call))
     }
@@ -37,7 +37,8 @@ impl Action {
         }
     }
 
-    fn name(self) -> String {
+    /// As in the schema: `disclose.<form>` or `call.<channel>`.
+    pub(crate) fn name(self) -> String {
         match self {
             Self::Disclose(form) => format!("disclose.{}", form.word()),
             Self::Call(channel) => format!("call.{}", channel.word()),
@@ -47,17 +48,17 @@ impl Action {
 
 /// Who asks, what for, which way: all of a question but its category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Question {
-    pub(super) kind: PartnerKind,
-    pub(super) standing: Standing,
-    pub(super) purpose: Purpose,
-    pub(super) channel: Channel,
-    pub(super) circumstances: Circumstances,
+pub(crate) struct Question {
+    pub(crate) kind: PartnerKind,
+    pub(crate) standing: Standing,
+    pub(crate) purpose: Purpose,
+    pub(crate) channel: Channel,
+    pub(crate) circumstances: Circumstances,
 }
 
 /// The entity types the schema must declare.
 #[derive(Debug)]
-pub(super) struct Vocabulary {
+pub(crate) struct Vocabulary {
     partner: EntityTypeName,
     partner_kind: EntityTypeName,
     purpose: EntityTypeName,
@@ -112,7 +113,7 @@ impl Vocabulary {
         plain.chain(Action::all().map(Action::name)).collect()
     }
 
-    pub(super) fn action(&self, action: Action) -> EntityUid {
+    pub(crate) fn action(&self, action: Action) -> EntityUid {
         uid(&self.action, &action.name())
     }
 
@@ -131,8 +132,13 @@ impl Vocabulary {
 
     /// The facts of a question as Cedar's context.
     pub(super) fn context(&self, question: &Question) -> Option<Context> {
+        let basis = question.circumstances.basis(question.purpose);
+        self.context_with(question, basis)
+    }
+
+    /// The same with another basis than the one that follows from the circumstances.
+    pub(crate) fn context_with(&self, question: &Question, basis: Basis) -> Option<Context> {
         let circumstances = question.circumstances;
-        let basis = circumstances.basis(question.purpose);
         let entity = |kind, id: &str| RestrictedExpression::new_entity_uid(uid(kind, id));
         let pairs = [
             ("purpose", entity(&self.purpose, question.purpose.key())),

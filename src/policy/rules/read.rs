@@ -17,7 +17,7 @@ use crate::mistakes::{Mistakes, Source, Span};
 
 impl Rules {
     /// The rules, if nothing at all is wrong with them.
-    pub(in super::super) fn read(
+    pub(crate) fn read(
         schema: &Arc<Source>,
         promises: &Arc<Source>,
         mistakes: &mut Mistakes,
@@ -40,7 +40,7 @@ impl Rules {
             }
         };
         let all = PolicySet::from_policies(named.iter().cloned()).ok()?;
-        validate(schema, &all, promises, mistakes);
+        validate(&schema, &all, promises, mistakes);
         if mistakes.len() > before {
             return None;
         }
@@ -48,11 +48,11 @@ impl Rules {
             .map(|action| slice(&named, &vocabulary.action(action), &entities))
             .collect::<Option<_>>()?;
         let ids = named.iter().enumerate();
+        let by_id = ids.map(|(index, rule)| (rule.id().clone(), index));
         Some(Self {
             rules,
-            by_id: ids
-                .map(|(index, rule)| (rule.id().clone(), index))
-                .collect(),
+            by_id: by_id.collect(),
+            policies: named,
             slices,
             entities,
             vocabulary,
@@ -75,7 +75,7 @@ fn note(source: &Arc<Source>, report: &dyn Diagnostic, mistakes: &mut Mistakes) 
     }
 }
 
-fn read_schema(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Schema> {
+pub(super) fn read_schema(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Schema> {
     match Schema::from_cedarschema_str(source.text()) {
         Ok((schema, warnings)) => {
             warnings.for_each(|warning| note(source, &warning, mistakes));
@@ -89,7 +89,10 @@ fn read_schema(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Schema> 
 }
 
 /// The policies in order of the file, each with its place.
-fn read_policies(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Vec<(Policy, Span)>> {
+pub(super) fn read_policies(
+    source: &Arc<Source>,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<(Policy, Span)>> {
     let set: PolicySet = match source.text().parse() {
         Ok(set) => set,
         Err(error) => {
@@ -131,7 +134,7 @@ fn place(source: &Source, policy: &Policy, from: usize) -> Span {
 }
 
 /// Reads the annotations, checks the words, and gives each policy its `@id` as name.
-fn name(
+pub(super) fn name(
     policies: &[(Policy, Span)],
     source: &Arc<Source>,
     vocabulary: &Vocabulary,
@@ -160,8 +163,13 @@ fn name(
     (rules, named)
 }
 
-fn validate(schema: Schema, all: &PolicySet, source: &Arc<Source>, mistakes: &mut Mistakes) {
-    let result = Validator::new(schema).validate(all, ValidationMode::Strict);
+pub(super) fn validate(
+    schema: &Schema,
+    all: &PolicySet,
+    source: &Arc<Source>,
+    mistakes: &mut Mistakes,
+) {
+    let result = Validator::new(schema.clone()).validate(all, ValidationMode::Strict);
     let errors = result.validation_errors();
     errors.for_each(|error| note(source, error, mistakes));
     let warnings = result.validation_warnings();
@@ -169,7 +177,11 @@ fn validate(schema: Schema, all: &PolicySet, source: &Arc<Source>, mistakes: &mu
 }
 
 /// The policies that can apply to `action`.
-fn slice(named: &[Policy], action: &EntityUid, entities: &Entities) -> Option<PolicySet> {
+pub(super) fn slice(
+    named: &[Policy],
+    action: &EntityUid,
+    entities: &Entities,
+) -> Option<PolicySet> {
     let covers = |group: &EntityUid| group == action || entities.is_ancestor_of(group, action);
     let applies = |policy: &&Policy| match policy.action_constraint() {
         ActionConstraint::Any => true,
