@@ -8,7 +8,7 @@
 //! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`],
 //!   [`drain`]
 //! - one request: [`gateway`]
-//! - memory: [`allowance`], [`registry`], [`ledger`]
+//! - memory: [`publishing`], [`allowance`], [`registry`], [`ledger`]
 //! - judgement, pure: [`rules`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
 //!   [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
@@ -33,6 +33,7 @@ pub mod listen;
 pub mod mistakes;
 pub mod operator;
 pub mod policy;
+pub mod publishing;
 pub mod refusal;
 pub mod registry;
 pub mod rules;

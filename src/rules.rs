@@ -8,12 +8,20 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
+pub use self::comparison::Comparison;
 use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
 use crate::policy::PolicySet;
 use crate::source::Folder;
+use crate::terms::hexadecimal;
 
-pub use self::comparison::Comparison;
+/// Digits of its digest in a set's name; more where two sets would have one name.
+pub const VERSION_DIGITS_MIN: usize = 4;
+
+/// The name of a set: the day and the first digits of its digest, as `2026-11-22.3f9c`.
+pub fn version(day: Date, digest: &str, digits: usize) -> String {
+    format!("{day}.{}", digest.get(..digits).unwrap_or(digest))
+}
 
 /// Catalogue and policy set.
 #[derive(Debug)]
@@ -26,14 +34,26 @@ pub struct Rules {
 
 impl Rules {
     /// Loads both from a policies folder. `None` when there are mistakes, which are all noted: those
-    /// of the policies too where the catalogue has some. The set is named after `day`.
+    /// of the policies too where the catalogue has some. The set is named after `day` and the digest of
+    /// the whole folder.
     pub fn load(folder: &Folder, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
         let catalogue = Catalogue::load(folder, mistakes);
         let policy = PolicySet::load(folder, catalogue.as_ref(), day, mistakes);
+        let (catalogue, policy) = (catalogue?, policy?);
+        let digest = folder.digest();
+        let version = version(day, &hexadecimal(&digest), VERSION_DIGITS_MIN);
         Some(Self {
-            catalogue: catalogue?,
-            policy: policy?,
+            catalogue,
+            policy: policy.named(version, digest),
         })
+    }
+
+    /// The same rules under another name, as they were published.
+    pub fn named(self, version: &str, digest: [u8; 32]) -> Self {
+        Self {
+            policy: self.policy.named(version, digest),
+            ..self
+        }
     }
 
     /// Reads the folder, and loads what is in it; `None` also when a file cannot be read.

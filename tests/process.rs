@@ -25,5 +25,7 @@ mod installation;
 mod people;
 #[path = "process/program.rs"]
 mod program;
+#[path = "process/publishing.rs"]
+mod publishing;
 #[path = "process/stopping.rs"]
 mod stopping;

@@ -3,6 +3,9 @@
 mod check;
 mod diff;
 mod explain;
+mod history;
+mod publish;
+mod trial;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,7 +14,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::failed;
+use super::{Reach, failed};
 use crate::clock::Clock;
 
 /// Everything is right.
@@ -69,6 +72,45 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Put the files in force, after their tests and proof; what loosens waits for a second person.
+    Publish {
+        /// What to publish.
+        #[command(flatten)]
+        publish: publish::PublishArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Put an earlier policy set in force again; what loosens waits for a second person.
+    Rollback {
+        /// What to go back to.
+        #[command(flatten)]
+        rollback: publish::RollbackArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show what waits for a second person, and what it would change.
+    Proposal {
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List what was in force, the latest first.
+    History {
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show a policy set: the one in force, or another by its name.
+    Show {
+        /// Its name or digest, as `covenant policy history` tells it.
+        #[arg(default_value = "in-force")]
+        version: String,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -80,6 +122,11 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
         }
+        PolicyCommand::Publish { publish, reach } => publish::run(publish, &reach, today).await,
+        PolicyCommand::Rollback { rollback, reach } => publish::roll_back(rollback, &reach).await,
+        PolicyCommand::Proposal { reach } => history::proposal(&reach).await,
+        PolicyCommand::History { reach } => history::list(&reach).await,
+        PolicyCommand::Show { version, reach } => history::show(&version, &reach).await,
     }
 }
 
