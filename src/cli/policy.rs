@@ -5,6 +5,7 @@ mod diff;
 mod explain;
 mod history;
 mod publish;
+mod test;
 mod trial;
 
 use std::io::{self, Write};
@@ -23,6 +24,8 @@ const EXIT_OK: u8 = 0;
 const EXIT_USAGE: u8 = 2;
 /// Something in the files is wrong.
 const EXIT_INVALID: u8 = 3;
+/// A policy test failed.
+const EXIT_FAILED: u8 = 4;
 /// The decision explained is a refusal.
 const EXIT_DENIED: u8 = 5;
 
@@ -50,7 +53,7 @@ pub struct Files {
 /// What can be done with policies.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Report every mistake in promises, contracts and catalogue, with file, line and snippet.
+    /// Report every mistake in promises, contracts, catalogue and tests, with file, line and snippet.
     Check {
         /// What to check.
         #[command(flatten)]
@@ -69,6 +72,15 @@ pub enum PolicyCommand {
         #[command(flatten)]
         question: explain::Question,
         /// The policies asked.
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
+    Test {
+        /// Which cases, and where the results go.
+        #[command(flatten)]
+        cases: test::Chosen,
+        /// The policies tested.
         #[command(flatten)]
         files: Files,
     },
@@ -121,6 +133,9 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Diff { sets } => printed(|out| diff::run(&sets, today, out)),
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
+        }
+        PolicyCommand::Test { cases, files } => {
+            printed(|out| test::run(&cases, &files, today, out))
         }
         PolicyCommand::Publish { publish, reach } => publish::run(publish, &reach, today).await,
         PolicyCommand::Rollback { rollback, reach } => publish::roll_back(rollback, &reach).await,

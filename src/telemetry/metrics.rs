@@ -25,6 +25,7 @@ pub struct Metrics {
     refusals_unrecorded: Counter,
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
+    shadow_differences: Family<ShadowLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,6 +39,14 @@ struct RequestLabels {
     operation: String,
     status: u16,
     code: String,
+}
+
+/// Decisions in words: `allow`, `redact`, or the code of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShadowLabels {
+    operation: String,
+    decided: String,
+    instead: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -95,8 +104,15 @@ impl Default for Metrics {
             "Reloads of the policies folder that left the set in force",
             reloads_refused.clone(),
         );
+        let shadow_differences = Family::<ShadowLabels, Counter>::default();
+        registry.register(
+            "shadow_differences",
+            "Requests that the rules in the shadow would have decided otherwise",
+            shadow_differences.clone(),
+        );
         Self {
             refusals_unrecorded,
+            shadow_differences,
             policies,
             reloads_refused,
             registry,
@@ -146,6 +162,16 @@ impl Metrics {
     /// Counts a reload that left the set in force.
     pub fn policy_reload_refused(&self) {
         self.reloads_refused.inc();
+    }
+
+    /// Counts a request that the set in the shadow would have decided otherwise.
+    pub fn shadow_differed(&self, operation: Option<&str>, decided: &str, instead: &str) {
+        let labels = ShadowLabels {
+            operation: operation.unwrap_or("none").to_owned(),
+            decided: decided.to_owned(),
+            instead: instead.to_owned(),
+        };
+        self.shadow_differences.get_or_create(&labels).inc();
     }
 
     /// Notes how the ledger stands.
