@@ -18,6 +18,7 @@ mod partners;
 mod policies;
 mod report;
 pub mod server;
+pub mod simulate;
 mod two_persons;
 
 use std::fmt;
@@ -107,11 +108,12 @@ pub enum Deed {
     PolicyRead,
     PolicyPublish,
     PolicyRollback,
+    PolicySimulate,
 }
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -122,6 +124,7 @@ impl Deed {
         Self::PolicyRead,
         Self::PolicyPublish,
         Self::PolicyRollback,
+        Self::PolicySimulate,
     ];
 
     /// Its name in entries.
@@ -137,6 +140,7 @@ impl Deed {
             Self::PolicyRead => "policy.read",
             Self::PolicyPublish => "policy.publish",
             Self::PolicyRollback => "policy.rollback",
+            Self::PolicySimulate => "policy.simulate",
         }
     }
 
@@ -151,6 +155,7 @@ impl Deed {
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],
             Self::PolicyPublish | Self::PolicyRollback => &[Legal, PartnerManager],
+            Self::PolicySimulate => &[PartnerManager, Legal, Operator],
         }
     }
 }
@@ -250,6 +255,8 @@ pub struct Administration {
     clock: Clock,
     /// One change at a time: between looking who went first and acting as the second, nobody else.
     changing: Mutex<()>,
+    /// One simulation at a time: each holds a set of rules and keeps a thread busy.
+    simulating: Mutex<()>,
 }
 
 impl fmt::Debug for Administration {
@@ -279,6 +286,7 @@ impl Administration {
             publishing,
             clock,
             changing: Mutex::default(),
+            simulating: Mutex::default(),
         }
     }
 

@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 pub use self::circumstances::{Circumstances, Standing};
+pub use self::compared::{Differing, Reworded, Way};
 pub use self::contract::Contract;
 pub use self::decide::AccessRequest;
 pub use self::explain::Explanation;

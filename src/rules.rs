@@ -4,12 +4,14 @@
 
 pub mod cases;
 pub mod comparison;
+pub mod simulation;
 
 use std::path::Path;
 
 use jiff::civil::Date;
 
 pub use self::comparison::Comparison;
+pub use self::simulation::Simulation;
 use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
 use crate::policy::PolicySet;
@@ -64,3 +66,6 @@ impl Rules {
         rules.filter(|_| mistakes.is_empty())
     }
 }
+
+#[cfg(test)]
+mod fixture;

@@ -23,6 +23,8 @@ mod first_day;
 mod installation;
 #[path = "process/people.rs"]
 mod people;
+#[path = "process/policies.rs"]
+mod policies;
 #[path = "process/program.rs"]
 mod program;
 #[path = "process/publishing.rs"]

@@ -330,3 +330,15 @@ pub struct PolicyProposalShown {
     /// Why two people are needed.
     pub two_people_because: Vec<String>,
 }
+
+/// Which policies shall decide again what is on record.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulateQuery {
+    /// The files of a policies folder, by their path below it.
+    pub files: BTreeMap<String, String>,
+    /// Only calls not before this time.
+    pub since: Option<Timestamp>,
+    /// How many calls are told of each difference.
+    pub examples: usize,
+}

@@ -22,6 +22,7 @@ use tokio::net::UnixListener;
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
     Because, CustomerQuery, PolicyPublish, PolicyRollback, Problem, ROLE_HEADER, SearchQuery,
+    SimulateQuery,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -67,6 +68,7 @@ pub async fn serve(
     });
     let publish = post(publish).layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
     let import = post(import_customers).layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX));
+    let simulate = post(simulate_policy).layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
     let router = Router::new()
         .route("/partners", get(partners))
         .route("/partners/{id}", get(partner))
@@ -82,6 +84,7 @@ pub async fn serve(
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route("/customers/import", import)
         .route("/policy/publish", publish)
+        .route("/policy/simulate", simulate)
         .with_state(door)
         .into_make_service_with_connect_info::<Peer>();
     let (close, time_is_up) = drain::bounded(shutdown);
@@ -277,4 +280,16 @@ async fn to_the_end<T: Serialize + Send + 'static>(
 ) -> Answer {
     let broken = |_| NotDone::Mistaken("a defect ended the change; look at the log".to_owned());
     answer(tokio::spawn(change).await.map_err(broken)?)
+}
+
+async fn simulate_policy(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(query): Json<SimulateQuery>,
+) -> Answer {
+    answer(
+        door.administration
+            .simulate(&caller.for_deed(Deed::PolicySimulate), query)
+            .await,
+    )
 }

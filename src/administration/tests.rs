@@ -186,7 +186,8 @@ ledger.search     legal, auditor
 ledger.report     legal, auditor
 policy.read       operator, partner_manager, legal, auditor
 policy.publish    legal, partner_manager
-policy.rollback   legal, partner_manager";
+policy.rollback   legal, partner_manager
+policy.simulate   partner_manager, legal, operator";
     assert_eq!(rows.join("\n"), table);
 }
 

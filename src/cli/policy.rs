@@ -5,6 +5,7 @@ mod diff;
 mod explain;
 mod history;
 mod publish;
+mod simulate;
 mod test;
 mod trial;
 
@@ -123,6 +124,16 @@ pub enum PolicyCommand {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Decide the calls on record again by other policies: who would be refused, answered, shown less
+    /// or more.
+    Simulate {
+        /// Which policies, and which calls.
+        #[command(flatten)]
+        replaying: simulate::Replaying,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -142,6 +153,9 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Proposal { reach } => history::proposal(&reach).await,
         PolicyCommand::History { reach } => history::list(&reach).await,
         PolicyCommand::Show { version, reach } => history::show(&version, &reach).await,
+        PolicyCommand::Simulate { replaying, reach } => {
+            simulate::run(&replaying, &reach, clock).await
+        }
     }
 }
 

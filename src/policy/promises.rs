@@ -123,33 +123,15 @@ impl Promises {
         }
     }
 
-    /// What [`Promises::cell`] has for one category. Where the cell is not computed yet, only this
-    /// much of it is.
-    pub(super) fn forms(&self, question: &Question, category: Category) -> FormSet {
+    /// Whether `category` may leave in `form`, as [`Promises::cell`] has it. Where the cell is not
+    /// computed yet, only this much of it is asked for.
+    pub(super) fn allows(&self, question: &Question, category: Category, form: Form) -> bool {
         if let Some(cell) = self.place(question).and_then(|cell| cell.get()) {
-            return cell
-                .forms
-                .get(category.index())
-                .copied()
-                .unwrap_or_default();
+            let forms = cell.forms.get(category.index());
+            return forms.is_some_and(|forms| forms.contains(form));
         }
-        let Some(context) = self.rules.context(question) else {
-            return FormSet::NONE;
-        };
-        let mut forms = FormSet::NONE;
-        for form in Form::ALL {
-            let action = Action::Disclose(form);
-            let answer = self
-                .rules
-                .ask_in(question, context.clone(), action, category);
-            if answer.broken {
-                return FormSet::NONE;
-            }
-            if answer.allowed {
-                forms.insert(form);
-            }
-        }
-        forms
+        let action = Action::Disclose(form);
+        self.rules.ask(question, action, category).allowed
     }
 
     fn place(&self, question: &Question) -> Option<&OnceLock<Box<Cell>>> {

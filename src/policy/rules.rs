@@ -5,12 +5,14 @@
 //! that errs and is skipped (any error denies), evaluation that takes longer with each rule (one
 //! slice of the rules per action), and templates (refused).
 
+mod alone;
 mod lint;
 mod read;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(super) use self::alone::Alone;
 use cedar_policy::{Authorizer, Context, Decision, Entities, PolicyId, PolicySet, Request};
 
 use super::vocabulary::{Action, Question, Vocabulary};
@@ -105,6 +107,20 @@ impl Rules {
         action: Action,
         category: Category,
     ) -> Answer {
+        match self.slices.get(action.index()) {
+            Some(slice) => self.ask_of(slice, question, context, action, category),
+            None => Answer::BROKEN,
+        }
+    }
+
+    fn ask_of(
+        &self,
+        slice: &PolicySet,
+        question: &Question,
+        context: Context,
+        action: Action,
+        category: Category,
+    ) -> Answer {
         let vocabulary = &self.vocabulary;
         let request = Request::new(
             vocabulary.partner(question.kind, question.standing),
@@ -113,7 +129,7 @@ impl Rules {
             context,
             None,
         );
-        let (Ok(request), Some(slice)) = (request, self.slices.get(action.index())) else {
+        let Ok(request) = request else {
             return Answer::BROKEN;
         };
         let response = self

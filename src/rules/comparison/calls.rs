@@ -140,21 +140,18 @@ fn operations_between(
     came: bool,
     changes: &mut Vec<Change>,
 ) {
-    let nothing = BTreeSet::new();
     let mut alike: BTreeMap<Vec<Purpose>, Vec<String>> = BTreeMap::new();
     for (operation, purposes) in more {
-        let others = less.get(operation).unwrap_or(&nothing);
-        let kept_now: BTreeSet<Purpose> = purposes.difference(others).copied().collect();
-        let changed: Vec<Purpose> = kept_now.intersection(kept).copied().collect();
-        if others.is_empty() {
-            // The whole operation. For which purposes is told where it came, and not for all.
-            let some = came && purposes.len() < kept.len();
-            let purposes = if some { changed } else { Vec::new() };
-            alike
-                .entry(purposes)
-                .or_default()
-                .push(operation.to_string());
-        } else if !changed.is_empty() {
+        let changed: Vec<Purpose> = match less.get(operation) {
+            // The whole operation: for which purposes follows from the contract.
+            None => Vec::new(),
+            Some(others) => {
+                let changed = purposes.difference(others);
+                let changed = changed.filter(|purpose| kept.contains(purpose));
+                changed.copied().collect()
+            }
+        };
+        if !changed.is_empty() || !less.contains_key(operation) {
             alike
                 .entry(changed)
                 .or_default()

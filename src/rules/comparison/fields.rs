@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::circumstances::{self, Set};
 use super::granted::{Granted, Leaving, Side};
 use super::{Change, Direction, Topic};
-use crate::policy::{Circumstances, Contract};
+use crate::policy::{Circumstances, Contract, Differing};
 use crate::taxonomy::{Category, Purpose};
-use crate::terms::{Channel, Form, FormSet};
+use crate::terms::{Channel, Form, FormSet, PartnerKind};
 
 /// A form before and after.
 type Forms = [Option<Form>; 2];
@@ -28,15 +28,23 @@ struct Alike {
 /// Contract and grants of one side.
 pub(super) type Sided<'a> = (Option<&'a Contract>, &'a Granted);
 
+/// What forms are compared in.
+pub(super) struct Compared<'a, 'b> {
+    /// Both sets, with the answers they gave so far.
+    pub(super) sides: &'b mut [Side<'a>; 2],
+    /// Where the promises may differ.
+    pub(super) promises: &'b Differing<'a>,
+}
+
 /// The changes of forms.
-pub(super) fn changes(sides: &mut [Side<'_>; 2], both: [Sided<'_>; 2]) -> Vec<Change> {
+pub(super) fn changes(mut compared: Compared<'_, '_>, both: [Sided<'_>; 2]) -> Vec<Change> {
     let everything = leaving(&both);
     let mut found: BTreeMap<Place, BTreeMap<(Forms, Set), BTreeSet<Channel>>> = BTreeMap::new();
     let mut channels: BTreeMap<Place, BTreeSet<Channel>> = BTreeMap::new();
     for leaving in &everything {
         let place = (leaving.purpose, leaving.category);
         channels.entry(place).or_default().insert(leaving.channel);
-        for (forms, about) in differing(sides, &both, *leaving) {
+        for (forms, about) in compared.differing(&both, *leaving) {
             let slot = found.entry(place).or_default().entry((forms, about));
             slot.or_default().insert(leaving.channel);
         }
@@ -81,25 +89,42 @@ fn leaving(both: &[Sided<'_>; 2]) -> BTreeSet<Leaving> {
     .collect()
 }
 
-/// Under which circumstances which forms differ.
-fn differing(
-    sides: &mut [Side<'_>; 2],
-    both: &[Sided<'_>; 2],
-    leaving: Leaving,
-) -> BTreeMap<Forms, Set> {
-    let mut found: BTreeMap<Forms, Set> = BTreeMap::new();
-    let [before, after] = sides;
-    let [(old, was), (new, is)] = both;
-    for about in Circumstances::all() {
-        let forms = [
-            form(before, *old, was, leaving, about),
-            form(after, *new, is, leaving, about),
-        ];
-        if forms[0] != forms[1] {
-            *found.entry(forms).or_default() |= circumstances::only(about);
+impl Compared<'_, '_> {
+    /// Under which circumstances which forms differ.
+    fn differing(&mut self, both: &[Sided<'_>; 2], leaving: Leaving) -> BTreeMap<Forms, Set> {
+        let mut found: BTreeMap<Forms, Set> = BTreeMap::new();
+        let [(old, was), (new, is)] = both;
+        // Where contract and answers are alike, only the promises can make a difference.
+        let alike = said(*old, was, leaving) == said(*new, is, leaving);
+        for about in Circumstances::all() {
+            if let (true, Some(contract)) = (alike, new)
+                && !self.promises.reach(&leaving.way(contract.kind, about))
+            {
+                continue;
+            }
+            let [before, after] = &mut *self.sides;
+            let before = form(before, *old, was, leaving, about);
+            let after = form(after, *new, is, leaving, about);
+            if before != after {
+                *found.entry([before, after]).or_default() |= circumstances::only(about);
+            }
         }
+        found
     }
-    found
+}
+
+/// What decides beside the promises: the kind of partner, what the contract says of the category, and
+/// which forms the answers can take.
+fn said(
+    contract: Option<&Contract>,
+    granted: &Granted,
+    leaving: Leaving,
+) -> Option<(PartnerKind, FormSet, FormSet)> {
+    let contract = contract?;
+    let mask = contract.categories.get(leaving.category.index()).copied()?;
+    let answered = granted.answered.get(&(leaving.purpose, leaving.channel))?;
+    let forms = answered.get(&leaving.category).copied()?;
+    Some((contract.kind, mask, forms))
 }
 
 fn form(
@@ -109,8 +134,7 @@ fn form(
     leaving: Leaving,
     about: Circumstances,
 ) -> Option<Form> {
-    let answered = granted.answered.get(&(leaving.purpose, leaving.channel))?;
-    let forms = answered.get(&leaving.category).copied()?;
+    let (_, _, forms) = said(contract, granted, leaving)?;
     side.form(contract?, leaving, about, forms)
 }
 
@@ -174,12 +198,12 @@ pub(super) fn without_effect(old: &Contract, new: &Contract, effective: &[Change
         .filter_map(|key| Category::parse(key))
         .collect();
     let mut alike: BTreeMap<Forms, BTreeSet<Category>> = BTreeMap::new();
-    let said = |contract: &Contract, category: Category| {
+    let named = |contract: &Contract, category: Category| {
         let forms = contract.categories.get(category.index()).copied();
         forms.unwrap_or(FormSet::NONE).richest()
     };
     for category in Category::all() {
-        let forms = [said(old, category), said(new, category)];
+        let forms = [named(old, category), named(new, category)];
         let is_told = told
             .iter()
             .any(|head| category.is_within(*head) || head.is_within(category));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::catalogue::{Body, Field, Operation, ScalarKind};
-use crate::policy::{AccessRequest, Circumstances, Contract, Standing};
+use crate::policy::{AccessRequest, Circumstances, Contract, Standing, Way};
 use crate::refusal::Code;
 use crate::rules::Rules;
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -37,16 +37,13 @@ impl Scope {
 /// seen of what has no rule for it, and only text has a pseudonym.
 pub(super) type Answered = BTreeMap<Category, FormSet>;
 
-/// One question to the promises.
-type Asked = (PartnerKind, Leaving, Circumstances);
-
 /// One of the two sets.
 pub(super) struct Side<'a> {
     pub(super) rules: &'a Rules,
     /// What the answers of each operation hold.
     answered: HashMap<Arc<str>, Answered>,
     /// Answers of the promises so far.
-    promised: HashMap<Asked, FormSet>,
+    promised: HashMap<(Way, Form), bool>,
 }
 
 /// What one contract lets its partner do.
@@ -114,17 +111,14 @@ impl<'a> Side<'a> {
         if mask.is_empty() {
             return None;
         }
-        let Leaving {
-            purpose,
-            channel,
-            category,
-        } = asked;
-        let (kind, policy) = (contract.kind, &self.rules.policy);
-        let promised = self.promised.entry((kind, asked, about));
-        let promised = promised
-            .or_insert_with(|| policy.promised_forms(kind, purpose, channel, about, category));
+        let way = asked.way(contract.kind, about);
+        let policy = &self.rules.policy;
+        let mut richest_first = Form::ALL.into_iter().filter(|form| mask.contains(*form));
+        let richest = richest_first.find(|form| {
+            let promised = self.promised.entry((way, *form));
+            *promised.or_insert_with(|| policy.promises_allow(&way, *form))
+        });
         // As in the filter: what cannot be made is withheld, a poorer form is not made instead.
-        let richest = promised.intersection(mask).richest();
         richest.filter(|form| forms.contains(*form))
     }
 }
@@ -172,4 +166,17 @@ pub(super) struct Leaving {
     pub(super) purpose: Purpose,
     pub(super) channel: Channel,
     pub(super) category: Category,
+}
+
+impl Leaving {
+    /// The question it is to the promises.
+    pub(super) fn way(self, kind: PartnerKind, circumstances: Circumstances) -> Way {
+        Way {
+            kind,
+            purpose: self.purpose,
+            channel: self.channel,
+            circumstances,
+            category: self.category,
+        }
+    }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::calls::Calls;
+use super::fields::Compared;
 use super::granted::{Scope, Side};
 use super::{About, Change, Difference, contracts, fields};
-use crate::policy::Contract;
+use crate::policy::{Contract, Differing};
 use crate::rules::Rules;
 use crate::terms::PartnerId;
 
@@ -29,6 +30,7 @@ pub(super) fn differences(old: &Rules, new: &Rules) -> Vec<Difference> {
         today: day(old).max(day(new)),
         same_promises: new.policy.has_promises_of(&old.policy),
         same_catalogue: old.catalogue.digest() == new.catalogue.digest(),
+        promises: Differing::of(&old.policy, &new.policy),
         sides: [Side::new(old), Side::new(new)],
         known: HashMap::new(),
     };
@@ -54,6 +56,8 @@ struct Comparing<'a> {
     today: Date,
     same_promises: bool,
     same_catalogue: bool,
+    /// Where the promises may differ.
+    promises: Differing<'a>,
     sides: [Side<'a>; 2],
     /// What contracts that grant alike gain and lose alike.
     known: HashMap<[Option<Scope>; 2], Vec<Change>>,
@@ -91,10 +95,11 @@ impl Comparing<'_> {
             granted: [&before, &after],
         };
         let mut changes = calls.changes();
-        changes.extend(fields::changes(
-            &mut self.sides,
-            [(old, &before), (new, &after)],
-        ));
+        let compared = Compared {
+            sides: &mut self.sides,
+            promises: &self.promises,
+        };
+        changes.extend(fields::changes(compared, [(old, &before), (new, &after)]));
         if let (Some(old), Some(new)) = (old, new) {
             changes.extend(fields::without_effect(old, new, &changes));
         }

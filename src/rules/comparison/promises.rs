@@ -13,7 +13,10 @@ pub(super) fn changes(old: &PolicySet, new: &PolicySet) -> Vec<Change> {
     let mut changes = Vec::new();
     for (id, rule) in &before {
         match after.get(id) {
-            Some(now) => changes.extend(of_one(rule, now)),
+            Some(now) => {
+                changes.extend(wording(rule, now));
+                changes.extend(logic(rule, now, old, new));
+            }
             None => changes.push(came_or_went(rule, false)),
         }
     }
@@ -54,8 +57,8 @@ fn came_or_went(rule: &Rule, came: bool) -> Change {
     }
 }
 
-/// What differs in a rule that both sets have.
-fn of_one(old: &Rule, new: &Rule) -> Vec<Change> {
+/// What the annotations of a rule say that both sets have.
+fn wording(old: &Rule, new: &Rule) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut told = |what: &str, before: String, after: String| {
         if before != after {
@@ -72,9 +75,53 @@ fn of_one(old: &Rule, new: &Rule) -> Vec<Change> {
     told("sentence", sentence, now);
     told("code of its refusals", refusal(old), refusal(new));
     told("what a refused caller can do", fix(old), fix(new));
-    if old.logic != new.logic {
-        let what = format!("{}: when it applies", named(new));
-        changes.push(Change::of(Topic::Rule, what, Direction::Loosens));
-    }
     changes
+}
+
+/// Whether a rule that both sets have does the same.
+fn logic(was: &Rule, is: &Rule, old: &PolicySet, new: &PolicySet) -> Option<Change> {
+    if was.logic == is.logic {
+        return None;
+    }
+    let (told, direction) = match new.reworded(old, &is.id) {
+        _ if was.forbids != is.forbids => {
+            let direction = if is.forbids {
+                Direction::Tightens
+            } else {
+                Direction::Loosens
+            };
+            (
+                if is.forbids {
+                    "forbids now"
+                } else {
+                    "permits now"
+                },
+                direction,
+            )
+        }
+        None => ("written differently", Direction::Loosens),
+        Some(reworded) => match (reworded.wider, reworded.narrower) {
+            (false, false) => (
+                "written differently, applies to the same",
+                Direction::Neither,
+            ),
+            (true, true) => ("applies to other cases than it did", Direction::Loosens),
+            (wider, _) => {
+                let told = if wider {
+                    "applies to more than it did"
+                } else {
+                    "applies to less than it did"
+                };
+                let tightens = wider == is.forbids;
+                let direction = if tightens {
+                    Direction::Tightens
+                } else {
+                    Direction::Loosens
+                };
+                (told, direction)
+            }
+        },
+    };
+    let what = format!("{}: {told}", named(is));
+    Some(Change::of(Topic::Rule, what, direction))
 }

@@ -1,47 +1,13 @@
-use std::path::Path;
-use std::sync::OnceLock;
-
-use jiff::civil::{Date, date};
+//! Comparisons of the shipped policies with edits of them.
 
 use super::*;
-use crate::mistakes::{Look, Mistakes};
-use crate::source::Folder;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
 
-const TODAY: Date = date(2026, 11, 22);
-
-/// An edit of a file: what is replaced by what. An empty part is the end of a file that may be new.
-type Edit<'a> = (&'a str, &'a str, &'a str);
-
-/// The shipped policies after some edits.
-fn edited(edits: &[Edit<'_>]) -> Rules {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let mut mistakes = Mistakes::new();
-    let shipped = Folder::read(&root, &mut mistakes);
-    let mut files: BTreeMap<String, String> = shipped
-        .files()
-        .map(|(name, source)| (name.to_owned(), source.text().to_owned()))
-        .collect();
-    for (name, from, to) in edits {
-        let text = files.entry((*name).to_owned()).or_default();
-        assert!(text.contains(from), "`{from}` does not stand in {name}");
-        *text = if from.is_empty() {
-            format!("{text}{to}")
-        } else {
-            text.replace(from, to)
-        };
-    }
-    let folder = Folder::of(root, files, &mut mistakes);
-    let rules = Rules::load(&folder, TODAY, &mut mistakes);
-    assert!(mistakes.is_empty(), "{}", mistakes.render(Look::Plain));
-    rules.unwrap()
-}
-
-fn shipped() -> &'static Rules {
-    static RULES: OnceLock<Rules> = OnceLock::new();
-    RULES.get_or_init(|| edited(&[]))
-}
+use crate::rules::fixture::{Edit, edited, shipped};
 
 const ACME: &str = "partners/acme.yaml";
+const PROMISES: &str = "promises.cedar";
 const OVERLAY: &str = "catalogue/mailing.overlay.yaml";
 
 /// The differences that `edits` make to the shipped policies, without summary and headings.
@@ -135,4 +101,307 @@ fn a_year_of_edits_reads_as_legal_would_want_it() {
         .map(|count| usize::try_from(count.as_u64().unwrap()).unwrap())
         .sum();
     assert_eq!(counted, comparison.differences().len());
+}
+
+#[test]
+fn a_promise_is_told_by_what_it_now_applies_to_and_whom_that_reaches() {
+    let support = "action in [Action::\"disclose.partial\", Action::\"disclose.pseudonym\"]";
+    let swapped = "action in [Action::\"disclose.pseudonym\", Action::\"disclose.partial\"]";
+    let any_form = "action in Action::\"disclose.person\"";
+    let rule = "rule contact-in-part-for-support (P3)";
+    for (to, expected) in [
+        (
+            swapped,
+            format!("neither   {rule}: written differently, applies to the same"),
+        ),
+        (
+            any_form,
+            format!("loosens   {rule}: applies to more than it did"),
+        ),
+        (
+            "action == Action::\"disclose.pseudonym\"",
+            format!("tightens  {rule}: applies to less than it did"),
+        ),
+        (
+            "action in [Action::\"disclose.clear\", Action::\"disclose.partial\"]",
+            format!("loosens   {rule}: applies to other cases than it did"),
+        ),
+    ] {
+        let lines = told(&[(PROMISES, support, to)]);
+        assert_eq!(lines.last(), Some(&expected), "{lines:#?}");
+    }
+    let lines = told(&[
+        (PROMISES, support, any_form),
+        (
+            ACME,
+            "user.contact.email: partial",
+            "user.contact.email: clear",
+        ),
+    ]);
+    let reached = "loosens   for essential.service.operations.support: user.contact.email: in part -> in the clear";
+    assert!(
+        lines.iter().any(|line| line.starts_with(reached)),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn of_forbids_less_is_looser() {
+    let lines = told(&[(PROMISES, "     Purpose::\"sales\",\n", "")]);
+    assert_eq!(
+        lines,
+        ["loosens   rule no-marketing (P4): applies to less than it did"]
+    );
+    let never = "resource in DataCategory::\"user.financial\")\nunless { context.order_approved };";
+    let lines = told(&[(
+        PROMISES,
+        never,
+        "resource in DataCategory::\"user.financial\");",
+    )]);
+    assert_eq!(
+        lines,
+        ["tightens  rule accounts-never-in-clear (P9): applies to more than it did"]
+    );
+    let sentence = "A partner that is suspended receives nothing.";
+    let lines = told(&[(PROMISES, sentence, "Whoever is suspended receives nothing.")]);
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].starts_with("neither   rule good-standing (P7): sentence: A partner"));
+}
+
+#[test]
+fn rules_that_come_and_go_are_told_with_their_sentences() {
+    let added = "@id(\"no-names\")\n@promise(\"P5\")\n@sentence(\"No names.\")\nforbid (principal, action in Action::\"disclose\", resource in DataCategory::\"user.name\");\n";
+    let more = edited(&[(PROMISES, "", added)]);
+    let tighter = Comparison::of(shipped(), &more);
+    assert!(tighter.tightens() && !tighter.loosens());
+    let text = tighter.to_text();
+    assert!(
+        text.contains("tightens  gain rule no-names (P5): No names."),
+        "{text}"
+    );
+    assert!(
+        text.contains("user.name: in the clear -> withheld"),
+        "{text}"
+    );
+    let looser = Comparison::of(&more, shipped());
+    assert!(looser.loosens() && !looser.tightens());
+    assert!(
+        looser
+            .to_text()
+            .contains("loosens   lose rule no-names (P5): No names.")
+    );
+}
+
+#[test]
+fn partners_that_come_and_go_are_told_with_all_they_have() {
+    let bright = std::fs::read_to_string("policies/partners/crest.yaml").unwrap();
+    let bright = bright.replace("crest", "bright");
+    let more = edited(&[("partners/bright.yaml", "", &bright)]);
+    let comparison = Comparison::of(shipped(), &more);
+    let topics: std::collections::BTreeSet<_> = comparison
+        .differences()
+        .iter()
+        .map(|difference| difference.change.topic)
+        .collect();
+    for topic in [
+        Topic::Partner,
+        Topic::Purpose,
+        Topic::Operation,
+        Topic::Field,
+        Topic::Limit,
+        Topic::Credential,
+    ] {
+        assert!(topics.contains(&topic), "{topic:?} of {topics:?}");
+    }
+    assert!(comparison.loosens() && !comparison.tightens());
+    let gone = Comparison::of(&more, shipped());
+    assert!(gone.tightens() && !gone.loosens(), "{}", gone.to_text());
+}
+
+#[test]
+fn what_changes_whose_data_something_is_loosens() {
+    let subject = "Recipient\n    update: {x-covenant-data-subject: recipient}";
+    let customer = "Recipient\n    update: {x-covenant-data-subject: customer}";
+    let channel = "['/v1/jobs/{job_id}/tracking'].get\n    update: {x-covenant-channel: record}";
+    let list = "['/v1/jobs/{job_id}/tracking'].get\n    update: {x-covenant-channel: list}";
+    let id = "{x-covenant-data-category: system.operations, x-covenant-resource-id: job}";
+    let no_id = "{x-covenant-data-category: system.operations}";
+    let id = format!("JobTracking.properties.job_id\n    update: {id}");
+    let no_id = format!("JobTracking.properties.job_id\n    update: {no_id}");
+    for (from, to, told) in [
+        (subject, customer, "recipient -> customer (data subject)"),
+        (channel, list, "getJobTracking: record -> list (channel)"),
+        (&id, &no_id, "(what it says of its record)"),
+    ] {
+        let other = edited(&[(OVERLAY, from, to)]);
+        for comparison in [
+            Comparison::of(shipped(), &other),
+            Comparison::of(&other, shipped()),
+        ] {
+            assert!(comparison.loosens(), "{told}: {}", comparison.to_text());
+        }
+        let text = Comparison::of(shipped(), &other).to_text();
+        assert!(text.contains(told), "{text}");
+    }
+}
+
+/// What a generated contract of acme grants.
+#[derive(Clone, Debug)]
+struct Made {
+    purposes: Vec<&'static str>,
+    operations: Vec<&'static str>,
+    /// By [`CATEGORIES`], an index of [`FORMS`].
+    forms: Vec<usize>,
+    limits: [u32; 4],
+}
+
+const CATEGORIES: [&str; 5] = [
+    "user.name",
+    "user.contact",
+    "user.contact.email",
+    "user.payment",
+    "system.operations",
+];
+/// Poorest first.
+const FORMS: [&str; 5] = ["withheld", "aggregate", "pseudonym", "partial", "clear"];
+const USES: [&str; 4] = [
+    "essential.service",
+    "essential.service.operations.support",
+    "essential.fraud_detection",
+    "essential.service.payment_processing",
+];
+const CALLED: [&str; 5] = [
+    "getCustomer",
+    "listJobs",
+    "getDocument",
+    "exportCustomers",
+    "createJob",
+];
+
+impl Made {
+    fn any() -> impl Strategy<Value = Self> {
+        let parts = (
+            subsequence(USES.to_vec(), 1..=4),
+            subsequence(CALLED.to_vec(), 1..=5),
+            proptest::collection::vec(0..5_usize, 5),
+            [1..100_u32, 1..100_u32, 1..100_u32, 1..100_u32],
+        );
+        parts.prop_map(|(purposes, operations, forms, limits)| Self {
+            purposes,
+            operations,
+            forms,
+            limits,
+        })
+    }
+
+    /// The same, or less in any place.
+    fn narrowed(&self) -> impl Strategy<Value = Self> + use<> {
+        let whole = self.clone();
+        let (purposes, operations) = (self.purposes.len(), self.operations.len());
+        let parts = (
+            subsequence(self.purposes.clone(), 1..=purposes),
+            subsequence(self.operations.clone(), 1..=operations),
+            proptest::collection::vec(select(vec![0, 0, 1, 2]), 9),
+        );
+        parts.prop_map(move |(purposes, operations, less)| {
+            let forms = whole.forms.iter().zip(&less);
+            let limits = whole
+                .limits
+                .map(|limit| limit.saturating_sub(less[8] as u32).max(1));
+            Self {
+                purposes,
+                operations,
+                forms: forms.map(|(form, less)| poorer(*form, *less)).collect(),
+                limits,
+            }
+        })
+    }
+
+    fn rules(&self) -> Rules {
+        let named = CATEGORIES.iter().zip(&self.forms);
+        let categories: String = named
+            .map(|(category, form)| format!("  {category}: {}\n", FORMS[*form]))
+            .collect();
+        let [day, month, page, rate] = self.limits;
+        let acme = std::fs::read_to_string("policies/partners/acme.yaml").unwrap();
+        let (head, rest) = acme.split_once("purposes:").unwrap();
+        let (_, terms) = rest.split_once("terms:\n").unwrap();
+        let (terms, _) = terms.split_once("exceptions:").unwrap();
+        let (purposes, operations) = (self.purposes.join(", "), self.operations.join(", "));
+        let made = format!(
+            "{head}purposes: [{purposes}]\ncategories:\n{categories}operations: [{operations}]\n\
+             page_records_max: {page}\nrequests_per_minute: {rate}\nbudgets:\n  \
+             customers_per_day: {day}\n  customers_per_month: {}\nterms:\n{terms}",
+            day + month
+        );
+        edited(&[(ACME, &acme, &made)])
+    }
+}
+
+/// A form `less` steps poorer; from `partial` only to `withheld`, as what has no part to show is
+/// withheld by that, and may well be seen as a pseudonym.
+fn poorer(form: usize, less: usize) -> usize {
+    match (FORMS[form], less) {
+        ("partial", 1..) => 0,
+        _ => form.saturating_sub(less),
+    }
+}
+
+#[test]
+fn a_poorer_form_that_can_be_made_lets_out_what_a_richer_one_that_cannot_did_not() {
+    let support = [(ACME, "user.name: clear", "user.name: partial")];
+    let pseudonym = [(ACME, "user.name: clear", "user.name: pseudonym")];
+    let comparison = Comparison::of(&edited(&support), &edited(&pseudonym));
+    let text = comparison.to_text();
+    assert!(
+        text.contains("user.name: withheld -> as a pseudonym"),
+        "{text}"
+    );
+    assert!(comparison.loosens());
+}
+
+fn mirrored(change: &Change) -> Change {
+    Change {
+        before: change.after.clone(),
+        after: change.before.clone(),
+        direction: match change.direction {
+            Direction::Loosens => Direction::Tightens,
+            Direction::Tightens => Direction::Loosens,
+            Direction::Neither => Direction::Neither,
+        },
+        ..change.clone()
+    }
+}
+
+fn pairs() -> impl Strategy<Value = (Made, Made)> {
+    Made::any().prop_flat_map(|made| {
+        let narrowed = made.narrowed();
+        (Just(made), narrowed)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3))]
+
+    #[test]
+    fn a_contract_that_narrows_never_loosens((made, narrowed) in pairs()) {
+        let comparison = Comparison::of(&made.rules(), &narrowed.rules());
+        prop_assert!(!comparison.loosens(), "{}", comparison.to_text());
+    }
+
+    #[test]
+    fn the_way_back_is_the_mirror_of_the_way_there(one in Made::any(), other in Made::any()) {
+        let (one, other) = (one.rules(), other.rules());
+        prop_assert!(Comparison::of(&one, &one).is_empty());
+        let (there, back) = (Comparison::of(&one, &other), Comparison::of(&other, &one));
+        let changes = |comparison: &Comparison| {
+            let differences = comparison.differences().iter();
+            differences.map(|difference| difference.change.clone()).collect::<Vec<_>>()
+        };
+        let mut mirrored: Vec<Change> = changes(&there).iter().map(mirrored).collect();
+        mirrored.sort();
+        let mut back = changes(&back);
+        back.sort();
+        prop_assert_eq!(mirrored, back);
+    }
 }
