@@ -1,12 +1,13 @@
 //! What the core services offer, before and after: operations, what decides in their requests, fields
 //! of their answers. What could change whose data something is, or which, loosens.
 
+mod answers;
+
 use std::collections::BTreeMap;
 
 use super::{Change, Direction, Topic};
-use crate::catalogue::{
-    Answer, Body, Catalogue, Field, Node, Operation, Parameter, Partial, RequestBody, Role, Shape,
-};
+use crate::catalogue::{Catalogue, Creates, Operation, Parameter, Place, RequestBody, Role};
+use crate::taxonomy::Purpose;
 
 pub(super) fn changes(old: &Catalogue, new: &Catalogue) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -88,7 +89,11 @@ fn of_one(old: &Operation, new: &Operation) -> Vec<Change> {
     found.aspect("channel", channel(old), channel(new), unclear);
     let place = |one: &Operation| format!("{} {} of {}", one.method, one.path, one.service);
     found.aspect("place", place(old), place(new), unclear);
-    let creates = |one: &Operation| format!("{:?}", one.creates);
+    let creates = |one: &Operation| match one.creates {
+        None => "nothing".to_owned(),
+        Some(Creates::Customer) => "a customer".to_owned(),
+        Some(Creates::Resource(kind)) => format!("a {}", kind.word()),
+    };
     found.aspect("what it creates", creates(old), creates(new), unclear);
     let alternative = |one: &Operation| {
         let alternative = one.alternative.as_deref();
@@ -99,7 +104,7 @@ fn of_one(old: &Operation, new: &Operation) -> Vec<Change> {
     data_uses(&mut found, old, new);
     parameters(&mut found, old, new);
     requests(&mut found, old.request.as_ref(), new.request.as_ref());
-    answers(&mut found, old, new);
+    answers::compare(&mut found, old, new);
     let (told, differ) = (
         !found.changes.is_empty(),
         format!("{old:?}") != format!("{new:?}"),
@@ -125,7 +130,7 @@ fn data_uses(found: &mut Found<'_>, old: &Operation, new: &Operation) {
             .join(", "),
     };
     let within = |some: &Operation, all: &Operation| {
-        let covers = |purpose| all.purposes.iter().any(|one| is_within(purpose, one));
+        let covers = |purpose: &Purpose| all.purposes.iter().any(|one| purpose.is_within(*one));
         all.purposes.is_empty() || !some.purposes.is_empty() && some.purposes.iter().all(covers)
     };
     let direction = match (within(new, old), within(old, new)) {
@@ -136,8 +141,17 @@ fn data_uses(found: &mut Found<'_>, old: &Operation, new: &Operation) {
     found.aspect("data uses", words(old), words(new), direction);
 }
 
-fn is_within(purpose: &crate::taxonomy::Purpose, ancestor: &crate::taxonomy::Purpose) -> bool {
-    purpose.is_within(*ancestor)
+/// What a parameter or member decides, in words.
+fn decides(role: &Role) -> String {
+    match role {
+        Role::Plain => "passed on".to_owned(),
+        Role::Customer => "names the customer".to_owned(),
+        Role::Resource(kind) => format!("names a {} of the customer", kind.word()),
+        Role::PageSize { max } => format!("size of the page, up to {max}"),
+        Role::UseType => "states the use".to_owned(),
+        Role::Audience => "names an audience".to_owned(),
+        Role::Include => "asks for more fields".to_owned(),
+    }
 }
 
 /// A parameter that decides nothing is only one more, or one fewer, way to ask.
@@ -151,19 +165,24 @@ fn plain(role: &Role, came: bool) -> Direction {
 fn parameters(found: &mut Found<'_>, old: &Operation, new: &Operation) {
     let by_name = |one: &Operation| -> BTreeMap<String, Parameter> {
         let parameters = one.parameters.iter();
-        let named = |one: &Parameter| format!("{:?} {}", one.place, one.name).to_lowercase();
+        let place = |one: &Parameter| match one.place {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+        };
+        let named = |one: &Parameter| format!("{} of the {}", one.name, place(one));
         parameters.map(|one| (named(one), one.clone())).collect()
     };
     let (before, after) = (by_name(old), by_name(new));
     let words = |one: &Parameter| {
         let needed = if one.required { "required" } else { "optional" };
-        format!("{needed}, role {:?}", one.role)
+        format!("{needed}, {}", decides(&one.role))
     };
     for name in before
         .keys()
         .chain(after.keys().filter(|name| !before.contains_key(*name)))
     {
-        let aspect = format!("parameter in {name}");
+        let aspect = format!("parameter {name}");
         match (before.get(name), after.get(name)) {
             (Some(was), Some(is)) => {
                 found.aspect(&aspect, words(was), words(is), Direction::Loosens);
@@ -189,13 +208,20 @@ fn requests(found: &mut Found<'_>, old: Option<&RequestBody>, new: Option<&Reque
     let unclear = Direction::Loosens;
     let kind = |one: &RequestBody| {
         let needed = if one.required { "required" } else { "optional" };
-        format!("{needed}, {}, uploads {:?}", one.media_type, one.uploads)
+        let uploads = one
+            .uploads
+            .map(|kind| format!(", uploads a {}", kind.word()));
+        format!(
+            "{needed}, {}{}",
+            one.media_type,
+            uploads.unwrap_or_default()
+        )
     };
     found.aspect("request body", kind(old), kind(new), unclear);
     let roles = |one: &RequestBody| {
         let roles = one.roles.iter();
         let mut roles: Vec<_> = roles
-            .map(|(name, role)| format!("{name} {role:?}"))
+            .map(|(name, role)| format!("{name}: {}", decides(role)))
             .collect();
         roles.sort();
         roles.join(", ")
@@ -214,189 +240,4 @@ fn requests(found: &mut Found<'_>, old: Option<&RequestBody>, new: Option<&Reque
         members(new),
         direction,
     );
-}
-
-fn answers(found: &mut Found<'_>, old: &Operation, new: &Operation) {
-    let by_status = |one: &Operation| -> BTreeMap<u16, Answer> {
-        let answers = one.answers.iter();
-        answers
-            .map(|answer| (answer.status, answer.clone()))
-            .collect()
-    };
-    let (before, after) = (by_status(old), by_status(new));
-    let nothing = Answer {
-        status: 0,
-        body: Body::Empty,
-    };
-    for status in before
-        .keys()
-        .chain(after.keys().filter(|one| !before.contains_key(one)))
-    {
-        let (was, is) = (before.get(status), after.get(status));
-        let aspect = format!("answer {status}");
-        let words = |one: Option<&Answer>| one.map_or("not forwarded".to_owned(), kind_of_body);
-        let direction = match (was, is) {
-            (Some(_), None) => Direction::Tightens,
-            _ => Direction::Loosens,
-        };
-        found.aspect(&aspect, words(was), words(is), direction);
-        let shapes = [was, is].map(|one| match &one.unwrap_or(&nothing).body {
-            Body::Json(shape) => Some(&**shape),
-            _ => None,
-        });
-        if let [Some(old), Some(new)] = shapes {
-            fields(found, *status, old, new);
-        }
-    }
-}
-
-fn kind_of_body(answer: &Answer) -> String {
-    match &answer.body {
-        Body::Empty => "empty".to_owned(),
-        Body::Json(_) => "JSON, filtered".to_owned(),
-        Body::Document {
-            media_type,
-            category,
-        } => format!("{media_type}, whole, {category}"),
-        Body::Uninspectable { media_type } => format!("{media_type}, not forwarded"),
-    }
-}
-
-fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
-    let by_path = |shape: &Shape| -> BTreeMap<String, Field> {
-        let fields = shape.fields.iter();
-        fields
-            .map(|one| (one.path.to_string(), one.clone()))
-            .collect()
-    };
-    let (before, after) = (by_path(old), by_path(new));
-    for (path, field) in &before {
-        match after.get(path) {
-            Some(now) => field_between(found, status, field, now),
-            None => found.field(status, path, field_noted(field, false)),
-        }
-    }
-    for (path, field) in after.iter().filter(|(path, _)| !before.contains_key(*path)) {
-        found.field(status, path, field_noted(field, true));
-    }
-    let [was, is] = [old, new].map(|shape| {
-        let mut records = Vec::new();
-        record_paths(&shape.root, "$", &mut records);
-        records.join(", ")
-    });
-    let aspect = format!("records of answer {status}");
-    found.aspect(&aspect, was, is, Direction::Loosens);
-}
-
-/// A field without a category never leaves.
-fn field_noted(field: &Field, came: bool) -> Change {
-    let change = Change::came_or_went(Topic::Field, "", came, &category(field));
-    let direction = match field.category {
-        None => Direction::Neither,
-        Some(_) => change.direction,
-    };
-    Change {
-        direction,
-        ..change
-    }
-}
-
-fn category(field: &Field) -> String {
-    match field.category {
-        Some(category) => category.to_string(),
-        None => "without category, withheld".to_owned(),
-    }
-}
-
-fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
-    let mut told = |aspect: &str, before: String, after: String, direction| {
-        if before != after {
-            let change = Change::of(Topic::Field, "", direction);
-            let change = Change {
-                only: Some(aspect.to_owned()),
-                ..change.from(before).to(after)
-            };
-            found.field(status, &new.path, change);
-        }
-    };
-    let unclear = Direction::Loosens;
-    let direction = match new.category {
-        None => Direction::Tightens,
-        Some(_) => unclear,
-    };
-    told("data category", category(old), category(new), direction);
-    let subject = |field: &Field| {
-        if field.recipient {
-            "recipient"
-        } else {
-            "customer"
-        }
-    };
-    told(
-        "data subject",
-        subject(old).to_owned(),
-        subject(new).to_owned(),
-        unclear,
-    );
-    let role = |field: &Field| format!("{:?}", field.role);
-    told("what it says of its record", role(old), role(new), unclear);
-    let kind = |field: &Field| format!("{:?}", field.kind).to_lowercase();
-    told("type", kind(old), kind(new), unclear);
-    let direction = partial_direction(old.partial, new.partial);
-    told(
-        "the part of it that may be seen",
-        partial(old),
-        partial(new),
-        direction,
-    );
-    let stands = |field: &Field| {
-        let required = if field.required {
-            "required"
-        } else {
-            "optional"
-        };
-        let nullable = if field.nullable { ", may be null" } else { "" };
-        let empty = String::from_utf8_lossy(&field.empty);
-        format!("{required}{nullable}, else {empty}")
-    };
-    told(
-        "what stands for it when withheld",
-        stands(old),
-        stands(new),
-        Direction::Neither,
-    );
-}
-
-fn partial(field: &Field) -> String {
-    match field.partial {
-        None => "none".to_owned(),
-        Some(Partial::First(count)) => format!("the first {count} characters"),
-        Some(Partial::Last(count)) => format!("the last {count} characters"),
-    }
-}
-
-/// More characters of the same end are more; another end is not what was seen before.
-fn partial_direction(old: Option<Partial>, new: Option<Partial>) -> Direction {
-    match (old, new) {
-        (Some(_), None) => Direction::Tightens,
-        (Some(Partial::First(old)), Some(Partial::First(new)))
-        | (Some(Partial::Last(old)), Some(Partial::Last(new))) => Direction::of_growth(&old, &new),
-        _ => Direction::Loosens,
-    }
-}
-
-/// Where the objects are that belong to one customer.
-fn record_paths(node: &Node, path: &str, records: &mut Vec<String>) {
-    match node {
-        Node::Scalar(_) => {}
-        Node::Array(item) => record_paths(item, &format!("{path}[*]"), records),
-        Node::Object(object) => {
-            if object.record {
-                records.push(path.to_owned());
-            }
-            for member in &object.members {
-                record_paths(&member.node, &format!("{path}.{}", member.name), records);
-            }
-        }
-    }
 }

@@ -1,0 +1,206 @@
+//! The answers of an operation, before and after, field by field.
+
+use std::collections::BTreeMap;
+
+use super::super::{Change, Direction, Topic};
+use super::Found;
+use crate::catalogue::{
+    Answer, Body, Field, FieldRole, Node, Operation, Partial, ScalarKind, Shape,
+};
+
+pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
+    let by_status = |one: &Operation| -> BTreeMap<u16, Answer> {
+        let answers = one.answers.iter();
+        answers
+            .map(|answer| (answer.status, answer.clone()))
+            .collect()
+    };
+    let (before, after) = (by_status(old), by_status(new));
+    let nothing = Answer {
+        status: 0,
+        body: Body::Empty,
+    };
+    for status in before
+        .keys()
+        .chain(after.keys().filter(|one| !before.contains_key(one)))
+    {
+        let (was, is) = (before.get(status), after.get(status));
+        let aspect = format!("answer {status}");
+        let words = |one: Option<&Answer>| one.map_or("not forwarded".to_owned(), kind_of_body);
+        let direction = match (was, is) {
+            (Some(_), None) => Direction::Tightens,
+            _ => Direction::Loosens,
+        };
+        found.aspect(&aspect, words(was), words(is), direction);
+        let shapes = [was, is].map(|one| match &one.unwrap_or(&nothing).body {
+            Body::Json(shape) => Some(&**shape),
+            _ => None,
+        });
+        if let [Some(old), Some(new)] = shapes {
+            fields(found, *status, old, new);
+        }
+    }
+}
+
+fn kind_of_body(answer: &Answer) -> String {
+    match &answer.body {
+        Body::Empty => "empty".to_owned(),
+        Body::Json(_) => "JSON, filtered".to_owned(),
+        Body::Document {
+            media_type,
+            category,
+        } => format!("{media_type}, whole, {category}"),
+        Body::Uninspectable { media_type } => format!("{media_type}, not forwarded"),
+    }
+}
+
+fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
+    let by_path = |shape: &Shape| -> BTreeMap<String, Field> {
+        let fields = shape.fields.iter();
+        fields
+            .map(|one| (one.path.to_string(), one.clone()))
+            .collect()
+    };
+    let (before, after) = (by_path(old), by_path(new));
+    for (path, field) in &before {
+        match after.get(path) {
+            Some(now) => field_between(found, status, field, now),
+            None => found.field(status, path, field_noted(field, false)),
+        }
+    }
+    for (path, field) in after.iter().filter(|(path, _)| !before.contains_key(*path)) {
+        found.field(status, path, field_noted(field, true));
+    }
+    let [was, is] = [old, new].map(|shape| {
+        let mut records = Vec::new();
+        record_paths(&shape.root, "$", &mut records);
+        records.join(", ")
+    });
+    let aspect = format!("records of answer {status}");
+    found.aspect(&aspect, was, is, Direction::Loosens);
+}
+
+/// A field without a category never leaves.
+fn field_noted(field: &Field, came: bool) -> Change {
+    let change = Change::came_or_went(Topic::Field, "", came, &category(field));
+    let direction = match field.category {
+        None => Direction::Neither,
+        Some(_) => change.direction,
+    };
+    Change {
+        direction,
+        ..change
+    }
+}
+
+fn category(field: &Field) -> String {
+    match field.category {
+        Some(category) => category.to_string(),
+        None => "without category, withheld".to_owned(),
+    }
+}
+
+fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
+    let mut told = |aspect: &str, before: String, after: String, direction| {
+        if before != after {
+            let change = Change::of(Topic::Field, "", direction);
+            let change = Change {
+                only: Some(aspect.to_owned()),
+                ..change.from(before).to(after)
+            };
+            found.field(status, &new.path, change);
+        }
+    };
+    let unclear = Direction::Loosens;
+    let direction = match new.category {
+        None => Direction::Tightens,
+        Some(_) => unclear,
+    };
+    told("data category", category(old), category(new), direction);
+    let subject = |field: &Field| {
+        if field.recipient {
+            "recipient"
+        } else {
+            "customer"
+        }
+    };
+    told(
+        "data subject",
+        subject(old).to_owned(),
+        subject(new).to_owned(),
+        unclear,
+    );
+    let role = |field: &Field| match field.role {
+        FieldRole::Data => "nothing".to_owned(),
+        FieldRole::CustomerKey => "whose it is".to_owned(),
+        FieldRole::ResourceId(kind) => format!("which {} it is", kind.word()),
+    };
+    told("what it says of its record", role(old), role(new), unclear);
+    let kind = |field: &Field| {
+        let word = match field.kind {
+            ScalarKind::String => "text",
+            ScalarKind::Integer => "whole number",
+            ScalarKind::Number => "number",
+            ScalarKind::Boolean => "yes or no",
+        };
+        word.to_owned()
+    };
+    told("type", kind(old), kind(new), unclear);
+    let direction = partial_direction(old.partial, new.partial);
+    told(
+        "the part of it that may be seen",
+        partial(old),
+        partial(new),
+        direction,
+    );
+    let stands = |field: &Field| {
+        let required = if field.required {
+            "required"
+        } else {
+            "optional"
+        };
+        let nullable = if field.nullable { ", may be null" } else { "" };
+        let empty = String::from_utf8_lossy(&field.empty);
+        format!("{required}{nullable}, else {empty}")
+    };
+    told(
+        "what stands for it when withheld",
+        stands(old),
+        stands(new),
+        Direction::Neither,
+    );
+}
+
+fn partial(field: &Field) -> String {
+    match field.partial {
+        None => "none".to_owned(),
+        Some(Partial::First(count)) => format!("the first {count} characters"),
+        Some(Partial::Last(count)) => format!("the last {count} characters"),
+    }
+}
+
+/// More characters of the same end are more; another end is not what was seen before.
+fn partial_direction(old: Option<Partial>, new: Option<Partial>) -> Direction {
+    match (old, new) {
+        (Some(_), None) => Direction::Tightens,
+        (Some(Partial::First(old)), Some(Partial::First(new)))
+        | (Some(Partial::Last(old)), Some(Partial::Last(new))) => Direction::of_growth(&old, &new),
+        _ => Direction::Loosens,
+    }
+}
+
+/// Where the objects are that belong to one customer.
+fn record_paths(node: &Node, path: &str, records: &mut Vec<String>) {
+    match node {
+        Node::Scalar(_) => {}
+        Node::Array(item) => record_paths(item, &format!("{path}[*]"), records),
+        Node::Object(object) => {
+            if object.record {
+                records.push(path.to_owned());
+            }
+            for member in &object.members {
+                record_paths(&member.node, &format!("{path}.{}", member.name), records);
+            }
+        }
+    }
+}
