@@ -447,9 +447,11 @@ pub(crate) mod tests {
     fn any_event() -> impl Strategy<Value = Event> {
         let optional = || option::of(text());
         prop_oneof![
-            3 => any_disclosure().prop_map(Event::Disclosure),
+            // Boxed, as the tree of so many strategies does not fit a test's stack.
+            3 => any_disclosure().prop_map(Event::Disclosure).boxed(),
             1 => (any_request(), optional())
-                .prop_map(|(request, customer)| Event::Intent(Intent { request, customer })),
+                .prop_map(|(request, customer)| Event::Intent(Intent { request, customer }))
+                .boxed(),
             1 => (any_request(), text(), optional(), optional(), text()).prop_map(
                 |(request, code, promise, rule, executed)| {
                     Event::Refusal(Refused { request, code, promise, rule, executed })
@@ -463,7 +465,7 @@ pub(crate) mod tests {
             1 => (text(), optional(), optional()).prop_map(|(what, detail, policy)| {
                 Event::Gateway(GatewayNote { what, detail, policy })
             }),
-            1 => any_shadowed().prop_map(Event::Shadow),
+            1 => any_shadowed().prop_map(Event::Shadow).boxed(),
         ]
     }
 

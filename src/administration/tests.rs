@@ -322,7 +322,7 @@ async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
         request: Some(request.to_owned()),
         ..SearchQuery::default()
     };
-    assert_eq!(search(by_request).await, [2]);
+    assert_eq!(search(by_request).await, [3]);
     let by_partner = |since: Option<&str>| SearchQuery {
         partner: Some("acme".to_owned()),
         since: since.map(|since| since.parse().unwrap()),
