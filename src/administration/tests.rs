@@ -328,7 +328,7 @@ async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
         since: since.map(|since| since.parse().unwrap()),
         ..SearchQuery::default()
     };
-    assert_eq!(search(by_partner(None)).await, [1, 2]);
+    assert_eq!(search(by_partner(None)).await, [2, 3]);
     assert!(
         search(by_partner(Some("2026-11-23T00:00:00Z")))
             .await
