@@ -164,7 +164,11 @@ impl Change<'_> {
         files: Folder,
         proof: String,
     ) -> Result<Result<Candidate, Mistakes>, NotKept> {
-        self.publishing.parts.judge(files, proof).await
+        let before = self.publishing.rules.load_full();
+        self.publishing
+            .parts
+            .judge(files, Some(before), proof)
+            .await
     }
 
     /// A kept set, loaded again; `None` where none has this name or digest.
@@ -176,7 +180,8 @@ impl Change<'_> {
         let Some(set) = parts.registry.policy_set(name).await? else {
             return Ok(None);
         };
-        parts.load_kept(set).await.map(Some)
+        let before = self.publishing.rules.load_full();
+        parts.load_kept(set, Some(before)).await.map(Some)
     }
 
     /// Whether this is the set in force already.
@@ -263,6 +268,7 @@ impl Parts {
     async fn judge(
         &self,
         files: Folder,
+        before: Option<Arc<Rules>>,
         proof: String,
     ) -> Result<Result<Candidate, Mistakes>, NotKept> {
         let digest = hexadecimal(&files.digest());
@@ -272,7 +278,7 @@ impl Parts {
             version,
             proof,
         };
-        self.load(set, files).await
+        self.load(set, files, before).await
     }
 
     /// The name a set has, or gets today: with more digits where another set has that name.
@@ -291,7 +297,11 @@ impl Parts {
         }
     }
 
-    async fn load_kept(&self, set: KeptSet) -> Result<Result<Candidate, Mistakes>, NotKept> {
+    async fn load_kept(
+        &self,
+        set: KeptSet,
+        before: Option<Arc<Rules>>,
+    ) -> Result<Result<Candidate, Mistakes>, NotKept> {
         let texts = self.registry.policy_files(&set.digest).await?;
         let mut mistakes = Mistakes::new();
         let files = Folder::of(&self.folder, texts, &mut mistakes);
@@ -299,19 +309,20 @@ impl Parts {
             let message = "the kept files of policy set {} are not those that were published";
             return Err(NotKept::Storage(message.replace("{}", &set.version)));
         }
-        self.load(set, files).await
+        self.load(set, files, before).await
     }
 
     async fn load(
         &self,
         set: KeptSet,
         files: Folder,
+        before: Option<Arc<Rules>>,
     ) -> Result<Result<Candidate, Mistakes>, NotKept> {
         let services = self.services.clone();
         let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         let loaded = spawn_blocking(move || {
             let mut mistakes = Mistakes::new();
-            let rules = Rules::load(&files, today, &mut mistakes);
+            let rules = Rules::load(&files, before.as_deref(), today, &mut mistakes);
             if let Some(rules) = &rules {
                 check_services(rules, &files, &services, &mut mistakes);
             }

@@ -54,7 +54,7 @@ impl Administration {
 fn candidate(files: BTreeMap<String, String>, today: Date) -> Result<Rules, NotDone> {
     let mut mistakes = Mistakes::new();
     let folder = Folder::of("policies", files, &mut mistakes);
-    let rules = Rules::load(&folder, today, &mut mistakes);
+    let rules = Rules::load(&folder, None, today, &mut mistakes);
     rules.filter(|_| mistakes.is_empty()).ok_or_else(|| {
         let told = mistakes.render(Look::Plain);
         NotDone::Mistaken(format!("{told}{} in these policies", mistakes.counted()))

@@ -45,7 +45,7 @@ impl Opening {
         let Some(before) = in_force else {
             return Self::first(parts, "taken from the files at the first start").await;
         };
-        match parts.load_kept(before.set.clone()).await? {
+        match parts.load_kept(before.set.clone(), None).await? {
             Ok(candidate) => Ok(Self {
                 parts,
                 candidate,
@@ -66,10 +66,10 @@ impl Opening {
         if !mistakes.is_empty() {
             // Mistakes of what could be read are told too, all at once.
             let mut all = mistakes;
-            crate::rules::Rules::load(&files, jiff::civil::Date::ZERO, &mut all);
+            crate::rules::Rules::load(&files, None, jiff::civil::Date::ZERO, &mut all);
             return Err(NotOpened::Mistaken(all));
         }
-        let judged = parts.judge(files, format!("unproved: {why}")).await?;
+        let judged = parts.judge(files, None, format!("unproved: {why}")).await?;
         let candidate = judged.map_err(NotOpened::Mistaken)?;
         Ok(Self {
             parts,
@@ -152,7 +152,7 @@ async fn complete(parts: &Parts, announced: Announced) -> Result<Option<Candidat
         return Ok(None);
     };
     let version = set.version.clone();
-    match parts.load_kept(set).await? {
+    match parts.load_kept(set, None).await? {
         Ok(candidate) => {
             tracing::warn!(
                 entry,

@@ -13,6 +13,7 @@ mod read;
 mod report;
 mod request;
 mod run;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -34,7 +34,7 @@ pub(super) fn edited(edits: &[Edit<'_>]) -> Rules {
         };
     }
     let folder = Folder::of(root, files, &mut mistakes);
-    let rules = Rules::load(&folder, TODAY, &mut mistakes);
+    let rules = Rules::load(&folder, None, TODAY, &mut mistakes);
     assert!(mistakes.is_empty(), "{}", mistakes.render(Look::Plain));
     rules.unwrap()
 }

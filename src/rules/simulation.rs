@@ -19,12 +19,12 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::Rules;
-use crate::catalogue::{Body, Operation};
+use crate::catalogue::{Operation, Role};
 use crate::entry::{Disclosure, Entry, Event, Recipient, Refused, RequestFacts};
 use crate::policy::{AccessRequest, Circumstances, Contract, Grant, Standing};
 use crate::refusal::Code;
 use crate::taxonomy::Purpose;
-use crate::terms::{Form, PartnerId, Promise};
+use crate::terms::{PartnerId, Promise};
 
 /// The first version of entries that keeps page size, signals and circumstances.
 const FIRST_WITH_CIRCUMSTANCES: u32 = 2;
@@ -130,6 +130,8 @@ struct Call<'a> {
     contract: &'a Contract,
     operation: &'a Operation,
     purpose: Purpose,
+    /// One of these was known of the customer before the core was asked.
+    known_beforehand: Vec<Circumstances>,
 }
 
 /// Why a call is not decided again.
@@ -182,8 +184,8 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Decides the call of an entry again. What is no call's outcome is passed over: acts of people, differences in a shadow,
-    /// notes of the gateway, and intents, whose outcome has an entry of its own.
+    /// Decides the call of an entry again. What is no outcome of a call is passed over: acts of people,
+    /// notes of the gateway and of a shadow, and intents, whose outcome has an entry of its own.
     pub fn replay(&mut self, index: u64, entry: &Entry) {
         if self.replay.since.is_some_and(|since| entry.time < since) {
             return;
@@ -193,7 +195,7 @@ impl<'a> Simulation<'a> {
                 (&disclosure.request, self.answered(entry, disclosure))
             }
             Event::Refusal(refused) => (&refused.request, self.refused(entry, refused)),
-            Event::Intent(_) | Event::Act(_) | Event::Gateway(_) | Event::Shadow(_) => return,
+            Event::Intent(_) | Event::Shadow(_) | Event::Act(_) | Event::Gateway(_) => return,
         };
         self.replay.calls += 1;
         match told {
@@ -255,7 +257,7 @@ impl<'a> Simulation<'a> {
 
     fn answered(&self, entry: &Entry, disclosure: &Disclosure) -> Result<Told, Unable> {
         let call = self.call(entry, &disclosure.request)?;
-        Ok(match self.decide(entry, &call) {
+        Ok(match self.decide(entry, &call)? {
             Err(code) => Told::of(Outcome::AllowToDeny, &disclosure.decision, code.name()),
             Ok(_) if self.holds_too_many(entry, &call, disclosure) => {
                 let code = Code::PageTooLarge.name();
@@ -268,7 +270,7 @@ impl<'a> Simulation<'a> {
     fn refused(&self, entry: &Entry, refused: &Refused) -> Result<Told, Unable> {
         refuse_unruled(refused)?;
         let call = self.call(entry, &refused.request)?;
-        Ok(match self.decide(entry, &call) {
+        Ok(match self.decide(entry, &call)? {
             Ok(_) => Told::of(Outcome::DenyToAllow, &refused.code, "allow"),
             Err(code) if code.name() == refused.code => Told::default(),
             Err(code) => Told::of(Outcome::OtherRefusal, &refused.code, code.name()),
@@ -297,43 +299,42 @@ impl<'a> Simulation<'a> {
             contract,
             operation,
             purpose,
+            known_beforehand: known_beforehand(operation, entry),
         })
     }
 
-    /// What this set decides, and the stages before and after that go by it.
-    fn decide(&self, entry: &Entry, call: &Call<'_>) -> Result<Grant, Code> {
+    /// What this set decides, and the stage before it that goes by its credentials.
+    fn decide(&self, entry: &Entry, call: &Call<'_>) -> Result<Result<Grant, Code>, Unable> {
         let policy = &self.rules.policy;
         let client = call.facts.client.as_deref();
         let owner = client.map(|client| policy.by_client(client));
         if owner
             .is_some_and(|owner| owner.is_none_or(|owner| owner.partner != call.contract.partner))
         {
-            return Err(Code::IdentityMismatch);
+            return Ok(Err(Code::IdentityMismatch));
         }
         let signals: Vec<&str> = call.facts.signals.iter().map(String::as_str).collect();
-        let grant = policy.decide(&AccessRequest {
-            partner: &call.contract.partner,
-            standing: Standing::Good,
-            operation: call.operation,
-            purpose: call.purpose,
-            marketing_signals: &signals,
-            page_records: call.facts.page_records,
-            today: day(entry),
+        let decided = call.known_beforehand.iter().map(|circumstances| {
+            let decided = policy.decide(&AccessRequest {
+                partner: &call.contract.partner,
+                standing: Standing::Good,
+                operation: call.operation,
+                purpose: call.purpose,
+                marketing_signals: &signals,
+                page_records: call.facts.page_records,
+                today: day(entry),
+                circumstances: *circumstances,
+            });
+            decided.map_err(|refusal| refusal.code)
         });
-        let grant = grant.map_err(|refusal| refusal.code)?;
-        let forms = grant.forms(Circumstances::OWN);
-        let mut answers = call.operation.answers.iter();
-        // A document leaves whole or not at all.
-        let closed = answers.any(|answer| match &answer.body {
-            Body::Document { category, .. } => {
-                forms.get(category.index()) != Some(&Some(Form::Clear))
-            }
-            _ => false,
+        let mut decided: Vec<Result<Grant, Code>> = decided.collect();
+        let code = |decided: &Result<Grant, Code>| decided.as_ref().err().copied();
+        let alike = decided.windows(2).all(|pair| match pair {
+            [one, other] => code(one) == code(other),
+            _ => true,
         });
-        if closed {
-            return Err(Code::PurposeNotAllowed);
-        }
-        Ok(grant)
+        let any = decided.pop().filter(|_| alike);
+        any.ok_or_else(|| "what was known of the customer beforehand is not on record".to_owned())
     }
 
     /// Whether the answer was about more customers than a page may have records here. How many
@@ -347,6 +348,31 @@ impl<'a> Simulation<'a> {
         let max = call.contract.page_records_max_on(day(entry));
         usize::try_from(max).is_ok_and(|max| customers > max)
     }
+}
+
+/// What may have been known of the customer before the core was asked. Nothing of nobody; whoever a
+/// request names is its partner's own, or it went no further.
+fn known_beforehand(operation: &Operation, entry: &Entry) -> Vec<Circumstances> {
+    let names = |role: &Role| matches!(role, Role::Customer | Role::Resource(_));
+    let naming = operation.parameters.iter().filter(|one| names(&one.role));
+    let always = naming.clone().any(|parameter| parameter.required);
+    let members = operation.request.iter().flat_map(|body| &body.roles);
+    let ever = naming.count() > 0 || members.into_iter().any(|(_, role)| names(role));
+    let groups = match &entry.event {
+        Event::Disclosure(disclosure) => disclosure.subjects.as_slice(),
+        _ => &[],
+    };
+    let recorded = groups.iter().filter_map(|group| {
+        Circumstances::from_words(group.circumstances.iter().map(String::as_str))
+    });
+    let mut known: Vec<Circumstances> = recorded.filter(|one| one.own && ever).collect();
+    if ever && known.is_empty() {
+        known.extend(Circumstances::all().filter(|one| one.own));
+    }
+    if !always {
+        known.push(Circumstances::default());
+    }
+    known
 }
 
 /// The UTC day a call falls on.

@@ -85,7 +85,7 @@ async fn prepared(
     let directory = publish.dir.unwrap_or(config.policies);
     let mut mistakes = Mistakes::new();
     let files = Folder::read(&directory, &mut mistakes);
-    Rules::load(&files, today, &mut mistakes);
+    Rules::load(&files, None, today, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(invalid(&mistakes, &directory));
     }

@@ -104,7 +104,7 @@ pub(super) async fn run(replaying: &Replaying, reach: &Reach, clock: &Clock) -> 
     );
     let mut mistakes = Mistakes::new();
     let folder = Folder::read(&replaying.dir, &mut mistakes);
-    let rules = Rules::load(&folder, today, &mut mistakes);
+    let rules = Rules::load(&folder, None, today, &mut mistakes);
     let Some(rules) = rules.filter(|_| mistakes.is_empty()) else {
         invalid(&mistakes, &replaying.dir);
         return EXIT_INVALID;

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::circumstances::{self, Set};
 use super::granted::Granted;
 use super::{Change, Direction, Topic};
-use crate::policy::Contract;
+use crate::policy::{Circumstances, Contract};
 use crate::taxonomy::Purpose;
 
 /// Contracts before and after, with what they grant.
@@ -15,8 +16,8 @@ pub(super) struct Calls<'a> {
     pub(super) granted: [&'a Granted; 2],
 }
 
-/// For each operation, the purposes for which it is called.
-type Called<'a> = BTreeMap<&'a Arc<str>, BTreeSet<Purpose>>;
+/// For each operation, the purposes for which it is called, and in which circumstances.
+type Called<'a> = BTreeMap<&'a Arc<str>, BTreeMap<Purpose, Set>>;
 
 impl Calls<'_> {
     pub(super) fn changes(&self) -> Vec<Change> {
@@ -28,7 +29,7 @@ impl Calls<'_> {
         let kept: BTreeSet<Purpose> = had.intersection(&has).copied().collect();
         operations_between(&before, &after, &kept, true, &mut changes);
         operations_between(&after, &before, &kept, false, &mut changes);
-        self.refusals(&kept, &mut changes);
+        self.refusals(&kept, [&before, &after], &mut changes);
         self.named_in_vain(&before, &after, &mut changes);
         changes
     }
@@ -44,30 +45,44 @@ impl Calls<'_> {
         let mut called = Called::new();
         let calls = self.granted.get(side).into_iter();
         for ((operation, purpose), refused) in calls.flat_map(|granted| &granted.calls) {
-            if refused.is_none() {
-                called.entry(operation).or_default().insert(*purpose);
+            let allowed = Circumstances::all().zip(refused);
+            let allowed = allowed.filter(|(_, refused)| refused.is_none());
+            let set = allowed.fold(0, |set, (one, _)| set | circumstances::only(one));
+            if set != 0 {
+                called.entry(operation).or_default().insert(*purpose, set);
             }
         }
         called
     }
 
-    /// Calls that are refused on both sides, but with another code.
-    fn refusals(&self, kept: &BTreeSet<Purpose>, changes: &mut Vec<Change>) {
+    /// Operations that are refused on both sides, but with another code.
+    fn refusals(
+        &self,
+        kept: &BTreeSet<Purpose>,
+        called: [&Called<'_>; 2],
+        changes: &mut Vec<Change>,
+    ) {
         let [before, after] = self.granted;
-        let mut alike: BTreeMap<(&str, &str, Purpose), Vec<String>> = BTreeMap::new();
-        for ((operation, purpose), was) in &before.calls {
+        let mut alike: BTreeMap<(&str, &str, Purpose), BTreeSet<&str>> = BTreeMap::new();
+        let refused = before.calls.iter();
+        let refused = refused.filter(|((operation, _), _)| {
+            called.iter().all(|called| !called.contains_key(operation))
+        });
+        for ((operation, purpose), was) in refused {
             let is = after.calls.get(&(Arc::clone(operation), *purpose));
-            if let (Some(was), Some(Some(is))) = (was, is)
-                && was != is
-                && kept.contains(purpose)
-            {
-                let slot = alike.entry((was.name(), is.name(), *purpose));
-                slot.or_default().push(operation.to_string());
+            let is = is.filter(|_| kept.contains(purpose)).into_iter().flatten();
+            for pair in was.iter().zip(is) {
+                if let (Some(was), Some(is)) = pair
+                    && was != is
+                {
+                    let slot = alike.entry((was.name(), is.name(), *purpose));
+                    slot.or_default().insert(operation);
+                }
             }
         }
         changes.extend(alike.into_iter().map(|((was, is, purpose), what)| {
             Change {
-                what,
+                what: what.into_iter().map(str::to_owned).collect(),
                 purposes: vec![purpose],
                 ..Change::of(Topic::Refusal, "", Direction::Neither)
                     .from(was)
@@ -118,7 +133,7 @@ fn purposes_between(
 ) {
     for purpose in more.difference(less) {
         let calls = called.iter();
-        let calls = calls.filter(|(_, purposes)| purposes.contains(purpose));
+        let calls = calls.filter(|(_, purposes)| purposes.contains_key(purpose));
         let calls: Vec<_> = calls.map(|(operation, _)| operation.to_string()).collect();
         let told = if calls.is_empty() {
             "of no operation".to_owned()
@@ -140,28 +155,34 @@ fn operations_between(
     came: bool,
     changes: &mut Vec<Change>,
 ) {
-    let mut alike: BTreeMap<Vec<Purpose>, Vec<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<(Vec<Purpose>, Set), Vec<String>> = BTreeMap::new();
     for (operation, purposes) in more {
-        let changed: Vec<Purpose> = match less.get(operation) {
+        let Some(others) = less.get(operation) else {
             // The whole operation: for which purposes follows from the contract.
-            None => Vec::new(),
-            Some(others) => {
-                let changed = purposes.difference(others);
-                let changed = changed.filter(|purpose| kept.contains(purpose));
-                changed.copied().collect()
-            }
+            let slot = alike.entry((Vec::new(), circumstances::EVERY));
+            slot.or_default().push(operation.to_string());
+            continue;
         };
-        if !changed.is_empty() || !less.contains_key(operation) {
-            alike
-                .entry(changed)
-                .or_default()
-                .push(operation.to_string());
+        let mut changed: BTreeMap<Set, Vec<Purpose>> = BTreeMap::new();
+        for (purpose, set) in purposes
+            .iter()
+            .filter(|(purpose, _)| kept.contains(*purpose))
+        {
+            let gained = set & !others.get(purpose).copied().unwrap_or_default();
+            if gained != 0 {
+                changed.entry(gained).or_default().push(*purpose);
+            }
+        }
+        for (set, purposes) in changed {
+            let slot = alike.entry((purposes, set));
+            slot.or_default().push(operation.to_string());
         }
     }
-    for (purposes, what) in alike {
+    for ((purposes, set), what) in alike {
         changes.push(Change {
             what,
             purposes,
+            only: circumstances::words(set).map(|words| format!("about {words}")),
             ..Change::came_or_went(Topic::Operation, "", came, "")
         });
     }

@@ -18,8 +18,8 @@ use crate::terms::{Channel, Form, FormSet, PartnerKind};
 pub(super) struct Scope {
     kind: PartnerKind,
     purposes: BTreeSet<Purpose>,
-    categories: Box<[FormSet; CATEGORY_COUNT]>,
-    operations: BTreeSet<Arc<str>>,
+    categories: Arc<[FormSet; CATEGORY_COUNT]>,
+    operations: Arc<BTreeSet<Arc<str>>>,
 }
 
 impl Scope {
@@ -27,8 +27,8 @@ impl Scope {
         Self {
             kind: contract.kind,
             purposes: contract.purposes.iter().copied().collect(),
-            categories: contract.categories.clone(),
-            operations: contract.operations.clone(),
+            categories: Arc::clone(&contract.categories),
+            operations: Arc::clone(&contract.operations),
         }
     }
 }
@@ -49,8 +49,9 @@ pub(super) struct Side<'a> {
 /// What one contract lets its partner do.
 #[derive(Default)]
 pub(super) struct Granted {
-    /// Every operation of the catalogue for every purpose of the contract: called, or refused so.
-    pub(super) calls: BTreeMap<(Arc<str>, Purpose), Option<Code>>,
+    /// Every operation of the catalogue for every purpose of the contract: called, or refused so; in
+    /// each of the circumstances that may be known beforehand, by their index.
+    pub(super) calls: BTreeMap<(Arc<str>, Purpose), Vec<Option<Code>>>,
     /// What the operations called answer with.
     pub(super) answered: BTreeMap<(Purpose, Channel), Answered>,
 }
@@ -73,20 +74,12 @@ impl<'a> Side<'a> {
         };
         for operation in &self.rules.catalogue.operations {
             for purpose in &contract.purposes {
-                let decided = self.rules.policy.decide(&AccessRequest {
-                    partner: &contract.partner,
-                    standing: Standing::Good,
-                    operation,
-                    purpose: *purpose,
-                    marketing_signals: &[],
-                    page_records: None,
-                    today: Date::MIN,
-                });
-                let refused = decided.err().map(|refusal| refusal.code);
+                let refused = self.refused(contract, operation, *purpose);
+                let called = refused.iter().any(Option::is_none);
                 granted
                     .calls
                     .insert((operation.id.clone(), *purpose), refused);
-                if refused.is_none() {
+                if called {
                     let answered = self.answered.get(&operation.id).into_iter().flatten();
                     let slot = granted.answered.entry((*purpose, operation.channel));
                     let slot = slot.or_default();
@@ -97,6 +90,28 @@ impl<'a> Side<'a> {
             }
         }
         granted
+    }
+
+    fn refused(
+        &self,
+        contract: &Contract,
+        operation: &Operation,
+        purpose: Purpose,
+    ) -> Vec<Option<Code>> {
+        let decide = |circumstances| {
+            let decided = self.rules.policy.decide(&AccessRequest {
+                partner: &contract.partner,
+                standing: Standing::Good,
+                operation,
+                purpose,
+                marketing_signals: &[],
+                page_records: None,
+                today: Date::MIN,
+                circumstances,
+            });
+            decided.err().map(|refusal| refusal.code)
+        };
+        Circumstances::all().map(decide).collect()
     }
 
     /// The form in which something leaves under `contract`, of which the answers can make `forms`.
