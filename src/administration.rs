@@ -15,6 +15,7 @@ mod customers;
 mod disclosures;
 pub mod messages;
 mod partners;
+mod policies;
 mod report;
 pub mod server;
 pub mod simulate;
@@ -31,7 +32,9 @@ use tokio::sync::Mutex;
 use crate::clock::Clock;
 use crate::entry::{Act, Entry, Event};
 use crate::ledger::{Ledger, NotRecorded};
+use crate::mistakes::{Look, Mistakes};
 use crate::policy::contract::Contract;
+use crate::publishing::Publishing;
 use crate::registry::{NotKept, Registry};
 
 /// The longest reason a person may give, in bytes.
@@ -102,12 +105,15 @@ pub enum Deed {
     CustomersShow,
     LedgerSearch,
     LedgerReport,
+    PolicyRead,
+    PolicyPublish,
+    PolicyRollback,
     PolicySimulate,
 }
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -115,6 +121,9 @@ impl Deed {
         Self::CustomersShow,
         Self::LedgerSearch,
         Self::LedgerReport,
+        Self::PolicyRead,
+        Self::PolicyPublish,
+        Self::PolicyRollback,
         Self::PolicySimulate,
     ];
 
@@ -128,6 +137,9 @@ impl Deed {
             Self::CustomersShow => "customers.show",
             Self::LedgerSearch => "ledger.search",
             Self::LedgerReport => "ledger.report",
+            Self::PolicyRead => "policy.read",
+            Self::PolicyPublish => "policy.publish",
+            Self::PolicyRollback => "policy.rollback",
             Self::PolicySimulate => "policy.simulate",
         }
     }
@@ -136,12 +148,13 @@ impl Deed {
     pub fn roles(self) -> &'static [Role] {
         use Role::{Auditor, Legal, Operator, PartnerManager};
         match self {
-            Self::PartnerRead => &[Operator, PartnerManager, Legal, Auditor],
+            Self::PartnerRead | Self::PolicyRead => &[Operator, PartnerManager, Legal, Auditor],
             Self::PartnerSuspend => &[Operator, PartnerManager, Legal],
             Self::PartnerResume => &[Legal, Operator, PartnerManager],
             Self::CustomersImport => &[Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],
+            Self::PolicyPublish | Self::PolicyRollback => &[Legal, PartnerManager],
             Self::PolicySimulate => &[PartnerManager, Legal, Operator],
         }
     }
@@ -168,6 +181,14 @@ pub enum NotDone {
     /// It cannot be done like this; the message says how.
     #[error("{0}")]
     Mistaken(String),
+    /// The policies sent have mistakes: all of them, rendered.
+    #[error("nothing was published, because of {count}:\n\n{rendered}")]
+    Invalid {
+        /// How many, in words.
+        count: String,
+        /// All of them, each at its place.
+        rendered: String,
+    },
     /// There is no entry for it, so it was not done.
     #[error("nothing was done, because it could not be recorded: {0}")]
     NotRecorded(String),
@@ -185,6 +206,7 @@ impl NotDone {
         match self {
             Self::NotAllowed { .. } => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::Mistaken(_) | Self::NotKept(NotKept::Import(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -193,6 +215,15 @@ impl NotDone {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<Mistakes> for NotDone {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::Invalid {
+            count: mistakes.counted(),
+            rendered: mistakes.render(Look::Plain),
         }
     }
 }
@@ -220,6 +251,7 @@ pub struct Administration {
     ledger: Ledger,
     ledger_directory: PathBuf,
     contracts: Contracts,
+    publishing: Arc<Publishing>,
     clock: Clock,
     /// One change at a time: between looking who went first and acting as the second, nobody else.
     changing: Mutex<()>,
@@ -236,13 +268,14 @@ impl fmt::Debug for Administration {
 }
 
 impl Administration {
-    /// The service over the gateway's own registry and ledger; `ledger_directory` is where that
-    /// ledger is kept.
+    /// The service over the gateway's own registry, ledger and policy set in force;
+    /// `ledger_directory` is where that ledger is kept.
     pub fn new(
         registry: Arc<Registry>,
         ledger: Ledger,
         ledger_directory: PathBuf,
         contracts: Contracts,
+        publishing: Arc<Publishing>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -250,6 +283,7 @@ impl Administration {
             ledger,
             ledger_directory,
             contracts,
+            publishing,
             clock,
             changing: Mutex::default(),
             simulating: Mutex::default(),

@@ -96,7 +96,7 @@ enum Command {
 }
 
 /// How commands reach a running gateway, and how they answer.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Reach {
     /// The gateway's configuration, for the socket it names.
     #[arg(long, global = true, default_value = "covenant.toml")]
@@ -112,11 +112,14 @@ pub struct Reach {
 impl Reach {
     /// The gateway's socket, or the exit code when the configuration does not tell.
     fn socket(&self) -> Result<PathBuf, u8> {
+        Ok(self.gateway()?.administration.socket)
+    }
+
+    /// The gateway's configuration, or the exit code when it has mistakes.
+    fn gateway(&self) -> Result<Config, u8> {
         let mut mistakes = Mistakes::new();
         let config = Config::load(&self.config, &mut mistakes);
-        config
-            .map(|config| config.administration.socket)
-            .ok_or_else(|| invalid(&mistakes, &self.config))
+        config.ok_or_else(|| invalid(&mistakes, &self.config))
     }
 }
 

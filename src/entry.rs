@@ -448,9 +448,11 @@ pub(crate) mod tests {
     fn any_event() -> impl Strategy<Value = Event> {
         let optional = || option::of(text());
         prop_oneof![
+            // Boxed, as the tree of so many strategies does not fit a test's stack.
             3 => any_disclosure().prop_map(Event::Disclosure).boxed(),
             1 => (any_request(), optional())
-                .prop_map(|(request, customer)| Event::Intent(Intent { request, customer })),
+                .prop_map(|(request, customer)| Event::Intent(Intent { request, customer }))
+                .boxed(),
             1 => (any_request(), text(), optional(), optional(), text()).prop_map(
                 |(request, code, promise, rule, executed)| {
                     Event::Refusal(Refused { request, code, promise, rule, executed })

@@ -8,7 +8,7 @@
 //! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`],
 //!   [`drain`], [`proof`]
 //! - one request: [`gateway`]
-//! - memory: [`allowance`], [`registry`], [`ledger`]
+//! - memory: [`publishing`], [`allowance`], [`registry`], [`ledger`]
 //! - judgement, pure: [`rules`], [`judgement`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
 //!   [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
@@ -35,6 +35,7 @@ pub mod mistakes;
 pub mod operator;
 pub mod policy;
 pub mod proof;
+pub mod publishing;
 pub mod refusal;
 pub mod registry;
 pub mod rules;

@@ -1,6 +1,7 @@
-//! The operator's listener: is it alive, may it disclose, how does it do. Plain HTTP, loopback by
-//! default. Deliberately absent: authentication, the name of any customer, and anything that changes
-//! something (people act through [`crate::administration`]).
+//! The operator's listener: is it alive, may it disclose, how does it do; and the policies folder
+//! looked at again. Plain HTTP, loopback by default. Nobody says who they are here, so a reload can
+//! only tighten. Deliberately absent: authentication, the name of any customer, and anything else that
+//! changes something (people act through [`crate::administration`]).
 
 use std::sync::Arc;
 
@@ -8,11 +9,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::drain;
 use crate::ledger::Ledger;
+use crate::publishing::{Cause, Publishing, Reloaded};
 use crate::telemetry::Metrics;
 
 /// What the listener tells of.
@@ -22,6 +24,8 @@ pub struct Operator {
     pub ledger: Ledger,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// The policy set in force.
+    pub publishing: Arc<Publishing>,
 }
 
 /// Serves until `shutdown` resolves.
@@ -37,6 +41,7 @@ pub async fn serve(
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/reload", post(reload))
         .with_state(operator);
     let (close, time_is_up) = drain::bounded(shutdown);
     let serving = axum::serve(listener, router).with_graceful_shutdown(close);
@@ -60,8 +65,27 @@ async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
 }
 
 async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
-    let Operator { ledger, metrics } = operator;
+    let Operator {
+        ledger, metrics, ..
+    } = operator;
     metrics.ledger(ledger.is_writable(), ledger.size(), ledger.notes_dropped());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], metrics.to_text())
+}
+
+/// The policies folder, looked at again: in words, and 409 where it was refused.
+async fn reload(State(operator): State<Operator>) -> impl IntoResponse {
+    // A caller that goes away must not cut a change off between its entry and its effect.
+    let publishing = operator.publishing;
+    let reload = tokio::spawn(async move { publishing.reload(Cause::Listener).await });
+    let Ok(reloaded) = reload.await else {
+        let broken = "a defect ended the reload\n".to_owned();
+        return (StatusCode::INTERNAL_SERVER_ERROR, broken);
+    };
+    let status = match &reloaded {
+        Reloaded::Unchanged { .. } | Reloaded::InForce { .. } => StatusCode::OK,
+        Reloaded::Refused { .. } => StatusCode::CONFLICT,
+        Reloaded::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, format!("{reloaded}\n"))
 }

@@ -64,7 +64,14 @@ impl PolicySet {
         &self.version
     }
 
-    /// SHA-256 over all files that decide, hexadecimal.
+    /// The same set as a part of a folder of this digest, under this name.
+    pub fn named(mut self, version: impl Into<Arc<str>>, digest: [u8; 32]) -> Self {
+        self.version = version.into();
+        self.digest = digest;
+        self
+    }
+
+    /// SHA-256 over all files of its folder, hexadecimal.
     pub fn digest(&self) -> String {
         hexadecimal(&self.digest)
     }

@@ -1,6 +1,7 @@
 //! What the gateway knows for a fact: the book of customers (whose customer someone is, and the
 //! random [`CustomerRef`] that stands for them in the ledger), whose a job, list or document is and
-//! what it was uploaded for, suspensions, consents, and acts that wait for their second person.
+//! what it was uploaded for, suspensions, consents, acts that wait for their second person, and every
+//! policy set that was published, with all its files.
 //!
 //! One SQLite file, written by one thread that gathers what waits into one transaction (WAL,
 //! `synchronous=FULL`), so a change is on disk when its call returns. The whole book is also in
@@ -14,13 +15,14 @@
 //! log index and keep it beside the fact.
 //!
 //! Deliberately absent: who may change what (`administration`), contact data in clear, history (the
-//! ledger has it), and contracts (files under `policies/`).
+//! ledger has it) but that of policy sets, and what their files mean (`rules`).
 
 mod consents;
 mod customers;
 mod database;
 mod fingerprint;
 mod import;
+mod policy_sets;
 mod proposals;
 mod resources;
 mod shards;
@@ -37,6 +39,7 @@ pub use consents::Consent;
 pub use customers::CustomerRow;
 pub use database::CannotOpen;
 pub use import::{IMPORT_ROWS_MAX, Import, ImportMistake, ImportMistakes, ImportReport};
+pub use policy_sets::{HISTORY_SHOWN_MAX, InForce, KeptSet, POLICY_PROPOSAL, Publication};
 pub use proposals::{PROPOSAL_LIFE_HOURS, Proposal};
 pub use resources::ResourceRow;
 pub use suspensions::Suspension;

@@ -14,13 +14,21 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use self::cases::Cases;
+pub use self::comparison::Comparison;
+pub use self::simulation::Simulation;
 use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
 use crate::policy::{PolicySet, Properties};
 use crate::source::Folder;
+use crate::terms::hexadecimal;
 
-pub use self::comparison::Comparison;
-pub use self::simulation::Simulation;
+/// Digits of its digest in a set's name; more where two sets would have one name.
+pub const VERSION_DIGITS_MIN: usize = 4;
+
+/// The name of a set: the day and the first digits of its digest, as `2026-11-22.3f9c`.
+pub fn version(day: Date, digest: &str, digits: usize) -> String {
+    format!("{day}.{}", digest.get(..digits).unwrap_or(digest))
+}
 
 /// Catalogue and policy set.
 #[derive(Debug)]
@@ -33,7 +41,8 @@ pub struct Rules {
 
 impl Rules {
     /// Loads both from a policies folder. `None` when there are mistakes, which are all noted: those
-    /// of the policies too where the catalogue has some. The set is named after `day`.
+    /// of the policies too where the catalogue has some. The set is named after `day`
+    /// and the digest of the whole folder.
     ///
     /// Of the rules before, where there are some, what is unchanged is shared and not read again: the
     /// result and the mistakes are the same, only sooner there.
@@ -54,9 +63,12 @@ impl Rules {
         };
         let policy_before = before.map(|before| &before.policy);
         let policy = PolicySet::load(folder, catalogue.as_deref(), policy_before, day, mistakes);
+        let (catalogue, policy) = (catalogue?, policy?);
+        let digest = folder.digest();
+        let version = version(day, &hexadecimal(&digest), VERSION_DIGITS_MIN);
         let rules = Self {
-            catalogue: catalogue?,
-            policy: policy?,
+            catalogue,
+            policy: policy.named(version, digest),
         };
         (mistakes.len() == mistakes_before).then_some(rules)
     }
@@ -68,6 +80,14 @@ impl Rules {
         Cases::load(folder, rules.as_ref(), mistakes);
         Properties::read(folder, mistakes);
         rules.filter(|_| mistakes.is_empty())
+    }
+
+    /// The same rules under another name, as they were published.
+    pub fn named(self, version: &str, digest: [u8; 32]) -> Self {
+        Self {
+            policy: self.policy.named(version, digest),
+            ..self
+        }
     }
 
     /// Reads the folder, and loads what is in it; `None` also when a file cannot be read.

@@ -1,4 +1,4 @@
-//! Starts everything in order, runs it, and stops it in the reverse order: rules, registry, ledger,
+//! Starts everything in order, runs it, and stops it in the reverse order: registry, policies, ledger,
 //! budgets from the ledger, keys, TLS, then the three listeners. Whatever cannot start stops the
 //! start; nothing runs half.
 //!
@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -20,6 +21,7 @@ use crate::entry::{Entry, Event, GatewayNote};
 use crate::gateway::Gateway;
 use crate::ledger::{Ledger, OpenError};
 use crate::mistakes::counted;
+use crate::publishing::{Cause, Publishing};
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +36,6 @@ pub enum StartError {
         /// All of them, rendered.
         rendered: String,
     },
-    /// The configuration does not say where a service of the catalogue is.
-    #[error(
-        "the catalogue has a service `{0}`, but the configuration no [[services]] of this name; \
-         nothing was started"
-    )]
-    NoService(Arc<str>),
     /// The ledger is not what was recorded; nothing was changed.
     #[error("{0}")]
     Damaged(OpenError),
@@ -66,6 +62,7 @@ impl StartError {
 #[derive(Debug)]
 pub struct Running {
     gateway: Arc<Gateway>,
+    publishing: Arc<Publishing>,
     gateway_address: SocketAddr,
     operator_address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -94,6 +91,31 @@ impl Running {
     /// The gateway itself.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Which policy set is in force, and the way to another.
+    pub fn publishing(&self) -> &Arc<Publishing> {
+        &self.publishing
+    }
+
+    /// Looks at the policies folder again at every SIGHUP, until it stops.
+    pub fn reload_at(&mut self, mut hangups: Signal) {
+        let publishing = Arc::clone(&self.publishing);
+        let stopped = start::until(self.stop.subscribe());
+        self.tasks.spawn(async move {
+            tokio::pin!(stopped);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stopped => return,
+                    received = hangups.recv() => match received {
+                        // What came of it is in the log.
+                        Some(()) => drop(publishing.reload(Cause::Signal).await),
+                        None => return,
+                    },
+                }
+            }
+        });
     }
 
     /// Stops: no new connection, requests under way end, the ledger is closed last.
@@ -132,7 +154,6 @@ async fn note(ledger: &Ledger, clock: &Clock, what: &str, policy: Option<String>
 /// Resolves at the first SIGTERM or SIGINT from this call on: called before the start, no signal finds
 /// the process unprepared. Must be called within the tokio runtime.
 pub fn signalled() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
     let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
@@ -147,4 +168,13 @@ pub fn signalled() -> impl Future<Output = ()> {
             _ = interrupt.recv() => {}
         }
     }
+}
+
+/// SIGHUPs from this call on, none of which ends the process any more. Must be called within the tokio
+/// runtime.
+///
+/// # Errors
+/// When the system does not let signals be received.
+pub fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
 }

@@ -25,6 +25,8 @@ mod headers;
 mod leaving;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
+#[path = "gateway/publishing.rs"]
+mod publishing;
 #[path = "gateway/purposes.rs"]
 mod purposes;
 #[path = "gateway/record.rs"]

@@ -29,5 +29,7 @@ mod policies;
 mod program;
 #[path = "process/prove.rs"]
 mod prove;
+#[path = "process/publishing.rs"]
+mod publishing;
 #[path = "process/stopping.rs"]
 mod stopping;

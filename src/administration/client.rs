@@ -57,6 +57,7 @@ impl ClientError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::CannotReach { .. } => 7,
+            Self::Refused { status, .. } if *status == StatusCode::BAD_REQUEST => 3,
             Self::Refused { .. } | Self::Broken(_) => 1,
         }
     }

@@ -219,6 +219,118 @@ pub struct RecipientShown {
     pub address: Option<String>,
 }
 
+/// A policy set to be published: its files, or the name or digest of the one that is proposed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPublish {
+    /// Every file of the folder, by its path below it.
+    pub files: Option<BTreeMap<String, String>>,
+    /// What waits for a second person.
+    pub set: Option<String>,
+    /// What was tested and proved of the files, in words.
+    pub proof: Option<String>,
+    /// Why.
+    pub because: String,
+}
+
+/// An earlier policy set to be put in force again.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyRollback {
+    /// Its name or digest; the one before the one in force, where absent.
+    pub to: Option<String>,
+    /// Why.
+    pub because: String,
+}
+
+/// Answer to a publication or a rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyChanged {
+    /// What came of it.
+    pub outcome: PolicyOutcome,
+    /// Name of the set that was asked for.
+    pub version: String,
+    /// Its digest.
+    pub digest: String,
+    /// Where the entry about it stands in the log; none where nothing was to change.
+    pub entry: Option<u64>,
+    /// Why two people are needed, where they are.
+    pub two_people_because: Vec<String>,
+    /// Another set that waited for a second person until now.
+    pub instead_of: Option<String>,
+    /// What changes, in people and fields.
+    pub comparison: String,
+}
+
+/// What came of a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyOutcome {
+    /// It decides from now on.
+    InForce,
+    /// It waits for a second person.
+    Proposed,
+    /// It was in force already.
+    Unchanged,
+}
+
+/// One time that a policy set came into force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPublicationShown {
+    /// The set's name.
+    pub version: String,
+    /// Its digest.
+    pub digest: String,
+    /// Whether it is the one in force.
+    pub in_force: bool,
+    /// When.
+    pub time: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What they did: `policy.publish`, `policy.rollback`, `policy.reload`, `policy.first`.
+    pub how: String,
+    /// Why.
+    pub because: String,
+    /// What was tested and proved of it, in words.
+    pub proof: String,
+    /// Its entry's index in the log.
+    pub entry: u64,
+}
+
+/// A policy set that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySetShown {
+    /// Its name.
+    pub version: String,
+    /// Its digest.
+    pub digest: String,
+    /// What was tested and proved of it, in words.
+    pub proof: String,
+    /// Names of its files.
+    pub files: Vec<String>,
+    /// When it came into force, the latest first.
+    pub publications: Vec<PolicyPublicationShown>,
+    /// What would change from what is in force; none where that is this set.
+    pub comparison: Option<String>,
+}
+
+/// A policy set that waits for a second person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyProposalShown {
+    /// The set.
+    pub set: PolicySetShown,
+    /// Who asked for it.
+    pub proposed: ByAndWhy,
+    /// The role they acted in.
+    pub role: String,
+    /// Why two people are needed.
+    pub two_people_because: Vec<String>,
+}
+
 /// Which policies shall decide again what is on record.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -20,7 +20,10 @@ use serde::Serialize;
 use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
-use super::messages::{Because, CustomerQuery, Problem, ROLE_HEADER, SearchQuery, SimulateQuery};
+use super::messages::{
+    Because, CustomerQuery, PolicyPublish, PolicyRollback, Problem, ROLE_HEADER, SearchQuery,
+    SimulateQuery,
+};
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
 use crate::source::FOLDER_BYTES_MAX;
@@ -63,6 +66,7 @@ pub async fn serve(
         administration,
         actors,
     });
+    let publish = post(publish).layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
     let import = post(import_customers).layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX));
     let simulate = post(simulate_policy).layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
     let router = Router::new()
@@ -73,8 +77,13 @@ pub async fn serve(
         .route("/customers/show", post(show_customers))
         .route("/ledger/search", post(search))
         .route("/ledger/report", post(report))
+        .route("/policy/history", get(policy_history))
+        .route("/policy/proposal", get(policy_proposal))
+        .route("/policy/sets/{name}", get(policy_set))
+        .route("/policy/rollback", post(roll_back))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route("/customers/import", import)
+        .route("/policy/publish", publish)
         .route("/policy/simulate", simulate)
         .with_state(door)
         .into_make_service_with_connect_info::<Peer>();
@@ -224,6 +233,53 @@ async fn report(
             .report(&caller.for_deed(Deed::LedgerReport), &query)
             .await,
     )
+}
+
+async fn publish(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(request): Json<PolicyPublish>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyPublish);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.publish(&actor, request).await }).await
+}
+
+async fn roll_back(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(request): Json<PolicyRollback>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyRollback);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.roll_back(&actor, request).await }).await
+}
+
+async fn policy_history(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyRead);
+    answer(door.administration.policy_history(&actor).await)
+}
+
+async fn policy_proposal(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyRead);
+    answer(door.administration.policy_proposal(&actor).await)
+}
+
+async fn policy_set(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    PathValue(name): PathValue<String>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyRead);
+    answer(door.administration.policy_set(&actor, &name).await)
+}
+
+/// A caller that goes away must not cut a change off between its entry and its effect.
+async fn to_the_end<T: Serialize + Send + 'static>(
+    change: impl Future<Output = Result<T, NotDone>> + Send + 'static,
+) -> Answer {
+    let broken = |_| NotDone::Mistaken("a defect ended the change; look at the log".to_owned());
+    answer(tokio::spawn(change).await.map_err(broken)?)
 }
 
 async fn simulate_policy(

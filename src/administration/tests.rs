@@ -1,5 +1,7 @@
 //! The service over a real registry and a real ledger, and through a real socket.
 
+mod policies;
+
 use std::collections::BTreeMap;
 
 use jiff::civil::date;
@@ -12,6 +14,7 @@ use super::*;
 use crate::entry::{Disclosure, Recipient, RequestFacts, SubjectGroup, Withheld};
 use crate::ledger::{Options, Signer, reading};
 use crate::policy::contract::{AcceptedTerms, Budgets, Credentials};
+use crate::publishing;
 use crate::registry::ImportReport;
 use crate::taxonomy::CATEGORY_COUNT;
 use crate::terms::{FormSet, PartnerId, PartnerKind};
@@ -50,8 +53,23 @@ fn contract(id: &str) -> Arc<Contract> {
     })
 }
 
+/// The shipped policies, in force.
+async fn publishing(registry: &Arc<Registry>, ledger: &Ledger, clock: &Clock) -> Arc<Publishing> {
+    let parts = publishing::Parts {
+        registry: Arc::clone(registry),
+        services: ["mailing".into()].into(),
+        folder: std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
+        clock: clock.clone(),
+    };
+    let opening = publishing::Opening::read(parts).await.unwrap();
+    let (ledger, metrics) = (ledger.clone(), Arc::default());
+    let stopped = tokio::sync::watch::channel(false).1;
+    let opened = opening.finish(ledger, metrics, None, stopped).await;
+    Arc::new(opened.unwrap())
+}
+
 impl Fixture {
-    fn new() -> Self {
+    async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-22T12:00:00Z".parse().unwrap());
         let registry = Registry::open(&folder.path().join("registry"), clock.clone()).unwrap();
@@ -59,11 +77,14 @@ impl Fixture {
         let signer = Signer::generate("covenant.example/log").unwrap();
         let options = Options::new(&directory, "covenant.example/log");
         let (ledger, _) = Ledger::open(&options, signer, &clock).unwrap();
+        let registry = Arc::new(registry);
+        let publishing = publishing(&registry, &ledger, &clock).await;
         let service = Arc::new(Administration::new(
-            Arc::new(registry),
+            registry,
             ledger.clone(),
             directory,
             Box::new(|| vec![contract("bright"), contract("acme")]),
+            publishing,
             clock.clone(),
         ));
         Self {
@@ -163,13 +184,16 @@ customers.import  operator
 customers.show    partner_manager, legal
 ledger.search     legal, auditor
 ledger.report     legal, auditor
+policy.read       operator, partner_manager, legal, auditor
+policy.publish    legal, partner_manager
+policy.rollback   legal, partner_manager
 policy.simulate   partner_manager, legal, operator";
     assert_eq!(rows.join("\n"), table);
 }
 
 #[tokio::test]
 async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let auditor = actor("Ada", Role::Auditor);
     let refused = fixture.service.suspend(&auditor, "acme", "because").await;
     assert!(matches!(refused, Err(NotDone::NotAllowed { .. })));
@@ -187,7 +211,7 @@ async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
 
 #[tokio::test]
 async fn one_person_suspends_and_two_resume_one_of_them_legal() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let service = &fixture.service;
     let (olga, pam) = (
         actor("Olga", Role::Operator),
@@ -229,7 +253,7 @@ async fn one_person_suspends_and_two_resume_one_of_them_legal() {
 
 #[tokio::test]
 async fn a_new_suspension_needs_a_new_first_person() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let service = &fixture.service;
     let (olga, leo) = (actor("Olga", Role::Operator), actor("Leo", Role::Legal));
     service.suspend(&olga, "acme", "one").await.unwrap();
@@ -251,7 +275,7 @@ async fn a_new_suspension_needs_a_new_first_person() {
 
 #[tokio::test]
 async fn nothing_is_done_where_it_cannot_be_recorded() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     fixture.ledger.close().await;
     let operator = actor("Olga", Role::Operator);
     let refused = fixture.service.suspend(&operator, "acme", "a leak").await;
@@ -264,7 +288,7 @@ async fn nothing_is_done_where_it_cannot_be_recorded() {
 
 #[tokio::test]
 async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     fixture.import(BOOK).await.unwrap();
     let request = "0192f0c1-2345-7abc-8def-0123456789ab";
     fixture.disclose("cus_1", "req_1", &[]).await;
@@ -282,7 +306,7 @@ async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
         customer: Some("BO@example.org".to_owned()),
         ..SearchQuery::default()
     };
-    assert_eq!(search(by_email.clone()).await, [2]);
+    assert_eq!(search(by_email.clone()).await, [3]);
     let acts = fixture.acts();
     let reference = fixture.reference("cus_3");
     assert_eq!(
@@ -291,20 +315,20 @@ async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
     );
     assert_eq!(
         search(by_email).await,
-        [2, 3],
+        [3, 4],
         "the search before is found too"
     );
     let by_request = SearchQuery {
         request: Some(request.to_owned()),
         ..SearchQuery::default()
     };
-    assert_eq!(search(by_request).await, [2]);
+    assert_eq!(search(by_request).await, [3]);
     let by_partner = |since: Option<&str>| SearchQuery {
         partner: Some("acme".to_owned()),
         since: since.map(|since| since.parse().unwrap()),
         ..SearchQuery::default()
     };
-    assert_eq!(search(by_partner(None)).await, [1, 2]);
+    assert_eq!(search(by_partner(None)).await, [2, 3]);
     assert!(
         search(by_partner(Some("2026-11-23T00:00:00Z")))
             .await
@@ -316,7 +340,7 @@ async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
 
 #[tokio::test]
 async fn nobody_typed_reaches_the_ledger_even_where_nobody_is_found() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     fixture.import(BOOK).await.unwrap();
     let leo = actor("Leo", Role::Legal);
     for customer in ["canary@example.org", "bo@example.org"] {
@@ -336,7 +360,7 @@ async fn nobody_typed_reaches_the_ledger_even_where_nobody_is_found() {
 
 #[tokio::test]
 async fn a_report_sums_up_series_and_names_the_recipient_with_its_address() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     fixture.import(BOOK).await.unwrap();
     for (request, withheld) in [
         ("req_1", "$.email"),
@@ -361,7 +385,7 @@ async fn a_report_sums_up_series_and_names_the_recipient_with_its_address() {
         panic!("{:?}", cus_1.disclosures)
     };
     assert_eq!((series.count, &*series.first.request_id), (3, "req_1"));
-    assert_eq!((&*series.last.request_id, series.last.entry), ("req_3", 5));
+    assert_eq!((&*series.last.request_id, series.last.entry), ("req_3", 6));
     assert_eq!(series.recipient.name.as_deref(), Some("acme Ltd"));
     assert_eq!(
         series.recipient.address.as_deref(),
@@ -377,7 +401,7 @@ async fn a_report_sums_up_series_and_names_the_recipient_with_its_address() {
 
 #[tokio::test]
 async fn a_socket_knows_its_caller_and_says_clearly_what_is_wrong() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let socket = fixture.folder.path().join("administration.sock");
     let nobody = Client::new(&socket, None)
         .get::<Vec<PartnerShown>>("/partners")
@@ -447,7 +471,7 @@ async fn a_socket_knows_its_caller_and_says_clearly_what_is_wrong() {
 
 #[tokio::test]
 async fn a_user_nobody_mapped_is_told_what_to_write_where() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let socket = fixture.folder.path().join("administration.sock");
     let listener = server::bind(&socket).unwrap();
     let service = Arc::clone(&fixture.service);

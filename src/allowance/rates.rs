@@ -125,7 +125,8 @@ impl Rates {
         }
     }
 
-    /// The partner's cell; a new one where its contract has another rate since.
+    /// The partner's cell; a new one where its contract has another rate since. The part of the old
+    /// one that is used is used of the new one too: a change of rules gives nobody a second burst.
     fn cell(&self, partner: &PartnerId, rate: NonZeroU32) -> Arc<Cell> {
         let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, cell)) = cells.get(partner).filter(|(known, _)| *known == rate) {
@@ -140,9 +141,33 @@ impl Rates {
         };
         let entry = cells.entry(partner.clone()).or_insert_with(fresh);
         if entry.0 != rate {
+            let part = (used(&entry.1, entry.0), entry.0);
             *entry = fresh();
+            take(&entry.1, part, rate);
         }
         Arc::clone(&entry.1)
+    }
+}
+
+/// How many requests of a cell's rate are not back yet.
+fn used(cell: &Cell, rate: NonZeroU32) -> u32 {
+    match cell.check() {
+        // The look took one more.
+        Ok(snapshot) => rate
+            .get()
+            .saturating_sub(snapshot.remaining_burst_capacity() + 1),
+        Err(_) => rate.get(),
+    }
+}
+
+/// Takes of a fresh cell of `rate` what the part `used` of another rate comes to.
+fn take(cell: &Cell, (used, of): (u32, NonZeroU32), rate: NonZeroU32) {
+    let (used, of, rate) = (u64::from(used), u64::from(of.get()), u64::from(rate.get()));
+    let share = (2 * used * rate + of) / (2 * of);
+    let share = u32::try_from(share).ok().and_then(NonZeroU32::new);
+    if let Some(requests) = share {
+        // A fresh cell has room for its whole rate, and no part is more than the whole.
+        let _ = cell.check_n(requests);
     }
 }
 
@@ -179,10 +204,21 @@ mod tests {
     #[test]
     fn a_changed_contract_changes_the_rate_and_none_admits_nobody() {
         let rates = Rates::new(Clock::system());
-        assert!(rates.admit(&partner("acme"), 1).is_ok());
-        assert!(rates.admit(&partner("acme"), 1).is_err());
-        assert_eq!(rates.admit(&partner("acme"), 10).unwrap().limit, 10);
+        assert!(rates.admit(&partner("acme"), 2).is_ok());
+        let wider = rates.admit(&partner("acme"), 10).unwrap();
+        assert_eq!((wider.limit, wider.remaining), (10, 4), "half was used");
         assert_eq!(rates.admit(&partner("acme"), 0).unwrap_err().limit, 0);
+        assert!(rates.admit(&partner("bright"), 1).is_ok());
+        assert_eq!(rates.admit(&partner("bright"), 10).unwrap_err().limit, 10);
+    }
+
+    #[test]
+    fn rates_that_change_to_and_fro_give_nobody_a_second_burst() {
+        let rates = Rates::new(Clock::system());
+        let admitted = (0..100)
+            .filter(|turn| rates.admit(&partner("acme"), 8 + turn % 2).is_ok())
+            .count();
+        assert!((8..=10).contains(&admitted), "{admitted}");
     }
 
     #[test]

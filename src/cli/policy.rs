@@ -3,9 +3,12 @@
 mod check;
 mod diff;
 mod explain;
+mod history;
 mod prove;
+mod publish;
 mod simulate;
 mod test;
+mod trial;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -76,6 +79,15 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
+    Test {
+        /// Which cases, and where the results go.
+        #[command(flatten)]
+        cases: test::Chosen,
+        /// The policies tested.
+        #[command(flatten)]
+        files: Files,
+    },
     /// Prove that the promises keep their properties, for every request, partner and contract.
     Prove {
         /// What to prove, and how.
@@ -84,6 +96,45 @@ pub enum PolicyCommand {
         /// The policies proved.
         #[command(flatten)]
         files: Files,
+    },
+    /// Put the files in force, after their tests and proof; what loosens waits for a second person.
+    Publish {
+        /// What to publish.
+        #[command(flatten)]
+        publish: publish::PublishArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Put an earlier policy set in force again; what loosens waits for a second person.
+    Rollback {
+        /// What to go back to.
+        #[command(flatten)]
+        rollback: publish::RollbackArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show what waits for a second person, and what it would change.
+    Proposal {
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List what was in force, the latest first.
+    History {
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show a policy set: the one in force, or another by its name.
+    Show {
+        /// Its name or digest, as `covenant policy history` tells it.
+        #[arg(default_value = "in-force")]
+        version: String,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
     },
     /// Decide the calls on record again by other policies: who would be refused, answered, shown less
     /// or more.
@@ -94,15 +145,6 @@ pub enum PolicyCommand {
         /// How the gateway is reached.
         #[command(flatten)]
         reach: Reach,
-    },
-    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
-    Test {
-        /// Which cases, and where the results go.
-        #[command(flatten)]
-        cases: test::Chosen,
-        /// The policies tested.
-        #[command(flatten)]
-        files: Files,
     },
 }
 
@@ -116,11 +158,16 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
             printed(|out| explain::run(&question, &files, today, out))
         }
         PolicyCommand::Prove { wanted, files } => prove::run(&wanted, &files, clock).await,
-        PolicyCommand::Simulate { replaying, reach } => {
-            simulate::run(&replaying, &reach, clock).await
-        }
         PolicyCommand::Test { cases, files } => {
             printed(|out| test::run(&cases, &files, today, out))
+        }
+        PolicyCommand::Publish { publish, reach } => publish::run(publish, &reach, today).await,
+        PolicyCommand::Rollback { rollback, reach } => publish::roll_back(rollback, &reach).await,
+        PolicyCommand::Proposal { reach } => history::proposal(&reach).await,
+        PolicyCommand::History { reach } => history::list(&reach).await,
+        PolicyCommand::Show { version, reach } => history::show(&version, &reach).await,
+        PolicyCommand::Simulate { replaying, reach } => {
+            simulate::run(&replaying, &reach, clock).await
         }
     }
 }

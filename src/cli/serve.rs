@@ -8,7 +8,7 @@ use crate::administration::actors;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::mistakes::Mistakes;
-use crate::serve::{Running, StartError, signalled};
+use crate::serve::{Running, StartError, hangups, signalled};
 use crate::starter::{self, DEFAULT_PORTS};
 use crate::telemetry;
 
@@ -56,8 +56,13 @@ pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
         return super::EXIT_INVALID;
     }
     let signalled = signalled();
+    let hangups = match hangups() {
+        Ok(hangups) => hangups,
+        Err(error) => return failed(&error),
+    };
     match Running::start(&config, clock).await {
-        Ok(running) => {
+        Ok(mut running) => {
+            running.reload_at(hangups);
             tracing::info!(
                 partners = %running.gateway_address(),
                 operator = %running.operator_address(),
@@ -78,9 +83,6 @@ pub(super) fn not_started(error: &StartError) -> u8 {
         return super::EXIT_INVALID;
     }
     let code = failed(error);
-    if matches!(error, StartError::NoService(_)) {
-        return super::EXIT_INVALID;
-    }
     if matches!(error, StartError::Damaged(_)) {
         return super::EXIT_DAMAGED;
     }

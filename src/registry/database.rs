@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 /// Version of the tables below, in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
 const SCHEMA: &str = "
@@ -43,6 +43,28 @@ const SCHEMA: &str = "
         PRIMARY KEY (act, object)
     ) STRICT, WITHOUT ROWID;
     PRAGMA user_version = 1;
+";
+
+/// Published policy sets: each text once, however many sets have it; a set is whole when it is
+/// `complete`; the last row of `policy_in_force` is the set in force.
+const SCHEMA_OF_POLICIES: &str = "
+    CREATE TABLE policy_set (
+        digest TEXT PRIMARY KEY, version TEXT NOT NULL UNIQUE, proof TEXT NOT NULL,
+        complete INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE policy_text (sha256 BLOB PRIMARY KEY, text TEXT NOT NULL) STRICT;
+    CREATE TABLE policy_file (
+        digest TEXT NOT NULL REFERENCES policy_set, name TEXT NOT NULL,
+        sha256 BLOB NOT NULL REFERENCES policy_text, PRIMARY KEY (digest, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX policy_file_text ON policy_file (sha256);
+    CREATE TABLE policy_in_force (
+        place INTEGER PRIMARY KEY, digest TEXT NOT NULL REFERENCES policy_set,
+        how TEXT NOT NULL, actor TEXT NOT NULL, because TEXT NOT NULL, time TEXT NOT NULL,
+        entry INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX policy_in_force_set ON policy_in_force (digest);
+    PRAGMA user_version = 2;
 ";
 
 /// The registry cannot be opened.
@@ -97,7 +119,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "secure_delete", true)?;
     match connection.pragma_query_value(None, "user_version", |row| row.get(0))? {
-        0 => connection.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?,
+        0 => {
+            connection.execute_batch(&format!("BEGIN; {SCHEMA} {SCHEMA_OF_POLICIES} COMMIT;"))?;
+        }
+        1 => connection.execute_batch(&format!("BEGIN; {SCHEMA_OF_POLICIES} COMMIT;"))?,
         SCHEMA_VERSION => {}
         found => return Err(CannotOpen::Version { found }),
     }

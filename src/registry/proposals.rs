@@ -53,6 +53,32 @@ impl Registry {
         self.writer.write(find, |_| {}).await
     }
 
+    /// Every proposal of this act that has not lapsed, the latest first.
+    pub async fn proposals(&self, act: &str) -> Result<Vec<Proposal>, NotKept> {
+        let act = act.to_owned();
+        let now = self.clock.now();
+        let find = move |connection: &Connection| {
+            let sql = "SELECT object, actor, role, because, time FROM proposal WHERE act = ?1";
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([&act], |row| {
+                Ok(Proposal {
+                    act: act.clone(),
+                    object: row.get(0)?,
+                    actor: row.get(1)?,
+                    role: row.get(2)?,
+                    because: row.get(3)?,
+                    time: database::column(row, 4, |text| text.parse().ok())?,
+                })
+            })?;
+            let mut found = rows.collect::<Result<Vec<_>, _>>()?;
+            let life = SignedDuration::from_hours(PROPOSAL_LIFE_HOURS);
+            found.retain(|proposal| now.duration_since(proposal.time) < life);
+            found.sort_by_key(|proposal| std::cmp::Reverse(proposal.time));
+            Ok(found)
+        };
+        self.writer.write(find, |_| {}).await
+    }
+
     /// Remembers who went first, durably, in place of whoever did before.
     pub async fn propose(&self, proposal: Proposal, entry_index: u64) -> Result<(), NotKept> {
         let change = move |connection: &Connection| {

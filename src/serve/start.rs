@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,22 +34,34 @@ use crate::identity::keys::{self, Keys};
 use crate::identity::token::Verifier;
 use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
-use crate::mistakes::{Look, Mistakes};
+use crate::mistakes::Look;
 use crate::operator::{self, Operator};
+use crate::publishing::{self, Announced, NotOpened, Opening};
 use crate::registry::Registry;
-use crate::rules::Rules;
 use crate::telemetry::{Metrics, Telemetry};
 
 pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
     let telemetry = Telemetry::start(&config.telemetry)
         .map_err(|error| StartError::unusable("telemetry", error))?;
-    let rules = Arc::new(ArcSwap::from_pointee(load_rules(config, &clock)?));
     let registry = Arc::new(open_registry(config, &clock).await?);
+    let opening = read_policies(config, &registry, &clock).await?;
     let ledger = open_ledger(config, &clock).await?;
     let allowance = Arc::new(Allowance::new(clock.clone()));
-    rebuild_budgets(config, &clock, &allowance).await?;
-    let verifier = verifier(config, &clock).await?;
+    let announced = replay(config, &clock, &allowance).await?;
+    let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
+    let verifier = verifier(config, &clock).await?;
+    let publishing = opening
+        .finish(
+            ledger.clone(),
+            Arc::clone(&metrics),
+            announced,
+            stopped.clone(),
+        )
+        .await
+        .map_err(|error| no_policies(config, error))?;
+    let publishing = Arc::new(publishing);
+    let rules = Arc::clone(publishing.rules());
     let limits = Limits::from(&config.limits);
     let gateway = Arc::new(Gateway {
         about: about(config)?,
@@ -70,30 +81,25 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     });
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;
-    let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let gateway_address = serve_partners(config, &gateway, limits, &stopped, &mut tasks).await?;
     let operator = Operator {
         ledger: ledger.clone(),
         metrics,
+        publishing: Arc::clone(&publishing),
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
-    warm_up(rules.load_full(), stopped.clone(), &mut tasks);
     let directory = config.ledger.directory.clone();
     let contracts = move || rules.load().policy.contracts().cloned().collect();
+    let contracts = Box::new(contracts);
+    let in_force = Arc::clone(&publishing);
     let administration =
-        Administration::new(registry, ledger, directory, Box::new(contracts), clock);
+        Administration::new(registry, ledger, directory, contracts, in_force, clock);
     serve_administration(config, administration, &stopped, &mut tasks)?;
-    let gateway_for_keys = Arc::clone(&gateway);
-    let done = until(stopped);
-    tasks.spawn(async move {
-        tokio::select! {
-            () = gateway_for_keys.verifier.keys().keep_fresh() => {}
-            () = done => {}
-        }
-    });
+    keep_keys_fresh(&gateway, stopped, &mut tasks);
     Ok(Running {
         gateway,
+        publishing,
         gateway_address,
         operator_address,
         stop,
@@ -101,36 +107,53 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     })
 }
 
+/// Fetches the token issuer's keys again, now and then.
+fn keep_keys_fresh(
+    gateway: &Arc<Gateway>,
+    stopped: watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let gateway = Arc::clone(gateway);
+    let done = until(stopped);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = gateway.verifier.keys().keep_fresh() => {}
+            () = done => {}
+        }
+    });
+}
+
 /// Resolves when the gateway is to stop.
-async fn until(mut stopped: watch::Receiver<bool>) {
+pub(super) async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that whoever could say "stop" is gone, which says it too.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-fn load_rules(config: &Config, clock: &Clock) -> Result<Rules, StartError> {
-    let mut mistakes = Mistakes::new();
-    let today = clock.now().to_zoned(TimeZone::UTC).date();
-    let rules = Rules::read(&config.policies, today, &mut mistakes).ok_or_else(|| {
-        StartError::Policies {
+/// The policies to start with: those in force, or the folder's where nothing was published yet.
+async fn read_policies(
+    config: &Config,
+    registry: &Arc<Registry>,
+    clock: &Clock,
+) -> Result<Opening, StartError> {
+    let parts = publishing::Parts {
+        registry: Arc::clone(registry),
+        services: config.services.keys().cloned().collect(),
+        folder: config.policies.clone(),
+        clock: clock.clone(),
+    };
+    let opening = Opening::read(parts).await;
+    opening.map_err(|error| no_policies(config, error))
+}
+
+fn no_policies(config: &Config, error: NotOpened) -> StartError {
+    match error {
+        NotOpened::Mistaken(mistakes) => StartError::Policies {
             count: mistakes.len(),
             directory: config.policies.clone(),
             rendered: mistakes.render(Look::of(std::io::stderr().is_terminal())),
-        }
-    })?;
-    let services = rules.catalogue.operations.iter();
-    let mut services = services.map(|operation| &operation.service);
-    match services.find(|service| !config.services.contains_key(*service)) {
-        Some(service) => Err(StartError::NoService(Arc::clone(service))),
-        None => Ok(rules),
+        },
+        error => StartError::unusable("the policies", error),
     }
-}
-
-/// Nobody waits for this, and a gateway that stops does not either: it ends after milliseconds.
-fn warm_up(rules: Arc<Rules>, stopped: watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
-    tasks.spawn_blocking(move || {
-        let goes_on = || !*stopped.borrow();
-        rules.policy.warm_up(&rules.catalogue, goes_on);
-    });
 }
 
 async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, StartError> {
@@ -187,24 +210,26 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     Ok(ledger)
 }
 
-/// Budgets are a fold over the ledger: what was disclosed this month is spent.
-async fn rebuild_budgets(
+/// Budgets are a fold over the ledger: what was disclosed this month is spent. On the way the latest
+/// change of the policy set is found.
+async fn replay(
     config: &Config,
     clock: &Clock,
     allowance: &Arc<Allowance>,
-) -> Result<(), StartError> {
+) -> Result<Option<Announced>, StartError> {
     let (directory, allowance) = (config.ledger.directory.clone(), Arc::clone(allowance));
     let month = clock.now().to_zoned(TimeZone::UTC).date().first_of_month();
-    blocking("the ledger's disclosures", move || {
-        let entries = ledger::reading::entries(&directory, 0);
-        for entry in entries {
-            let (_, bytes) = entry.map_err(|error| error.to_string())?;
+    blocking("the ledger's entries", move || {
+        let mut announced = None;
+        for entry in ledger::reading::entries(&directory, 0) {
+            let (index, bytes) = entry.map_err(|error| error.to_string())?;
             let entry = Entry::parse(&bytes).map_err(|error| error.to_string())?;
+            Announced::follow(&mut announced, index, &entry);
             if entry.time.to_zoned(TimeZone::UTC).date() >= month {
                 allowance.rebuild(spent(&entry).into_iter());
             }
         }
-        Ok(())
+        Ok(announced)
     })
     .await
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
+
 use crate::mistakes::{Mistakes, Source, Span};
 
 /// Most files of a folder: the most contracts, and what stands beside them.
@@ -134,6 +136,21 @@ impl Folder {
         })
     }
 
+    /// SHA-256 over path and text of every file, each with its length before it: the same files give
+    /// the same digest wherever they lie.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for (name, source) in self.files() {
+            for part in [name.as_bytes(), source.text().as_bytes()] {
+                context.update(&(part.len() as u64).to_be_bytes());
+                context.update(part);
+            }
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        digest
+    }
+
     /// Every file with its path, sorted.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Arc<Source>)> {
         self.files
@@ -173,6 +190,20 @@ mod tests {
         assert_eq!(folder.file("b/c.yaml").unwrap().text(), "b/c.yaml");
         assert!(folder.needed("d.yaml", &mut mistakes).is_none());
         assert_eq!(mistakes.len(), 1);
+    }
+
+    #[test]
+    fn the_digest_is_of_names_and_texts_and_not_of_the_place() {
+        let digest = |root: &str, files: &[(&str, &str)]| {
+            let files = files
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+            Folder::of(root, files, &mut Mistakes::new()).digest()
+        };
+        let one = digest("here", &[("a", "bc"), ("d", "")]);
+        assert_eq!(one, digest("there", &[("d", ""), ("a", "bc")]));
+        assert_ne!(one, digest("here", &[("ab", "c"), ("d", "")]));
+        assert_ne!(one, digest("here", &[("a", "bc")]));
     }
 
     #[test]

@@ -23,7 +23,14 @@ pub struct Metrics {
     entries: Gauge<u64, AtomicU64>,
     notes_dropped: Gauge<u64, AtomicU64>,
     refusals_unrecorded: Counter,
+    policies: Family<PolicyLabels, Gauge>,
+    reloads_refused: Counter,
     shadow_differences: Family<ShadowLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyLabels {
+    version: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,6 +96,14 @@ impl Default for Metrics {
             "Refusals beyond what one certificate may put on record in a minute",
             refusals_unrecorded.clone(),
         );
+        let policies = Family::<PolicyLabels, Gauge>::default();
+        registry.register("policy", "1 for the policy set in force", policies.clone());
+        let reloads_refused = Counter::default();
+        registry.register(
+            "policy_reloads_refused",
+            "Reloads of the policies folder that left the set in force",
+            reloads_refused.clone(),
+        );
         let shadow_differences = Family::<ShadowLabels, Counter>::default();
         registry.register(
             "shadow_differences",
@@ -98,6 +113,8 @@ impl Default for Metrics {
         Self {
             refusals_unrecorded,
             shadow_differences,
+            policies,
+            reloads_refused,
             registry,
             requests,
             duration,
@@ -131,6 +148,20 @@ impl Metrics {
     /// Counts a refusal that is not put on record, because its certificate caused too many.
     pub fn refusal_unrecorded(&self) {
         self.refusals_unrecorded.inc();
+    }
+
+    /// Notes which policy set is in force.
+    pub fn policy(&self, version: &str) {
+        let labels = PolicyLabels {
+            version: version.to_owned(),
+        };
+        self.policies.clear();
+        self.policies.get_or_create(&labels).set(1);
+    }
+
+    /// Counts a reload that left the set in force.
+    pub fn policy_reload_refused(&self) {
+        self.reloads_refused.inc();
     }
 
     /// Counts a request that the set in the shadow would have decided otherwise.

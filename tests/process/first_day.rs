@@ -64,7 +64,7 @@ async fn a_stranger_gets_from_nothing_to_an_answer_and_its_record() {
     assert_eq!(gateway.stop().await, 0);
     assert_eq!(core.stop().await, 0);
     assert!(place.verify().await >= 4);
-    assert_eq!(place.notes(), ["started", "stopped"]);
+    assert_eq!(place.notes(), ["policy.first", "started", "stopped"]);
 }
 
 #[tokio::test]

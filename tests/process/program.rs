@@ -166,8 +166,18 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 /// Status and body of a plain HTTP page; `None` where nobody answers.
 pub(crate) async fn page(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    asked("GET", address, path).await
+}
+
+/// Likewise, of something that is done by POST.
+pub(crate) async fn done(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    asked("POST", address, path).await
+}
+
+async fn asked(method: &str, address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).await.ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = String::new();
     let read = timeout(PATIENCE, stream.read_to_string(&mut answer));

@@ -152,7 +152,7 @@ async fn a_request_that_does_not_end_holds_up_the_stop_for_the_drain_limit_only(
     assert!(call.await.unwrap().is_err(), "there was no answer to give");
     place.verify().await;
     assert!(place.disclosures().is_empty());
-    assert_eq!(place.notes(), ["started", "stopped"]);
+    assert_eq!(place.notes(), ["policy.first", "started", "stopped"]);
 }
 
 #[tokio::test]
