@@ -16,7 +16,7 @@ use super::shape::{FieldRole, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
 
-const ROLES: [&str; 8] = [
+pub(super) const ROLES: [&str; 8] = [
     "audience",
     "customer",
     "document",
@@ -59,7 +59,13 @@ pub(super) fn read<'a>(reading: &mut Reading<'a>, service: &str) -> Offered {
                     entry,
                     left_out: Vec::new(),
                 };
-                if let Some(operation) = call.operation(method) {
+                // What is not opened does not exist, whatever its description is like. It is read all the
+                // same, so that what the overlay says of what it leads to has been asked for.
+                let opened = entry.part.get("x-covenant-channel").is_some();
+                call.reading.only_overlay(!opened);
+                let operation = call.operation(method);
+                call.reading.only_overlay(false);
+                if let Some(operation) = operation {
                     let left_out = call.left_out.into_iter();
                     let left_out = left_out.map(|path| (operation.id.clone(), path.into()));
                     offered.left_out.extend(left_out);
@@ -102,15 +108,8 @@ impl<'a> Call<'a, '_> {
             let message = "an operation without `operationId`";
             self.reading.mistake(&self.entry.place, message);
         }
-        let channel = match self.reading.extension(part, "channel") {
-            Some(channel) => self.reading.channel(channel),
-            None => {
-                let id = id.unwrap_or(&self.path.name);
-                let message = format!("`{id}` has no `x-covenant-channel` in the overlay");
-                self.reading.mistake(&self.entry.place, message);
-                None
-            }
-        };
+        let channel = self.reading.extension(part, "channel");
+        let channel = channel.and_then(|channel| self.reading.channel(channel));
         let purposes = self.reading.extension(part, "data-uses");
         let purposes = purposes.map(|part| self.reading.purposes(part));
         let alternative = self.reading.extension(part, "alternative");

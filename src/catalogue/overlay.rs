@@ -30,6 +30,8 @@ pub(super) fn apply(
         fields.optional_text("extends");
         fields.list("actions")
     });
+    // Kept as the document changes: made anew for each action, it would take as long as both are long.
+    let mut plain = document.to_value();
     for action in actions.unwrap_or_default() {
         let read = Fields::read(source, action, mistakes, |fields| {
             fields.optional_text("description");
@@ -38,16 +40,16 @@ pub(super) fn apply(
             Some((target, update))
         });
         if let Some((target, update)) = read {
-            carry_out(document, source, target, update, mistakes);
+            carry_out(document, &mut plain, source, (target, update), mistakes);
         }
     }
 }
 
 fn carry_out(
     document: &mut Part,
+    plain: &mut serde_json::Value,
     source: &Arc<Source>,
-    target: &Node,
-    update: &Node,
+    (target, update): (&Node, &Node),
     mistakes: &mut Mistakes,
 ) {
     let path = match JsonPath::parse(target.as_text().unwrap_or_default()) {
@@ -57,16 +59,24 @@ fn carry_out(
             return mistakes.add(source, target.span, message);
         }
     };
-    let plain = document.to_value();
-    let targets = path.query_located(&plain);
-    if targets.is_empty() {
+    let found = path.query_located(plain);
+    let places = found.locations();
+    let places: Vec<_> = places
+        .map(|place| (place.to_string(), place.to_json_pointer()))
+        .collect();
+    if places.is_empty() {
         let message = "the target matches nothing in the document";
         mistakes.add(source, target.span, message);
     }
     let update = Part::new(source, update);
-    for place in targets.locations() {
-        match document.at_mut(&place.to_json_pointer()) {
-            Some(part) if part.scalar().is_none() => part.merge(&update),
+    for (place, pointer) in places {
+        match document.at_mut(&pointer) {
+            Some(part) if part.scalar().is_none() => {
+                part.merge(&update);
+                if let Some(value) = plain.pointer_mut(&pointer) {
+                    *value = part.to_value();
+                }
+            }
             _ => mistakes.add(
                 source,
                 target.span,

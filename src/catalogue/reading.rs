@@ -3,6 +3,7 @@
 //! key that no reader ever asked for is a mistake: it was put where it has no effect.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::document::{Entry, Origin, Part};
 use super::shape::Partial;
@@ -10,14 +11,14 @@ use crate::mistakes::{Mistakes, Span};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
 
-const PREFIX: &str = "x-covenant-";
+pub(super) const PREFIX: &str = "x-covenant-";
 /// Most references that one leads to.
 const REFERENCES_MAX: usize = 32;
 /// Most characters of a partial form.
-const PARTIAL_CHARACTERS_MAX: i64 = 16;
+pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 12] = [
     "alternative",
     "channel",
     "creates",
@@ -48,6 +49,7 @@ pub(super) struct Reading<'a> {
     noted: BTreeSet<((usize, Span), String)>,
     asked: BTreeSet<(usize, Span)>,
     gave_up: bool,
+    only_overlay: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -58,7 +60,20 @@ impl<'a> Reading<'a> {
             noted: BTreeSet::new(),
             asked: BTreeSet::new(),
             gave_up: false,
+            only_overlay: false,
         }
+    }
+
+    /// Whether from here on only what the overlay says is a mistake, and what the document says is not.
+    pub(super) fn only_overlay(&mut self, only: bool) {
+        self.only_overlay = only;
+    }
+
+    /// Whether a mistake at this place is to be told, and has not been.
+    fn is_news(&mut self, place: &Origin, message: &str) -> bool {
+        let in_document = Arc::ptr_eq(&place.source, &self.root.place.source);
+        let told = !(self.only_overlay && in_document);
+        told && self.noted.insert((place.key(), message.to_owned()))
     }
 
     /// The whole document.
@@ -68,7 +83,7 @@ impl<'a> Reading<'a> {
 
     pub(super) fn mistake(&mut self, place: &Origin, message: impl Into<String>) {
         let message = message.into();
-        if self.noted.insert((place.key(), message.clone())) {
+        if self.is_news(place, &message) {
             self.mistakes.add(&place.source, place.span, message);
         }
     }
@@ -80,7 +95,7 @@ impl<'a> Reading<'a> {
         word: &str,
         valid: impl IntoIterator<Item = &'word str>,
     ) {
-        if self.noted.insert((place.key(), message.clone())) {
+        if self.is_news(place, &message) {
             let (source, span) = (&place.source, place.span);
             self.mistakes
                 .add_unknown(source, span, message, word, valid);
