@@ -29,6 +29,7 @@
 
 mod answers;
 mod document;
+pub mod draft;
 mod empty;
 pub mod operation;
 mod operations;

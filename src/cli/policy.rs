@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod import_openapi;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -61,6 +62,15 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Draft the catalogue of a service from its OpenAPI document; nothing is released by the draft.
+    ImportOpenapi {
+        /// What to import.
+        #[command(flatten)]
+        import: import_openapi::Import,
+        /// Where the policies are.
+        #[command(flatten)]
+        files: Files,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -70,6 +80,9 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Check { files } => printed(|out| check::run(&files, today, out)),
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
+        }
+        PolicyCommand::ImportOpenapi { import, files } => {
+            printed(|out| import_openapi::run(&import, &files, out))
         }
     }
 }
