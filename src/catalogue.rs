@@ -33,7 +33,7 @@ pub mod draft;
 mod empty;
 pub mod operation;
 mod operations;
-mod overlay;
+pub mod overlay;
 mod pattern;
 mod reading;
 mod router;

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod import_openapi;
+mod schema;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -71,6 +72,8 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(schema::Wanted),
 }
 
 /// Runs a command; returns the exit code.
@@ -84,6 +87,7 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::ImportOpenapi { import, files } => {
             printed(|out| import_openapi::run(&import, &files, out))
         }
+        PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
     }
 }
 

@@ -11,13 +11,13 @@ use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
 use crate::terms::{Form, FormSet, PartnerId, PartnerKind, Thumbprint};
 
 /// Largest page a contract may grant, in records.
-const PAGE_RECORDS_MAX: u32 = 1_000;
+pub(super) const PAGE_RECORDS_MAX: u32 = 1_000;
 /// Highest request rate a contract may grant: a thousand a second.
-const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
+pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
 /// Largest budget a contract may grant, in distinct customers.
-const CUSTOMERS_MAX: u32 = 10_000_000;
+pub(super) const CUSTOMERS_MAX: u32 = 10_000_000;
 /// The word for a category that does not leave at all.
-const WITHHELD: &str = "withheld";
+pub(super) const WITHHELD: &str = "withheld";
 
 /// A contract as it was read, with the places that checks between contracts report.
 #[derive(Debug)]
