@@ -26,6 +26,7 @@ pub use self::explain::Explanation;
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
 pub use self::rules::Rule;
+pub use self::rules::layout;
 
 use self::promises::Promises;
 use crate::catalogue::Catalogue;

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod fmt;
 mod import_openapi;
 mod schema;
 
@@ -74,6 +75,9 @@ pub enum PolicyCommand {
     },
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::Wanted),
+    /// Lay out the rules in the usual form: promises.cedar, schema.cedarschema and properties/*.cedar.
+    /// Contracts and overlays, which are YAML, stay as they are written.
+    Fmt(fmt::Formatting),
 }
 
 /// Runs a command; returns the exit code.
@@ -88,6 +92,7 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
             printed(|out| import_openapi::run(&import, &files, out))
         }
         PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
+        PolicyCommand::Fmt(formatting) => printed(|out| fmt::run(&formatting, out)),
     }
 }
 

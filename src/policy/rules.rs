@@ -5,6 +5,7 @@
 //! that errs and is skipped (any error denies), evaluation that takes longer with each rule (one
 //! slice of the rules per action), and templates (refused).
 
+pub mod layout;
 mod lint;
 mod read;
 
