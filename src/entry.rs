@@ -135,6 +135,8 @@ pub enum Event {
     Act(Act),
     /// The gateway itself did something: started, recovered, stopped.
     Gateway(GatewayNote),
+    /// A set of rules that runs in the shadow of the one in force would have decided otherwise.
+    Shadow(Shadowed),
 }
 
 /// Who asked, how they proved it, for what: common to everything a partner's request causes.
@@ -297,6 +299,24 @@ pub struct Act {
     pub because: Option<String>,
 }
 
+/// What a set in the shadow would have decided otherwise. Nothing of it was enforced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shadowed {
+    /// Who asked, how, for what, and the version that decided.
+    pub request: RequestFacts,
+    /// Version of the set in the shadow.
+    pub version: String,
+    /// What was decided: `allow`, `redact`, or the code of the refusal.
+    pub decided: String,
+    /// What the set in the shadow would have decided, likewise.
+    pub instead: String,
+    /// Fields that would have left with more in them.
+    pub disclosed: Vec<String>,
+    /// Fields that would have left with less in them, or not.
+    pub withheld: Vec<String>,
+}
+
 /// What the gateway itself did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -410,6 +430,20 @@ pub(crate) mod tests {
             )
     }
 
+    fn any_shadowed() -> impl Strategy<Value = Shadowed> {
+        let texts = || vec(text(), 0..3);
+        (any_request(), (text(), text(), text()), (texts(), texts())).prop_map(
+            |(request, (version, decided, instead), (disclosed, withheld))| Shadowed {
+                request,
+                version,
+                decided,
+                instead,
+                disclosed,
+                withheld,
+            },
+        )
+    }
+
     fn any_event() -> impl Strategy<Value = Event> {
         let optional = || option::of(text());
         prop_oneof![
@@ -429,6 +463,7 @@ pub(crate) mod tests {
             1 => (text(), optional(), optional()).prop_map(|(what, detail, policy)| {
                 Event::Gateway(GatewayNote { what, detail, policy })
             }),
+            1 => any_shadowed().prop_map(Event::Shadow),
         ]
     }
 

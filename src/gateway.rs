@@ -40,12 +40,13 @@ pub mod refuse;
 pub mod route;
 pub mod send;
 pub mod settings;
+pub mod shadow;
 pub mod spend;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
@@ -57,6 +58,7 @@ use self::forward::{Cores, Outbound};
 use self::places::Places;
 use self::refuse::Ending;
 use self::settings::About;
+use self::shadow::Shadow;
 use crate::allowance::Allowance;
 use crate::clock::Clock;
 use crate::edge::body::{RequestBody, ResponseBody, whole};
@@ -85,6 +87,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// The rules in force, swapped whole.
     pub rules: Arc<ArcSwap<Rules>>,
+    /// A set that is asked beside them, and not obeyed.
+    pub shadow: Arc<ArcSwapOption<Rules>>,
     /// Judges access tokens.
     pub verifier: Verifier,
     /// The book of customers, suspensions, consents.
@@ -174,12 +178,18 @@ impl Gateway {
         let _share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
         let mut reading = read::read(&route, &head, body, partner.contract(), &self.registry)?;
-        let permit = decide::decide(exchange, partner, &route, &reading, &head)?;
+        let operation = &route.operation;
+        let shadow = self.shadow.load_full();
+        let shadow = Shadow::ask(shadow, exchange, &partner, operation, &reading, &head);
+        let decided = decide::decide(exchange, partner, operation, &reading, &head);
+        shadow.hear(exchange, &decided);
+        let permit = decided?;
         let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
         let outbound = outbound(&head, std::mem::take(&mut reading.body));
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;
         let filtered = filter::filter(&permit, &inspected, &self.pseudonyms)?;
+        shadow.see(exchange, &permit, &inspected, &answer.body);
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
         Ok(send::send(exchange, recorded))
@@ -219,6 +229,12 @@ impl Gateway {
                 (response, Some(code), cause)
             }
         };
+        if let Some(shadowed) = exchange.shadowed.take() {
+            let operation = shadowed.request.operation.as_deref();
+            self.metrics
+                .shadow_differed(operation, &shadowed.decided, &shadowed.instead);
+            self.note(&exchange, Event::Shadow(shadowed));
+        }
         exchange.set_header("request-id", &exchange.id.to_string());
         add_headers(response.headers_mut(), exchange.headers);
         if *method == Method::HEAD {

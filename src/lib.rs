@@ -9,7 +9,7 @@
 //!   [`drain`]
 //! - one request: [`gateway`]
 //! - memory: [`allowance`], [`registry`], [`ledger`]
-//! - judgement, pure: [`rules`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
+//! - judgement, pure: [`rules`], [`judgement`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
 //!   [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
 //!   [`files`], [`clock`]
@@ -28,6 +28,7 @@ pub mod files;
 pub mod filter;
 pub mod gateway;
 pub mod identity;
+pub mod judgement;
 pub mod ledger;
 pub mod listen;
 pub mod mistakes;

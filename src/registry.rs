@@ -33,7 +33,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::terms::CustomerRef;
 
-pub use consents::{CategorySet, Consent};
+pub use consents::Consent;
 pub use customers::CustomerRow;
 pub use database::CannotOpen;
 pub use import::{IMPORT_ROWS_MAX, Import, ImportMistake, ImportMistakes, ImportReport};

@@ -2,7 +2,7 @@
 //! against it. It is swapped whole; a request holds one snapshot for life. Facts that change by the
 //! hour (suspensions, consents, budgets) are no rules, and not here.
 
-pub mod case_schema;
+pub mod cases;
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What a new installation begins with: a configuration, the shipped promises, and the catalogue and
-//! contracts of the demo mailing company as examples. Never overwrites a file, and makes no key or
+//! What a new installation begins with: a configuration, the shipped promises, and the catalogue,
+//! contracts and tests of the demo mailing company as examples. Never overwrites a file, and makes no key or
 //! certificate: those come from the company's own authority, or from `covenant ca`.
 
 use std::fs::{self, OpenOptions};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The shipped policies, by their path below the policies folder.
-pub const POLICIES: [(&str, &str); 7] = [
+pub const POLICIES: [(&str, &str); 21] = [
     ("promises.cedar", include_str!("../policies/promises.cedar")),
     (
         "schema.cedarschema",
@@ -34,6 +34,62 @@ pub const POLICIES: [(&str, &str); 7] = [
     (
         "catalogue/mailing.overlay.yaml",
         include_str!("../policies/catalogue/mailing.overlay.yaml"),
+    ),
+    (
+        "tests/acme.yaml",
+        include_str!("../policies/tests/acme.yaml"),
+    ),
+    (
+        "tests/bluebird.yaml",
+        include_str!("../policies/tests/bluebird.yaml"),
+    ),
+    (
+        "tests/crest.yaml",
+        include_str!("../policies/tests/crest.yaml"),
+    ),
+    (
+        "tests/marketing.yaml",
+        include_str!("../policies/tests/marketing.yaml"),
+    ),
+    (
+        "tests/support.yaml",
+        include_str!("../policies/tests/support.yaml"),
+    ),
+    (
+        "tests/fixtures/campaign.json",
+        include_str!("../policies/tests/fixtures/campaign.json"),
+    ),
+    (
+        "tests/fixtures/customer.json",
+        include_str!("../policies/tests/fixtures/customer.json"),
+    ),
+    (
+        "tests/fixtures/customers.json",
+        include_str!("../policies/tests/fixtures/customers.json"),
+    ),
+    (
+        "tests/fixtures/foreign.json",
+        include_str!("../policies/tests/fixtures/foreign.json"),
+    ),
+    (
+        "tests/fixtures/job.json",
+        include_str!("../policies/tests/fixtures/job.json"),
+    ),
+    (
+        "tests/fixtures/letter.pdf",
+        include_str!("../policies/tests/fixtures/letter.pdf"),
+    ),
+    (
+        "tests/fixtures/new_customer.json",
+        include_str!("../policies/tests/fixtures/new_customer.json"),
+    ),
+    (
+        "tests/fixtures/new_list.json",
+        include_str!("../policies/tests/fixtures/new_list.json"),
+    ),
+    (
+        "tests/fixtures/tracking.json",
+        include_str!("../policies/tests/fixtures/tracking.json"),
     ),
 ];
 
@@ -136,5 +192,25 @@ fn write_new(path: &Path, text: &str) -> io::Result<bool> {
         Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mistakes::Mistakes;
+    use crate::source::Folder;
+
+    #[test]
+    fn every_file_of_the_shipped_policies_is_written_as_it_stands() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        let folder = Folder::read(&shipped, &mut Mistakes::new());
+        let mut written = POLICIES;
+        written.sort_unstable();
+        let stands: Vec<_> = folder
+            .files()
+            .map(|(name, source)| (name, source.text()))
+            .collect();
+        assert_eq!(written.as_slice(), stands);
     }
 }

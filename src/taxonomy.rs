@@ -5,7 +5,11 @@
 //! A word that is not here does not exist: contracts, overlays and Cedar rules that use it are
 //! refused when they are loaded. Deliberately absent: free-text categories, aliases.
 
+mod set;
+
 use std::fmt;
+
+pub use self::set::CategorySet;
 
 /// Data categories, sorted, so that a key is found by binary search and a category is its index.
 const CATEGORIES: [&str; 85] = [

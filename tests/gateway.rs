@@ -31,5 +31,7 @@ mod purposes;
 mod record;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/shadow.rs"]
+mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;

@@ -191,7 +191,7 @@ impl Wanted {
                 let about = |reference: &String| is_about(act, reference, "customer");
                 self.references.iter().any(about)
             }
-            Event::Refusal(_) | Event::Gateway(_) => false,
+            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) => false,
         }
     }
 }
@@ -201,6 +201,7 @@ fn request_of(event: &Event) -> Option<&RequestFacts> {
         Event::Disclosure(disclosure) => Some(&disclosure.request),
         Event::Intent(intent) => Some(&intent.request),
         Event::Refusal(refusal) => Some(&refusal.request),
+        Event::Shadow(shadowed) => Some(&shadowed.request),
         Event::Act(_) | Event::Gateway(_) => None,
     }
 }

@@ -124,7 +124,8 @@ fn escaped_json(text: &str) -> String {
     safe
 }
 
-fn escaped_lines(text: &str) -> String {
+/// The same for text of several lines, whose ends stay.
+pub fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }
 

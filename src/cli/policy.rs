@@ -5,6 +5,7 @@ mod explain;
 mod fmt;
 mod import_openapi;
 mod schema;
+mod test;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ const EXIT_OK: u8 = 0;
 const EXIT_USAGE: u8 = 2;
 /// Something in the files is wrong.
 const EXIT_INVALID: u8 = 3;
+/// A policy test failed.
+const EXIT_FAILED: u8 = 4;
 /// The decision explained is a refusal.
 const EXIT_DENIED: u8 = 5;
 
@@ -49,7 +52,7 @@ pub struct Files {
 /// What can be done with policies.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Report every mistake in promises, contracts and catalogue, with file, line and snippet.
+    /// Report every mistake in promises, contracts, catalogue and tests, with file, line and snippet.
     Check {
         /// What to check.
         #[command(flatten)]
@@ -75,9 +78,18 @@ pub enum PolicyCommand {
     },
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::Wanted),
-    /// Lay out the rules in the usual form: promises.cedar, schema.cedarschema and properties/*.cedar.
-    /// Contracts and overlays, which are YAML, stay as they are written.
+    /// Lay out the rules, promises.cedar and properties/*.cedar, in their usual form.
+    /// schema.cedarschema, contracts and overlays stay as they are written.
     Fmt(fmt::Formatting),
+    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
+    Test {
+        /// Which cases, and where the results go.
+        #[command(flatten)]
+        cases: test::Chosen,
+        /// The policies tested.
+        #[command(flatten)]
+        files: Files,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -93,6 +105,9 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         }
         PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
         PolicyCommand::Fmt(formatting) => printed(|out| fmt::run(&formatting, out)),
+        PolicyCommand::Test { cases, files } => {
+            printed(|out| test::run(&cases, &files, today, out))
+        }
     }
 }
 

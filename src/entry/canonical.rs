@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Act, Disclosure, Entry, Event, GatewayNote, Intent, Recipient, Refused, RequestFacts,
+    Act, Disclosure, Entry, Event, GatewayNote, Intent, Recipient, Refused, RequestFacts, Shadowed,
     SubjectGroup, Withheld,
 };
 
@@ -35,6 +35,7 @@ fn event(out: &mut Vec<u8>, event: &Event) {
         Event::Refusal(it) => refusal(out, it),
         Event::Act(it) => act(out, it),
         Event::Gateway(it) => gateway_note(out, it),
+        Event::Shadow(it) => shadowed(out, it),
     }
 }
 
@@ -93,6 +94,21 @@ fn gateway_note(out: &mut Vec<u8>, it: &GatewayNote) {
         .optional("policy", it.policy.as_deref())
         .text("what", &it.what)
         .close();
+}
+
+fn shadowed(out: &mut Vec<u8>, it: &Shadowed) {
+    let mut object = Object::open(out);
+    object.text("decided", &it.decided);
+    array(object.member("disclosed"), &it.disclosed, |out, field| {
+        string(out, field);
+    });
+    object.text("instead", &it.instead).text("kind", "shadow");
+    request(object.member("request"), &it.request);
+    object.text("version", &it.version);
+    array(object.member("withheld"), &it.withheld, |out, field| {
+        string(out, field);
+    });
+    object.close();
 }
 
 fn request(out: &mut Vec<u8>, it: &RequestFacts) {

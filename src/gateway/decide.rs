@@ -3,19 +3,15 @@
 
 use std::sync::Arc;
 
-use http::header;
-use serde_json::Value;
-
 use super::authenticate::Partner;
 use super::exchange::Exchange;
-use super::read::{OnBehalf, Reading};
-use super::route::Route;
-use crate::catalogue::{Body, Operation, Place, Role};
+use super::read::Reading;
+use crate::catalogue::Operation;
 use crate::edge::AcceptedHead;
-use crate::policy::{AccessRequest, Circumstances, Grant, Standing, with_purposes};
-use crate::refusal::{Code, Refusal, Stopped};
+use crate::judgement::{self, Call, OnBehalf};
+use crate::policy::{Grant, Standing};
+use crate::refusal::Stopped;
 use crate::taxonomy::Purpose;
-use crate::terms::{Form, Promise};
 
 /// Why this request may be forwarded, and in which form what may leave.
 #[derive(Clone, Debug)]
@@ -61,138 +57,35 @@ impl Permit {
 pub fn decide(
     exchange: &mut Exchange,
     partner: Partner,
-    route: &Route,
+    operation: &Arc<Operation>,
     reading: &Reading,
     head: &AcceptedHead,
 ) -> Result<Permit, Stopped> {
-    let operation = &route.operation;
     let contract = partner.contract();
     let policy = &partner.rules().policy;
     let narrowed = partner.token().purposes.as_deref();
-    let purpose = policy.choose_purpose(contract, narrowed, declared_purpose(head)?)?;
+    let purpose = judgement::choose_purpose(policy, contract, narrowed, head)?;
     let facts = &mut exchange.facts;
     facts.purpose = Some(purpose.key().to_owned());
-    facts.page_records = reading.page_records;
-    facts.signals = reading
-        .marketing_signals
-        .iter()
-        .map(|&signal| signal.to_owned())
-        .collect();
-    let decided = policy.decide(&AccessRequest {
-        partner: &contract.partner,
+    facts.page_records = reading.asked.page_records;
+    let signals = reading.asked.marketing_signals.iter();
+    facts.signals = signals.map(|&signal| signal.to_owned()).collect();
+    let call = Call {
+        contract,
         // `authenticate` has refused whoever is suspended, by the registry.
         standing: Standing::Good,
         operation,
         purpose,
-        marketing_signals: &reading.marketing_signals,
-        page_records: reading.page_records,
+        asked: &reading.asked,
+        subject: &reading.subject,
         today: exchange.today(),
-    });
-    let grant = decided.map_err(|refusal| with_alternate(*refusal, operation, head))?;
-    refuse_other_use(reading, purpose, &contract.purposes)?;
-    refuse_unreleasable_document(operation, &grant, purpose)?;
-    let operation = Arc::clone(operation);
-    let customer = reading.customer.clone();
+    };
+    let grant = judgement::decide(policy, &call, head)?;
     Ok(Permit {
+        operation: Arc::clone(operation),
+        customer: reading.subject.customer.clone(),
         partner,
-        operation,
         purpose,
-        customer,
         grant,
     })
-}
-
-/// The one purpose declared; the edge has refused two.
-fn declared_purpose(head: &AcceptedHead) -> Result<Option<&str>, Stopped> {
-    let declared = head.headers().get("purpose-of-use");
-    declared
-        .map(|value| value.to_str())
-        .transpose()
-        .map_err(|_| {
-            Refusal::new(
-                Code::RequestMalformed,
-                "The header `Purpose-Of-Use` is not plain text.",
-                "Send one purpose, as its key is written.",
-            )
-            .into()
-        })
-}
-
-/// A page that is too large is never clamped: the refusal links to the one that would be served.
-fn with_alternate(refusal: Refusal, operation: &Operation, head: &AcceptedHead) -> Refusal {
-    let size = operation.parameters.iter().find(|parameter| {
-        matches!(parameter.role, Role::PageSize { .. }) && parameter.place == Place::Query
-    });
-    let max = refusal.members.get("max").and_then(Value::as_u64);
-    match (refusal.code, size, max) {
-        (Code::PageTooLarge, Some(size), Some(max)) => {
-            let mut query = head.query().clone();
-            query.set(&size.name, &max.to_string());
-            let link = format!("<{}?{query}>; rel=\"alternate\"", head.path().as_str());
-            refusal.header(header::LINK, &link)
-        }
-        _ => refusal,
-    }
-}
-
-/// Lists and documents are used for what they were uploaded for, and for nothing else (P11).
-fn refuse_other_use(
-    reading: &Reading,
-    purpose: Purpose,
-    granted: &[Purpose],
-) -> Result<(), Stopped> {
-    let Some(uploaded) = reading.uploaded_for else {
-        return Ok(());
-    };
-    if purpose.is_within(uploaded) {
-        return Ok(());
-    }
-    let within = granted.iter().copied();
-    let within: Vec<Purpose> = within.filter(|one| one.is_within(uploaded)).collect();
-    let fix = if within.is_empty() {
-        "Upload it again for the purpose it is needed for."
-    } else {
-        "Declare one of the allowed purposes: those it was uploaded for."
-    };
-    let refusal = Refusal::new(
-        Code::PurposeNotAllowed,
-        "This was uploaded for another purpose than the one declared.",
-        fix,
-    );
-    let refusal = refusal.promise(Promise::number(11));
-    Err(with_purposes(refusal, purpose.key(), &within).into())
-}
-
-/// A document leaves whole or not at all, so that is known before the core is asked (P10).
-fn refuse_unreleasable_document(
-    operation: &Operation,
-    grant: &Grant,
-    purpose: Purpose,
-) -> Result<(), Stopped> {
-    let withheld = operation
-        .answers
-        .iter()
-        .find_map(|answer| match &answer.body {
-            Body::Document { category, .. } => {
-                let form = grant
-                    .forms(Circumstances::OWN)
-                    .get(category.index())
-                    .copied()
-                    .flatten();
-                (form != Some(Form::Clear)).then_some(*category)
-            }
-            _ => None,
-        });
-    match withheld {
-        None => Ok(()),
-        Some(category) => {
-            let refusal = Refusal::new(
-                Code::PurposeNotAllowed,
-                format!("Documents of category `{category}` are not disclosed for this purpose."),
-                "Read documents for the purpose of producing the mailing only.",
-            );
-            let refusal = refusal.promise(grant.withheld_by(Circumstances::OWN, category));
-            Err(with_purposes(refusal, purpose.key(), &[]).into())
-        }
-    }
 }

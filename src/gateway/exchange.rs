@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::entry::RequestFacts;
+use crate::entry::{RequestFacts, Shadowed};
 use crate::refusal::Executed;
 use crate::telemetry::TraceContext;
 use crate::terms::{RequestId, Thumbprint};
@@ -36,6 +36,8 @@ pub struct Exchange {
     pub created: Option<String>,
     /// What the ledger will say about it.
     pub facts: RequestFacts,
+    /// What a set in the shadow would have decided otherwise.
+    pub shadowed: Option<Shadowed>,
     /// Path template of the operation, for telemetry.
     pub route: Option<std::sync::Arc<str>>,
     /// Headers that every further answer carries: rate, budget, policy.
@@ -60,6 +62,7 @@ impl Exchange {
             shown: None,
             intent: None,
             created: None,
+            shadowed: None,
             facts,
             route: None,
             headers: http::HeaderMap::with_capacity(HEADERS_USUAL),

@@ -7,19 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::decide::Permit;
-use super::inspect::{Content, Document, Inspected, Owner};
-use super::route::not_found;
+use super::inspect::{Content, Inspected};
 use crate::catalogue::Shape;
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::{
-    FieldSet, Method, Plan, PseudonymKey, PseudonymSecret, RecordDecision, Released, Treatment,
-    WithheldField,
-};
-use crate::policy::{Circumstances, Grant};
+use crate::filter::{FieldSet, Method, PseudonymSecret, Released, Treatment, WithheldField};
+use crate::judgement::{Document, Granted, Owner, not_found};
+use crate::policy::Circumstances;
 use crate::refusal::Stopped;
-use crate::registry::CategorySet;
 use crate::taxonomy::Category;
-use crate::terms::{CategoryForms, CustomerRef, Promise};
+use crate::terms::{CustomerRef, Promise};
 
 /// What would leave, and what the ledger must say about it.
 #[derive(Debug)]
@@ -62,11 +58,7 @@ pub fn filter(
             category,
             body,
         } => Ok(whole(permit, filtered, media_type, *category, body)),
-        Content::Json(document) => {
-            let answer = Answer { permit, document };
-            let partner = &permit.partner().contract().partner;
-            answer.filter(filtered, &secret.key_of(partner))
-        }
+        Content::Json(document) => released(permit, filtered, document, secret),
     }
 }
 
@@ -97,115 +89,29 @@ fn words(circumstances: Circumstances) -> Vec<String> {
     circumstances.words().map(str::to_owned).collect()
 }
 
-/// A JSON answer under its permit.
-struct Answer<'a> {
-    permit: &'a Permit,
-    document: &'a Document<'a>,
-}
-
-/// What decides about a customer's categories: the circumstances, and what was consented to.
-type Case = (Circumstances, CategorySet);
-
-/// What the customers of one case are granted.
-struct Granted {
-    case: Case,
-    plan: Plan,
-}
-
-impl Answer<'_> {
-    fn filter(&self, mut filtered: Filtered, key: &PseudonymKey) -> Result<Filtered, Stopped> {
-        let grants = self.grants();
-        let granted = |owner: &Owner| {
-            let case = case_of(owner);
-            grants.iter().find(|granted| granted.case == case)
-        };
-        let decide = |owner: &Owner| match (owner, granted(owner)) {
-            // A record that belongs to no customer (a price, a status) may leave, without anything
-            // that would belong to one.
-            (Owner::Nobody, Some(granted)) if self.is_ownerless() => {
-                RecordDecision::Keep(&granted.plan)
-            }
-            (Owner::Nobody, _) | (_, None) => RecordDecision::Drop,
-            (_, Some(granted)) if granted.plan.discloses_nothing() => RecordDecision::Drop,
-            (_, Some(granted)) => RecordDecision::Keep(&granted.plan),
-        };
-        let decisions: Vec<_> = self.document.owners.iter().map(decide).collect();
-        let Some(around) = granted(&self.document.envelope) else {
-            return Err(not_found().into());
-        };
-        let mut body = Vec::new();
-        let emitted = self
-            .document
-            .scanned
-            .emit(&decisions, &around.plan, key, &mut body)
-            .ok_or_else(not_found)?;
-        filtered.media_type = Some("application/json".into());
-        filtered.body = body.into();
-        let mut account = Account::new(self.permit, self.document.shape);
-        account.add(&self.document.envelope, around, &emitted.envelope);
-        for (owner, released) in self.document.owners.iter().zip(&emitted.records) {
-            if let (Some(granted), Some(released)) = (granted(owner), released) {
-                account.add(owner, granted, released);
-            }
-        }
-        account.close(&mut filtered);
-        Ok(filtered)
+/// Writes what leaves of a JSON answer, and keeps the account of it.
+fn released(
+    permit: &Permit,
+    mut filtered: Filtered,
+    document: &Document<'_>,
+    secret: &PseudonymSecret,
+) -> Result<Filtered, Stopped> {
+    let key = secret.key_of(&permit.partner().contract().partner);
+    let released = document.release(permit.grant(), &key);
+    let released = released.ok_or_else(not_found)?;
+    let mut account = Account::new(permit, document.shape);
+    if let Some(around) = released.granted(&document.envelope) {
+        account.add(&document.envelope, around, &released.emitted.envelope);
     }
-
-    /// One plan for each case that occurs.
-    fn grants(&self) -> Vec<Granted> {
-        let mut grants: Vec<Granted> = Vec::new();
-        for owner in std::iter::once(&self.document.envelope).chain(&self.document.owners) {
-            let case = case_of(owner);
-            if grants.iter().all(|granted| granted.case != case) {
-                let plan = Plan::new(self.document.shape, &forms(self.permit.grant(), case));
-                grants.push(Granted { case, plan });
-            }
-        }
-        grants
-    }
-
-    /// Whether the shape has no field that is about a person, so that no record of it needs an owner.
-    fn is_ownerless(&self) -> bool {
-        let user = Category::parse("user");
-        self.document.shape.fields.iter().all(|field| {
-            !field
-                .category
-                .zip(user)
-                .is_some_and(|(category, user)| category.is_within(user))
-        })
-    }
-}
-
-fn case_of(owner: &Owner) -> Case {
-    match owner {
-        Owner::Nobody => (Circumstances::default(), CategorySet::NONE),
-        Owner::Customer {
-            circumstances,
-            consented,
-            ..
-        } => (*circumstances, *consented),
-    }
-}
-
-/// Consent opens the categories it names, and no other.
-fn forms(grant: &Grant, (circumstances, consented): Case) -> CategoryForms {
-    let mut forms = *grant.forms(circumstances);
-    if circumstances.consented {
-        let without = grant.forms(Circumstances {
-            consented: false,
-            ..circumstances
-        });
-        for category in Category::all().filter(|category| !consented.contains(*category)) {
-            if let (Some(form), Some(plain)) = (
-                forms.get_mut(category.index()),
-                without.get(category.index()),
-            ) {
-                *form = *plain;
-            }
+    for (owner, record) in document.owners.iter().zip(&released.emitted.records) {
+        if let (Some(granted), Some(record)) = (released.granted(owner), record) {
+            account.add(owner, granted, record);
         }
     }
-    forms
+    account.close(&mut filtered);
+    filtered.media_type = Some("application/json".into());
+    filtered.body = released.body.into();
+    Ok(filtered)
 }
 
 /// What the ledger must say, gathered record by record; records of which the same fields left under
@@ -267,15 +173,10 @@ impl<'a> Account<'a> {
             if !stood || self.withheld.contains_key(&(field.0, *method)) {
                 continue;
             }
-            let category = self
-                .shape
-                .fields
-                .get(usize::from(field.0))
-                .and_then(|field| field.category);
-            // A field without a category is withheld because it is not classified (P1).
-            let promise = category.map_or(Promise::number(1), |category| {
-                self.permit.grant().withheld_by(granted.case.0, category)
-            });
+            let Some(shaped) = self.shape.fields.get(usize::from(field.0)) else {
+                continue;
+            };
+            let promise = granted.withheld_by(self.permit.grant(), shaped);
             self.withheld.insert((field.0, *method), promise);
         }
     }
@@ -287,13 +188,17 @@ impl<'a> Account<'a> {
                 continue;
             }
             filtered.customers.extend(&group.references);
-            let basis = self.permit.grant().basis(group.granted.case.0).word();
+            let basis = self
+                .permit
+                .grant()
+                .basis(group.granted.circumstances())
+                .word();
             for (subject, categories) in person {
                 if !categories.is_empty() {
                     filtered.subjects.push(SubjectGroup {
                         subject: subject.to_owned(),
                         basis: basis.to_owned(),
-                        circumstances: words(group.granted.case.0),
+                        circumstances: words(group.granted.circumstances()),
                         categories,
                         references: group.references.iter().map(ToString::to_string).collect(),
                     });

@@ -10,18 +10,14 @@ use jiff::Timestamp;
 use super::decide::Permit;
 use super::exchange::Exchange;
 use super::forward::Answer;
-use super::read::is_media_type;
-use super::route::not_found;
-use crate::catalogue::{Body, Creates, FieldRole, Shape};
+use crate::catalogue::{Body, Creates, Shape};
 use crate::filter::{self, Record, Scanned};
+use crate::judgement::{self, Document, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
-use crate::refusal::{Code, Fault, Refusal, Stopped};
-use crate::registry::{CategorySet, NotKept, Registry};
+use crate::refusal::{Code, Fault, Stopped};
+use crate::registry::{NotKept, Registry};
 use crate::taxonomy::Category;
-use crate::terms::{CustomerRef, Promise, ResourceKind};
-
-/// Under this name a `core-rejected` carries the catalogued status it is answered with.
-pub const CORE_STATUS: &str = "core_status";
+use crate::terms::{CustomerRef, ResourceKind};
 
 /// An answer that is what the catalogue says, and whose data is in it.
 #[derive(Debug)]
@@ -50,35 +46,6 @@ pub enum Content<'a> {
     },
 }
 
-/// A JSON document of the catalogue's shape.
-#[derive(Debug)]
-pub struct Document<'a> {
-    /// Its shape.
-    pub shape: &'a Shape,
-    /// Its text, validated and taken apart.
-    pub scanned: Scanned<'a>,
-    /// Whose each record is, in their order.
-    pub owners: Vec<Owner>,
-    /// Whose the whole answer is, where the request named one customer.
-    pub envelope: Owner,
-}
-
-/// Whose a record is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// No customer's: nothing that belongs to a customer may leave with it.
-    Nobody,
-    /// A customer's.
-    Customer {
-        /// Who, as the ledger says it.
-        reference: CustomerRef,
-        /// Under which circumstances.
-        circumstances: Circumstances,
-        /// Categories the customer consented to, where that is a circumstance.
-        consented: CategorySet,
-    },
-}
-
 /// Inspects, and enters in the book what came to be by this call: the core has done it, whatever
 /// becomes of the answer. The fact's entry is the call's intent.
 ///
@@ -91,15 +58,7 @@ pub async fn inspect<'a>(
     answer: &'a Answer,
     registry: &Registry,
 ) -> Result<Inspected<'a>, Stopped> {
-    let listed = permit
-        .operation()
-        .answers
-        .iter()
-        .find(|listed| listed.status == answer.status);
-    if answer.status >= 400 {
-        return Err(rejected(answer.status, listed.is_some()));
-    }
-    let listed = listed.ok_or_else(|| uninspectable(format!("status {}", answer.status)))?;
+    let listed = judgement::listed(permit.operation(), answer.status)?;
     let content = match &listed.body {
         Body::Empty if answer.body.is_empty() => Content::Empty,
         Body::Empty => return Err(uninspectable("a body where the catalogue has none").into()),
@@ -110,7 +69,9 @@ pub async fn inspect<'a>(
             expect_type(&answer.headers, "application/json")?;
             let scanned = filter::scan(shape, &answer.body, &filter::Limits::default())
                 .map_err(|reason| uninspectable(reason.to_string()))?;
-            refuse_large_page(exchange, permit, &scanned)?;
+            let contract = permit.partner().contract();
+            let page_records_max = contract.page_records_max_on(exchange.today());
+            judgement::refuse_large_page(page_records_max, &scanned)?;
             remember(exchange, permit, &scanned, registry).await?;
             let owners = Owners {
                 permit,
@@ -145,11 +106,6 @@ pub async fn inspect<'a>(
     })
 }
 
-fn uninspectable(why: impl AsRef<str>) -> Fault {
-    let cause = format!("the core's answer was withheld: {}", why.as_ref());
-    Fault::new(Code::ResponseUninspectable, cause)
-}
-
 fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
     if headers
         .get_all(header::CONTENT_ENCODING)
@@ -166,51 +122,6 @@ fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
             "not `{media_type}` as the catalogue says"
         ))),
     }
-}
-
-/// A core that says no is believed if the catalogue knows that it can; its words stay inside.
-fn rejected(status: u16, listed: bool) -> Stopped {
-    match (status, http::StatusCode::from_u16(status)) {
-        (404 | 410, _) => not_found().into(),
-        (401 | 403 | 407 | 500.., _) => {
-            Fault::new(Code::CoreUnavailable, format!("the core answered {status}")).into()
-        }
-        (_, Ok(status)) if listed => Refusal::new(
-            Code::CoreRejected,
-            format!(
-                "The core service answered this request with status {}.",
-                status.as_u16()
-            ),
-            "Check the request against the operation's description.",
-        )
-        .member(CORE_STATUS, status.as_u16())
-        .into(),
-        _ => uninspectable(format!("status {status}")).into(),
-    }
-}
-
-/// Who names no page size gets the core's own, which may be larger than the contract's.
-fn refuse_large_page(
-    exchange: &Exchange,
-    permit: &Permit,
-    scanned: &Scanned<'_>,
-) -> Result<(), Stopped> {
-    let max = permit
-        .partner()
-        .contract()
-        .page_records_max_on(exchange.today());
-    let records = scanned.records().len();
-    if usize::try_from(max).is_ok_and(|max| records <= max) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Code::PageTooLarge,
-        format!("The page holds more than the {max} records that are allowed."),
-        format!("Name a page size of at most {max} records."),
-    )
-    .promise(Promise::number(5))
-    .member("max", max)
-    .into())
 }
 
 /// Enters in the book what a creating call brought into being. A core that hands out an id which is
@@ -270,45 +181,24 @@ impl Owners<'_> {
         }
     }
 
-    /// Whose each record is, by the key in it; where the catalogue has no key in records, by the
-    /// customer the request named. A record that keeps back the key it should have may be anyone's.
+    /// Whose each record is, by the book.
     fn of_records(
         &self,
         shape: &Shape,
         scanned: &Scanned<'_>,
         envelope: &Owner,
     ) -> Result<Vec<Owner>, Fault> {
-        let mut roles = shape.fields.iter().map(|field| field.role);
-        let keyed = roles.any(|role| role == FieldRole::CustomerKey);
         let partner = &self.permit.partner().contract().partner;
-        let mut owners = Vec::with_capacity(scanned.records().len());
-        for record in scanned.records() {
-            let Some(id) = record.customer() else {
-                if keyed {
-                    return Err(uninspectable("a record that does not say whose it is"));
-                }
-                owners.push(envelope.clone());
-                continue;
+        judgement::owners(shape, scanned, envelope, |record, id| {
+            let Some(row) = self.registry.customer(id) else {
+                return Ok(Owner::Nobody);
             };
-            let owner = match self.registry.customer(id) {
-                Some(row) => {
-                    let own = row.partner == *partner;
-                    if own {
-                        self.notice(record, id)?;
-                    }
-                    self.owner(row.reference, own)
-                }
-                None => Owner::Nobody,
-            };
-            // A thing read on behalf of one customer that names another is not what was asked for.
-            if *envelope != Owner::Nobody && *envelope != owner {
-                return Err(uninspectable(
-                    "a record of another customer than the one asked for",
-                ));
+            let own = row.partner == *partner;
+            if own {
+                self.notice(record, id)?;
             }
-            owners.push(owner);
-        }
-        Ok(owners)
+            Ok(self.owner(row.reference, own))
+        })
     }
 
     fn owner(&self, reference: CustomerRef, own: bool) -> Owner {

@@ -5,9 +5,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::authenticate::Partner;
-use super::route::not_found;
 use super::settings::About;
 use crate::edge::body::{ResponseBody, whole};
+use crate::judgement::not_found;
 use crate::refusal::{Code, Stopped};
 
 /// Where they begin.

@@ -5,10 +5,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::inspect::CORE_STATUS;
 use super::settings::About;
 use crate::edge::body::{ResponseBody, whole};
 use crate::entry::{Event, Refused};
+use crate::judgement::CORE_STATUS;
 use crate::refusal::{Code, Fault, ProblemContext, Refusal, Stopped};
 
 /// Seconds after which a fault is worth another try.

@@ -1,21 +1,12 @@
-//! Stage `route`: method and path to one operation of the catalogue. What is not listed does not
-//! exist, and neither does a parameter that is not listed.
+//! Stage `route`: method and path to one operation of the catalogue.
 
 use std::sync::Arc;
 
 use super::exchange::Exchange;
-use crate::catalogue::{Catalogue, Operation, Place};
+use crate::catalogue::{Catalogue, Routed};
 use crate::edge::AcceptedHead;
-use crate::refusal::{Code, Refusal, Stopped};
-
-/// A listed operation with the values of its path.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// The operation.
-    pub operation: Arc<Operation>,
-    /// Values of its path parameters, decoded, by name.
-    pub path_values: Vec<(Arc<str>, String)>,
-}
+use crate::judgement::{check_query, not_found};
+use crate::refusal::Stopped;
 
 /// Finds the operation.
 ///
@@ -25,61 +16,12 @@ pub fn route(
     exchange: &mut Exchange,
     catalogue: &Catalogue,
     head: &AcceptedHead,
-) -> Result<Route, Stopped> {
+) -> Result<Routed, Stopped> {
     let routed = catalogue
         .route(head.method(), head.path().as_str())
         .ok_or_else(not_found)?;
     exchange.facts.operation = Some(routed.operation.id.to_string());
     exchange.route = Some(Arc::clone(&routed.operation.path));
-    let known = |name: &str| {
-        let listed = |place, listed: &str| place == Place::Query && listed == name;
-        routed
-            .operation
-            .parameters
-            .iter()
-            .any(|one| listed(one.place, &one.name))
-    };
-    if let Some((unknown, _)) = head.query().iter().find(|(name, _)| !known(name)) {
-        let known: Vec<&str> = routed
-            .operation
-            .parameters
-            .iter()
-            .filter(|parameter| parameter.place == Place::Query)
-            .map(|parameter| &*parameter.name)
-            .collect();
-        return Err(Refusal::new(
-            Code::RequestMalformed,
-            format!(
-                "The query parameter `{}` is not one of this operation.",
-                printable(unknown)
-            ),
-            match known.as_slice() {
-                [] => "Send this request without a query.".to_owned(),
-                names => format!("Use only these query parameters: {}.", names.join(", ")),
-            },
-        )
-        .into());
-    }
-    Ok(Route {
-        operation: routed.operation,
-        path_values: routed.parameters,
-    })
-}
-
-/// The one answer for everything that is not there for this partner: an operation, somebody else's
-/// customer, a thing that does not exist. Always the same bytes, but for the request id.
-pub fn not_found() -> Refusal {
-    Refusal::new(
-        Code::NotFound,
-        "There is nothing here for this partner.",
-        "Check the path and the id; only this partner's own customers can be reached.",
-    )
-}
-
-/// The part of a name, as a partner sent it, that can be repeated to it.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .take(64)
-        .filter(|character| character.is_ascii_graphic())
-        .collect()
+    check_query(&routed.operation, head)?;
+    Ok(routed)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::*;
-use crate::taxonomy::{Category, Purpose};
+use crate::taxonomy::{Category, CategorySet, Purpose};
 use crate::terms::{PartnerId, ResourceKind};
 
 struct Fixture {

@@ -57,6 +57,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         clock: clock.clone(),
         limits: limits.clone(),
         rules: Arc::clone(&rules),
+        shadow: Arc::default(),
         verifier,
         registry: Arc::clone(&registry),
         allowance,

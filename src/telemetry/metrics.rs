@@ -23,6 +23,7 @@ pub struct Metrics {
     entries: Gauge<u64, AtomicU64>,
     notes_dropped: Gauge<u64, AtomicU64>,
     refusals_unrecorded: Counter,
+    shadow_differences: Family<ShadowLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -31,6 +32,14 @@ struct RequestLabels {
     operation: String,
     status: u16,
     code: String,
+}
+
+/// Decisions in words: `allow`, `redact`, or the code of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShadowLabels {
+    operation: String,
+    decided: String,
+    instead: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,8 +89,15 @@ impl Default for Metrics {
             "Refusals beyond what one certificate may put on record in a minute",
             refusals_unrecorded.clone(),
         );
+        let shadow_differences = Family::<ShadowLabels, Counter>::default();
+        registry.register(
+            "shadow_differences",
+            "Requests that the rules in the shadow would have decided otherwise",
+            shadow_differences.clone(),
+        );
         Self {
             refusals_unrecorded,
+            shadow_differences,
             registry,
             requests,
             duration,
@@ -115,6 +131,16 @@ impl Metrics {
     /// Counts a refusal that is not put on record, because its certificate caused too many.
     pub fn refusal_unrecorded(&self) {
         self.refusals_unrecorded.inc();
+    }
+
+    /// Counts a request that the set in the shadow would have decided otherwise.
+    pub fn shadow_differed(&self, operation: Option<&str>, decided: &str, instead: &str) {
+        let labels = ShadowLabels {
+            operation: operation.unwrap_or("none").to_owned(),
+            decided: decided.to_owned(),
+            instead: instead.to_owned(),
+        };
+        self.shadow_differences.get_or_create(&labels).inc();
     }
 
     /// Notes how the ledger stands.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use covenant::entry::Event;
-use covenant::registry::{CategorySet, Consent};
-use covenant::taxonomy::{Category, Purpose};
+use covenant::registry::Consent;
+use covenant::taxonomy::{Category, CategorySet, Purpose};
 use covenant::terms::PartnerId;
 use jiff::ToSpan;
 use serde_json::{Value, json};

@@ -296,6 +296,7 @@ pub(crate) fn facts(event: &Event) -> Option<&RequestFacts> {
         Event::Disclosure(disclosure) => Some(&disclosure.request),
         Event::Intent(intent) => Some(&intent.request),
         Event::Refusal(refused) => Some(&refused.request),
+        Event::Shadow(shadowed) => Some(&shadowed.request),
         _ => None,
     }
 }

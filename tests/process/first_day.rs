@@ -12,6 +12,9 @@ use crate::program::{Background, covenant, finish, is_there, page, run, shell, u
 async fn a_stranger_gets_from_nothing_to_an_answer_and_its_record() {
     let place = Installation::new().await;
     place.run("policy check --dir policies").await.with(0);
+    let tested = place.run("policy test --junit results.xml").await.with(0);
+    assert!(tested.out.ends_with(" cases, 0 failed\n"), "{tested:?}");
+    assert!(place.path("results.xml").exists());
     let core_port = place.core().port().to_string();
     let words = [
         "demo",

@@ -83,6 +83,10 @@ fn row(found: &Found) -> Vec<String> {
             let detail = note.detail.as_deref().unwrap_or("-");
             ["gateway", "-", &note.what, detail, "-"].map(str::to_owned)
         }
+        Event::Shadow(shadowed) => {
+            let outcome = format!("{} instead of {}", shadowed.instead, shadowed.decided);
+            of_request("shadow", &shadowed.request, &outcome)
+        }
     };
     let place = [found.index.to_string(), found.entry.time.to_string()];
     place.into_iter().chain(rest).collect()

@@ -9,11 +9,15 @@ use super::{EXIT_INVALID, EXIT_OK, Files, Output};
 use crate::mistakes::{Look, Mistakes};
 use crate::policy::PolicySet;
 use crate::rules::Rules;
+use crate::rules::cases::Cases;
+use crate::source::Folder;
 
 /// Checks the files; returns the exit code.
 pub(super) fn run(files: &Files, today: Date, out: &mut dyn Write) -> io::Result<u8> {
     let mut mistakes = Mistakes::new();
-    let rules = Rules::read(&files.dir, today, &mut mistakes);
+    let folder = Folder::read(&files.dir, &mut mistakes);
+    let rules = Rules::load(&folder, today, &mut mistakes);
+    Cases::load(&folder, rules.as_ref(), &mut mistakes);
     let set = rules.as_ref().map(|rules| &rules.policy);
     report(set, &mistakes, files.output, out)
 }

@@ -10,7 +10,7 @@ use super::super::output::complain;
 use super::{EXIT_OK, EXIT_USAGE};
 use crate::catalogue::overlay;
 use crate::policy::contract;
-use crate::rules::case_schema;
+use crate::rules::cases;
 
 /// Which schema is wanted.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,7 +47,7 @@ impl Kind {
     fn schema(self) -> Value {
         match self {
             Self::Contract => contract::schema::schema(),
-            Self::Tests => case_schema::schema(),
+            Self::Tests => cases::schema::schema(),
             Self::Overlay => overlay::schema::schema(),
             Self::Configuration => crate::config::schema::schema(),
         }

@@ -3,14 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::request::METHODS;
+use super::{Decision, Leaves};
 use crate::refusal::Code;
 use crate::source::schema::{boolean, date, file, integer, list, mapping, one_of, text};
 use crate::taxonomy::{Category, Purpose};
-
-/// The methods that requests of cases can have.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-/// How a field can leave in an answer.
-const LEAVES: [&str; 4] = ["clear", "partial", "pseudonym", "withheld"];
 
 /// The schema.
 pub fn schema() -> Value {
@@ -132,14 +129,14 @@ fn expect() -> Value {
     let forms = json!({
         "type": "object",
         "description": "How fields leave, by category or path.",
-        "additionalProperties": one_of("The form.", LEAVES),
+        "additionalProperties": one_of("The form.", Leaves::ALL.map(Leaves::word)),
     });
     mapping(
         "What must come of it.",
         [
             (
                 "decision!",
-                one_of("The decision.", ["allow", "redact", "deny"]),
+                one_of("The decision.", Decision::ALL.map(Decision::word)),
             ),
             (
                 "code",
@@ -177,15 +174,79 @@ fn category(description: &str) -> Value {
 mod tests {
     use std::path::Path;
 
+    use super::super::Cases;
     use super::*;
     use crate::mistakes::{Mistakes, Source};
-    use crate::source::read_yaml;
-    use crate::source::schema::testing::misfits;
+    use crate::source::schema::testing::{keys, limits, misfits};
+    use crate::source::{Folder, asked, read_yaml};
+
+    /// Cases with every key.
+    const WHOLE: &str = "
+given:
+  partner: acme
+  token: {purposes: [essential.service]}
+  circumstances: {own: true, consented: true, agreement: false, order: false, customers: {cus_9: {own: false}}}
+  today: 2026-01-01
+  standing: good
+  uploaded_for: essential.service
+tests:
+  - name: long
+    request: {method: POST, path: /v1/jobs, purpose: essential.service, headers: {prefer: x}, body: {name: x}}
+    status: 201
+    answer: {id: job_1}
+    expect: {decision: redact, promise: P3, rule: a, withheld: [user.name], keep: [user.content], forms: {user.payment: partial}, customers: 1}
+";
+
+    fn value(text: &str) -> Value {
+        let source = Source::new("a.yaml", text);
+        read_yaml(&source, &mut Mistakes::new()).unwrap().to_value()
+    }
 
     fn misfits_of(text: &str) -> Vec<String> {
-        let source = Source::new("a.yaml", text);
-        let node = read_yaml(&source, &mut Mistakes::new()).unwrap();
-        misfits(&schema(), &node.to_value())
+        misfits(&schema(), &value(text))
+    }
+
+    /// What the reader says of cases, held against no rules.
+    fn mistakes(cases: &Value) -> Vec<String> {
+        let mut mistakes = Mistakes::new();
+        let file = ("tests/a.yaml".to_owned(), cases.to_string());
+        let folder = Folder::of("", [file], &mut mistakes);
+        Cases::load(&folder, None, &mut mistakes);
+        let told = mistakes.sorted().into_iter();
+        told.map(|mistake| mistake.message().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_reader_and_the_schema_know_the_same_keys() {
+        assert_eq!(misfits_of(WHOLE), Vec::<String>::new());
+        let (told, asked) = asked::during(|| mistakes(&value(WHOLE)));
+        assert_eq!(told, Vec::<String>::new());
+        assert_eq!(asked, keys(&schema(), &[]));
+    }
+
+    #[test]
+    fn the_reader_and_the_schema_have_the_same_limits() {
+        let whole = value(WHOLE);
+        let limits = limits(&schema());
+        assert_eq!(limits.len(), 2);
+        for (pointer, least, most) in limits {
+            for (number, right) in [
+                (least, true),
+                (most, true),
+                (least - 1, false),
+                (most + 1, false),
+            ] {
+                let mut changed = whole.clone();
+                *changed.pointer_mut(&pointer).unwrap() = json!(number);
+                let told = mistakes(&changed);
+                assert_eq!(told.is_empty(), right, "{pointer} {number}: {told:?}");
+                assert_eq!(
+                    misfits(&schema(), &changed).is_empty(),
+                    right,
+                    "{pointer} {number}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -222,7 +283,8 @@ tests:
     #[test]
     fn every_shipped_case_satisfies_the_schema() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/tests");
-        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path
                 .extension()
@@ -235,7 +297,9 @@ tests:
                     "{}",
                     path.display()
                 );
+                files += 1;
             }
         }
+        assert!(files > 0);
     }
 }

@@ -1,0 +1,18 @@
+//! One request under the rules, without waiting for anything: what it asks for ([`ask()`]), whether it
+//! may ([`decide()`]), and what of the core's answer may leave ([`Document::release`]). The gateway
+//! judges live requests with it, and the cases of `policies/tests` are judged by the very same code.
+//!
+//! Not here: who the caller is, whose a customer is by the book, what is left of a budget, and every
+//! kind of IO. Who calls brings those facts along.
+
+mod answer;
+mod ask;
+mod decide;
+mod release;
+mod route;
+
+pub use self::answer::{CORE_STATUS, Owner, listed, owners, refuse_large_page, uninspectable};
+pub use self::ask::{Asked, OnBehalf, Selector, Subject, ask, is_media_type, subject};
+pub use self::decide::{Call, choose_purpose, decide};
+pub use self::release::{Document, Extent, Granted, Release};
+pub use self::route::{check_query, not_found};

@@ -1,0 +1,170 @@
+//! The rules' answer to a request that has been read: their decision, and the two rules about what a
+//! document may be used for and whether it can leave at all.
+
+use std::sync::Arc;
+
+use http::header;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::ask::{Asked, Subject};
+use crate::catalogue::{Body, Operation, Place, Role};
+use crate::edge::AcceptedHead;
+use crate::policy::{
+    AccessRequest, Circumstances, Contract, Grant, PolicySet, Standing, with_purposes,
+};
+use crate::refusal::{Code, Refusal};
+use crate::taxonomy::Purpose;
+use crate::terms::{Form, Promise};
+
+/// A request that has been read, with its purpose.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The contract of the calling partner.
+    pub contract: &'a Contract,
+    /// Whether the partner may ask at all.
+    pub standing: Standing,
+    /// What it calls.
+    pub operation: &'a Operation,
+    /// For what.
+    pub purpose: Purpose,
+    /// What it asks for.
+    pub asked: &'a Asked,
+    /// On whose behalf.
+    pub subject: &'a Subject,
+    /// The UTC day.
+    pub today: Date,
+}
+
+/// The purpose of a request: the one it declares, or the only one left.
+///
+/// # Errors
+/// Those of [`PolicySet::choose_purpose`], and `request-malformed` for a header that is not text.
+pub fn choose_purpose(
+    policy: &PolicySet,
+    contract: &Contract,
+    token_purposes: Option<&[Arc<str>]>,
+    head: &AcceptedHead,
+) -> Result<Purpose, Box<Refusal>> {
+    policy.choose_purpose(contract, token_purposes, declared_purpose(head)?)
+}
+
+/// Decides.
+///
+/// # Errors
+/// The refusals of purpose, marketing, export, contract and page size.
+pub fn decide(
+    policy: &PolicySet,
+    call: &Call<'_>,
+    head: &AcceptedHead,
+) -> Result<Grant, Box<Refusal>> {
+    let operation = call.operation;
+    let decided = policy.decide(&AccessRequest {
+        partner: &call.contract.partner,
+        standing: call.standing,
+        operation,
+        purpose: call.purpose,
+        marketing_signals: &call.asked.marketing_signals,
+        page_records: call.asked.page_records,
+        today: call.today,
+    });
+    let grant = decided.map_err(|refusal| with_alternate(*refusal, operation, head))?;
+    refuse_other_use(call.subject, call.purpose, &call.contract.purposes)?;
+    refuse_unreleasable_document(operation, &grant, call.purpose)?;
+    Ok(grant)
+}
+
+/// The one purpose declared; the edge has refused two.
+fn declared_purpose(head: &AcceptedHead) -> Result<Option<&str>, Box<Refusal>> {
+    let declared = head.headers().get("purpose-of-use");
+    declared
+        .map(|value| value.to_str())
+        .transpose()
+        .map_err(|_| {
+            Refusal::new(
+                Code::RequestMalformed,
+                "The header `Purpose-Of-Use` is not plain text.",
+                "Send one purpose, as its key is written.",
+            )
+            .into()
+        })
+}
+
+/// A page that is too large is never clamped: the refusal links to the one that would be served.
+fn with_alternate(refusal: Refusal, operation: &Operation, head: &AcceptedHead) -> Refusal {
+    let size = operation.parameters.iter().find(|parameter| {
+        matches!(parameter.role, Role::PageSize { .. }) && parameter.place == Place::Query
+    });
+    let max = refusal.members.get("max").and_then(Value::as_u64);
+    match (refusal.code, size, max) {
+        (Code::PageTooLarge, Some(size), Some(max)) => {
+            let mut query = head.query().clone();
+            query.set(&size.name, &max.to_string());
+            let link = format!("<{}?{query}>; rel=\"alternate\"", head.path().as_str());
+            refusal.header(header::LINK, &link)
+        }
+        _ => refusal,
+    }
+}
+
+/// Lists and documents are used for what they were uploaded for, and for nothing else (P11).
+fn refuse_other_use(
+    subject: &Subject,
+    purpose: Purpose,
+    granted: &[Purpose],
+) -> Result<(), Box<Refusal>> {
+    let Some(uploaded) = subject.uploaded_for else {
+        return Ok(());
+    };
+    if purpose.is_within(uploaded) {
+        return Ok(());
+    }
+    let within = granted.iter().copied();
+    let within: Vec<Purpose> = within.filter(|one| one.is_within(uploaded)).collect();
+    let fix = if within.is_empty() {
+        "Upload it again for the purpose it is needed for."
+    } else {
+        "Declare one of the allowed purposes: those it was uploaded for."
+    };
+    let refusal = Refusal::new(
+        Code::PurposeNotAllowed,
+        "This was uploaded for another purpose than the one declared.",
+        fix,
+    );
+    let refusal = refusal.promise(Promise::number(11));
+    Err(with_purposes(refusal, purpose.key(), &within).into())
+}
+
+/// A document leaves whole or not at all, so that is known before the core is asked (P10).
+fn refuse_unreleasable_document(
+    operation: &Operation,
+    grant: &Grant,
+    purpose: Purpose,
+) -> Result<(), Box<Refusal>> {
+    let withheld = operation
+        .answers
+        .iter()
+        .find_map(|answer| match &answer.body {
+            Body::Document { category, .. } => {
+                let form = grant
+                    .forms(Circumstances::OWN)
+                    .get(category.index())
+                    .copied()
+                    .flatten();
+                (form != Some(Form::Clear)).then_some(*category)
+            }
+            _ => None,
+        });
+    match withheld {
+        None => Ok(()),
+        Some(category) => {
+            let refusal = Refusal::new(
+                Code::PurposeNotAllowed,
+                format!("Documents of category `{category}` are not disclosed for this purpose."),
+                "Read documents for the purpose of producing the mailing only.",
+            );
+            let refusal = refusal.promise(grant.withheld_by(Circumstances::OWN, category));
+            Err(with_purposes(refusal, purpose.key(), &[]).into())
+        }
+    }
+}

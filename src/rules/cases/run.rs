@@ -1,0 +1,459 @@
+//! One case, judged as the gateway judges a request: the same reading, rules and filter. In place of
+//! the book of customers, the registry and the core stand what the case assumes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+use jiff::civil::Date;
+
+use super::fullest::fullest;
+use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
+use crate::catalogue::{Body, FieldId, Operation, Shape};
+use crate::edge::host::HostNames;
+use crate::edge::limits::Limits;
+use crate::edge::{self, AcceptedHead};
+use crate::filter::{self, Plan, PseudonymSecret, Released, Treatment};
+use crate::judgement::{
+    self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, not_found,
+    uninspectable,
+};
+use crate::policy::{AccessRequest, Circumstances, Contract, Grant, Rule, Standing};
+use crate::refusal::{Code, Refusal, Stopped};
+use crate::rules::Rules;
+use crate::taxonomy::{Category, Purpose};
+use crate::terms::{CustomerRef, Promise};
+
+/// The host that the requests of cases are sent to.
+const HOST: &str = "gateway.example";
+/// The id of a customer whom neither request nor answer names.
+const SOMEBODY: &str = "customer";
+/// Pseudonyms of cases are made with a secret that protects nothing.
+const SECRET: [u8; 32] = [7; 32];
+
+/// What came of a case.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The operation asked for, where there is one.
+    pub operation: Option<Arc<Operation>>,
+    /// The purpose it was decided for.
+    pub purpose: Option<Purpose>,
+    /// The decision.
+    pub decision: Decision,
+    /// Why nothing leaves.
+    pub refused: Option<Refused>,
+    /// Rules that decided: the one that refuses, or those that allow.
+    pub rules: BTreeSet<Arc<str>>,
+    /// Promises that decided: of those rules, and those kept by what is withheld.
+    pub promises: BTreeSet<Promise>,
+    /// Promises kept: by the refusal, or by what is withheld.
+    pub kept: BTreeSet<Promise>,
+    /// Every field that the operation can answer.
+    pub fields: Vec<JudgedField>,
+    /// Of how many customers something leaves.
+    pub customers: usize,
+    /// The day it was judged on.
+    pub today: Date,
+    /// Whose things the request names, where nobody says so.
+    pub owner_assumed: Option<String>,
+    /// What is not as expected, in words; nothing is as it should be.
+    pub failures: Vec<String>,
+}
+
+/// A refusal, or the fault of an answer that cannot be inspected.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Its code.
+    pub code: Code,
+    /// The promise it keeps.
+    pub promise: Option<Promise>,
+    /// The rule it comes from.
+    pub rule: Option<String>,
+    /// What it says.
+    pub detail: String,
+}
+
+/// A field and what became of it.
+#[derive(Clone, Debug)]
+pub struct JudgedField {
+    /// Its path.
+    pub path: Arc<str>,
+    /// Its category.
+    pub category: Option<Category>,
+    /// How it leaves; in several ways if records differ; in none if the answer does not have it.
+    pub leaves: BTreeSet<Leaves>,
+}
+
+impl Case {
+    /// Judges the case on the day `today`, unless it says on which.
+    pub fn run(&self, rules: &Rules, today: Date) -> Outcome {
+        let mut outcome = Outcome {
+            operation: None,
+            purpose: None,
+            decision: Decision::Deny,
+            refused: None,
+            rules: BTreeSet::new(),
+            promises: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            fields: Vec::new(),
+            customers: 0,
+            today: self.given.today.value.unwrap_or(today),
+            owner_assumed: None,
+            failures: Vec::new(),
+        };
+        match rules.policy.contract(&self.given.partner.value) {
+            None => outcome.refuse(not_found().into()),
+            Some(contract) => {
+                let mut trial = Trial {
+                    case: self,
+                    rules,
+                    contract,
+                    outcome: &mut outcome,
+                };
+                if let Err(stopped) = trial.judge() {
+                    outcome.refuse(stopped);
+                }
+            }
+        }
+        let carried = |rule: &&Rule| outcome.rules.contains(&rule.id);
+        let carried = rules.policy.rules().iter().filter(carried);
+        outcome.promises = carried.map(|rule| rule.promise).collect();
+        outcome.promises.extend(&outcome.kept);
+        outcome.failures = self.expect.compare(&outcome);
+        outcome
+    }
+}
+
+impl Outcome {
+    fn refuse(&mut self, stopped: Stopped) {
+        let refused = match stopped {
+            Stopped::Refused(refusal) => Refused {
+                code: refusal.code,
+                promise: refusal.promise,
+                rule: refusal.rule,
+                detail: refusal.detail,
+            },
+            Stopped::Broken(fault) => Refused {
+                code: fault.code,
+                promise: None,
+                rule: None,
+                detail: fault.cause,
+            },
+        };
+        self.decision = Decision::Deny;
+        self.kept = refused.promise.into_iter().collect();
+        self.rules = refused.rule.as_deref().map(Arc::from).into_iter().collect();
+        self.fields.clear();
+        self.customers = 0;
+        self.refused = Some(refused);
+    }
+}
+
+/// A case on its way.
+struct Trial<'a> {
+    case: &'a Case,
+    rules: &'a Rules,
+    contract: &'a Contract,
+    outcome: &'a mut Outcome,
+}
+
+impl Trial<'_> {
+    fn judge(&mut self) -> Result<(), Stopped> {
+        let (case, policy) = (self.case, &self.rules.policy);
+        let head = accepted(&case.request)?;
+        let routed = self
+            .rules
+            .catalogue
+            .route(head.method(), head.path().as_str())
+            .ok_or_else(not_found)?;
+        let operation = &routed.operation;
+        self.outcome.operation = Some(Arc::clone(operation));
+        self.refuse_suspended(operation)?;
+        judgement::check_query(operation, &head)?;
+        let asked = judgement::ask(&routed, &head, &case.request.body)?;
+        let owner = self.owner_id(operation, &asked);
+        let subject = self.subject(operation, &asked, &owner)?;
+        let token_purposes = case.given.token_purposes.value.as_deref();
+        let purpose = judgement::choose_purpose(policy, self.contract, token_purposes, &head)?;
+        self.outcome.purpose = Some(purpose);
+        let call = Call {
+            contract: self.contract,
+            standing: Standing::Good,
+            operation,
+            purpose,
+            asked: &asked,
+            subject: &subject,
+            today: self.outcome.today,
+        };
+        let grant = judgement::decide(policy, &call, &head)?;
+        self.answer(operation, &grant, &subject, &owner)
+    }
+
+    /// The gateway refuses a suspended partner before it reads anything; the rules say why.
+    fn refuse_suspended(&self, operation: &Operation) -> Result<(), Stopped> {
+        let (standing, purposes) = (self.case.given.standing.value, &self.contract.purposes);
+        let (Standing::Suspended, Some(purpose)) = (standing, purposes.first()) else {
+            return Ok(());
+        };
+        let request = AccessRequest {
+            partner: &self.contract.partner,
+            standing,
+            operation,
+            purpose: *purpose,
+            marketing_signals: &[],
+            page_records: None,
+            today: self.outcome.today,
+        };
+        self.rules.policy.decide(&request)?;
+        Ok(())
+    }
+
+    /// Whose the things are that the request names: the customer it names too, else the one in the
+    /// answer, else somebody.
+    fn owner_id(&mut self, operation: &Operation, asked: &Asked) -> String {
+        let named = asked.selectors.iter().find_map(|selector| match selector {
+            Selector::Customer(id) => Some(id.clone()),
+            Selector::Resource(..) => None,
+        });
+        let only_things = named.is_none() && !asked.selectors.is_empty();
+        let owner = named
+            .or_else(|| self.owner_in_answer(operation))
+            .unwrap_or_else(|| SOMEBODY.to_owned());
+        if only_things {
+            self.outcome.owner_assumed = Some(owner.clone());
+        }
+        owner
+    }
+
+    fn owner_in_answer(&self, operation: &Operation) -> Option<String> {
+        let status = status_of(operation, self.case.status)?;
+        let listed = judgement::listed(operation, status).ok()?;
+        let (Body::Json(shape), Some(body)) = (&listed.body, &self.case.answer) else {
+            return None;
+        };
+        let scanned = filter::scan(shape, body, &filter::Limits::default()).ok()?;
+        let mut parts = scanned.records().iter().chain([scanned.envelope()]);
+        parts.find_map(|part| part.customer().map(str::to_owned))
+    }
+
+    fn subject(
+        &self,
+        operation: &Operation,
+        asked: &Asked,
+        owner: &str,
+    ) -> Result<Subject, Box<Refusal>> {
+        judgement::subject(asked, operation, |selector| {
+            let (id, uploaded_for) = match selector {
+                Selector::Customer(id) => (id.as_str(), None),
+                Selector::Resource(..) => (owner, self.case.given.uploaded_for.value),
+            };
+            let customer = OnBehalf {
+                id: id.into(),
+                reference: reference(id),
+            };
+            let own = self.known(id).circumstances.own;
+            own.then_some((customer, uploaded_for))
+        })
+    }
+
+    fn known(&self, id: &str) -> Customer {
+        let customers = &self.case.given.customers.value;
+        customers.named.get(id).copied().unwrap_or(customers.every)
+    }
+
+    fn owner(&self, id: &str) -> Owner {
+        let known = self.known(id);
+        Owner::Customer {
+            reference: reference(id),
+            circumstances: known.circumstances,
+            consented: known.consented,
+        }
+    }
+
+    /// Judges the core's answer.
+    fn answer(
+        &mut self,
+        operation: &Operation,
+        grant: &Grant,
+        subject: &Subject,
+        owner: &str,
+    ) -> Result<(), Stopped> {
+        let status = status_of(operation, self.case.status).unwrap_or(200);
+        let listed = judgement::listed(operation, status)?;
+        match &listed.body {
+            Body::Empty => self.outcome.decision = Decision::Allow,
+            Body::Uninspectable { media_type } => {
+                return Err(uninspectable(format!("no filter for `{media_type}`")).into());
+            }
+            Body::Document { category, .. } => {
+                self.outcome.decision = Decision::Allow;
+                self.outcome.customers = usize::from(subject.customer.is_some());
+                self.outcome.fields.push(JudgedField {
+                    path: WHOLE.into(),
+                    category: Some(*category),
+                    leaves: BTreeSet::from([Leaves::Clear]),
+                });
+                let rules = grant.rules(Circumstances::OWN);
+                self.outcome.rules.extend(rules.iter().cloned());
+            }
+            Body::Json(shape) => {
+                let made_up = || Bytes::from(fullest(shape, owner));
+                let body = self.case.answer.clone().unwrap_or_else(made_up);
+                self.filter(shape, &body, grant, subject)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn filter(
+        &mut self,
+        shape: &Shape,
+        body: &[u8],
+        grant: &Grant,
+        subject: &Subject,
+    ) -> Result<(), Stopped> {
+        let scanned = filter::scan(shape, body, &filter::Limits::default())
+            .map_err(|reason| uninspectable(reason.to_string()))?;
+        let max = self.contract.page_records_max_on(self.outcome.today);
+        judgement::refuse_large_page(max, &scanned)?;
+        let named = subject.customer.as_ref();
+        let envelope = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
+        let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
+        let document = Document {
+            shape,
+            scanned,
+            owners,
+            envelope,
+        };
+        let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
+        let released = document.release(grant, &key).ok_or_else(not_found)?;
+        let mut account = Account::new(shape, grant, self.outcome);
+        if let Some(granted) = released.granted(&document.envelope) {
+            account.add(&document.envelope, granted, &released.emitted.envelope);
+        }
+        let records = document.scanned.records().iter();
+        let records = records.zip(&document.owners).zip(&released.emitted.records);
+        for ((record, owner), released_fields) in records {
+            match (released.granted(owner), released_fields) {
+                (Some(granted), Some(fields)) => account.add(owner, granted, fields),
+                _ => account.dropped.extend(record.present()),
+            }
+        }
+        account.close();
+        Ok(())
+    }
+}
+
+/// What the judged answer tells, gathered record by record.
+struct Account<'a> {
+    shape: &'a Shape,
+    grant: &'a Grant,
+    outcome: &'a mut Outcome,
+    /// By place of the field in the shape.
+    leaves: BTreeMap<u16, BTreeSet<Leaves>>,
+    customers: BTreeSet<CustomerRef>,
+    /// Fields of records of which nothing leaves, not even that they were there.
+    dropped: filter::FieldSet,
+}
+
+impl<'a> Account<'a> {
+    fn new(shape: &'a Shape, grant: &'a Grant, outcome: &'a mut Outcome) -> Self {
+        Self {
+            shape,
+            grant,
+            outcome,
+            leaves: BTreeMap::new(),
+            customers: BTreeSet::new(),
+            dropped: filter::FieldSet::default(),
+        }
+    }
+
+    fn add(&mut self, owner: &Owner, granted: &Granted, released: &Released) {
+        let rules = self.grant.rules(granted.circumstances());
+        self.outcome.rules.extend(rules.iter().cloned());
+        let user = Category::parse("user");
+        for (place, field) in (0..=u16::MAX).zip(&self.shape.fields) {
+            let id = FieldId(place);
+            if !released.released.contains(id) && !released.withheld.contains(id) {
+                continue;
+            }
+            let leaves = leaves(&granted.plan, id);
+            self.leaves.entry(place).or_default().insert(leaves);
+            if leaves != Leaves::Clear {
+                let promise = granted.withheld_by(self.grant, field);
+                self.outcome.kept.insert(promise);
+            }
+            let personal = field.category.zip(user);
+            let personal = personal.is_some_and(|(category, user)| category.is_within(user));
+            if let (true, true, Owner::Customer { reference, .. }) =
+                (personal, leaves != Leaves::Withheld, owner)
+            {
+                self.customers.insert(*reference);
+            }
+        }
+    }
+
+    fn close(mut self) {
+        let redacted = self
+            .leaves
+            .values()
+            .flatten()
+            .any(|leaves| *leaves != Leaves::Clear);
+        self.outcome.decision = if redacted {
+            Decision::Redact
+        } else {
+            Decision::Allow
+        };
+        self.outcome.customers = self.customers.len();
+        for (place, field) in (0..=u16::MAX).zip(&self.shape.fields) {
+            let mut leaves = self.leaves.remove(&place).unwrap_or_default();
+            if leaves.is_empty() && self.dropped.contains(FieldId(place)) {
+                leaves.insert(Leaves::Withheld);
+            }
+            self.outcome.fields.push(JudgedField {
+                path: Arc::clone(&field.path),
+                category: field.category,
+                leaves,
+            });
+        }
+    }
+}
+
+fn leaves(plan: &Plan, field: FieldId) -> Leaves {
+    match plan.treatment(field) {
+        Treatment::Clear => Leaves::Clear,
+        Treatment::Partial(_) => Leaves::Partial,
+        Treatment::Pseudonym(_) => Leaves::Pseudonym,
+        Treatment::Null | Treatment::Empty | Treatment::Remove => Leaves::Withheld,
+    }
+}
+
+/// The request as the door lets it in.
+fn accepted(request: &Asking) -> Result<AcceptedHead, Stopped> {
+    let malformed =
+        |error: String| Refusal::new(Code::RequestMalformed, error, "Send a valid request.");
+    let mut builder = Request::builder()
+        .method(&request.method)
+        .uri(&request.target)
+        .header(http::header::HOST, HOST);
+    if let Some(purpose) = &request.purpose {
+        builder = builder.header("purpose-of-use", purpose);
+    }
+    for (name, value) in &request.headers {
+        builder = builder.header(name, value);
+    }
+    let request = builder
+        .body(())
+        .map_err(|error| malformed(error.to_string()))?;
+    let names = HostNames::new([HOST]).map_err(|error| malformed(error.to_string()))?;
+    let (parts, ()) = request.into_parts();
+    Ok(edge::accept(&parts, &Limits::default(), &names)?)
+}
+
+/// A reference that is always the same for an id: cases have no book of customers.
+fn reference(id: &str) -> CustomerRef {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes());
+    let bytes = digest.as_ref().first_chunk().copied();
+    CustomerRef::from_bytes(bytes.unwrap_or_default())
+}
