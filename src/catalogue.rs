@@ -85,7 +85,7 @@ impl Catalogue {
         for service in services(folder, mistakes) {
             loading.service(folder, &service, mistakes);
         }
-        let catalogue = loading.finish();
+        let catalogue = loading.finish(Self::digest_of(folder));
         (mistakes.len() == before).then_some(catalogue)
     }
 
@@ -103,6 +103,26 @@ impl Catalogue {
     /// SHA-256 over the names and contents of all files read, in order of name.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    /// The digest that a catalogue read from `folder` has. What has the digest of a sound catalogue
+    /// is that catalogue, so that nobody needs to read it again.
+    pub fn digest_of(folder: &Folder) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        // Length first, so that no two sets of files give the same bytes.
+        let mut add = |text: &str| {
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text.as_bytes());
+        };
+        for (name, source) in folder.below(FOLDER) {
+            if name.ends_with(DOCUMENT_SUFFIX) || name.ends_with(OVERLAY_SUFFIX) {
+                add(name);
+                add(source.text());
+            }
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        digest
     }
 
     /// What is never released because nobody has said what it is: operation id and path, the fields
@@ -146,24 +166,12 @@ fn services(folder: &Folder, mistakes: &mut Mistakes) -> Vec<String> {
 }
 
 /// A catalogue that is being read.
+#[derive(Default)]
 struct Loading {
     operations: Vec<Arc<Operation>>,
     by_id: HashMap<Arc<str>, Arc<Operation>>,
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
-    digest: digest::Context,
-}
-
-impl Default for Loading {
-    fn default() -> Self {
-        Self {
-            operations: Vec::new(),
-            by_id: HashMap::new(),
-            router: Router::default(),
-            left_out: Vec::new(),
-            digest: digest::Context::new(&digest::SHA256),
-        }
-    }
 }
 
 impl Loading {
@@ -171,8 +179,6 @@ impl Loading {
         let mut read = |suffix: &str| {
             let name = format!("{service}{suffix}");
             let source = folder.needed(&format!("{FOLDER}/{name}"), mistakes)?;
-            self.add_to_digest(&name);
-            self.add_to_digest(source.text());
             let node = read_yaml(source, mistakes)?;
             Some((Arc::clone(source), node))
         };
@@ -208,16 +214,7 @@ impl Loading {
         self.operations.push(operation);
     }
 
-    /// Length first, so that no two sets of files give the same bytes.
-    fn add_to_digest(&mut self, text: &str) {
-        self.digest.update(&(text.len() as u64).to_be_bytes());
-        self.digest.update(text.as_bytes());
-    }
-
-    fn finish(self) -> Catalogue {
-        let mut digest = [0; 32];
-        let sum = self.digest.finish();
-        digest.copy_from_slice(sum.as_ref());
+    fn finish(self, digest: [u8; 32]) -> Catalogue {
         Catalogue {
             operations: self.operations,
             by_id: self.by_id,

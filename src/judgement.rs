@@ -15,4 +15,4 @@ pub use self::answer::{CORE_STATUS, Owner, listed, owners, refuse_large_page, un
 pub use self::ask::{Asked, OnBehalf, Selector, Subject, ask, is_media_type, subject};
 pub use self::decide::{Call, choose_purpose, decide};
 pub use self::release::{Document, Extent, Granted, Release};
-pub use self::route::{check_query, not_found};
+pub use self::route::check_query;

@@ -6,6 +6,7 @@
 //! [`PolicySet`]: `load.rs` makes one, `purpose.rs` and `decide.rs` ask it, `explain.rs` tells why.
 
 mod circumstances;
+mod compiled;
 pub mod contract;
 mod decide;
 pub mod explain;
@@ -17,7 +18,7 @@ mod rules;
 mod vocabulary;
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use self::circumstances::{Circumstances, Standing};
 pub use self::contract::Contract;
@@ -28,10 +29,10 @@ pub use self::purpose::with_purposes;
 pub use self::rules::Rule;
 pub use self::rules::layout;
 
+use self::compiled::Compiled;
 use self::promises::Promises;
 use crate::catalogue::Catalogue;
-use crate::taxonomy::Purpose;
-use crate::terms::{Channel, PartnerId, Thumbprint, hexadecimal};
+use crate::terms::{PartnerId, Thumbprint, hexadecimal};
 
 /// One set of promises and contracts, immutable once loaded. A request holds the same set for its
 /// whole life, and its entry names the set's version.
@@ -39,46 +40,15 @@ use crate::terms::{Channel, PartnerId, Thumbprint, hexadecimal};
 pub struct PolicySet {
     promises: Arc<Promises>,
     /// Sorted by partner.
-    compiled: Vec<Compiled>,
+    compiled: Vec<Arc<Compiled>>,
     by_partner: HashMap<PartnerId, usize>,
     by_client: HashMap<Arc<str>, usize>,
     by_thumbprint: HashMap<Thumbprint, usize>,
     by_name: HashMap<Arc<str>, usize>,
     version: Arc<str>,
     digest: [u8; 32],
-}
-
-/// A contract and what it was found to grant so far.
-#[derive(Debug)]
-struct Compiled {
-    contract: Arc<Contract>,
-    /// By place of the purpose in the contract, then channel.
-    grants: Box<[OnceLock<Grant>]>,
-}
-
-impl Compiled {
-    fn new(contract: Contract) -> Self {
-        let cells = contract.purposes.len() * Channel::ALL.len();
-        Self {
-            contract: Arc::new(contract),
-            grants: (0..cells).map(|_| OnceLock::new()).collect(),
-        }
-    }
-
-    /// The grant for `purpose`, if the contract has it.
-    fn grant(
-        &self,
-        promises: &Arc<Promises>,
-        purpose: Purpose,
-        channel: Channel,
-    ) -> Option<&Grant> {
-        let mut purposes = self.contract.purposes.iter();
-        let place = purposes.position(|granted| *granted == purpose)?;
-        let cell = self
-            .grants
-            .get(place * Channel::ALL.len() + channel as usize)?;
-        Some(cell.get_or_init(|| Grant::new(promises, &self.contract, purpose, channel)))
-    }
+    /// The digest of the catalogue it was checked against.
+    catalogue: [u8; 32],
 }
 
 impl PolicySet {
@@ -159,17 +129,20 @@ impl PolicySet {
         Some(&compiled.contract)
     }
 
-    fn compiled(&self, partner: &PartnerId) -> Option<&Compiled> {
+    fn compiled(&self, partner: &PartnerId) -> Option<&Arc<Compiled>> {
         self.compiled.get(*self.by_partner.get(partner)?)
     }
 }
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::Channel;
 
     #[test]
     fn a_contract_is_found_by_each_of_its_credentials() {

@@ -50,6 +50,16 @@ impl Refusal {
         }
     }
 
+    /// The one answer for everything that is not there for this partner: an operation, somebody
+    /// else's customer, a thing that does not exist. Always the same bytes, but for the request id.
+    pub fn not_found() -> Self {
+        Self::new(
+            Code::NotFound,
+            "There is nothing here for this partner.",
+            "Check the path and the id; only this partner's own customers can be reached.",
+        )
+    }
+
     /// Names the promise it keeps.
     #[must_use]
     pub fn promise(mut self, promise: Promise) -> Self {

@@ -5,6 +5,7 @@
 pub mod cases;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -17,7 +18,7 @@ use crate::source::Folder;
 #[derive(Debug)]
 pub struct Rules {
     /// What the core services offer.
-    pub catalogue: Catalogue,
+    pub catalogue: Arc<Catalogue>,
     /// Promises and contracts.
     pub policy: PolicySet,
 }
@@ -25,9 +26,24 @@ pub struct Rules {
 impl Rules {
     /// Loads both from a policies folder. `None` when there are mistakes, which are all noted: those
     /// of the policies too where the catalogue has some. The set is named after `day`.
-    pub fn load(folder: &Folder, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
-        let catalogue = Catalogue::load(folder, mistakes);
-        let policy = PolicySet::load(folder, catalogue.as_ref(), day, mistakes);
+    ///
+    /// Of the rules before, where there are some, what is unchanged is shared and not read again: the
+    /// result and the mistakes are the same, only sooner there.
+    pub fn load(
+        folder: &Folder,
+        before: Option<&Self>,
+        day: Date,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
+        let unchanged = before.map(|before| &before.catalogue);
+        let unchanged =
+            unchanged.filter(|catalogue| catalogue.digest() == Catalogue::digest_of(folder));
+        let catalogue = match unchanged {
+            Some(catalogue) => Some(Arc::clone(catalogue)),
+            None => Catalogue::load(folder, mistakes).map(Arc::new),
+        };
+        let policy_before = before.map(|before| &before.policy);
+        let policy = PolicySet::load(folder, catalogue.as_deref(), policy_before, day, mistakes);
         Some(Self {
             catalogue: catalogue?,
             policy: policy?,
@@ -37,7 +53,52 @@ impl Rules {
     /// Reads the folder, and loads what is in it; `None` also when a file cannot be read.
     pub fn read(directory: &Path, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
         let folder = Folder::read(directory, mistakes);
-        let rules = Self::load(&folder, day, mistakes);
+        let rules = Self::load(&folder, None, day, mistakes);
         rules.filter(|_| mistakes.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unchanged_is_shared_with_the_rules_before() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        let mut mistakes = Mistakes::new();
+        let day = jiff::civil::date(2026, 11, 22);
+        let shipped = Folder::read(&directory, &mut mistakes);
+        let before = Rules::load(&shipped, None, day, &mut mistakes).unwrap();
+        let edited = |file: &str, from: &str, to: &str| {
+            let files = shipped.files().map(|(name, source)| {
+                let text = source.text();
+                let edited = if name == file {
+                    text.replace(from, to)
+                } else {
+                    text.to_owned()
+                };
+                (name.to_owned(), edited)
+            });
+            Folder::of(&directory, files, &mut Mistakes::new())
+        };
+        let contract = edited("partners/acme.yaml", "version: 7", "version: 8");
+        let after = Rules::load(&contract, Some(&before), day, &mut mistakes).unwrap();
+        assert!(Arc::ptr_eq(&before.catalogue, &after.catalogue));
+        let overlay = "catalogue/mailing.overlay.yaml";
+        let comment = edited(overlay, "  # --- parameters", "  # --- the parameters");
+        let after = Rules::load(&comment, Some(&before), day, &mut mistakes).unwrap();
+        assert!(!Arc::ptr_eq(&before.catalogue, &after.catalogue));
+        assert_ne!(before.policy.digest(), after.policy.digest());
+        let broken = edited(
+            overlay,
+            "x-covenant-role: include",
+            "x-covenant-role: inclued",
+        );
+        let told = |before: Option<&Rules>| {
+            let mut mistakes = Mistakes::new();
+            assert!(Rules::load(&broken, before, day, &mut mistakes).is_none());
+            mistakes.render(crate::mistakes::Look::Plain)
+        };
+        assert_eq!(told(Some(&before)), told(None));
     }
 }

@@ -33,7 +33,7 @@ fn contract(id: &str) -> Arc<Contract> {
         version: 3,
         credentials: Credentials::default(),
         purposes: Vec::new(),
-        categories: Box::new([FormSet::NONE; CATEGORY_COUNT]),
+        categories: Arc::new([FormSet::NONE; CATEGORY_COUNT]),
         operations: Default::default(),
         page_records_max: 50,
         requests_per_minute: 600,

@@ -35,6 +35,19 @@ pub struct Operation {
     pub alternative: Option<Arc<str>>,
 }
 
+impl Operation {
+    /// Whether a call names the customer it is about, by id or by a thing of the customer: in its
+    /// path, in a required parameter, or in a required body.
+    pub fn names_customer(&self) -> bool {
+        let names = |role: &Role| matches!(role, Role::Customer | Role::Resource(_));
+        let parameters = self.parameters.iter();
+        let mut needed = parameters.filter(|one| one.required || one.place == Place::Path);
+        let body = self.request.as_ref().filter(|body| body.required);
+        let mut members = body.into_iter().flat_map(|body| &body.roles);
+        needed.any(|one| names(&one.role)) || members.any(|(_, role)| names(role))
+    }
+}
+
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {

@@ -233,106 +233,30 @@ fn ledger() -> Value {
 
 fn limits() -> Value {
     let standard = LimitSettings::default();
-    let limit = |what: &str, default: u32, most: u32| {
-        integer(&format!("{what} Default {default}."), 1..=most)
+    let (seconds, bytes) = (600, 1 << 30);
+    #[rustfmt::skip]
+    let limits = [
+        ("requests_max", "Requests at once.", standard.requests_max, 1 << 16),
+        ("connections_max", "Connections at once.", standard.connections_max, 1 << 20),
+        ("header_bytes_max", "Bytes of a header section.", standard.header_bytes_max, 1 << 20),
+        ("header_count_max", "Fields of a header section.", standard.header_count_max, 10_000),
+        ("uri_bytes_max", "Bytes of a request target.", standard.uri_bytes_max, 1 << 16),
+        ("body_bytes_max", "Bytes of a request body.", standard.body_bytes_max, bytes),
+        ("handshake_seconds_max", "Seconds for the TLS handshake.", standard.handshake_seconds_max, seconds),
+        ("first_byte_seconds_max", "Seconds to a connection's first byte.", standard.first_byte_seconds_max, seconds),
+        ("head_seconds_max", "Seconds for a whole header section.", standard.head_seconds_max, seconds),
+        ("idle_seconds_max", "Seconds a connection may idle.", standard.idle_seconds_max, 3_600),
+        ("body_bytes_per_second_min", "Least bytes a second of a request body.", standard.body_bytes_per_second_min, bytes),
+        ("write_bytes_per_second_min", "Least bytes a second taken of an answer.", standard.write_bytes_per_second_min, bytes),
+        ("drain_seconds_max", "Seconds open requests have to finish at a stop.", standard.drain_seconds_max, 3_600),
+    ];
+    let limit = |(name, what, default, most): (&'static str, &str, u32, u32)| {
+        (
+            name,
+            integer(&format!("{what} Default {default}."), 1..=most),
+        )
     };
-    mapping(
-        "Limits of the listener for partners.",
-        [
-            (
-                "requests_max",
-                limit("Requests at once.", standard.requests_max, 1 << 16),
-            ),
-            (
-                "connections_max",
-                limit("Connections at once.", standard.connections_max, 1 << 20),
-            ),
-            (
-                "header_bytes_max",
-                limit(
-                    "Bytes of a header section.",
-                    standard.header_bytes_max,
-                    1 << 20,
-                ),
-            ),
-            (
-                "header_count_max",
-                limit(
-                    "Fields of a header section.",
-                    standard.header_count_max,
-                    10_000,
-                ),
-            ),
-            (
-                "uri_bytes_max",
-                limit(
-                    "Bytes of a request target.",
-                    standard.uri_bytes_max,
-                    1 << 16,
-                ),
-            ),
-            (
-                "body_bytes_max",
-                limit("Bytes of a request body.", standard.body_bytes_max, 1 << 30),
-            ),
-            (
-                "handshake_seconds_max",
-                limit(
-                    "Seconds for the TLS handshake.",
-                    standard.handshake_seconds_max,
-                    600,
-                ),
-            ),
-            (
-                "first_byte_seconds_max",
-                limit(
-                    "Seconds to a connection's first byte.",
-                    standard.first_byte_seconds_max,
-                    600,
-                ),
-            ),
-            (
-                "head_seconds_max",
-                limit(
-                    "Seconds for a whole header section.",
-                    standard.head_seconds_max,
-                    600,
-                ),
-            ),
-            (
-                "idle_seconds_max",
-                limit(
-                    "Seconds a connection may idle.",
-                    standard.idle_seconds_max,
-                    3_600,
-                ),
-            ),
-            (
-                "body_bytes_per_second_min",
-                limit(
-                    "Least bytes a second of a request body.",
-                    standard.body_bytes_per_second_min,
-                    1 << 30,
-                ),
-            ),
-            (
-                "write_bytes_per_second_min",
-                limit(
-                    "Least bytes a second taken of an answer.",
-                    standard.write_bytes_per_second_min,
-                    1 << 30,
-                ),
-            ),
-            (
-                "drain_seconds_max",
-                limit(
-                    "Seconds open requests have to finish at a stop.",
-                    standard.drain_seconds_max,
-                    3_600,
-                ),
-            ),
-        ],
-    )
+    mapping("Limits of the listener for partners.", limits.map(limit))
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl Authenticator<'_> {
         );
         exchange.set_header("covenant-policy", &label);
         exchange.facts.policy = Some(label);
-        refuse_suspended(&contract, self.registry)?;
+        refuse_suspended(&contract, &rules, self.registry)?;
         if let Some(terms) = self.terms {
             hold_to_terms(exchange, &contract, terms)?;
         }
@@ -191,21 +191,22 @@ fn mismatch() -> Refusal {
     .promise(Promise::number(9))
 }
 
-fn refuse_suspended(contract: &Contract, registry: &Registry) -> Result<(), Stopped> {
+fn refuse_suspended(
+    contract: &Contract,
+    rules: &Rules,
+    registry: &Registry,
+) -> Result<(), Stopped> {
     let family = std::iter::once(&contract.partner).chain(contract.parent.as_ref());
     match family
         .into_iter()
         .find_map(|partner| registry.suspension(partner))
     {
         None => Ok(()),
-        Some(suspension) => Err(Refusal::new(
-            Code::PartnerSuspended,
-            "This partner's access is suspended.",
-            "Write to the contact address to have the suspension reviewed.",
-        )
-        .closing()
-        .promise(Promise::number(7))
-        .member("since", suspension.since.to_string())
-        .into()),
+        Some(suspension) => Err(rules
+            .policy
+            .suspended(contract)
+            .closing()
+            .member("since", suspension.since.to_string())
+            .into()),
     }
 }

@@ -78,6 +78,7 @@ pub fn decide(
         purpose,
         asked: &reading.asked,
         subject: &reading.subject,
+        circumstances: reading.subject.circumstances(),
         today: exchange.today(),
     };
     let grant = judgement::decide(policy, &call, head)?;

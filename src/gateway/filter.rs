@@ -11,9 +11,9 @@ use super::inspect::{Content, Inspected};
 use crate::catalogue::Shape;
 use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::{FieldSet, Method, PseudonymSecret, Released, Treatment, WithheldField};
-use crate::judgement::{Document, Granted, Owner, not_found};
+use crate::judgement::{Document, Granted, Owner};
 use crate::policy::Circumstances;
-use crate::refusal::Stopped;
+use crate::refusal::{Refusal, Stopped};
 use crate::taxonomy::Category;
 use crate::terms::{CustomerRef, Promise};
 
@@ -98,7 +98,7 @@ fn released(
 ) -> Result<Filtered, Stopped> {
     let key = secret.key_of(&permit.partner().contract().partner);
     let released = document.release(permit.grant(), &key);
-    let released = released.ok_or_else(not_found)?;
+    let released = released.ok_or_else(Refusal::not_found)?;
     let mut account = Account::new(permit, document.shape);
     if let Some(around) = released.granted(&document.envelope) {
         account.add(&document.envelope, around, &released.emitted.envelope);

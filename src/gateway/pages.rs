@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use super::authenticate::Partner;
 use super::settings::About;
 use crate::edge::body::{ResponseBody, whole};
-use crate::judgement::not_found;
-use crate::refusal::{Code, Stopped};
+use crate::refusal::{Code, Refusal, Stopped};
 
 /// Where they begin.
 pub const PREFIX: &str = "/.covenant/";
@@ -53,7 +52,7 @@ pub fn problem(path: &str, accept: &str, about: &About) -> Option<Response<Respo
 pub fn own(path: &str, partner: &Partner) -> Result<Response<ResponseBody>, Stopped> {
     match path.strip_prefix(PREFIX) {
         Some("whoami") => Ok(page("application/json", whoami(partner).to_string())),
-        _ => Err(not_found().into()),
+        _ => Err(Refusal::not_found().into()),
     }
 }
 

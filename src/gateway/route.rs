@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::exchange::Exchange;
 use crate::catalogue::{Catalogue, Routed};
 use crate::edge::AcceptedHead;
-use crate::judgement::{check_query, not_found};
-use crate::refusal::Stopped;
+use crate::judgement::check_query;
+use crate::refusal::{Refusal, Stopped};
 
 /// Finds the operation.
 ///
@@ -19,7 +19,7 @@ pub fn route(
 ) -> Result<Routed, Stopped> {
     let routed = catalogue
         .route(head.method(), head.path().as_str())
-        .ok_or_else(not_found)?;
+        .ok_or_else(Refusal::not_found)?;
     exchange.facts.operation = Some(routed.operation.id.to_string());
     exchange.route = Some(Arc::clone(&routed.operation.path));
     check_query(&routed.operation, head)?;

@@ -126,6 +126,7 @@ fn granted(
         purpose,
         asked: &reading.asked,
         subject: &reading.subject,
+        circumstances: reading.subject.circumstances(),
         today: exchange.today(),
     };
     let grant = judgement::decide(&rules.policy, &call, head).map_err(|refusal| refusal.code)?;

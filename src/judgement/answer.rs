@@ -3,7 +3,6 @@
 
 use http::StatusCode;
 
-use super::route::not_found;
 use crate::catalogue::{self, FieldRole, Operation, Shape};
 use crate::filter::{Record, Scanned};
 use crate::policy::Circumstances;
@@ -54,7 +53,7 @@ pub fn uninspectable(why: impl AsRef<str>) -> Fault {
 /// A core that says no is believed if the catalogue knows that it can; its words stay inside.
 fn rejected(status: u16, listed: bool) -> Stopped {
     match (status, StatusCode::from_u16(status)) {
-        (404 | 410, _) => not_found().into(),
+        (404 | 410, _) => Refusal::not_found().into(),
         (401 | 403 | 407 | 500.., _) => {
             Fault::new(Code::CoreUnavailable, format!("the core answered {status}")).into()
         }

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::route::{not_found, printable};
+use super::route::printable;
 use crate::catalogue::{Creates, Operation, Parameter, Place, RequestBody, Role, Routed};
 use crate::edge::AcceptedHead;
 use crate::filter;
+use crate::policy::Circumstances;
 use crate::refusal::{Code, Refusal};
 use crate::taxonomy::Purpose;
 use crate::terms::{CustomerRef, Promise, ResourceKind};
@@ -117,7 +118,7 @@ impl Asked {
     fn apply(&mut self, role: &Role, value: &Value) -> Result<(), Box<Refusal>> {
         let id = || {
             let text = value.as_str().map(str::to_owned);
-            text.ok_or_else(|| Box::new(not_found()))
+            text.ok_or_else(|| Box::new(Refusal::not_found()))
         };
         match role {
             Role::Plain | Role::Include => {}
@@ -221,7 +222,7 @@ pub fn subject(
 ) -> Result<Subject, Box<Refusal>> {
     let mut subject = Subject::default();
     for selector in &asked.selectors {
-        let (customer, uploaded_for) = find(selector).ok_or_else(not_found)?;
+        let (customer, uploaded_for) = find(selector).ok_or_else(Refusal::not_found)?;
         subject.on_behalf(customer)?;
         subject.uploaded_for(uploaded_for)?;
     }
@@ -232,6 +233,16 @@ pub fn subject(
 }
 
 impl Subject {
+    /// What is known beforehand of the customer it names: the partner's own, for any other was not
+    /// found. Consent is not claimed: it is for some categories, and those are judged one by one in
+    /// the answer.
+    pub fn circumstances(&self) -> Circumstances {
+        match self.customer {
+            Some(_) => Circumstances::OWN,
+            None => Circumstances::default(),
+        }
+    }
+
     /// Two selectors must agree: both are this partner's customers by now, so saying so reveals nothing.
     fn on_behalf(&mut self, customer: OnBehalf) -> Result<(), Box<Refusal>> {
         match &self.customer {

@@ -1,5 +1,5 @@
-//! The rules' answer to a request that has been read: their decision, and the two rules about what a
-//! document may be used for and whether it can leave at all.
+//! The rules' answer to a request that has been read: their decision, and what a document may be used
+//! for.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::ask::{Asked, Subject};
-use crate::catalogue::{Body, Operation, Place, Role};
+use crate::catalogue::{Operation, Place, Role};
 use crate::edge::AcceptedHead;
 use crate::policy::{
     AccessRequest, Circumstances, Contract, Grant, PolicySet, Standing, with_purposes,
 };
 use crate::refusal::{Code, Refusal};
 use crate::taxonomy::Purpose;
-use crate::terms::{Form, Promise};
+use crate::terms::Promise;
 
 /// A request that has been read, with its purpose.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct Call<'a> {
     pub asked: &'a Asked,
     /// On whose behalf.
     pub subject: &'a Subject,
+    /// What is known of the customer before the core is asked.
+    pub circumstances: Circumstances,
     /// The UTC day.
     pub today: Date,
 }
@@ -67,10 +69,10 @@ pub fn decide(
         marketing_signals: &call.asked.marketing_signals,
         page_records: call.asked.page_records,
         today: call.today,
+        circumstances: call.circumstances,
     });
     let grant = decided.map_err(|refusal| with_alternate(*refusal, operation, head))?;
     refuse_other_use(call.subject, call.purpose, &call.contract.purposes)?;
-    refuse_unreleasable_document(operation, &grant, call.purpose)?;
     Ok(grant)
 }
 
@@ -133,38 +135,4 @@ fn refuse_other_use(
     );
     let refusal = refusal.promise(Promise::number(11));
     Err(with_purposes(refusal, purpose.key(), &within).into())
-}
-
-/// A document leaves whole or not at all, so that is known before the core is asked (P10).
-fn refuse_unreleasable_document(
-    operation: &Operation,
-    grant: &Grant,
-    purpose: Purpose,
-) -> Result<(), Box<Refusal>> {
-    let withheld = operation
-        .answers
-        .iter()
-        .find_map(|answer| match &answer.body {
-            Body::Document { category, .. } => {
-                let form = grant
-                    .forms(Circumstances::OWN)
-                    .get(category.index())
-                    .copied()
-                    .flatten();
-                (form != Some(Form::Clear)).then_some(*category)
-            }
-            _ => None,
-        });
-    match withheld {
-        None => Ok(()),
-        Some(category) => {
-            let refusal = Refusal::new(
-                Code::PurposeNotAllowed,
-                format!("Documents of category `{category}` are not disclosed for this purpose."),
-                "Read documents for the purpose of producing the mailing only.",
-            );
-            let refusal = refusal.promise(grant.withheld_by(Circumstances::OWN, category));
-            Err(with_purposes(refusal, purpose.key(), &[]).into())
-        }
-    }
 }

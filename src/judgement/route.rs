@@ -27,16 +27,6 @@ pub fn check_query(operation: &Operation, head: &AcceptedHead) -> Result<(), Ref
     ))
 }
 
-/// The one answer for everything that is not there for this partner: an operation, somebody else's
-/// customer, a thing that does not exist. Always the same bytes, but for the request id.
-pub fn not_found() -> Refusal {
-    Refusal::new(
-        Code::NotFound,
-        "There is nothing here for this partner.",
-        "Check the path and the id; only this partner's own customers can be reached.",
-    )
-}
-
 /// The part of a name, as a partner sent it, that can be repeated to it.
 pub(super) fn printable(text: &str) -> String {
     text.chars()

@@ -52,6 +52,17 @@ impl Circumstances {
         })
     }
 
+    /// What of it is known before the core is asked: whose customer the request names, if it names
+    /// one, and an order. Consent and agreements are looked up for what the answer shows.
+    #[must_use]
+    pub fn beforehand(self, names_customer: bool) -> Self {
+        Self {
+            own: self.own && names_customer,
+            order: self.order,
+            ..Self::default()
+        }
+    }
+
     /// What holds, in the words of cases and entries: `own`, `consented`, `agreement`, `order`.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
         let held = [self.own, self.consented, self.agreement, self.order];

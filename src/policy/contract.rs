@@ -33,9 +33,9 @@ pub struct Contract {
     pub purposes: Vec<Purpose>,
     /// Forms it may have, by the index of the category. A category not named inherits from the
     /// nearest ancestor that is; without one, none.
-    pub categories: Box<[FormSet; CATEGORY_COUNT]>,
+    pub categories: Arc<[FormSet; CATEGORY_COUNT]>,
     /// Operation ids it may call.
-    pub operations: BTreeSet<Arc<str>>,
+    pub operations: Arc<BTreeSet<Arc<str>>>,
     /// The largest page it may ask for, in records.
     pub page_records_max: u32,
     /// Its request rate.
@@ -82,7 +82,7 @@ pub(super) fn folded(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// How a partner proves who it is.
+/// How a partner proves who it is. No two contracts share one.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// Thumbprints of its client certificates (`sha256:` and base64url).
@@ -92,6 +92,20 @@ pub struct Credentials {
     pub certificate_names: Vec<Arc<str>>,
     /// `client_id`s of its access tokens.
     pub clients: Vec<Arc<str>>,
+}
+
+impl Credentials {
+    /// Each with its kind, `certificate` or `client`, in the order of the file: a client may be
+    /// called what a certificate is. As they are compared.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+        let names = self.certificate_names.iter();
+        let names = names.map(|name| Cow::Borrowed(&**name));
+        let thumbprints = self.certificate_thumbprints.iter();
+        let thumbprints = thumbprints.map(|one| Cow::Owned(format!("sha256:{one:?}")));
+        let certificates = names.chain(thumbprints).map(|text| ("certificate", text));
+        let clients = self.clients.iter();
+        certificates.chain(clients.map(|client| ("client", folded(client))))
+    }
 }
 
 /// Distinct customers per window; windows are UTC days and months.

@@ -4,16 +4,18 @@
 
 use jiff::civil::Date;
 
-use super::circumstances::Standing;
+use super::circumstances::{Circumstances, Standing};
+use super::compiled::Compiled;
 use super::contract::Contract;
 use super::promises::Call;
-use super::purpose::{not_allowed, with_purposes};
+use super::purpose::{not_allowed, not_granted, not_promised, with_purposes};
 use super::rules::RuleIndex;
-use super::{Compiled, Grant, PolicySet};
-use crate::catalogue::Operation;
+use super::vocabulary::Question;
+use super::{Grant, PolicySet};
+use crate::catalogue::{Body, Operation};
 use crate::refusal::{Code, Refusal};
 use crate::taxonomy::Purpose;
-use crate::terms::{Channel, PartnerId, Promise};
+use crate::terms::{Channel, Form, PartnerId, Promise};
 
 /// A call to be decided: Cedar's principal, action and context.
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +34,34 @@ pub struct AccessRequest<'a> {
     pub page_records: Option<u32>,
     /// The UTC day, for exceptions that end.
     pub today: Date,
+    /// What is known of the customer before the core is asked: none of it where the request names no
+    /// customer. What the answer turns out to be about is judged by the grant.
+    pub circumstances: Circumstances,
+}
+
+impl AccessRequest<'_> {
+    /// The question that the promises answer about the call. What speaks of marketing makes it a
+    /// campaign.
+    pub(super) fn question(&self, contract: &Contract) -> Question {
+        let channel = if self.marketing_signals.is_empty() {
+            self.operation.channel
+        } else {
+            Channel::Campaign
+        };
+        Question {
+            kind: contract.kind,
+            standing: self.standing,
+            purpose: self.purpose,
+            channel,
+            circumstances: self.circumstances,
+        }
+    }
 }
 
 impl PolicySet {
     /// Decides. The earliest of these refuses: the partner's standing, the promises, the purposes
-    /// of the operation, the contract's purposes, its operations, its page size.
+    /// of the operation, the contract's purposes, its operations, its page size, and a document that
+    /// could not leave.
     ///
     /// # Errors
     /// The refusal, with the promise and rule it keeps and what the partner can do. Of a suspended
@@ -53,7 +78,31 @@ impl PolicySet {
             return Err(operation_not_allowed(request));
         }
         check_page(request, contract)?;
+        check_document(request, &grant)?;
         Ok(grant)
+    }
+
+    /// What a suspended partner is told, whatever it calls (P7). The caller adds `since`.
+    pub fn suspended(&self, contract: &Contract) -> Refusal {
+        let ask = |purpose: &Purpose| {
+            self.promises.call(&Question {
+                kind: contract.kind,
+                standing: Standing::Suspended,
+                purpose: *purpose,
+                channel: Channel::Record,
+                circumstances: Circumstances::default(),
+            })
+        };
+        let refusal = match contract.purposes.first().map(ask) {
+            Some(Call::Forbidden(rule)) => Some(self.refused_by(rule)),
+            _ => None,
+        };
+        let refusal = refusal.filter(|refusal| refusal.code == Code::PartnerSuspended);
+        refusal.unwrap_or_else(|| {
+            let detail = "A partner that is suspended receives nothing.";
+            let fix = "Ask the contact named here.";
+            Refusal::new(Code::PartnerSuspended, detail, fix).promise(Promise::number(7))
+        })
     }
 
     fn check_promises(
@@ -61,20 +110,14 @@ impl PolicySet {
         request: &AccessRequest<'_>,
         contract: &Contract,
     ) -> Result<(), Box<Refusal>> {
-        let channel = if request.marketing_signals.is_empty() {
-            request.operation.channel
-        } else {
-            Channel::Campaign
-        };
-        let (kind, purpose) = (contract.kind, request.purpose);
-        match self.promises.call(kind, request.standing, purpose, channel) {
+        let question = request.question(contract);
+        match self.promises.call(&question) {
             Call::Permitted(_) => Ok(()),
             Call::Forbidden(rule) => Err(self.forbidden(rule, request, contract)),
-            Call::NotPermitted => Err(not_allowed(
-                "No promise lets customer information be used for this purpose.",
-                purpose.key(),
-                &self.purposes_for(contract, channel),
-            )),
+            Call::NotPermitted => {
+                let allowed = self.purposes_for(&question, contract);
+                Err(not_promised(request.purpose, &allowed))
+            }
         }
     }
 
@@ -86,15 +129,15 @@ impl PolicySet {
         contract: &Contract,
     ) -> Box<Refusal> {
         let refusal = self.refused_by(rule);
-        let operation = request.operation;
+        let (operation, question) = (request.operation, request.question(contract));
         Box::new(match refusal.code {
             Code::MarketingUseBlocked => {
                 let mut signals: Vec<&str> = Vec::new();
-                let plain = (contract.kind, request.standing, request.purpose);
-                let purpose = self
-                    .promises
-                    .call(plain.0, plain.1, plain.2, Channel::Record);
-                if matches!(purpose, Call::Forbidden(_)) {
+                let plain = Question {
+                    channel: Channel::Record,
+                    ..question
+                };
+                if matches!(self.promises.call(&plain), Call::Forbidden(_)) {
                     signals.push("purpose");
                 }
                 if operation.channel == Channel::Campaign {
@@ -111,7 +154,7 @@ impl PolicySet {
                 }
             }
             Code::PurposeNotAllowed => {
-                let allowed = self.purposes_for(contract, operation.channel);
+                let allowed = self.purposes_for(&question, contract);
                 with_purposes(refusal, request.purpose.key(), &allowed)
             }
             _ => refusal,
@@ -134,20 +177,17 @@ impl PolicySet {
             .rule(&*rule.id)
     }
 
-    /// The contract's purposes for which the promises let `channel` be called.
-    fn purposes_for(&self, contract: &Contract, channel: Channel) -> Vec<Purpose> {
+    /// The contract's purposes for which the promises permit the call in question.
+    fn purposes_for(&self, question: &Question, contract: &Contract) -> Vec<Purpose> {
         let permitted = |purpose: &Purpose| {
-            let call = self
-                .promises
-                .call(contract.kind, Standing::Good, *purpose, channel);
+            let call = self.promises.call(&Question {
+                purpose: *purpose,
+                ..*question
+            });
             matches!(call, Call::Permitted(_))
         };
-        contract
-            .purposes
-            .iter()
-            .copied()
-            .filter(permitted)
-            .collect()
+        let purposes = contract.purposes.iter().copied();
+        purposes.filter(permitted).collect()
     }
 
     fn granted(
@@ -158,11 +198,8 @@ impl PolicySet {
         let channel = request.operation.channel;
         let grant = compiled.grant(&self.promises, request.purpose, channel);
         grant.cloned().ok_or_else(|| {
-            not_allowed(
-                "The contract does not grant this purpose.",
-                request.purpose.key(),
-                &compiled.contract.purposes,
-            )
+            let contract = &compiled.contract;
+            not_granted(contract, request.purpose, &contract.purposes)
         })
     }
 }
@@ -179,9 +216,10 @@ fn check_operation_purposes(
     }
     let purposes = contract.purposes.iter().copied();
     let allowed: Vec<Purpose> = purposes.filter(|purpose| covered(*purpose)).collect();
+    let (id, purpose) = (&request.operation.id, request.purpose);
     Err(not_allowed(
-        "This operation is not called for this purpose.",
-        request.purpose.key(),
+        &format!("The operation `{id}` is not called for `{purpose}`."),
+        purpose.key(),
         &allowed,
     ))
 }
@@ -209,15 +247,39 @@ fn check_page(request: &AccessRequest<'_>, contract: &Contract) -> Result<(), Bo
     }
 }
 
+/// A document leaves whole or not at all, so that is known before the core is asked (P10).
+fn check_document(request: &AccessRequest<'_>, grant: &Grant) -> Result<(), Box<Refusal>> {
+    let circumstances = request.circumstances;
+    let forms = grant.forms(circumstances);
+    let mut answers = request.operation.answers.iter();
+    let withheld = answers.find_map(|answer| match answer.body {
+        Body::Document { category, .. } => {
+            let form = forms.get(category.index()).copied().flatten();
+            (form != Some(Form::Clear)).then_some(category)
+        }
+        _ => None,
+    });
+    let Some(category) = withheld else {
+        return Ok(());
+    };
+    let refusal = Refusal::new(
+        Code::PurposeNotAllowed,
+        format!("Documents of category `{category}` are not disclosed for this purpose."),
+        "Read documents for the purpose of producing the mailing only.",
+    );
+    let refusal = refusal.promise(grant.withheld_by(circumstances, category));
+    Err(Box::new(with_purposes(refusal, request.purpose.key(), &[])))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::super::fixture::{self, request};
-    use super::super::{Circumstances, PolicySet};
     use super::*;
+    use crate::mistakes::Mistakes;
+    use crate::source::Folder;
     use crate::taxonomy::Category;
-    use crate::terms::Form;
 
     fn form(grant: &Grant, circumstances: Circumstances, category: &str) -> Option<Form> {
         let category = Category::parse(category).unwrap();
@@ -387,6 +449,38 @@ mod tests {
         let refusal = refusal(&set, &suspended);
         assert_eq!(refusal.code, Code::PartnerSuspended);
         assert_eq!(refusal.promise, Some(Promise::number(7)));
+    }
+
+    #[test]
+    fn legal_process_may_be_called_for_under_an_order_by_a_contract_that_has_it() {
+        let legal = "third_party_sharing.legal_obligation";
+        let mut mistakes = Mistakes::new();
+        let shipped = Folder::read(&fixture::directory(), &mut mistakes);
+        let files = shipped.files().map(|(name, source)| {
+            let purposes = format!("purposes:\n  - {legal}\n");
+            (
+                name.to_owned(),
+                source.text().replace("purposes:\n", &purposes),
+            )
+        });
+        let folder = Folder::of("legal", files, &mut mistakes);
+        let catalogue = Some(fixture::catalogue());
+        let set = PolicySet::load(&folder, catalogue, None, fixture::TODAY, &mut mistakes);
+        let set = set.unwrap();
+        let operation = fixture::operation("getCustomer", Channel::Record);
+        let plain = request("acme", &operation, legal);
+        assert_eq!(refusal(&set, &plain).code, Code::ReleaseRequired);
+        let ordered = AccessRequest {
+            circumstances: Circumstances {
+                order: true,
+                ..Circumstances::OWN
+            },
+            ..plain
+        };
+        let grant = set.decide(&ordered).unwrap();
+        let name = form(&grant, ordered.circumstances, "user.name");
+        assert_eq!(name, Some(Form::Clear));
+        assert_eq!(form(&grant, Circumstances::OWN, "user.name"), None);
     }
 
     #[test]

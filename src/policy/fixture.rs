@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http::Method;
 use jiff::civil::{Date, date};
 
-use super::{AccessRequest, PolicySet, Standing};
+use super::{AccessRequest, Circumstances, PolicySet, Standing};
 use crate::catalogue::{
     Answer, Body, Catalogue, Field, FieldId, FieldRole, Member, Node, ObjectNode, Operation,
     ScalarKind, Shape,
@@ -37,7 +37,7 @@ pub(super) fn catalogue() -> &'static Catalogue {
 pub(super) fn shipped() -> PolicySet {
     let mut mistakes = Mistakes::new();
     let folder = Folder::read(&directory(), &mut mistakes);
-    let set = PolicySet::load(&folder, Some(catalogue()), TODAY, &mut mistakes);
+    let set = PolicySet::load(&folder, Some(catalogue()), None, TODAY, &mut mistakes);
     set.unwrap_or_else(|| panic!("{}", mistakes.render(Look::Plain)))
 }
 
@@ -138,5 +138,6 @@ pub(super) fn request<'a>(
         marketing_signals: &[],
         page_records: None,
         today: TODAY,
+        circumstances: Circumstances::OWN,
     }
 }

@@ -1,72 +1,154 @@
 //! Loads a policy set from its directory, whole or not at all: `schema.cedarschema`,
 //! `promises.cedar` and `partners/<id>.yaml`. What can only be seen across files is checked here.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use jiff::civil::Date;
 
-use super::circumstances::Standing;
+use super::PolicySet;
+use super::circumstances::{Circumstances, Standing};
+use super::compiled::{Compiled, Shared};
+use super::contract::Contract;
 use super::contract::read::{Draft, read};
 use super::promises::{Call, Promises};
 use super::rules::Rules;
-use super::{Compiled, PolicySet};
+use super::vocabulary::Question;
 use crate::catalogue::Catalogue;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::Folder;
-use crate::terms::Channel;
+use crate::terms::{Channel, PartnerId};
 
 /// Most contracts in one set.
 const CONTRACTS_MAX: usize = 100_000;
+
+/// The file of a contract, with the SHA-256 of its text.
+struct ContractFile {
+    source: Arc<Source>,
+    digest: [u8; 32],
+}
+
+/// A contract on its way into a set.
+enum Candidate<'a> {
+    /// Read from its file.
+    Read(Box<Draft>, [u8; 32]),
+    /// Taken from the set before: its text, the promises and the catalogue are unchanged, so that
+    /// only what it has to do with other contracts is judged again. Its places are not known.
+    Kept(&'a Arc<Source>, &'a Arc<Compiled>),
+}
+
+impl Candidate<'_> {
+    fn contract(&self) -> &Contract {
+        match self {
+            Self::Read(draft, _) => &draft.contract,
+            Self::Kept(_, compiled) => &compiled.contract,
+        }
+    }
+
+    fn source(&self) -> &Arc<Source> {
+        match self {
+            Self::Read(draft, _) => &draft.source,
+            Self::Kept(source, _) => source,
+        }
+    }
+
+    fn draft(&self) -> Option<&Draft> {
+        match self {
+            Self::Read(draft, _) => Some(draft),
+            Self::Kept(..) => None,
+        }
+    }
+}
 
 impl PolicySet {
     /// Loads the set in `folder`. Everything wrong with it becomes mistakes, and then there is
     /// no set. Contracts may name only operations of the catalogue; without one, because it has
     /// mistakes itself, their own are still found, but there is no set either. The set is named
     /// after `today`; its digest covers the catalogue's.
+    ///
+    /// Of the set before, promises that are unchanged are shared with all that was remembered of
+    /// them, and where the catalogue is unchanged too, so is each contract that is.
     pub fn load(
         folder: &Folder,
         catalogue: Option<&Catalogue>,
+        before: Option<&Self>,
         today: Date,
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
-        let before = mistakes.len();
-        let schema = folder.needed("schema.cedarschema", mistakes);
-        let promises = folder.needed("promises.cedar", mistakes);
-        let contracts = contract_files(folder, mistakes);
-        let (schema, promises) = (schema?, promises?);
-        let drafts: Vec<Draft> = contracts
-            .iter()
-            .filter_map(|source| read(source, mistakes))
-            .collect();
-        check_parents(&drafts, &contracts, mistakes);
-        check_credentials(&drafts, mistakes);
-        if let Some(catalogue) = catalogue {
-            check_operations(&drafts, catalogue, mistakes);
-        }
-        let rules = Promises::new(Rules::read(schema, promises, mistakes)?);
-        check_purposes(&drafts, &rules, mistakes);
-        let files = [schema, promises].into_iter().chain(&contracts);
-        let digest = digest_of(folder, files, catalogue?);
-        (mistakes.len() == before).then(|| Self::of(drafts, rules, digest, today))
+        // What is kept has no places to report. So one mistake, wherever, and all is read again.
+        let kept = before.and_then(|before| {
+            Self::read(folder, catalogue, Some(before), today, &mut Mistakes::new())
+        });
+        kept.or_else(|| Self::read(folder, catalogue, None, today, mistakes))
     }
 
-    fn of(drafts: Vec<Draft>, promises: Promises, digest: [u8; 32], today: Date) -> Self {
+    fn read(
+        folder: &Folder,
+        catalogue: Option<&Catalogue>,
+        before: Option<&Self>,
+        today: Date,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
+        let mistakes_before = mistakes.len();
+        let schema = folder.needed("schema.cedarschema", mistakes);
+        let promises = folder.needed("promises.cedar", mistakes);
+        let files = contract_files(folder, mistakes);
+        let (schema, promises) = (schema?, promises?);
+        let texts = digest_of([sum(schema.text()), sum(promises.text())]);
+        let same_promises = before.filter(|set| set.promises.digest() == texts);
+        let kept = same_promises
+            .filter(|set| catalogue.is_some_and(|catalogue| catalogue.digest() == set.catalogue));
+        let candidates: Vec<Candidate<'_>> = files
+            .iter()
+            .filter_map(|file| candidate(file, kept, mistakes))
+            .collect();
+        check_parents(&candidates, &files, mistakes);
+        check_credentials(&candidates, mistakes);
+        if let Some(catalogue) = catalogue {
+            check_operations(&candidates, catalogue, mistakes);
+        }
+        let promises = match same_promises {
+            Some(set) => Arc::clone(&set.promises),
+            None => Arc::new(Promises::new(
+                Rules::read(schema, promises, mistakes)?,
+                texts,
+            )),
+        };
+        check_purposes(&candidates, &promises, mistakes);
+        let catalogue = catalogue?;
+        let names = files.iter().map(|file| sum(&name_in(folder, &file.source)));
+        let contracts = names.zip(files.iter().map(|file| file.digest));
+        let contracts = contracts.flat_map(|(name, text)| [name, text]);
+        let digest = digest_of([texts, catalogue.digest()].into_iter().chain(contracts));
+        (mistakes.len() == mistakes_before)
+            .then(|| Self::of(candidates, promises, catalogue, digest, today))
+    }
+
+    fn of(
+        candidates: Vec<Candidate<'_>>,
+        promises: Arc<Promises>,
+        catalogue: &Catalogue,
+        digest: [u8; 32],
+        today: Date,
+    ) -> Self {
         let [first, second, ..] = digest;
         let mut set = Self {
-            promises: Arc::new(promises),
-            compiled: Vec::with_capacity(drafts.len()),
-            by_partner: HashMap::with_capacity(drafts.len()),
+            promises,
+            compiled: compile(candidates, catalogue),
+            by_partner: HashMap::new(),
             by_client: HashMap::new(),
             by_thumbprint: HashMap::new(),
             by_name: HashMap::new(),
             version: format!("{today}.{first:02x}{second:02x}").into(),
             digest,
+            catalogue: catalogue.digest(),
         };
-        let mut contracts: Vec<_> = drafts.into_iter().map(|draft| draft.contract).collect();
-        contracts.sort_by(|one, other| one.partner.cmp(&other.partner));
-        for (place, contract) in contracts.into_iter().enumerate() {
+        set.by_partner.reserve(set.compiled.len());
+        set.by_client.reserve(set.compiled.len());
+        for (place, compiled) in set.compiled.iter().enumerate() {
+            let contract = &compiled.contract;
             let credentials = &contract.credentials;
             set.by_partner.insert(contract.partner.clone(), place);
             let clients = credentials.clients.iter().cloned();
@@ -76,99 +158,140 @@ impl PolicySet {
                 .extend(thumbprints.map(|thumbprint| (thumbprint, place)));
             let names = credentials.certificate_names.iter().cloned();
             set.by_name.extend(names.map(|name| (name, place)));
-            set.compiled.push(Compiled::new(contract));
         }
         set
     }
 }
 
-fn contract_files(folder: &Folder, mistakes: &mut Mistakes) -> Vec<Arc<Source>> {
-    let mut contracts = Vec::new();
+/// Sorted by partner. What contracts have alike is kept once.
+fn compile(candidates: Vec<Candidate<'_>>, catalogue: &Catalogue) -> Vec<Arc<Compiled>> {
+    let mut shared = Shared::default();
+    for candidate in &candidates {
+        if let Candidate::Kept(_, compiled) = candidate {
+            shared.know(&compiled.contract);
+        }
+    }
+    let compile = |candidate| match candidate {
+        Candidate::Kept(_, compiled) => Arc::clone(compiled),
+        Candidate::Read(draft, digest) => {
+            let mut contract = draft.contract;
+            shared.share(&mut contract, catalogue);
+            Arc::new(Compiled::new(contract, digest))
+        }
+    };
+    let mut compiled: Vec<_> = candidates.into_iter().map(compile).collect();
+    compiled.sort_by(|one, other| one.contract.partner.cmp(&other.contract.partner));
+    compiled
+}
+
+/// The contract in `file`: the one of the set before, if the text is the same.
+fn candidate<'a>(
+    file: &'a ContractFile,
+    before: Option<&'a PolicySet>,
+    mistakes: &mut Mistakes,
+) -> Option<Candidate<'a>> {
+    let kept = before.and_then(|set| set.compiled(&PartnerId::parse(&stem(&file.source))?));
+    match kept.filter(|compiled| compiled.digest == file.digest) {
+        Some(compiled) => Some(Candidate::Kept(&file.source, compiled)),
+        None => {
+            let draft = read(&file.source, mistakes)?;
+            Some(Candidate::Read(Box::new(draft), file.digest))
+        }
+    }
+}
+
+fn contract_files(folder: &Folder, mistakes: &mut Mistakes) -> Vec<ContractFile> {
+    let mut files = Vec::new();
     for (name, source) in folder.below("partners") {
         if name.ends_with(".yaml") && !name.contains('/') {
-            contracts.push(Arc::clone(source));
+            files.push(ContractFile {
+                source: Arc::clone(source),
+                digest: sum(source.text()),
+            });
         } else {
             let message = "a contract's file is named `<partner>.yaml`";
             mistakes.add(source, Span::default(), message);
         }
     }
-    if contracts.len() > CONTRACTS_MAX {
+    if files.len() > CONTRACTS_MAX {
         let message = format!("there are more than {CONTRACTS_MAX} contracts");
         let place = Source::new(folder.root().join("partners"), "");
         mistakes.add(&place, Span::default(), message);
     }
-    contracts
+    files
 }
 
-/// SHA-256 over name and text of each file, both with their lengths, and the catalogue's digest.
-fn digest_of<'a>(
-    folder: &Folder,
-    sources: impl Iterator<Item = &'a Arc<Source>>,
-    catalogue: &Catalogue,
-) -> [u8; 32] {
+/// The partner whose contract must be in the file.
+fn stem(source: &Source) -> Cow<'_, str> {
+    let stem = source.path().file_stem().unwrap_or_default();
+    stem.to_string_lossy()
+}
+
+/// The path below the folder, which may lie anywhere.
+fn name_in(folder: &Folder, source: &Source) -> String {
+    let path = source.path();
+    let name = path.strip_prefix(folder.root()).unwrap_or(path);
+    name.to_string_lossy().into_owned()
+}
+
+fn sum(text: &str) -> [u8; 32] {
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    sum
+}
+
+/// SHA-256 over sums in a row.
+fn digest_of(sums: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
-    for source in sources {
-        let path = source.path();
-        let name = path.strip_prefix(folder.root()).unwrap_or(path);
-        let name = name.as_os_str().as_encoded_bytes();
-        for part in [name, source.text().as_bytes()] {
-            context.update(&part.len().to_be_bytes());
-            context.update(part);
-        }
-    }
-    context.update(&catalogue.digest());
+    sums.into_iter().for_each(|sum| context.update(&sum));
     let mut digest = [0; 32];
     digest.copy_from_slice(context.finish().as_ref());
     digest
 }
 
 /// A parent exists, and is no co-brand itself: families are two generations deep.
-fn check_parents(drafts: &[Draft], sources: &[Arc<Source>], mistakes: &mut Mistakes) {
-    let stem = |source: &'_ Arc<Source>| {
-        let stem = source.path().file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    };
-    let stems: Vec<String> = sources.iter().map(stem).collect();
-    let cobrands: HashMap<&str, &Draft> = drafts
-        .iter()
-        .filter(|draft| draft.contract.parent.is_some())
-        .map(|draft| (draft.contract.partner.as_str(), draft))
-        .collect();
-    for draft in drafts {
-        let Some(parent) = draft.contract.parent.as_ref().map(|id| id.as_str()) else {
+fn check_parents(candidates: &[Candidate<'_>], files: &[ContractFile], mistakes: &mut Mistakes) {
+    let stems: HashSet<Cow<'_, str>> = files.iter().map(|file| stem(&file.source)).collect();
+    let contracts = candidates.iter().map(Candidate::contract);
+    let cobrands = contracts.filter(|contract| contract.parent.is_some());
+    let cobrands: HashSet<&str> = cobrands.map(|cobrand| cobrand.partner.as_str()).collect();
+    for candidate in candidates {
+        let Some(parent) = candidate.contract().parent.as_ref().map(|id| id.as_str()) else {
             continue;
         };
-        if stems
-            .binary_search_by(|stem| stem.as_str().cmp(parent))
-            .is_err()
-        {
+        let source = candidate.source();
+        let span = candidate.draft().map(|draft| draft.parent_span);
+        let span = span.unwrap_or_default();
+        if !stems.contains(parent) {
             let message = format!("there is no contract of `{parent}`");
-            let valid = stems.iter().map(String::as_str);
-            mistakes.add_unknown(&draft.source, draft.parent_span, message, parent, valid);
-        } else if cobrands.contains_key(parent) {
+            let valid = stems.iter().map(|stem| &**stem);
+            mistakes.add_unknown(source, span, message, parent, valid);
+        } else if cobrands.contains(parent) {
             let message = format!("`{parent}` is a cobrand itself; a parent is not");
-            mistakes.add(&draft.source, draft.parent_span, message);
+            mistakes.add(source, span, message);
         }
     }
 }
 
 /// A credential proves one partner, or it proves nothing.
-fn check_credentials(drafts: &[Draft], mistakes: &mut Mistakes) {
-    let mut owners: HashMap<(&str, &str), &Draft> = HashMap::new();
-    for draft in drafts {
-        for credential in &draft.credential_spans {
-            let (kind, text) = (credential.kind, credential.text.as_str());
-            if let Some(owner) = owners.insert((kind, text), draft) {
-                let owner = &owner.contract.partner;
+fn check_credentials(candidates: &[Candidate<'_>], mistakes: &mut Mistakes) {
+    let mut owners: HashMap<(&str, Cow<'_, str>), &PartnerId> = HashMap::new();
+    for candidate in candidates {
+        let contract = candidate.contract();
+        for (place, credential) in contract.credentials.each().enumerate() {
+            let (kind, text) = credential.clone();
+            if let Some(owner) = owners.insert(credential, &contract.partner) {
                 let message = format!("the {kind} `{text}` is one of `{owner}` already");
-                mistakes.add(&draft.source, credential.span, message);
+                let spans = candidate.draft().map(|draft| &draft.credential_spans);
+                let span = spans.and_then(|spans| spans.get(place)).copied();
+                mistakes.add(candidate.source(), span.unwrap_or_default(), message);
             }
         }
     }
 }
 
-fn check_operations(drafts: &[Draft], catalogue: &Catalogue, mistakes: &mut Mistakes) {
-    for draft in drafts {
+fn check_operations(candidates: &[Candidate<'_>], catalogue: &Catalogue, mistakes: &mut Mistakes) {
+    for draft in candidates.iter().filter_map(Candidate::draft) {
         for (id, span) in &draft.operation_spans {
             if catalogue.operation(id).is_none() {
                 let message = format!("the catalogue has no operation `{id}`");
@@ -179,15 +302,24 @@ fn check_operations(drafts: &[Draft], catalogue: &Catalogue, mistakes: &mut Mist
     }
 }
 
-/// A purpose that the promises refuse whatever the call can only be a misunderstanding.
-fn check_purposes(drafts: &[Draft], promises: &Promises, mistakes: &mut Mistakes) {
-    for draft in drafts {
+/// A purpose that the promises refuse in every circumstance can only be a misunderstanding.
+fn check_purposes(candidates: &[Candidate<'_>], promises: &Promises, mistakes: &mut Mistakes) {
+    for draft in candidates.iter().filter_map(Candidate::draft) {
         for (purpose, span) in &draft.purpose_spans {
-            let kind = draft.contract.kind;
-            let call = promises.call(kind, Standing::Good, *purpose, Channel::Record);
-            let message = match call {
-                Call::Permitted(_) => continue,
-                Call::NotPermitted => format!("the promises do not permit `{purpose}` (P3)"),
+            let call = |circumstances| {
+                promises.call(&Question {
+                    kind: draft.contract.kind,
+                    standing: Standing::Good,
+                    purpose: *purpose,
+                    channel: Channel::Record,
+                    circumstances,
+                })
+            };
+            let mut calls = Circumstances::all().map(call);
+            if calls.any(|call| matches!(call, Call::Permitted(_))) {
+                continue;
+            }
+            let message = match call(Circumstances::default()) {
                 Call::Forbidden(rule) => match promises.rule(rule) {
                     Some(rule) => format!(
                         "the promises forbid `{purpose}` ({}): {}",
@@ -195,6 +327,7 @@ fn check_purposes(drafts: &[Draft], promises: &Promises, mistakes: &mut Mistakes
                     ),
                     None => format!("the promises forbid `{purpose}`"),
                 },
+                _ => format!("the promises do not permit `{purpose}` (P3)"),
             };
             mistakes.add(&draft.source, *span, message);
         }
@@ -218,6 +351,7 @@ mod tests {
         let set = PolicySet::load(
             &Folder::read(directory.path(), &mut mistakes),
             Some(fixture::catalogue()),
+            None,
             fixture::TODAY,
             &mut mistakes,
         );
@@ -383,7 +517,7 @@ mod tests {
         fixture::copy_shipped(directory.path());
         let load = |mistakes: &mut Mistakes| {
             let folder = Folder::read(directory.path(), mistakes);
-            PolicySet::load(&folder, None, fixture::TODAY, mistakes).is_some()
+            PolicySet::load(&folder, None, None, fixture::TODAY, mistakes).is_some()
         };
         let mut mistakes = Mistakes::new();
         assert!(!load(&mut mistakes) && mistakes.is_empty());
@@ -400,6 +534,7 @@ mod tests {
             let set = PolicySet::load(
                 &Folder::read(directory.path(), &mut mistakes),
                 Some(fixture::catalogue()),
+                None,
                 fixture::TODAY,
                 &mut mistakes,
             );
@@ -415,5 +550,130 @@ mod tests {
         let text = std::fs::read_to_string(&acme).unwrap();
         std::fs::write(&acme, text + "\n").unwrap();
         assert_ne!(digest(), before);
+    }
+
+    /// The shipped files with `edits` made to them.
+    fn folder_with(edits: &[(&str, &str, &str)]) -> Folder {
+        let mut mistakes = Mistakes::new();
+        let shipped = Folder::read(&fixture::directory(), &mut mistakes);
+        let files = shipped.files().map(|(name, source)| {
+            let mut text = source.text().to_owned();
+            for (_, from, to) in edits.iter().filter(|(file, ..)| *file == name) {
+                assert!(text.contains(from), "{name} has no `{from}`");
+                text = text.replace(from, to);
+            }
+            (name.to_owned(), text)
+        });
+        Folder::of(fixture::directory(), files, &mut mistakes)
+    }
+
+    /// What loading says, with and without the set before: the digest, or all mistakes with places.
+    fn loaded(folder: &Folder, before: Option<&PolicySet>) -> Result<PolicySet, String> {
+        let mut mistakes = Mistakes::new();
+        let catalogue = Some(fixture::catalogue());
+        let set = PolicySet::load(folder, catalogue, before, fixture::TODAY, &mut mistakes);
+        set.ok_or_else(|| mistakes.render(crate::mistakes::Look::Plain))
+    }
+
+    fn is_kept(before: &PolicySet, after: &PolicySet, partner: &str) -> bool {
+        let partner = PartnerId::parse(partner).unwrap();
+        let compiled = |set: &PolicySet| Arc::clone(set.compiled(&partner).unwrap());
+        Arc::ptr_eq(&compiled(before), &compiled(after))
+    }
+
+    #[test]
+    fn editing_one_contract_leaves_promises_and_other_contracts_as_they_were() {
+        let before = fixture::shipped();
+        let edit = ("partners/acme.yaml", "version: 7", "version: 8");
+        let folder = folder_with(&[edit]);
+        let after = loaded(&folder, Some(&before)).unwrap();
+        assert!(Arc::ptr_eq(&before.promises, &after.promises));
+        assert!(is_kept(&before, &after, "bluebird") && is_kept(&before, &after, "crest"));
+        assert!(!is_kept(&before, &after, "acme"));
+        let acme = PartnerId::parse("acme").unwrap();
+        assert_eq!(after.contract(&acme).unwrap().label(), "acme.8");
+        let anew = loaded(&folder, None).unwrap();
+        assert_eq!(
+            (after.digest(), after.version()),
+            (anew.digest(), anew.version())
+        );
+    }
+
+    #[test]
+    fn contracts_are_compiled_again_when_the_promises_changed() {
+        let before = fixture::shipped();
+        let folder = folder_with(&[("promises.cedar", "// ---- who", "// ---- Who")]);
+        let after = loaded(&folder, Some(&before)).unwrap();
+        assert!(!Arc::ptr_eq(&before.promises, &after.promises));
+        for partner in ["acme", "bluebird", "crest"] {
+            assert!(!is_kept(&before, &after, partner), "{partner}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_the_same_whether_or_not_something_could_be_kept() {
+        let before = fixture::shipped();
+        for edits in [
+            // A contract that is not changed itself has the same client, or loses its parent.
+            [("partners/acme.yaml", "acme-portal", "bluebird-desk")].as_slice(),
+            &[("partners/acme.yaml", "acme-portal", "Crest-Shop")],
+            &[(
+                "partners/acme.yaml",
+                "kind: reseller",
+                "kind: cobrand\nparent: bluebird",
+            )],
+            &[
+                (
+                    "partners/acme.yaml",
+                    "acme.partners.example",
+                    "crest.partners.example",
+                ),
+                ("partners/bluebird.yaml", "kind: dealer", "kind: deeler"),
+            ],
+            &[("partners/acme.yaml", "- getJob\n", "- getJbo\n")],
+            &[("promises.cedar", "Purpose::\"sales\"", "Purpose::\"saels\"")],
+            &[("promises.cedar", "Purpose::\"essential\",\n", "")],
+        ] {
+            let folder = folder_with(edits);
+            let told = loaded(&folder, None).map(|set| set.digest());
+            assert!(told.is_err(), "{edits:?}");
+            assert_eq!(loaded(&folder, Some(&before)).map(|set| set.digest()), told);
+        }
+    }
+
+    #[test]
+    fn contracts_share_what_they_have_alike() {
+        let mut mistakes = Mistakes::new();
+        let shipped = folder_with(&[]);
+        let acme = shipped.file("partners/acme.yaml").unwrap().text();
+        let twin = acme.replace("acme", "twin");
+        let files = shipped
+            .files()
+            .map(|(name, source)| (name.to_owned(), source.text().to_owned()));
+        let files = files.chain([("partners/twin.yaml".to_owned(), twin)]);
+        let folder = Folder::of(fixture::directory(), files, &mut mistakes);
+        let set = loaded(&folder, Some(&fixture::shipped())).unwrap();
+        let of = |id: &str| Arc::clone(set.contract(&PartnerId::parse(id).unwrap()).unwrap());
+        assert!(Arc::ptr_eq(&of("acme").categories, &of("twin").categories));
+        assert!(Arc::ptr_eq(&of("acme").operations, &of("twin").operations));
+        let name = |id: &str| of(id).operations.get("getJob").map(Arc::as_ptr);
+        assert_eq!(name("bluebird"), name("crest"));
+    }
+
+    #[test]
+    fn a_parent_is_found_whatever_names_stand_beside_it() {
+        let mut mistakes = Mistakes::new();
+        let shipped = folder_with(&[]);
+        let acme = shipped.file("partners/acme.yaml").unwrap().text();
+        let neighbour = acme
+            .replace("partner: acme", "partner: acme-north")
+            .replace("acme-portal", "north")
+            .replace("acme.partners", "north.partners");
+        let files = shipped
+            .files()
+            .map(|(name, source)| (name.to_owned(), source.text().to_owned()));
+        let files = files.chain([("partners/acme-north.yaml".to_owned(), neighbour)]);
+        let folder = Folder::of(fixture::directory(), files, &mut mistakes);
+        assert_eq!(loaded(&folder, None).unwrap().contracts().len(), 4);
     }
 }

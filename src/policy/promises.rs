@@ -35,22 +35,33 @@ pub(super) enum Call {
     NotPermitted,
 }
 
+/// Whether an operation may be called, in each circumstance, by [`Circumstances::index`].
+type Calls = [Call; Circumstances::COUNT];
+
 /// The promises over their whole domain.
 pub(super) struct Promises {
     rules: Rules,
+    /// SHA-256 of the texts they were read from.
+    digest: [u8; 32],
     cells: Box<[OnceLock<Box<Cell>>]>,
-    calls: Box<[OnceLock<Call>]>,
+    calls: Box<[OnceLock<Box<Calls>>]>,
 }
 
 impl Promises {
-    pub(super) fn new(rules: Rules) -> Self {
+    /// Of rules that were read from texts with this digest.
+    pub(super) fn new(rules: Rules, digest: [u8; 32]) -> Self {
         let calls = PartnerKind::ALL.len() * Standing::ALL.len() * purposes() * Channel::ALL.len();
         let cells = PartnerKind::ALL.len() * purposes() * Channel::ALL.len() * Circumstances::COUNT;
         Self {
             rules,
+            digest,
             cells: (0..cells).map(|_| OnceLock::new()).collect(),
             calls: (0..calls).map(|_| OnceLock::new()).collect(),
         }
+    }
+
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.digest
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -61,29 +72,27 @@ impl Promises {
         self.rules.get(index)
     }
 
-    /// Whether a partner of this kind and standing may call operations of `channel` for `purpose`.
-    /// No customer is known yet, so no circumstance is claimed.
-    pub(super) fn call(
-        &self,
-        kind: PartnerKind,
-        standing: Standing,
-        purpose: Purpose,
-        channel: Channel,
-    ) -> Call {
-        let question = Question {
-            kind,
-            standing,
-            purpose,
-            channel,
-            circumstances: Circumstances::default(),
-        };
+    /// Whether the call in question is permitted, with what is known of its customer beforehand.
+    pub(super) fn call(&self, question: &Question) -> Call {
+        let Question { kind, standing, .. } = *question;
         let place = (kind as usize * Standing::ALL.len() + standing as usize) * purposes()
-            + purpose.index();
-        let place = place * Channel::ALL.len() + channel as usize;
-        let cell = self.calls.get(place);
-        cell.map_or(Call::NotPermitted, |cell| {
-            *cell.get_or_init(|| self.ask_call(&question))
-        })
+            + question.purpose.index();
+        let place = place * Channel::ALL.len() + question.channel as usize;
+        let calls = self.calls.get(place);
+        let calls = calls.map(|calls| calls.get_or_init(|| Box::new(self.ask_calls(question))));
+        let call = calls.and_then(|calls| calls.get(question.circumstances.index()));
+        call.copied().unwrap_or(Call::NotPermitted)
+    }
+
+    fn ask_calls(&self, question: &Question) -> Calls {
+        let mut calls = [Call::NotPermitted; Circumstances::COUNT];
+        for (call, circumstances) in calls.iter_mut().zip(Circumstances::all()) {
+            *call = self.ask_call(&Question {
+                circumstances,
+                ..*question
+            });
+        }
+        calls
     }
 
     fn ask_call(&self, question: &Question) -> Call {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use http::header::WWW_AUTHENTICATE;
 
 use super::PolicySet;
-use super::circumstances::Standing;
+use super::circumstances::{Circumstances, Standing};
 use super::contract::Contract;
 use super::promises::Call;
+use super::vocabulary::Question;
 use crate::refusal::{Code, Refusal};
 use crate::taxonomy::Purpose;
 use crate::terms::{Channel, Promise};
@@ -21,8 +22,8 @@ impl PolicySet {
     /// `declared` is the header `Purpose-Of-Use`, where it was sent. One purpose left is implied.
     ///
     /// # Errors
-    /// `purpose-required` where several are left and none was named; `purpose-not-allowed` where the
-    /// one named is not among them; the refusal of the promises where they forbid it to everyone.
+    /// `purpose-required` where several are left and none was named; where the one named is not among
+    /// them, the refusal of the promises that let nobody use it, else `purpose-not-allowed`.
     pub fn choose_purpose(
         &self,
         contract: &Contract,
@@ -36,37 +37,44 @@ impl PolicySet {
         let Some(declared) = declared.map(str::trim) else {
             return implied(&allowed);
         };
-        let purpose = Purpose::parse(declared);
-        if let Some(purpose) = purpose {
-            self.refuse_forbidden(contract, purpose, &allowed)?;
+        let Some(purpose) = Purpose::parse(declared) else {
+            let declared: String = declared.chars().take(DECLARED_CHARACTERS_MAX).collect();
+            let detail = "The purpose named is not one of the vocabulary.";
+            return Err(not_allowed(detail, &declared, &allowed));
+        };
+        if allowed.contains(&purpose) {
+            // Whether the promises let it be called for that, and in which circumstances, `decide` says.
+            return Ok(purpose);
         }
-        purpose
-            .filter(|purpose| allowed.contains(purpose))
-            .ok_or_else(|| {
-                let declared: String = declared.chars().take(DECLARED_CHARACTERS_MAX).collect();
-                not_allowed(
-                    "The purpose named is not one that contract and token grant.",
-                    &declared,
-                    &allowed,
-                )
-            })
+        self.refuse_forbidden(contract, purpose, &allowed)?;
+        Err(if contract.purposes.contains(&purpose) {
+            let detail =
+                format!("The contract grants the purpose `{purpose}`, but the token does not.");
+            not_allowed(&detail, purpose.key(), &allowed)
+        } else {
+            not_granted(contract, purpose, &allowed)
+        })
     }
 
-    /// What the promises forbid to everyone is refused by them, whatever a contract says.
+    /// What the promises let nobody do is refused by them, whatever a contract says.
     fn refuse_forbidden(
         &self,
         contract: &Contract,
         purpose: Purpose,
         allowed: &[Purpose],
     ) -> Result<(), Box<Refusal>> {
-        let kind = contract.kind;
-        let call = self
-            .promises
-            .call(kind, Standing::Good, purpose, Channel::Record);
-        let Call::Forbidden(rule) = call else {
-            return Ok(());
+        let call = self.promises.call(&Question {
+            kind: contract.kind,
+            standing: Standing::Good,
+            purpose,
+            channel: Channel::Record,
+            circumstances: Circumstances::default(),
+        });
+        let refusal = match call {
+            Call::Permitted(_) => return Ok(()),
+            Call::NotPermitted => return Err(not_promised(purpose, allowed)),
+            Call::Forbidden(rule) => self.refused_by(rule),
         };
-        let refusal = self.refused_by(rule);
         Err(Box::new(match refusal.code {
             Code::MarketingUseBlocked => refusal.member("signals", vec!["purpose"]),
             Code::PurposeNotAllowed => with_purposes(refusal, purpose.key(), allowed),
@@ -107,6 +115,33 @@ pub(super) fn not_allowed(detail: &str, declared: &str, allowed: &[Purpose]) -> 
     };
     let refusal = Refusal::new(Code::PurposeNotAllowed, detail, fix).promise(Promise::number(3));
     Box::new(with_purposes(refusal, declared, allowed))
+}
+
+/// The refusal of a purpose for which the promises permit nothing.
+pub(super) fn not_promised(purpose: Purpose, allowed: &[Purpose]) -> Box<Refusal> {
+    let detail = format!("No promise lets customer information be used for `{purpose}`.");
+    not_allowed(&detail, purpose.key(), allowed)
+}
+
+/// The refusal of a purpose that the contract does not have, with what is allowed instead. One that
+/// it has nearby is named: whoever asks for a parent or a child of it wonders why it is refused.
+pub(super) fn not_granted(
+    contract: &Contract,
+    purpose: Purpose,
+    allowed: &[Purpose],
+) -> Box<Refusal> {
+    let related = contract.purposes.iter();
+    let related = related.filter(|has| has.is_within(purpose) || purpose.is_within(**has));
+    let related: Vec<String> = related.map(|has| format!("`{has}`")).collect();
+    let mut detail = format!("The contract does not grant the purpose `{purpose}`.");
+    if !related.is_empty() {
+        let related = related.join(", ");
+        detail += &format!(
+            " It grants {related}, but a purpose of a contract covers neither those above nor those \
+             below it."
+        );
+    }
+    not_allowed(&detail, purpose.key(), allowed)
 }
 
 /// The members and the challenge of a refusal for its purpose (RFC 6750 section 3.1).

@@ -14,6 +14,7 @@ mod report;
 mod request;
 mod run;
 pub mod schema;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -31,7 +31,7 @@ fn shadow(stand: &Stand, file: &str, from: &str, to: &str) -> String {
     });
     let edited = Folder::of("shadow", files, &mut mistakes);
     let today = stand.clock.now().to_zoned(TimeZone::UTC).date();
-    let rules = Rules::load(&edited, today, &mut mistakes);
+    let rules = Rules::load(&edited, None, today, &mut mistakes);
     let rules = rules.unwrap_or_else(|| panic!("{}", mistakes.render(Look::Plain)));
     let version = rules.policy.version().to_owned();
     stand

@@ -5,12 +5,15 @@
 //! Only files below the document's own folder are read. Nothing is fetched, and a reference that leads
 //! elsewhere is a mistake, not a gap.
 
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use self::standing::Standing;
 use super::super::document::steps;
 use crate::mistakes::{FILE_BYTES_MAX, Mistakes, Source, Span};
 use crate::source::{Node, Value, read_yaml};
@@ -22,42 +25,6 @@ const BYTES_MAX: usize = 64 << 20;
 /// How often what stands in place of a reference may hold another one that must be put in place.
 const INLINES_MAX: usize = 16;
 
-/// Keys under which names stand, not keywords; what stands below each is a component of this section.
-/// What has no section is put in place of its reference.
-const NAMES: [(&str, Option<&str>); 15] = [
-    ("properties", Some("schemas")),
-    ("patternProperties", Some("schemas")),
-    ("schemas", Some("schemas")),
-    ("$defs", Some("schemas")),
-    ("definitions", Some("schemas")),
-    ("responses", Some("responses")),
-    ("parameters", Some("parameters")),
-    ("requestBodies", Some("requestBodies")),
-    ("examples", Some("examples")),
-    ("headers", Some("headers")),
-    ("links", Some("links")),
-    ("callbacks", Some("callbacks")),
-    ("securitySchemes", Some("securitySchemes")),
-    ("paths", None),
-    ("webhooks", None),
-];
-/// Keywords whose value is a schema, or a list of schemas.
-const SCHEMAS: [&str; 14] = [
-    "schema",
-    "items",
-    "additionalProperties",
-    "allOf",
-    "oneOf",
-    "anyOf",
-    "not",
-    "if",
-    "then",
-    "else",
-    "contains",
-    "prefixItems",
-    "propertyNames",
-    "unevaluatedProperties",
-];
 /// Keywords whose value is data: a `$ref` in it refers to nothing.
 const DATA: [&str; 5] = ["example", "default", "enum", "const", "value"];
 
@@ -148,44 +115,6 @@ struct File {
     path: PathBuf,
     source: Arc<Source>,
     node: Node,
-}
-
-/// Where a node stands: under which key, and below which key that stands.
-#[derive(Clone, Copy)]
-struct Standing<'a> {
-    key: &'a str,
-    above: &'a str,
-    inlines: usize,
-}
-
-impl<'a> Standing<'a> {
-    fn below(self, key: &'a str) -> Self {
-        Self {
-            key,
-            above: self.key,
-            inlines: self.inlines,
-        }
-    }
-
-    /// The section of the components for what is referred to from here.
-    fn section(self) -> Option<&'static str> {
-        let names = NAMES.iter().find(|(key, _)| *key == self.above);
-        if let Some((_, section)) = names {
-            return *section;
-        }
-        let is_schema = SCHEMAS.contains(&self.key) || SCHEMAS.contains(&self.above);
-        let request = self.key == "requestBody";
-        match (is_schema, request) {
-            (true, _) => Some("schemas"),
-            (_, true) => Some("requestBodies"),
-            _ => None,
-        }
-    }
-
-    fn holds_names(self) -> bool {
-        NAMES.iter().any(|(key, _)| *key == self.key)
-            && !NAMES.iter().any(|(key, _)| *key == self.above)
-    }
 }
 
 /// File and pointer of what a reference leads to.

@@ -16,7 +16,7 @@ use crate::source::Folder;
 pub(super) fn run(files: &Files, today: Date, out: &mut dyn Write) -> io::Result<u8> {
     let mut mistakes = Mistakes::new();
     let folder = Folder::read(&files.dir, &mut mistakes);
-    let rules = Rules::load(&folder, today, &mut mistakes);
+    let rules = Rules::load(&folder, None, today, &mut mistakes);
     Cases::load(&folder, rules.as_ref(), &mut mistakes);
     let set = rules.as_ref().map(|rules| &rules.policy);
     report(set, &mistakes, files.output, out)

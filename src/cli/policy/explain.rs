@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 
 use jiff::civil::Date;
+use serde_json::json;
 
 use super::super::invalid;
 use super::super::output::complain;
 use super::{EXIT_DENIED, EXIT_OK, EXIT_USAGE, Files, Output};
 use crate::catalogue::Operation;
 use crate::mistakes::Mistakes;
-use crate::policy::{AccessRequest, Circumstances, Contract, Standing};
+use crate::policy::{AccessRequest, Circumstances, Contract, Explanation, Standing};
 use crate::rules::Rules;
 use crate::taxonomy::Purpose;
 use crate::terms::PartnerId;
@@ -23,7 +24,7 @@ pub struct Question {
     /// The operation's id, as in the catalogue.
     #[arg(long)]
     pub operation: String,
-    /// The purpose; may be left out where the contract has only one.
+    /// The purpose; without one, each purpose of the contract is explained in short.
     #[arg(long)]
     pub purpose: Option<String>,
     /// How many records a page shall have.
@@ -60,7 +61,8 @@ pub(super) fn run(
     }
 }
 
-/// Explains the decision about one call; returns the exit code.
+/// Explains the decision about one call, or in short about one for each purpose of the contract;
+/// returns the exit code.
 fn explain(
     rules: &Rules,
     question: &Question,
@@ -68,43 +70,76 @@ fn explain(
     output: Output,
     out: &mut dyn Write,
 ) -> io::Result<u8> {
-    let (contract, operation, purpose) = match asked(rules, question) {
+    let asked = match asked(rules, question) {
         Ok(asked) => asked,
         Err(message) => {
             complain(message);
             return Ok(EXIT_USAGE);
         }
     };
-    let request = AccessRequest {
-        partner: &contract.partner,
-        standing: if question.suspended {
-            Standing::Suspended
-        } else {
-            Standing::Good
-        },
-        operation,
-        purpose,
-        marketing_signals: &[],
-        page_records: question.page_records,
-        today,
-    };
-    let explanation = rules.policy.explain(&request, question.circumstances());
-    match output {
-        Output::Json => writeln!(out, "{:#}", explanation.to_json())?,
-        Output::Text => write!(out, "{}", explanation.to_text())?,
+    let purposes = asked.purposes.iter();
+    let explanations: Vec<Explanation> = purposes
+        .map(|purpose| asked.explain(rules, question, *purpose, today))
+        .collect();
+    match (output, explanations.as_slice()) {
+        (Output::Json, [only]) => writeln!(out, "{:#}", only.to_json())?,
+        (Output::Json, several) => {
+            let several: Vec<_> = several.iter().map(Explanation::to_json).collect();
+            writeln!(out, "{:#}", json!({ "explanations": several }))?;
+        }
+        (Output::Text, [only]) => write!(out, "{}", only.to_text())?,
+        (Output::Text, several) => {
+            for explanation in several {
+                write!(out, "{}", explanation.to_summary())?;
+            }
+            writeln!(out, "name one with --purpose to be told the reasons")?;
+        }
     }
-    Ok(if explanation.is_denied() {
+    Ok(if explanations.iter().all(Explanation::is_denied) {
         EXIT_DENIED
     } else {
         EXIT_OK
     })
 }
 
+/// What a question names.
+#[derive(Debug)]
+struct Asked<'a> {
+    contract: &'a Contract,
+    operation: &'a Operation,
+    /// The one asked for, or all that the contract has.
+    purposes: Vec<Purpose>,
+}
+
+impl Asked<'_> {
+    fn explain(
+        &self,
+        rules: &Rules,
+        question: &Question,
+        purpose: Purpose,
+        today: Date,
+    ) -> Explanation {
+        let circumstances = question.circumstances();
+        let request = AccessRequest {
+            partner: &self.contract.partner,
+            standing: if question.suspended {
+                Standing::Suspended
+            } else {
+                Standing::Good
+            },
+            operation: self.operation,
+            purpose,
+            marketing_signals: &[],
+            page_records: question.page_records,
+            today,
+            circumstances: circumstances.beforehand(self.operation.names_customer()),
+        };
+        rules.policy.explain(&request, circumstances)
+    }
+}
+
 /// What the words of the question name, or which words there are.
-fn asked<'a>(
-    rules: &'a Rules,
-    question: &Question,
-) -> Result<(&'a Contract, &'a Operation, Purpose), String> {
+fn asked<'a>(rules: &'a Rules, question: &Question) -> Result<Asked<'a>, String> {
     let (set, catalogue) = (&rules.policy, &rules.catalogue);
     let partner = PartnerId::parse(&question.partner);
     let contract = partner.as_ref().and_then(|partner| set.contract(partner));
@@ -115,18 +150,22 @@ fn asked<'a>(
     })?;
     let label = contract.label();
     let operation = catalogue.operation(&question.operation).ok_or_else(|| {
-        let granted = listed(&contract.operations);
+        let granted = listed(contract.operations.iter());
         let operation = &question.operation;
         format!("the catalogue has no operation `{operation}`; {label} grants: {granted}")
     })?;
-    let has = || format!("{label} has: {}", listed(&contract.purposes));
-    let purpose = match (question.purpose.as_deref(), contract.purposes.as_slice()) {
-        (None, [only]) => *only,
-        (None, _) => return Err(format!("name the purpose with --purpose; {}", has())),
-        (Some(word), _) => Purpose::parse(word)
-            .ok_or_else(|| format!("`{word}` is not a purpose of the vocabulary; {}", has()))?,
+    let purposes = match question.purpose.as_deref() {
+        None => contract.purposes.clone(),
+        Some(word) => vec![Purpose::parse(word).ok_or_else(|| {
+            let has = listed(&contract.purposes);
+            format!("`{word}` is not a purpose of the vocabulary; {label} has: {has}")
+        })?],
     };
-    Ok((contract, operation, purpose))
+    Ok(Asked {
+        contract,
+        operation,
+        purposes,
+    })
 }
 
 fn listed(words: impl IntoIterator<Item = impl ToString>) -> String {
@@ -184,7 +223,6 @@ mod tests {
     #[test]
     fn a_question_that_cannot_be_asked_exits_with_two() {
         for (operation, purpose) in [
-            ("getCustomer", None),
             ("getCustomer", Some("marketting")),
             ("getNothing", Some("essential.service")),
         ] {
@@ -197,12 +235,66 @@ mod tests {
             operation.contains("acme.7 grants: cancelJob, "),
             "{operation}"
         );
-        for purpose in [None, Some("marketting")] {
-            let purposes = told(question("getCustomer", purpose));
-            assert!(
-                purposes.contains("acme.7 has: essential.service, "),
-                "{purposes}"
-            );
-        }
+        let purposes = told(question("getCustomer", Some("marketting")));
+        assert!(
+            purposes.contains("acme.7 has: essential.service, "),
+            "{purposes}"
+        );
+    }
+
+    #[test]
+    fn without_a_purpose_each_of_the_contract_is_explained_in_short() {
+        let (code, text) = explained(&question("getDocument", None));
+        assert_eq!(code, EXIT_OK);
+        let expected = "\
+allow: acme.7 may call getDocument (GET /v1/documents/{document_id}) for essential.service, about a customer of its own
+  in the clear: user.content.private
+deny: acme.7 may not call getDocument (GET /v1/documents/{document_id}) for essential.service.operations.support, about a customer of its own
+  why: Mailing lists and documents are read back only to produce the mailing they were uploaded for.
+name one with --purpose to be told the reasons
+";
+        assert_eq!(text, expected);
+        let (code, _) = explained(&question("exportCustomers", None));
+        assert_eq!(code, EXIT_DENIED);
+    }
+
+    #[test]
+    fn about_another_partners_customer_a_call_is_explained_as_the_gateway_answers_it() {
+        let foreign = |operation| Question {
+            foreign: true,
+            ..question(operation, Some("essential.service"))
+        };
+        let (code, text) = explained(&foreign("getCustomer"));
+        assert_eq!(code, EXIT_DENIED);
+        assert!(
+            text.contains("the partner is told: 404 not-found"),
+            "{text}"
+        );
+        assert!(text.contains("a customer that does not exist"), "{text}");
+        let (code, text) = explained(&foreign("listCustomers"));
+        assert_eq!(code, EXIT_OK);
+        assert!(
+            text.contains("is left out, as if there were no such customer"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn tools_are_told_of_every_field() {
+        let mut out = Vec::new();
+        let question = question("getCustomer", Some("essential.service.operations.support"));
+        explain(&shipped(), &question, TODAY, Output::Json, &mut out).unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let categories = document["categories"].as_array().unwrap();
+        let email = categories
+            .iter()
+            .find(|line| line["category"] == "user.contact.email")
+            .unwrap();
+        assert_eq!(email["form"], "partial");
+        assert_eq!(
+            email["fields"],
+            json!([{"path": "$.email", "leaves": true, "method": "partialValue"}])
+        );
+        assert_eq!(document["unclassified"], json!(["$.support_notes"]));
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn run(
 ) -> io::Result<u8> {
     let mut mistakes = Mistakes::new();
     let folder = Folder::read(&files.dir, &mut mistakes);
-    let rules = Rules::load(&folder, today, &mut mistakes);
+    let rules = Rules::load(&folder, None, today, &mut mistakes);
     let cases = Cases::load(&folder, rules.as_ref(), &mut mistakes);
     let Some(rules) = rules.filter(|_| mistakes.is_empty()) else {
         return Ok(invalid(&mistakes, &files.dir));
@@ -167,7 +167,7 @@ mod tests {
         for (filter, count) in [
             ("crest", "5 cases"),
             ("crest.yaml", "5 cases"),
-            ("told apart", "1 cases"),
+            ("told apart", "1 case,"),
         ] {
             let chosen = Chosen {
                 filter: Some(filter.to_owned()),

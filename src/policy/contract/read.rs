@@ -27,16 +27,8 @@ pub(in super::super) struct Draft {
     pub(in super::super) parent_span: Span,
     pub(in super::super) purpose_spans: Vec<(Purpose, Span)>,
     pub(in super::super) operation_spans: Vec<(Arc<str>, Span)>,
-    pub(in super::super) credential_spans: Vec<Credential>,
-}
-
-/// One credential as it was written.
-#[derive(Debug)]
-pub(in super::super) struct Credential {
-    /// `client` or `certificate`: a client may be called what a certificate is.
-    pub(in super::super) kind: &'static str,
-    pub(in super::super) text: String,
-    pub(in super::super) span: Span,
+    /// In the order of [`Credentials::each`].
+    pub(in super::super) credential_spans: Vec<Span>,
 }
 
 /// Reads the contract in `source`; what is wrong with it becomes mistakes.
@@ -81,7 +73,7 @@ fn contract(fields: &mut Fields<'_, '_>) -> Option<Draft> {
             credentials: credentials?,
             purposes: purpose_spans.iter().map(|(purpose, _)| *purpose).collect(),
             categories: categories?,
-            operations: operation_spans.iter().map(|(id, _)| id.clone()).collect(),
+            operations: Arc::new(operation_spans.iter().map(|(id, _)| id.clone()).collect()),
             page_records_max: page_records_max?,
             requests_per_minute: requests_per_minute?,
             budgets: budgets?,
@@ -132,7 +124,7 @@ fn parent(fields: &mut Fields<'_, '_>, kind: Option<PartnerKind>) -> (Option<Par
     (parent, span)
 }
 
-fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Credential>) -> Option<Credentials> {
+fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Credentials> {
     let clients = fields.texts("clients");
     let certificates = fields.mapping("certificates", |fields| {
         let names = fields.optional_texts("names");
@@ -153,27 +145,19 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Credential>) -> Opt
             }
         }
         let certificates = names.iter().chain(&thumbprints);
-        places.extend(certificates.map(|written| credential("certificate", *written)));
+        places.extend(certificates.map(|(_, span)| *span));
         Some((names, parsed))
     });
     if clients.is_empty() {
         fields.mistake(fields.span(), "at least one of `clients` is needed");
     }
-    places.extend(clients.iter().map(|written| credential("client", *written)));
+    places.extend(clients.iter().map(|(_, span)| *span));
     let (names, certificate_thumbprints) = certificates?;
     Some(Credentials {
         certificate_thumbprints,
         certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
     })
-}
-
-fn credential(kind: &'static str, (text, span): (&str, Span)) -> Credential {
-    Credential {
-        kind,
-        text: folded(text).into_owned(),
-        span,
-    }
 }
 
 fn purposes(fields: &mut Fields<'_, '_>) -> Vec<(Purpose, Span)> {
@@ -201,7 +185,7 @@ fn purposes(fields: &mut Fields<'_, '_>) -> Vec<(Purpose, Span)> {
 fn categories_of(
     fields: &mut Fields<'_, '_>,
     node: &Node,
-) -> Option<Box<[FormSet; CATEGORY_COUNT]>> {
+) -> Option<Arc<[FormSet; CATEGORY_COUNT]>> {
     if !node.is_mapping() {
         let message = format!("`categories` must be a mapping, not {}", node.kind());
         fields.mistake(node.span, message);
@@ -234,13 +218,13 @@ fn categories_of(
             named.insert(category, forms);
         }
     }
-    let mut table = Box::new([FormSet::NONE; CATEGORY_COUNT]);
+    let mut table = [FormSet::NONE; CATEGORY_COUNT];
     for (slot, category) in table.iter_mut().zip(Category::all()) {
         let line = std::iter::successors(Some(category), |category| category.parent());
         let nearest = line.filter_map(|ancestor| named.get(&ancestor)).next();
         *slot = nearest.copied().unwrap_or(FormSet::NONE);
     }
-    Some(table)
+    Some(Arc::new(table))
 }
 
 /// A contract's word is the richest form it allows; poorer ones come with it.

@@ -12,84 +12,9 @@ const PARTNER: &str = "^[a-z][a-z0-9-]{0,63}$";
 
 /// The schema.
 pub fn schema() -> Value {
-    let mut contract = file(
-        "The contract of one partner",
-        mapping(
-            "What one partner may have. It can only narrow what the promises allow.",
-            [
-                (
-                    "partner!",
-                    partner("The partner's id, which is also the name of the file."),
-                ),
-                (
-                    "name!",
-                    text("The company's name, as reports of disclosures give it."),
-                ),
-                (
-                    "address!",
-                    text("Its postal address, as reports of disclosures give it."),
-                ),
-                (
-                    "kind!",
-                    one_of(
-                        "What kind of partner it is.",
-                        PartnerKind::ALL.map(PartnerKind::word),
-                    ),
-                ),
-                (
-                    "parent",
-                    partner("Of a cobrand: the partner it belongs to."),
-                ),
-                (
-                    "version!",
-                    integer(
-                        "Counted up with every change that was agreed on.",
-                        1..=u32::MAX,
-                    ),
-                ),
-                ("credentials!", credentials()),
-                (
-                    "purposes!",
-                    list(
-                        "What the partner may use data for.",
-                        one_of("A fideslang data use.", Purpose::all().map(Purpose::key)),
-                    ),
-                ),
-                ("categories!", categories()),
-                (
-                    "operations!",
-                    list(
-                        "The operations it may call, by their ids.",
-                        text("An operationId of the catalogue."),
-                    ),
-                ),
-                (
-                    "page_records_max!",
-                    integer("Most records of a page.", 1..=PAGE_RECORDS_MAX),
-                ),
-                (
-                    "requests_per_minute!",
-                    integer("Most requests in a minute.", 1..=REQUESTS_PER_MINUTE_MAX),
-                ),
-                ("budgets!", budgets()),
-                (
-                    "terms!",
-                    mapping(
-                        "The terms that the partner accepted.",
-                        [
-                            ("version!", text("Their version.")),
-                            ("accepted_on!", date("The day.")),
-                            ("accepted_by!", text("Who accepted them for the partner.")),
-                        ],
-                    ),
-                ),
-                (
-                    "exceptions",
-                    list("What holds for a while only.", exception()),
-                ),
-            ],
-        ),
-    );
+    let about = "What one partner may have. It can only narrow what the promises allow.";
+    let keys = who().into_iter().chain(what());
+    let mut contract = file("The contract of one partner", mapping(about, keys));
     if let Value::Object(map) = &mut contract {
         let is_cobrand = json!({"properties": {"kind": {"const": PartnerKind::Cobrand.word()}}});
         map.insert("if".to_owned(), is_cobrand);
@@ -97,6 +22,71 @@ pub fn schema() -> Value {
         map.insert("else".to_owned(), json!({"properties": {"parent": false}}));
     }
     contract
+}
+
+fn who() -> [(&'static str, Value); 7] {
+    let kinds = PartnerKind::ALL.map(PartnerKind::word);
+    let version = "Counted up with every change that was agreed on.";
+    [
+        (
+            "partner!",
+            partner("The partner's id, which is also the name of the file."),
+        ),
+        (
+            "name!",
+            text("The company's name, as reports of disclosures give it."),
+        ),
+        (
+            "address!",
+            text("Its postal address, as reports of disclosures give it."),
+        ),
+        ("kind!", one_of("What kind of partner it is.", kinds)),
+        (
+            "parent",
+            partner("Of a cobrand: the partner it belongs to."),
+        ),
+        ("version!", integer(version, 1..=u32::MAX)),
+        ("credentials!", credentials()),
+    ]
+}
+
+fn what() -> [(&'static str, Value); 8] {
+    let purpose = one_of("A fideslang data use.", Purpose::all().map(Purpose::key));
+    let operation = text("An operationId of the catalogue.");
+    [
+        (
+            "purposes!",
+            list("What the partner may use data for.", purpose),
+        ),
+        ("categories!", categories()),
+        (
+            "operations!",
+            list("The operations it may call, by their ids.", operation),
+        ),
+        (
+            "page_records_max!",
+            integer("Most records of a page.", 1..=PAGE_RECORDS_MAX),
+        ),
+        (
+            "requests_per_minute!",
+            integer("Most requests in a minute.", 1..=REQUESTS_PER_MINUTE_MAX),
+        ),
+        ("budgets!", budgets()),
+        ("terms!", terms()),
+        (
+            "exceptions",
+            list("What holds for a while only.", exception()),
+        ),
+    ]
+}
+
+fn terms() -> Value {
+    let keys = [
+        ("version!", text("Their version.")),
+        ("accepted_on!", date("The day.")),
+        ("accepted_by!", text("Who accepted them for the partner.")),
+    ];
+    mapping("The terms that the partner accepted.", keys)
 }
 
 fn partner(description: &str) -> Value {

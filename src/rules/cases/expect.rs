@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::read::category;
+use super::vocabulary::{category, unknown};
 use super::{Decision, Expect, ExpectedField, Fields as Meant, Leaves, Outcome};
 use crate::catalogue::Operation;
 use crate::mistakes::Span;
@@ -96,14 +96,12 @@ impl Known<'_> {
             return Some(meant);
         }
         let message = format!("no field that `{}` answers is `{text}`", operation.id);
-        let source = Arc::clone(fields.source());
         let paths = answered.iter().map(|(path, _)| &**path);
         let categories = answered
             .iter()
             .filter_map(|(_, category)| category.map(Category::key));
         let valid = paths.chain(categories);
-        let mistakes = fields.mistakes();
-        mistakes.add_unknown(&source, span, message, text, valid);
+        unknown(fields, span, message, text, valid);
         None
     }
 
@@ -130,9 +128,7 @@ fn leaves(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Leaves> {
     if leaves.is_none() {
         let words = Leaves::ALL.map(Leaves::word);
         let message = format!("a form is one of: {}", words.join(", "));
-        let source = Arc::clone(fields.source());
-        let mistakes = fields.mistakes();
-        mistakes.add_unknown(&source, node.span, message, text, words);
+        unknown(fields, node.span, message, text, words);
     }
     leaves
 }
@@ -162,10 +158,8 @@ fn rule(fields: &mut Fields<'_, '_>, rules: Option<&Rules>) -> Option<Arc<str>> 
     let rule = all.iter().find(|rule| *rule.id == *text);
     if rule.is_none() {
         let message = format!("the promises have no rule `{text}`");
-        let source = Arc::clone(fields.source());
         let valid = all.iter().map(|rule| &*rule.id);
-        let mistakes = fields.mistakes();
-        mistakes.add_unknown(&source, node.span, message, text, valid);
+        unknown(fields, node.span, message, text, valid);
     }
     rule.map(|rule| Arc::clone(&rule.id))
 }
@@ -175,10 +169,8 @@ fn code(fields: &mut Fields<'_, '_>) -> Option<Code> {
     let text = fields.optional_text("code")?;
     let Some(code) = Code::parse(text) else {
         let message = format!("`{text}` is not the code of a refusal");
-        let source = Arc::clone(fields.source());
         let valid = Code::ALL.into_iter().map(Code::name);
-        let mistakes = fields.mistakes();
-        mistakes.add_unknown(&source, node.span, message, text, valid);
+        unknown(fields, node.span, message, text, valid);
         return None;
     };
     if let Some(why) = cannot_show(code) {

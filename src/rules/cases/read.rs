@@ -4,21 +4,17 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use jiff::civil::Date;
 
+use super::vocabulary::{FIXTURES, FOLDER, Vocabulary, category, purpose};
 use super::{By, Case, Cases, Customer, Customers, Given, Stated, expect, request, status_of};
-use crate::mistakes::{Mistakes, Source, Span};
+use crate::mistakes::{Mistakes, Span};
 use crate::policy::{Circumstances, Standing};
 use crate::rules::Rules;
 use crate::source::{Fields, Folder, Node, read_yaml};
 use crate::taxonomy::{Category, CategorySet, Purpose};
 use crate::terms::PartnerId;
 
-/// Where the cases lie in a policies folder.
-const FOLDER: &str = "tests";
-/// Where their fixtures lie in that folder.
-const FIXTURES: &str = "fixtures/";
 const SUFFIX: &str = ".yaml";
 
 impl Cases {
@@ -41,8 +37,7 @@ impl Cases {
                 continue;
             };
             let reader = Reader {
-                folder,
-                rules,
+                vocabulary: Vocabulary { folder, rules },
                 file: name.into(),
             };
             let read = |fields: &mut Fields<'_, '_>| reader.file(fields, &mut cases.all);
@@ -52,11 +47,9 @@ impl Cases {
     }
 }
 
-/// What the words of one file are held against.
-pub(super) struct Reader<'a> {
-    folder: &'a Folder,
-    /// The rules in force, unless they have mistakes.
-    pub(super) rules: Option<&'a Rules>,
+/// Reads the cases of one file.
+struct Reader<'a> {
+    vocabulary: Vocabulary<'a>,
     file: Arc<str>,
 }
 
@@ -97,7 +90,8 @@ impl Reader<'_> {
             .and_then(Node::as_text)
             .is_some_and(|code| code == "not-found");
         let asked = fields.required("request");
-        let asked = asked.and_then(|node| request::read(fields, node, self, says_not_found));
+        let asked =
+            asked.and_then(|node| request::read(fields, node, &self.vocabulary, says_not_found));
         let status = fields.optional_integer("status", 200..=599);
         let status = status.and_then(|status| u16::try_from(status).ok());
         let operation = asked.as_ref().and_then(|asked| asked.operation.as_ref());
@@ -107,11 +101,17 @@ impl Reader<'_> {
         });
         let is_json = listed.is_none_or(|one| matches!(one.body, crate::catalogue::Body::Json(_)));
         let answer = fields.optional("answer");
-        let answer = answer.and_then(|node| self.document(fields, node, "answer", is_json));
+        let answer =
+            answer.and_then(|node| self.vocabulary.document(fields, node, "answer", is_json));
         let fields_answered = listed.map(super::answered);
         let expect = expected.and_then(|node| {
             let read = |expect: &mut Fields<'_, '_>| {
-                expect::read(expect, self.rules, operation, fields_answered.as_deref())
+                expect::read(
+                    expect,
+                    self.vocabulary.rules,
+                    operation,
+                    fields_answered.as_deref(),
+                )
             };
             fields.nested(node, read)
         });
@@ -138,7 +138,7 @@ impl Reader<'_> {
             Some(known.map(|purpose| Arc::from(purpose.key())).collect())
         };
         Said {
-            partner: self.partner(fields),
+            partner: self.vocabulary.partner(fields),
             token_purposes: fields.optional_mapping("token", token),
             customers: fields.optional_mapping("circumstances", customers),
             today: fields
@@ -152,66 +152,6 @@ impl Reader<'_> {
                 purpose(fields, text, node.span)
             }),
         }
-    }
-
-    fn partner(&self, fields: &mut Fields<'_, '_>) -> Option<PartnerId> {
-        let node = fields.optional("partner")?;
-        let text = fields.optional_text("partner")?;
-        let id = PartnerId::parse(text);
-        let Some(rules) = self.rules else { return id };
-        let known = id.filter(|id| rules.policy.contract(id).is_some());
-        if known.is_none() {
-            let message = format!("there is no contract of `{text}`");
-            let contracts = rules.policy.contracts();
-            let valid = contracts.map(|contract| contract.partner.as_str());
-            let source = Arc::clone(fields.source());
-            let mistakes = fields.mistakes();
-            mistakes.add_unknown(&source, node.span, message, text, valid);
-        }
-        known
-    }
-
-    /// A document: a file below the tests folder by its name, or the JSON itself.
-    pub(super) fn document(
-        &self,
-        fields: &mut Fields<'_, '_>,
-        node: &Node,
-        key: &str,
-        is_json: bool,
-    ) -> Option<Bytes> {
-        let Some(name) = node.as_text() else {
-            return Some(node.to_value().to_string().into_bytes().into());
-        };
-        let Some(file) = self.folder.file(&format!("{FOLDER}/{name}")) else {
-            let message = format!("`{key}` names the file `{name}`, which is not there");
-            let files = self.folder.below(FOLDER).map(|(name, _)| name);
-            let valid = files.filter(|name| name.starts_with(FIXTURES));
-            let source = Arc::clone(fields.source());
-            let mistakes = fields.mistakes();
-            mistakes.add_unknown(&source, node.span, message, name, valid);
-            return None;
-        };
-        if is_json && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(file.text()) {
-            let message = error.to_string();
-            let message = message.split(" at line ").next().unwrap_or_default();
-            let message = format!("this is not JSON: {message}");
-            fields.mistakes().add(file, place(file, &error), message);
-            return None;
-        }
-        Some(Bytes::copy_from_slice(file.text().as_bytes()))
-    }
-}
-
-/// Where serde found a document wrong.
-fn place(file: &Source, error: &serde_json::Error) -> Span {
-    let before = file.text().split_inclusive('\n');
-    let before: usize = before
-        .take(error.line().saturating_sub(1))
-        .map(str::len)
-        .sum();
-    Span {
-        offset: before + error.column().saturating_sub(1),
-        length: 0,
     }
 }
 
@@ -311,28 +251,4 @@ fn consented(fields: &mut Fields<'_, '_>) -> CategorySet {
             known.collect()
         }
     }
-}
-
-pub(super) fn category(fields: &mut Fields<'_, '_>, text: &str, span: Span) -> Option<Category> {
-    let category = Category::parse(text);
-    if category.is_none() {
-        let message = format!("`{text}` is not a data category");
-        let source = Arc::clone(fields.source());
-        let valid = Category::all().map(Category::key);
-        let mistakes = fields.mistakes();
-        mistakes.add_unknown(&source, span, message, text, valid);
-    }
-    category
-}
-
-pub(super) fn purpose(fields: &mut Fields<'_, '_>, text: &str, span: Span) -> Option<Purpose> {
-    let purpose = Purpose::parse(text);
-    if purpose.is_none() {
-        let message = format!("`{text}` is not a purpose");
-        let source = Arc::clone(fields.source());
-        let valid = Purpose::all().map(Purpose::key);
-        let mistakes = fields.mistakes();
-        mistakes.add_unknown(&source, span, message, text, valid);
-    }
-    purpose
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::run::SOMEBODY;
 use super::{By, Case, Coverage, Customer, Outcome, Stated};
 use crate::policy::Standing;
 
@@ -42,27 +43,7 @@ pub(super) fn assumed(case: &Case, outcome: &Outcome) -> Vec<Assumed> {
             because: because.to_owned(),
         });
     }
-    let customers = &given.customers;
-    all.push(told("customers", known(customers.value.every), customers));
-    for (id, customer) in &customers.value.named {
-        all.push(told(
-            "customer",
-            format!("{id} {}", known(*customer)),
-            customers,
-        ));
-    }
-    if let Some(owner) = &outcome.owner_assumed {
-        let because = if case.answer.is_some() {
-            "the answer says so, or nothing does"
-        } else {
-            "nothing is said"
-        };
-        all.push(Assumed {
-            what: "owner of what is named",
-            value: owner.clone(),
-            because: because.to_owned(),
-        });
-    }
+    all.extend(about_customers(case, outcome));
     let standing = match given.standing.value {
         Standing::Good => "good",
         Standing::Suspended => "suspended",
@@ -84,6 +65,33 @@ pub(super) fn assumed(case: &Case, outcome: &Outcome) -> Vec<Assumed> {
         _ => told("day", outcome.today.to_string(), &given.today),
     });
     all.push(answer(case));
+    all
+}
+
+/// What is known about the customers, and whose the things are that the request names.
+fn about_customers(case: &Case, outcome: &Outcome) -> Vec<Assumed> {
+    let customers = &case.given.customers;
+    let mut all = Vec::new();
+    all.push(told("customers", known(customers.value.every), customers));
+    for (id, customer) in &customers.value.named {
+        all.push(told(
+            "customer",
+            format!("{id} {}", known(*customer)),
+            customers,
+        ));
+    }
+    if let Some(owner) = &outcome.owner_assumed {
+        let because = if owner == SOMEBODY {
+            "nothing is said"
+        } else {
+            "the answer says so"
+        };
+        all.push(Assumed {
+            what: "owner of what is named",
+            value: owner.clone(),
+            because: because.to_owned(),
+        });
+    }
     all
 }
 
@@ -182,7 +190,8 @@ pub fn to_text(judged: &[(&Case, Outcome)], coverage: Option<&Coverage>, verbose
         .iter()
         .filter(|(_, outcome)| !outcome.failures.is_empty())
         .count();
-    let _ = writeln!(text, "\n{} cases, {failed} failed", judged.len());
+    let ending = if judged.len() == 1 { "" } else { "s" };
+    let _ = writeln!(text, "\n{} case{ending}, {failed} failed", judged.len());
     if let Some(coverage) = coverage.filter(|coverage| !coverage.is_whole()) {
         let _ = writeln!(text, "no case speaks of:");
         for line in coverage.to_text().lines() {

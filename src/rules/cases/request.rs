@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 
 use super::Asking;
-use super::read::{Reader, purpose};
+use super::vocabulary::{Vocabulary, purpose, unknown};
 use crate::catalogue::Operation;
 use crate::edge::path::CanonicalPath;
 use crate::mistakes::Span;
@@ -26,7 +26,7 @@ pub(super) struct Read {
 pub(super) fn read<'node>(
     fields: &mut Fields<'node, '_>,
     node: &'node Node,
-    reader: &Reader<'_>,
+    vocabulary: &Vocabulary<'_>,
     says_not_found: bool,
 ) -> Option<Read> {
     match node.as_text() {
@@ -34,7 +34,14 @@ pub(super) fn read<'node>(
             let (word, target) = line.split_once(' ').unwrap_or((line, ""));
             let method = method_of(fields, word, node.span)?;
             let target = target.trim();
-            let operation = route(fields, reader, &method, target, node.span, says_not_found)?;
+            let operation = route(
+                fields,
+                vocabulary,
+                &method,
+                target,
+                node.span,
+                says_not_found,
+            )?;
             let asking = Asking {
                 method,
                 target: target.to_owned(),
@@ -44,11 +51,15 @@ pub(super) fn read<'node>(
             };
             Some(Read { asking, operation })
         }
-        None => fields.nested(node, |fields| mapping(fields, reader, says_not_found)),
+        None => fields.nested(node, |fields| mapping(fields, vocabulary, says_not_found)),
     }
 }
 
-fn mapping(fields: &mut Fields<'_, '_>, reader: &Reader<'_>, says_not_found: bool) -> Option<Read> {
+fn mapping(
+    fields: &mut Fields<'_, '_>,
+    vocabulary: &Vocabulary<'_>,
+    says_not_found: bool,
+) -> Option<Read> {
     let span_of = |node: Option<&Node>| node.map(|node| node.span).unwrap_or_default();
     let word_span = span_of(fields.optional("method"));
     let method = fields.text("method");
@@ -62,7 +73,14 @@ fn mapping(fields: &mut Fields<'_, '_>, reader: &Reader<'_>, says_not_found: boo
     let mut headers = headers(fields);
     let body = fields.optional("body");
     let (method, target) = (method?, target?);
-    let routed = route(fields, reader, &method, target, target_span, says_not_found);
+    let routed = route(
+        fields,
+        vocabulary,
+        &method,
+        target,
+        target_span,
+        says_not_found,
+    );
     let expected = routed
         .as_ref()
         .and_then(Option::as_ref)
@@ -76,7 +94,7 @@ fn mapping(fields: &mut Fields<'_, '_>, reader: &Reader<'_>, says_not_found: boo
             fields.mistake(node.span, format!("a {method} takes no body"));
             return None;
         }
-        let body = reader.document(fields, node, "body", media_type == "application/json")?;
+        let body = vocabulary.document(fields, node, "body", media_type == "application/json")?;
         if headers
             .iter()
             .all(|(name, _)| name != header::CONTENT_TYPE.as_str())
@@ -131,9 +149,7 @@ fn method_of(fields: &mut Fields<'_, '_>, word: &str, span: Span) -> Option<Meth
     let method = Method::from_bytes(word.as_bytes()).ok().filter(|_| known);
     if method.is_none() {
         let message = format!("`{word}` is not one of: {}", METHODS.join(", "));
-        let source = Arc::clone(fields.source());
-        let mistakes = fields.mistakes();
-        mistakes.add_unknown(&source, span, message, word, METHODS);
+        unknown(fields, span, message, word, METHODS);
     }
     method
 }
@@ -141,7 +157,7 @@ fn method_of(fields: &mut Fields<'_, '_>, word: &str, span: Span) -> Option<Meth
 /// The operation of a request; within, none where none needs to be known. None is a mistake.
 fn route(
     fields: &mut Fields<'_, '_>,
-    reader: &Reader<'_>,
+    vocabulary: &Vocabulary<'_>,
     method: &Method,
     target: &str,
     span: Span,
@@ -153,7 +169,7 @@ fn route(
         fields.mistake(span, message);
         return None;
     };
-    let Some(rules) = reader.rules else {
+    let Some(rules) = vocabulary.rules else {
         return Some(None);
     };
     let path = CanonicalPath::parse(uri.path());
@@ -166,10 +182,8 @@ fn route(
         let valid: Vec<String> = same
             .map(|operation| filled(&operation.path, path))
             .collect();
-        let source = Arc::clone(fields.source());
-        let mistakes = fields.mistakes();
         let valid = valid.iter().map(String::as_str);
-        mistakes.add_unknown(&source, span, message, path, valid);
+        unknown(fields, span, message, path, valid);
         return None;
     }
     Some(routed.map(|routed| routed.operation))

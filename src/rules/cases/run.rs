@@ -16,10 +16,9 @@ use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
 use crate::filter::{self, Plan, PseudonymSecret, Released, Treatment};
 use crate::judgement::{
-    self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, not_found,
-    uninspectable,
+    self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, uninspectable,
 };
-use crate::policy::{AccessRequest, Circumstances, Contract, Grant, Rule, Standing};
+use crate::policy::{Circumstances, Contract, Grant, Rule, Standing};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::rules::Rules;
 use crate::taxonomy::{Category, Purpose};
@@ -28,7 +27,7 @@ use crate::terms::{CustomerRef, Promise};
 /// The host that the requests of cases are sent to.
 const HOST: &str = "gateway.example";
 /// The id of a customer whom neither request nor answer names.
-const SOMEBODY: &str = "customer";
+pub(super) const SOMEBODY: &str = "customer";
 /// Pseudonyms of cases are made with a secret that protects nothing.
 const SECRET: [u8; 32] = [7; 32];
 
@@ -103,7 +102,7 @@ impl Case {
             failures: Vec::new(),
         };
         match rules.policy.contract(&self.given.partner.value) {
-            None => outcome.refuse(not_found().into()),
+            None => outcome.refuse(Refusal::not_found().into()),
             Some(contract) => {
                 let mut trial = Trial {
                     case: self,
@@ -166,10 +165,10 @@ impl Trial<'_> {
             .rules
             .catalogue
             .route(head.method(), head.path().as_str())
-            .ok_or_else(not_found)?;
+            .ok_or_else(Refusal::not_found)?;
         let operation = &routed.operation;
         self.outcome.operation = Some(Arc::clone(operation));
-        self.refuse_suspended(operation)?;
+        self.refuse_suspended()?;
         judgement::check_query(operation, &head)?;
         let asked = judgement::ask(&routed, &head, &case.request.body)?;
         let owner = self.owner_id(operation, &asked);
@@ -184,29 +183,22 @@ impl Trial<'_> {
             purpose,
             asked: &asked,
             subject: &subject,
+            circumstances: Circumstances {
+                order: self.known(&owner).circumstances.order,
+                ..subject.circumstances()
+            },
             today: self.outcome.today,
         };
         let grant = judgement::decide(policy, &call, &head)?;
         self.answer(operation, &grant, &subject, &owner)
     }
 
-    /// The gateway refuses a suspended partner before it reads anything; the rules say why.
-    fn refuse_suspended(&self, operation: &Operation) -> Result<(), Stopped> {
-        let (standing, purposes) = (self.case.given.standing.value, &self.contract.purposes);
-        let (Standing::Suspended, Some(purpose)) = (standing, purposes.first()) else {
-            return Ok(());
-        };
-        let request = AccessRequest {
-            partner: &self.contract.partner,
-            standing,
-            operation,
-            purpose: *purpose,
-            marketing_signals: &[],
-            page_records: None,
-            today: self.outcome.today,
-        };
-        self.rules.policy.decide(&request)?;
-        Ok(())
+    /// The gateway refuses a suspended partner before it reads anything.
+    fn refuse_suspended(&self) -> Result<(), Stopped> {
+        match self.case.given.standing.value {
+            Standing::Good => Ok(()),
+            Standing::Suspended => Err(self.rules.policy.suspended(self.contract).into()),
+        }
     }
 
     /// Whose the things are that the request names: the customer it names too, else the one in the
@@ -327,7 +319,9 @@ impl Trial<'_> {
             envelope,
         };
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
-        let released = document.release(grant, &key).ok_or_else(not_found)?;
+        let released = document
+            .release(grant, &key)
+            .ok_or_else(Refusal::not_found)?;
         let mut account = Account::new(shape, grant, self.outcome);
         if let Some(granted) = released.granted(&document.envelope) {
             account.add(&document.envelope, granted, &released.emitted.envelope);

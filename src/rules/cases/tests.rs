@@ -23,7 +23,7 @@ fn shipped() -> &'static (Rules, Cases) {
     SHIPPED.get_or_init(|| {
         let mut mistakes = Mistakes::new();
         let folder = Folder::read(&root(), &mut mistakes);
-        let rules = Rules::load(&folder, TODAY, &mut mistakes);
+        let rules = Rules::load(&folder, None, TODAY, &mut mistakes);
         let cases = Cases::load(&folder, rules.as_ref(), &mut mistakes);
         assert!(mistakes.is_empty(), "{}", mistakes.render(Look::Plain));
         (rules.unwrap(), cases)
