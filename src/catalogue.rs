@@ -29,13 +29,14 @@
 
 mod answers;
 mod document;
+pub mod draft;
 mod empty;
 mod fitting;
 mod format;
 mod keywords;
 pub mod operation;
 mod operations;
-mod overlay;
+pub mod overlay;
 mod pattern;
 mod reading;
 mod router;

@@ -5,6 +5,7 @@
 //! decides who gets in.
 
 mod read;
+pub mod schema;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -31,6 +31,7 @@ pub use self::explain::Explanation;
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
 pub use self::reach::{Reach, Use};
+pub use self::rules::layout;
 pub(crate) use self::rules::{Answer, Rules as RuleBook};
 pub use self::rules::{Properties, Property, Rule};
 pub(crate) use self::vocabulary::{Action, Question};

@@ -7,12 +7,15 @@
 
 mod fields;
 mod folder;
+pub mod schema;
 mod toml;
 mod yaml;
 
 use serde_json::{Map, Number, Value as Json};
 
 pub use self::fields::Fields;
+#[cfg(test)]
+pub(crate) use self::fields::asked;
 pub use self::folder::{FOLDER_BYTES_MAX, Folder};
 pub use self::toml::read_toml;
 pub use self::yaml::read_yaml;

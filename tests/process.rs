@@ -19,6 +19,8 @@ mod demo;
 mod faults;
 #[path = "process/first_day.rs"]
 mod first_day;
+#[path = "process/importing.rs"]
+mod importing;
 #[path = "process/installation.rs"]
 mod installation;
 #[path = "process/people.rs"]

@@ -170,7 +170,8 @@ impl Part {
     }
 }
 
-fn steps(pointer: &str) -> Option<Vec<String>> {
+/// The steps of a JSON pointer.
+pub(super) fn steps(pointer: &str) -> Option<Vec<String>> {
     if pointer.is_empty() {
         return Some(Vec::new());
     }

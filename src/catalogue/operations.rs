@@ -18,7 +18,7 @@ use super::shape::{FieldRole, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
 
-const ROLES: [&str; 8] = [
+pub(super) const ROLES: [&str; 8] = [
     "audience",
     "customer",
     "document",

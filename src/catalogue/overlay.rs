@@ -2,6 +2,8 @@
 //! gateway must know, leaving the document itself untouched. `remove` is not supported: an overlay
 //! here adds, it does not hide.
 
+pub mod schema;
+
 use std::sync::Arc;
 
 use serde_json::Value;

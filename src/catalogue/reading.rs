@@ -11,16 +11,16 @@ use crate::mistakes::{Mistakes, Span, nearest};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
 
-const PREFIX: &str = "x-covenant-";
+pub(super) const PREFIX: &str = "x-covenant-";
 /// A registered key that may stand beside ours.
 const CLASSIFICATION: &str = "x-data-classification";
 /// Most references that one leads to.
 const REFERENCES_MAX: usize = 32;
 /// Most characters of a partial form.
-const PARTIAL_CHARACTERS_MAX: i64 = 16;
+pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 12] = [
     "alternative",
     "channel",
     "creates",

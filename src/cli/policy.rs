@@ -3,9 +3,12 @@
 mod check;
 mod diff;
 mod explain;
+mod fmt;
 mod history;
+mod import_openapi;
 mod prove;
 mod publish;
+mod schema;
 mod simulate;
 mod test;
 mod trial;
@@ -79,6 +82,20 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Draft the catalogue of a service from its OpenAPI document; nothing is released by the draft.
+    ImportOpenapi {
+        /// What to import.
+        #[command(flatten)]
+        import: import_openapi::Import,
+        /// Where the policies are.
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(schema::Wanted),
+    /// Lay out the rules, promises.cedar and properties/*.cedar, in their usual form.
+    /// schema.cedarschema, contracts and overlays stay as they are written.
+    Fmt(fmt::Formatting),
     /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
     Test {
         /// Which cases, and where the results go.
@@ -157,6 +174,11 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Explain { question, files } => {
             printed(|out| explain::run(&question, &files, today, out))
         }
+        PolicyCommand::ImportOpenapi { import, files } => {
+            printed(|out| import_openapi::run(&import, &files, out))
+        }
+        PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
+        PolicyCommand::Fmt(formatting) => printed(|out| fmt::run(&formatting, out)),
         PolicyCommand::Prove { wanted, files } => prove::run(&wanted, &files, clock).await,
         PolicyCommand::Test { cases, files } => {
             printed(|out| test::run(&cases, &files, today, out))

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::source::{Fields, Node};
 
-const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
+pub(super) const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
 
 /// Every table is read before anything is given up, so that all mistakes are noted.
 pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config> {

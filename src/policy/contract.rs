@@ -1,6 +1,7 @@
 //! A contract: what one partner was promised it may have, never more than the promises allow.
 
 pub(super) mod read;
+pub mod schema;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -6,6 +6,7 @@
 //! slice of the rules per action), and templates (refused).
 
 mod alone;
+pub mod layout;
 mod lint;
 mod properties;
 mod read;

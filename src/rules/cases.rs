@@ -13,6 +13,7 @@ mod read;
 mod report;
 mod request;
 mod run;
+pub mod schema;
 mod vocabulary;
 
 use std::collections::BTreeMap;

@@ -81,6 +81,8 @@ impl<'node, 'run> Fields<'node, 'run> {
     /// The value of `name`, which may be absent.
     pub fn optional(&mut self, name: &'static str) -> Option<&'node Node> {
         self.asked.push(name);
+        #[cfg(test)]
+        asked::note(name);
         let mut entries = self.entries.iter();
         entries
             .find(|(key, _)| key.name == name)
@@ -239,6 +241,28 @@ impl<'node, 'run> Fields<'node, 'run> {
     fn wrong<T>(&mut self, node: &Node, message: String) -> Option<T> {
         self.mistakes.add(self.source, node.span, message);
         None
+    }
+}
+
+/// Which keys readers ask for, so that tests can hold schemas against them.
+#[cfg(test)]
+pub(crate) mod asked {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static ASKED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn note(name: &str) {
+        ASKED.with_borrow_mut(|asked| asked.insert(name.to_owned()));
+    }
+
+    /// What `read` gives, and every key that it asked for, at any depth.
+    pub(crate) fn during<T>(read: impl FnOnce() -> T) -> (T, BTreeSet<String>) {
+        ASKED.with_borrow_mut(BTreeSet::clear);
+        let result = read();
+        (result, ASKED.with_borrow_mut(std::mem::take))
     }
 }
 

@@ -15,17 +15,17 @@ use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
 use crate::terms::{Form, FormSet, PartnerId, PartnerKind, Thumbprint};
 
 /// Largest page a contract may grant, in records.
-const PAGE_RECORDS_MAX: u32 = 1_000;
+pub(super) const PAGE_RECORDS_MAX: u32 = 1_000;
 /// Highest request rate a contract may grant: a thousand a second.
-const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
+pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
 /// Largest budget a contract may grant, in distinct customers.
-const CUSTOMERS_MAX: u32 = 10_000_000;
+pub(super) const CUSTOMERS_MAX: u32 = 10_000_000;
 /// How far ahead an exception may end, in days: at least once a year somebody looks at it again.
 const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
 const APPROVERS_MIN: usize = 2;
 /// The word for a category that does not leave at all.
-const WITHHELD: &str = "withheld";
+pub(super) const WITHHELD: &str = "withheld";
 
 /// A contract as it was read, with the places that checks between contracts report.
 #[derive(Debug)]

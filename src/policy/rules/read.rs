@@ -62,7 +62,7 @@ impl Rules {
 }
 
 /// Notes what a Cedar report says, at the place it says it of.
-fn note(source: &Arc<Source>, report: &dyn Diagnostic, mistakes: &mut Mistakes) {
+pub(super) fn note(source: &Arc<Source>, report: &dyn Diagnostic, mistakes: &mut Mistakes) {
     let first = report.labels().and_then(|mut labels| labels.next());
     let span = first.map_or(Span::default(), |label| Span {
         offset: label.offset(),

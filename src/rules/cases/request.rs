@@ -13,7 +13,7 @@ use crate::mistakes::Span;
 use crate::source::{Fields, Node};
 
 /// Methods that cases can use.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// A request, and the operation it is for.
 pub(super) struct Read {

@@ -1,0 +1,342 @@
+//! The JSON Schema of `covenant.toml`, for editors. Whether files are there, and whether what is named in
+//! two places fits together, only starting tells.
+
+use serde_json::{Value, json};
+
+use super::LimitSettings;
+use super::read::ROLES;
+use crate::source::schema::{date, file, integer, list, mapping, one_of, text};
+
+/// The schema.
+pub fn schema() -> Value {
+    file(
+        "covenant.toml",
+        mapping(
+            "The configuration of one gateway.",
+            [
+                ("gateway!", gateway()),
+                ("tokens!", tokens()),
+                (
+                    "terms",
+                    mapping(
+                        "The partner terms in force; without them any accepted version will do.",
+                        [
+                            (
+                                "version!",
+                                text("Their version, as contracts name the one they accepted."),
+                            ),
+                            ("url!", text("Where they can be read.")),
+                            (
+                                "required_from!",
+                                date("From this day on, who has not accepted them is refused."),
+                            ),
+                        ],
+                    ),
+                ),
+                (
+                    "operator",
+                    mapping(
+                        "The listener for health, readiness and metrics.",
+                        [(
+                            "listen",
+                            address("Address and port. Default 127.0.0.1:9443."),
+                        )],
+                    ),
+                ),
+                ("administration!", administration()),
+                (
+                    "policies",
+                    text("Folder of promises, contracts and catalogue. Default `policies`."),
+                ),
+                ("services!", list("The core services.", service())),
+                ("ledger!", ledger()),
+                (
+                    "registry",
+                    text("Folder of the registry's database and keys. Default `registry`."),
+                ),
+                ("limits", limits()),
+                (
+                    "telemetry",
+                    mapping(
+                        "Logs and traces.",
+                        [
+                            (
+                                "log",
+                                text("What is logged, as a `tracing` filter. Default `info`."),
+                            ),
+                            (
+                                "otlp_endpoint",
+                                text("Where traces are sent (OTLP over HTTP)."),
+                            ),
+                        ],
+                    ),
+                ),
+            ],
+        ),
+    )
+}
+
+fn address(description: &str) -> Value {
+    json!({"type": "string", "description": description, "pattern": "^(\\[.*\\]|[^:]+):\\d+$"})
+}
+
+fn gateway() -> Value {
+    mapping(
+        "The listener for partners.",
+        [
+            ("listen!", address("Address and port.")),
+            (
+                "names!",
+                list(
+                    "Every Host that requests may name.",
+                    text("A name, with its port unless that is 443."),
+                ),
+            ),
+            (
+                "base_uri!",
+                json!({
+                    "type": "string",
+                    "description": "Where problem documents point: `https://` and a name.",
+                    "pattern": "^https://[^/?#@ ]+$",
+                }),
+            ),
+            (
+                "contact!",
+                text("Where questions and complaints go; an address in every refusal."),
+            ),
+            (
+                "certificate!",
+                text("PEM file of the server's certificate chain."),
+            ),
+            ("key!", text("PEM file of its private key.")),
+            (
+                "partner_authority!",
+                text("PEM file of the authority that issues certificates to partners."),
+            ),
+            (
+                "revocation_lists",
+                list("Revocation lists of that authority.", text("A PEM file.")),
+            ),
+        ],
+    )
+}
+
+fn tokens() -> Value {
+    mapping(
+        "How access tokens are judged.",
+        [
+            ("issuer!", text("The exact `iss`.")),
+            (
+                "audience!",
+                text("The `aud` that must be among the token's."),
+            ),
+            ("keys!", text("JWKS file, or its URL.")),
+            (
+                "keys_authority",
+                text("PEM file of the authority that vouches for that URL."),
+            ),
+            (
+                "leeway_seconds",
+                integer("Allowance for clocks that differ. Default 30.", 0..=240),
+            ),
+            (
+                "life_seconds_max",
+                integer("Longest life of a token. Default 3600.", 60..=86_400),
+            ),
+        ],
+    )
+}
+
+fn administration() -> Value {
+    let actor = mapping(
+        "A person who may act.",
+        [
+            ("user!", text("The operating-system user.")),
+            ("name!", text("The person's name, as in the ledger.")),
+            (
+                "roles!",
+                list("What the person may do.", one_of("A role.", ROLES)),
+            ),
+        ],
+    );
+    mapping(
+        "The socket for administration, and who may act through it.",
+        [
+            (
+                "socket",
+                text("The Unix socket. Default `run/administration.sock`."),
+            ),
+            ("actors!", list("People.", actor)),
+        ],
+    )
+}
+
+fn service() -> Value {
+    mapping(
+        "A core service.",
+        [
+            (
+                "name!",
+                text("Its name, which is that of its files in the catalogue."),
+            ),
+            (
+                "url!",
+                json!({
+                    "type": "string",
+                    "description": "Where it answers: `http://`, a host and a port.",
+                    "pattern": "^http://[^/?#@ ]+$",
+                }),
+            ),
+            (
+                "answer_milliseconds_max",
+                integer("How long an answer may take. Default 10000.", 1..=600_000),
+            ),
+            (
+                "authorization_file",
+                text("File with the whole Authorization header that it wants of us."),
+            ),
+        ],
+    )
+}
+
+fn ledger() -> Value {
+    mapping(
+        "The record of disclosures.",
+        [
+            ("directory", text("Its folder. Default `ledger`.")),
+            (
+                "origin!",
+                text("The log's name for ever: `<deployment>/<replica>`."),
+            ),
+            (
+                "key",
+                text("File of the signing key; made at the first start. Default `ledger.key`."),
+            ),
+            (
+                "wait_milliseconds_max",
+                integer(
+                    "How long an answer may wait to be recorded. Default 2000.",
+                    10..=60_000,
+                ),
+            ),
+            (
+                "segment_mebibytes",
+                integer("Size of a journal segment. Default 64.", 1..=1_024),
+            ),
+            (
+                "queue_entries_max",
+                integer("Entries that may wait at once. Default 4096.", 16..=65_536),
+            ),
+        ],
+    )
+}
+
+fn limits() -> Value {
+    let standard = LimitSettings::default();
+    let (seconds, bytes) = (600, 1 << 30);
+    #[rustfmt::skip]
+    let limits = [
+        ("requests_max", "Requests at once.", standard.requests_max, 1 << 16),
+        ("connections_max", "Connections at once.", standard.connections_max, 1 << 20),
+        ("header_bytes_max", "Bytes of a header section.", standard.header_bytes_max, 1 << 20),
+        ("header_count_max", "Fields of a header section.", standard.header_count_max, 10_000),
+        ("uri_bytes_max", "Bytes of a request target.", standard.uri_bytes_max, 1 << 16),
+        ("body_bytes_max", "Bytes of a request body.", standard.body_bytes_max, bytes),
+        ("handshake_seconds_max", "Seconds for the TLS handshake.", standard.handshake_seconds_max, seconds),
+        ("first_byte_seconds_max", "Seconds to a connection's first byte.", standard.first_byte_seconds_max, seconds),
+        ("head_seconds_max", "Seconds for a whole header section.", standard.head_seconds_max, seconds),
+        ("idle_seconds_max", "Seconds a connection may idle.", standard.idle_seconds_max, 3_600),
+        ("body_bytes_per_second_min", "Least bytes a second of a request body.", standard.body_bytes_per_second_min, bytes),
+        ("write_bytes_per_second_min", "Least bytes a second taken of an answer.", standard.write_bytes_per_second_min, bytes),
+        ("drain_seconds_max", "Seconds open requests have to finish at a stop.", standard.drain_seconds_max, 3_600),
+    ];
+    let limit = |(name, what, default, most): (&'static str, &str, u32, u32)| {
+        (
+            name,
+            integer(&format!("{what} Default {default}."), 1..=most),
+        )
+    };
+    mapping("Limits of the listener for partners.", limits.map(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::read;
+    use super::*;
+    use crate::mistakes::{Mistakes, Source};
+    use crate::source::schema::testing::{keys, limits, misfits};
+    use crate::source::{Fields, asked, read_toml, read_yaml};
+
+    /// The starting configuration with every table and key.
+    fn whole() -> Value {
+        let shipped = include_str!("../starter/covenant.toml");
+        let source = Source::new("covenant.toml", shipped.replace("{port}", "1"));
+        let node = read_toml(&source, &mut Mistakes::new()).unwrap();
+        let mut whole = node.to_value();
+        let more = json!({
+            "terms": {"version": "1", "url": "https://a.example", "required_from": "2026-01-01"},
+            "operator": {"listen": "127.0.0.1:1"},
+            "policies": "policies", "registry": "registry",
+            "telemetry": {"log": "info", "otlp_endpoint": "http://127.0.0.1:1"},
+        });
+        let table = whole.as_object_mut().unwrap();
+        table.extend(more.as_object().unwrap().clone());
+        table.entry("limits").or_insert_with(|| json!({}));
+        for (pointer, _, _) in limits(&schema()) {
+            let (place, key) = pointer.rsplit_once('/').unwrap();
+            let place = whole.pointer_mut(place).unwrap();
+            place[key] = json!(100);
+        }
+        whole
+    }
+
+    fn mistakes(configuration: &Value) -> Vec<String> {
+        let mut mistakes = Mistakes::new();
+        let source = Source::new("covenant.toml", configuration.to_string());
+        let node = read_yaml(&source, &mut mistakes).unwrap();
+        let base = Path::new("/");
+        Fields::read(&source, &node, &mut mistakes, |fields| {
+            read::config(fields, base)
+        });
+        let told = mistakes.sorted().into_iter();
+        told.map(|mistake| mistake.message().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_starting_configuration_satisfies_the_schema() {
+        assert_eq!(misfits(&schema(), &whole()), Vec::<String>::new());
+        assert_eq!(mistakes(&whole()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_reader_and_the_schema_know_the_same_keys() {
+        let (_, asked) = asked::during(|| mistakes(&whole()));
+        assert_eq!(asked, keys(&schema(), &[]));
+    }
+
+    #[test]
+    fn the_reader_and_the_schema_have_the_same_limits() {
+        let limits = limits(&schema());
+        assert_eq!(limits.len(), 19);
+        for (pointer, least, most) in limits {
+            for (number, right) in [
+                (least, true),
+                (most, true),
+                (least - 1, false),
+                (most + 1, false),
+            ] {
+                let mut changed = whole();
+                *changed.pointer_mut(&pointer).unwrap() = json!(number);
+                let told = mistakes(&changed);
+                assert_eq!(told.is_empty(), right, "{pointer} {number}: {told:?}");
+                assert_eq!(
+                    misfits(&schema(), &changed).is_empty(),
+                    right,
+                    "{pointer} {number}"
+                );
+            }
+        }
+    }
+}

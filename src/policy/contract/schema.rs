@@ -1,0 +1,309 @@
+//! The JSON Schema of a contract, `partners/<id>.yaml`, for editors. What contracts must keep among each
+//! other, and that operations exist, only checking tells.
+
+use serde_json::{Map, Value, json};
+
+use super::read::{CUSTOMERS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD};
+use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
+use crate::taxonomy::{Category, Purpose};
+use crate::terms::{Form, PartnerKind};
+
+const PARTNER: &str = "^[a-z][a-z0-9-]{0,63}$";
+
+/// The schema.
+pub fn schema() -> Value {
+    let about = "What one partner may have. It can only narrow what the promises allow.";
+    let keys = who().into_iter().chain(what());
+    let mut contract = file("The contract of one partner", mapping(about, keys));
+    if let Value::Object(map) = &mut contract {
+        let is_cobrand = json!({"properties": {"kind": {"const": PartnerKind::Cobrand.word()}}});
+        map.insert("if".to_owned(), is_cobrand);
+        map.insert("then".to_owned(), json!({"required": ["parent"]}));
+        map.insert("else".to_owned(), json!({"properties": {"parent": false}}));
+    }
+    contract
+}
+
+fn who() -> [(&'static str, Value); 7] {
+    let kinds = PartnerKind::ALL.map(PartnerKind::word);
+    let version = "Counted up with every change that was agreed on.";
+    [
+        (
+            "partner!",
+            partner("The partner's id, which is also the name of the file."),
+        ),
+        (
+            "name!",
+            text("The company's name, as reports of disclosures give it."),
+        ),
+        (
+            "address!",
+            text("Its postal address, as reports of disclosures give it."),
+        ),
+        ("kind!", one_of("What kind of partner it is.", kinds)),
+        (
+            "parent",
+            partner("Of a cobrand: the partner it belongs to."),
+        ),
+        ("version!", integer(version, 1..=u32::MAX)),
+        ("credentials!", credentials()),
+    ]
+}
+
+fn what() -> [(&'static str, Value); 8] {
+    let purpose = one_of("A fideslang data use.", Purpose::all().map(Purpose::key));
+    let operation = text("An operationId of the catalogue.");
+    [
+        (
+            "purposes!",
+            list("What the partner may use data for.", purpose),
+        ),
+        ("categories!", categories()),
+        (
+            "operations!",
+            list("The operations it may call, by their ids.", operation),
+        ),
+        (
+            "page_records_max!",
+            integer("Most records of a page.", 1..=PAGE_RECORDS_MAX),
+        ),
+        (
+            "requests_per_minute!",
+            integer("Most requests in a minute.", 1..=REQUESTS_PER_MINUTE_MAX),
+        ),
+        ("budgets!", budgets()),
+        ("terms!", terms()),
+        (
+            "exceptions",
+            list("What holds for a while only.", exception()),
+        ),
+    ]
+}
+
+fn terms() -> Value {
+    let keys = [
+        ("version!", text("Their version.")),
+        ("accepted_on!", date("The day.")),
+        ("accepted_by!", text("Who accepted them for the partner.")),
+    ];
+    mapping("The terms that the partner accepted.", keys)
+}
+
+fn partner(description: &str) -> Value {
+    json!({"type": "string", "description": description, "pattern": PARTNER})
+}
+
+fn credentials() -> Value {
+    let thumbprint = json!({
+        "type": "string",
+        "description": "SHA-256 of a certificate, as base64url.",
+        "pattern": "^sha256:[A-Za-z0-9_-]{43}$",
+    });
+    let mut certificates = mapping(
+        "Its client certificates, by one or the other.",
+        [
+            (
+                "names",
+                list(
+                    "Names in certificates of the partner authority.",
+                    text("A DNS name."),
+                ),
+            ),
+            ("thumbprints", list("Certificates themselves.", thumbprint)),
+        ],
+    );
+    if let Value::Object(map) = &mut certificates {
+        map.insert("minProperties".to_owned(), json!(1));
+    }
+    mapping(
+        "How the partner proves who it is.",
+        [
+            ("certificates!", certificates),
+            (
+                "clients!",
+                set("Its clients, as tokens name them.", text("A client_id.")),
+            ),
+        ],
+    )
+}
+
+fn categories() -> Value {
+    let forms: Vec<&str> = Form::ALL
+        .map(Form::word)
+        .into_iter()
+        .chain([WITHHELD])
+        .collect();
+    let form = |category: Category| {
+        let description =
+            format!("The richest form in which {category}, and what is below it, may leave.");
+        (
+            category.key().to_owned(),
+            one_of(&description, forms.iter().copied()),
+        )
+    };
+    let properties: Map<String, Value> = Category::all().map(form).collect();
+    json!({
+        "type": "object",
+        "description": "In which form each data category may leave. One that is not named has the form of the nearest above it; without any, it is withheld.",
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+fn budgets() -> Value {
+    let customers = |description| integer(description, 1..=CUSTOMERS_MAX);
+    mapping(
+        "How many different customers it may read of.",
+        [
+            (
+                "customers_per_day!",
+                customers("In a day; at most those of a month."),
+            ),
+            ("customers_per_month!", customers("In a month.")),
+        ],
+    )
+}
+
+fn exception() -> Value {
+    let mut exception = mapping(
+        "Other limits, for a reason and until a day.",
+        [
+            ("because!", text("The reason.")),
+            ("until!", date("The last day.")),
+            ("approved_by!", set("Who approved it.", text("A person."))),
+            ("budgets", budgets()),
+            (
+                "page_records_max",
+                integer("Most records of a page.", 1..=PAGE_RECORDS_MAX),
+            ),
+        ],
+    );
+    if let Value::Object(map) = &mut exception {
+        let either = json!([{"required": ["budgets"]}, {"required": ["page_records_max"]}]);
+        map.insert("anyOf".to_owned(), either);
+    }
+    exception
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::mistakes::{Mistakes, Source};
+    use crate::source::schema::testing::{keys, limits, misfits};
+    use crate::source::{asked, read_yaml};
+
+    /// A contract that has every key.
+    const WHOLE: &str = "
+partner: whole
+name: Whole
+address: Here
+kind: cobrand
+parent: other
+version: 1
+credentials:
+  certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']}
+  clients: [whole]
+purposes: [essential.service]
+categories: {user.name: clear}
+operations: [getCustomer]
+page_records_max: 10
+requests_per_minute: 10
+budgets: {customers_per_day: 10, customers_per_month: 10000000}
+terms: {version: '1', accepted_on: 2026-01-01, accepted_by: Someone}
+exceptions:
+  - because: it must be
+    until: 2026-12-31
+    approved_by: [Someone, Another]
+    budgets: {customers_per_day: 10, customers_per_month: 10000000}
+    page_records_max: 10
+";
+
+    fn value(text: &str) -> Value {
+        let source = Source::new("whole.yaml", text);
+        read_yaml(&source, &mut Mistakes::new()).unwrap().to_value()
+    }
+
+    /// What the reader says of a contract.
+    fn mistakes(contract: &Value) -> Vec<String> {
+        let mut mistakes = Mistakes::new();
+        let source = Source::new("whole.yaml", contract.to_string());
+        let _draft =
+            super::super::read::read(&source, jiff::civil::date(2026, 11, 22), &mut mistakes);
+        let told = mistakes.sorted().into_iter();
+        told.map(|mistake| mistake.message().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_reader_and_the_schema_know_the_same_keys() {
+        let whole = value(WHOLE);
+        assert_eq!(misfits(&schema(), &whole), Vec::<String>::new());
+        let (told, asked) = asked::during(|| mistakes(&whole));
+        assert_eq!(told, Vec::<String>::new());
+        let mut named = keys(&schema(), &["categories"]);
+        assert_eq!(asked, named);
+        named.insert("unheard".to_owned());
+        let (_, again) = asked::during(|| mistakes(&json!({"unheard": 1})));
+        assert!(!again.contains("unheard"));
+    }
+
+    #[test]
+    fn the_reader_and_the_schema_have_the_same_limits() {
+        let whole = value(WHOLE);
+        let limits = limits(&schema());
+        assert_eq!(limits.len(), 8);
+        for (pointer, least, most) in limits {
+            for (number, right) in [
+                (least, true),
+                (most, true),
+                (least - 1, false),
+                (most + 1, false),
+            ] {
+                let mut changed = whole.clone();
+                *changed.pointer_mut(&pointer).unwrap() = json!(number);
+                let told = mistakes(&changed);
+                let limit = told.iter().any(|told| told.contains("it must be from"));
+                assert_eq!(!limit, right, "{pointer} {number}: {told:?}");
+                assert_eq!(
+                    misfits(&schema(), &changed).is_empty(),
+                    right,
+                    "{pointer} {number}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_schema_refuses_the_reader_refuses() {
+        for (from, to) in [
+            ("kind: cobrand", "kind: cobrant"),
+            ("parent: other\n", ""),
+            ("kind: cobrand", "kind: dealer"),
+            ("[essential.service]", "[essential.servic]"),
+            ("user.name: clear", "user.name: clearly"),
+            ("user.name: clear", "user.nmae: clear"),
+            ("clients: [whole]", "clients: []"),
+            ("until: 2026-12-31", "until: soon"),
+            ("name: Whole", "name: ' '"),
+            ("partner: whole", "partner: Whole"),
+        ] {
+            assert!(WHOLE.contains(from), "{from}");
+            let changed = value(&WHOLE.replacen(from, to, 1));
+            assert!(!misfits(&schema(), &changed).is_empty(), "{to}");
+            assert!(!mistakes(&changed).is_empty(), "{to}");
+        }
+    }
+
+    #[test]
+    fn every_shipped_contract_satisfies_the_schema() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/partners");
+        let mut contracts = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            assert_eq!(misfits(&schema(), &value(&text)), Vec::<String>::new());
+            contracts += 1;
+        }
+        assert!(contracts >= 3);
+    }
+}
