@@ -226,6 +226,8 @@ fn field(fields: &mut Vec<Field>, category: &str, kind: ScalarKind) -> Node {
         nullable: true,
         required: false,
         role: FieldRole::Data,
+        null_fits: true,
+        pseudonym_fits: true,
         partial: None,
         recipient: false,
         empty: Arc::from(b"null".as_slice()),

@@ -8,7 +8,7 @@
 //!
 //! | key | where | meaning |
 //! |---|---|---|
-//! | `x-covenant-channel` | operation, always | the kind of way out: `record`, `list`, `write`, `export`, `document`, `campaign`, `webhook`, `aggregate` |
+//! | `x-covenant-channel` | operation; without it, none is served | the kind of way out: `record`, `list`, `write`, `export`, `document`, `campaign`, `webhook`, `aggregate` |
 //! | `x-covenant-data-uses` | operation | the only uses it may be called for |
 //! | `x-covenant-alternative` | operation | what a refused partner can do instead |
 //! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
@@ -30,6 +30,9 @@
 mod answers;
 mod document;
 mod empty;
+mod fitting;
+mod format;
+mod keywords;
 pub mod operation;
 mod operations;
 mod overlay;
@@ -40,7 +43,7 @@ mod schema;
 pub mod shape;
 mod shaping;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -52,10 +55,13 @@ use self::router::Router;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
-pub use self::operation::{Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role};
+pub use self::operation::{
+    Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role, Unserved,
+};
 pub use self::router::Routed;
 pub use self::shape::{
-    Field, FieldId, FieldRole, Member, Node, ObjectNode, Partial, ScalarKind, Shape,
+    EMAIL_REST, Field, FieldId, FieldRole, Member, Node, ObjectNode, PARTIAL_MASK,
+    PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape,
 };
 
 /// Where the catalogue lies in a policies folder.
@@ -71,6 +77,7 @@ pub struct Catalogue {
     by_id: HashMap<Arc<str>, Arc<Operation>>,
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
+    unserved: Vec<Unserved>,
     digest: [u8; 32],
 }
 
@@ -124,6 +131,12 @@ impl Catalogue {
         digest
     }
 
+    /// The operations that do not exist for partners because no overlay gives them a channel, by
+    /// service and in the order of its document.
+    pub fn unserved(&self) -> &[Unserved] {
+        &self.unserved
+    }
+
     /// What is never released because nobody has said what it is: operation id and path, the fields
     /// without a category and the members whose schema cannot be filtered.
     pub fn unclassified(&self) -> Vec<(Arc<str>, Arc<str>)> {
@@ -140,6 +153,26 @@ impl Catalogue {
         found.dedup();
         found
     }
+}
+
+/// The ids of all operations that the documents of a folder name, served or not, for when there is no
+/// catalogue because something else is wrong with it. `None` when there is no document, or one that cannot
+/// be read at all.
+pub(crate) fn operations_named(folder: &Folder) -> Option<BTreeSet<String>> {
+    let mut named = BTreeSet::new();
+    for (name, source) in folder.below(FOLDER) {
+        if name.ends_with(DOCUMENT_SUFFIX) {
+            let document = read_yaml(source, &mut Mistakes::new())?;
+            let items = document
+                .get("paths")
+                .map(crate::source::Node::entries)
+                .unwrap_or_default();
+            let operations = items.iter().flat_map(|(_, item)| item.entries());
+            let ids = operations.filter_map(|(_, one)| one.get("operationId")?.as_text());
+            named.extend(ids.map(str::to_owned));
+        }
+    }
+    (!named.is_empty()).then_some(named)
 }
 
 /// The names of the services of a folder, sorted.
@@ -171,6 +204,7 @@ struct Loading {
     by_id: HashMap<Arc<str>, Arc<Operation>>,
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
+    unserved: Vec<Unserved>,
 }
 
 impl Loading {
@@ -189,11 +223,13 @@ impl Loading {
         let mut document = Part::new(&source, &document);
         overlay::apply(&mut document, &overlay_source, &overlay, mistakes);
         let mut reading = Reading::new(&document, mistakes);
+        keywords::check(&mut reading);
         let offered = operations::read(&mut reading, service);
         for (operation, place) in offered.operations {
             self.add(Arc::new(operation), &place, &mut reading);
         }
         self.left_out.extend(offered.left_out);
+        self.unserved.extend(offered.unserved);
         reading.finish();
     }
 
@@ -219,10 +255,13 @@ impl Loading {
             by_id: self.by_id,
             router: self.router,
             left_out: self.left_out,
+            unserved: self.unserved,
             digest,
         }
     }
 }
 
+#[cfg(test)]
+mod carried;
 #[cfg(test)]
 mod tests;

@@ -355,7 +355,7 @@ pub(crate) mod tests {
         ]
     }
 
-    fn any_request() -> impl Strategy<Value = RequestFacts> {
+    fn any_request() -> BoxedStrategy<RequestFacts> {
         let optional = || option::of(text());
         (
             (text(), optional(), option::of(any_recipient()), optional()),
@@ -380,6 +380,7 @@ pub(crate) mod tests {
                     policy,
                 },
             )
+            .boxed()
     }
 
     fn any_disclosure() -> impl Strategy<Value = Disclosure> {
@@ -447,7 +448,7 @@ pub(crate) mod tests {
     fn any_event() -> impl Strategy<Value = Event> {
         let optional = || option::of(text());
         prop_oneof![
-            3 => any_disclosure().prop_map(Event::Disclosure),
+            3 => any_disclosure().prop_map(Event::Disclosure).boxed(),
             1 => (any_request(), optional())
                 .prop_map(|(request, customer)| Event::Intent(Intent { request, customer })),
             1 => (any_request(), text(), optional(), optional(), text()).prop_map(
@@ -463,7 +464,7 @@ pub(crate) mod tests {
             1 => (text(), optional(), optional()).prop_map(|(what, detail, policy)| {
                 Event::Gateway(GatewayNote { what, detail, policy })
             }),
-            1 => any_shadowed().prop_map(Event::Shadow),
+            1 => any_shadowed().prop_map(Event::Shadow).boxed(),
         ]
     }
 

@@ -6,6 +6,7 @@
 
 mod render;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -124,6 +125,7 @@ impl Mistake {
 #[derive(Clone, Debug, Default)]
 pub struct Mistakes {
     found: Vec<Mistake>,
+    remarked: Vec<Mistake>,
 }
 
 impl Mistakes {
@@ -161,6 +163,16 @@ impl Mistakes {
         self.note(source, span, message.into(), help);
     }
 
+    /// Notes what is right and should still be seen by someone. It is no mistake, and not counted.
+    pub fn remark(&mut self, source: &Arc<Source>, span: Span, message: impl Into<String>) {
+        self.remarked.push(Mistake {
+            source: Arc::clone(source),
+            span,
+            message: message.into(),
+            help: None,
+        });
+    }
+
     fn note(&mut self, source: &Arc<Source>, span: Span, message: String, help: Option<String>) {
         self.found.push(Mistake {
             source: Arc::clone(source),
@@ -187,10 +199,28 @@ impl Mistakes {
 
     /// All of them, by file and place.
     pub fn sorted(&self) -> Vec<&Mistake> {
-        let mut sorted: Vec<&Mistake> = self.found.iter().collect();
-        sorted.sort_by_key(|mistake| (mistake.path().to_owned(), mistake.span));
-        sorted
+        sorted(&self.found)
     }
+
+    /// What was remarked, by file and place.
+    pub fn remarks(&self) -> Vec<&Mistake> {
+        sorted(&self.remarked)
+    }
+
+    /// How many there are in each file that has some, by file.
+    pub fn by_file(&self) -> BTreeMap<&Path, usize> {
+        let mut counts = BTreeMap::new();
+        for mistake in &self.found {
+            *counts.entry(mistake.path()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+fn sorted(found: &[Mistake]) -> Vec<&Mistake> {
+    let mut sorted: Vec<&Mistake> = found.iter().collect();
+    sorted.sort_by_key(|mistake| (mistake.path().to_owned(), mistake.span));
+    sorted
 }
 
 /// `1 mistake`, `2 mistakes`.

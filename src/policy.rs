@@ -14,6 +14,8 @@ mod grant;
 mod load;
 mod promises;
 mod purpose;
+mod reach;
+mod references;
 mod rules;
 mod vocabulary;
 
@@ -26,6 +28,7 @@ pub use self::decide::AccessRequest;
 pub use self::explain::Explanation;
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
+pub use self::reach::{Reach, Way};
 pub(crate) use self::rules::{Answer, Rules as RuleBook};
 pub use self::rules::{Properties, Property, Rule};
 pub(crate) use self::vocabulary::{Action, Question};

@@ -3,15 +3,18 @@
 //! hour (suspensions, consents, budgets) are no rules, and not here.
 
 pub mod cases;
+mod layout;
+pub mod remarks;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use self::cases::Cases;
 use crate::catalogue::Catalogue;
 use crate::mistakes::Mistakes;
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Properties};
 use crate::source::Folder;
 
 /// Catalogue and policy set.
@@ -35,6 +38,8 @@ impl Rules {
         day: Date,
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
+        let mistakes_before = mistakes.len();
+        layout::check(folder, mistakes);
         let unchanged = before.map(|before| &before.catalogue);
         let unchanged =
             unchanged.filter(|catalogue| catalogue.digest() == Catalogue::digest_of(folder));
@@ -44,10 +49,20 @@ impl Rules {
         };
         let policy_before = before.map(|before| &before.policy);
         let policy = PolicySet::load(folder, catalogue.as_deref(), policy_before, day, mistakes);
-        Some(Self {
+        let rules = Self {
             catalogue: catalogue?,
             policy: policy?,
-        })
+        };
+        (mistakes.len() == mistakes_before).then_some(rules)
+    }
+
+    /// Loads both, and notes besides what is wrong with the files that decide nothing: cases and
+    /// properties.
+    pub fn check(folder: &Folder, day: Date, mistakes: &mut Mistakes) -> Option<Self> {
+        let rules = Self::load(folder, None, day, mistakes);
+        Cases::load(folder, rules.as_ref(), mistakes);
+        Properties::read(folder, mistakes);
+        rules.filter(|_| mistakes.is_empty())
     }
 
     /// Reads the folder, and loads what is in it; `None` also when a file cannot be read.
@@ -102,3 +117,6 @@ mod tests {
         assert_eq!(told(Some(&before)), told(None));
     }
 }
+
+#[cfg(test)]
+mod misspelt;

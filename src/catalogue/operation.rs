@@ -1,5 +1,6 @@
 //! One listed method and path of a core service, and what the gateway must know to judge it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Method;
@@ -46,6 +47,18 @@ impl Operation {
         let mut members = body.into_iter().flat_map(|body| &body.roles);
         needed.any(|one| names(&one.role)) || members.any(|(_, role)| names(role))
     }
+}
+
+/// An operation of a document that partners cannot call: the overlay gives it no channel, so that it
+/// does not exist for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unserved {
+    /// Its `operationId`; without one, method and path.
+    pub operation: Arc<str>,
+    /// The document.
+    pub file: PathBuf,
+    /// Where in the document, from 1.
+    pub line: usize,
 }
 
 /// Where a parameter stands.

@@ -8,7 +8,9 @@ use http::Method;
 
 use super::answers::{self, JSON, media_type};
 use super::document::{Entry, Part};
-use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role};
+use super::operation::{
+    Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role, Unserved,
+};
 use super::reading::Reading;
 use super::router::{parameter_name, segments};
 use super::schema::Schema;
@@ -34,13 +36,15 @@ pub(super) struct Offered {
     pub(super) operations: Vec<(Operation, super::document::Origin)>,
     /// Operation and path of what was left out of a shape.
     pub(super) left_out: Vec<(Arc<str>, Arc<str>)>,
+    /// The operations that no overlay opens.
+    pub(super) unserved: Vec<Unserved>,
 }
 
 /// Reads every operation of the document.
 pub(super) fn read<'a>(reading: &mut Reading<'a>, service: &str) -> Offered {
     let root = reading.root();
     let version = root.get("openapi").and_then(Part::text);
-    if !version.is_some_and(|version| version.starts_with("3.0.") || version.starts_with("3.1.")) {
+    if !version.is_some_and(is_understood) {
         let place = &root.get("openapi").unwrap_or(root).place;
         reading.mistake(place, "an OpenAPI document of version 3.0 or 3.1 is needed");
     }
@@ -51,6 +55,11 @@ pub(super) fn read<'a>(reading: &mut Reading<'a>, service: &str) -> Offered {
         };
         for entry in item.entries() {
             if let Some(method) = method(&entry.name) {
+                if entry.part.get("x-covenant-channel").is_none() {
+                    let unserved = unserved(reading, path, item, entry);
+                    offered.unserved.push(unserved);
+                    continue;
+                }
                 let mut call = Call {
                     reading,
                     service,
@@ -70,6 +79,33 @@ pub(super) fn read<'a>(reading: &mut Reading<'a>, service: &str) -> Offered {
         }
     }
     offered
+}
+
+/// An operation without a channel does not exist for partners.
+fn unserved<'a>(
+    reading: &mut Reading<'a>,
+    path: &Entry,
+    item: &'a Part,
+    entry: &'a Entry,
+) -> Unserved {
+    let id = entry.part.get("operationId").and_then(Part::text);
+    let by_path = || format!("{} {}", entry.name.to_ascii_uppercase(), path.name);
+    let operation: Arc<str> = id.map_or_else(by_path, str::to_owned).into();
+    reading.leave(item, &entry.part, &operation);
+    let place = &entry.place;
+    Unserved {
+        operation,
+        file: place.source.path().to_owned(),
+        line: place.source.position(place.span.offset).line,
+    }
+}
+
+/// 3.0 and 3.1 with any correction.
+fn is_understood(version: &str) -> bool {
+    let correction = version
+        .strip_prefix("3.0.")
+        .or(version.strip_prefix("3.1."));
+    correction.is_some_and(|number| number.parse::<u8>().is_ok())
 }
 
 /// HEAD is answered by GET; OPTIONS and TRACE are not offered to partners.
@@ -102,15 +138,8 @@ impl<'a> Call<'a, '_> {
             let message = "an operation without `operationId`";
             self.reading.mistake(&self.entry.place, message);
         }
-        let channel = match self.reading.extension(part, "channel") {
-            Some(channel) => self.reading.channel(channel),
-            None => {
-                let id = id.unwrap_or(&self.path.name);
-                let message = format!("`{id}` has no `x-covenant-channel` in the overlay");
-                self.reading.mistake(&self.entry.place, message);
-                None
-            }
-        };
+        let channel = self.reading.extension(part, "channel");
+        let channel = channel.and_then(|part| self.reading.channel(part));
         let purposes = self.reading.extension(part, "data-uses");
         let purposes = purposes.map(|part| self.reading.purposes(part));
         let alternative = self.reading.extension(part, "alternative");
@@ -296,6 +325,7 @@ impl<'a> Call<'a, '_> {
                 return self.reading.give_up(unusable, what);
             }
         };
+        flat.check_required(self.reading);
         for (entry, _) in flat.properties() {
             let name: Arc<str> = entry.name.as_str().into();
             request.members.push(name.clone());

@@ -2,15 +2,18 @@
 //! notes of what is wrong. Each mistake is noted once, however many operations run into it, and a
 //! key that no reader ever asked for is a mistake: it was put where it has no effect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::document::{Entry, Origin, Part};
 use super::shape::Partial;
-use crate::mistakes::{Mistakes, Span};
+use crate::mistakes::{Mistakes, Span, nearest};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
 
 const PREFIX: &str = "x-covenant-";
+/// A registered key that may stand beside ours.
+const CLASSIFICATION: &str = "x-data-classification";
 /// Most references that one leads to.
 const REFERENCES_MAX: usize = 32;
 /// Most characters of a partial form.
@@ -47,6 +50,8 @@ pub(super) struct Reading<'a> {
     mistakes: &'a mut Mistakes,
     noted: BTreeSet<((usize, Span), String)>,
     asked: BTreeSet<(usize, Span)>,
+    /// The operations that are not served, by where they stand.
+    left: BTreeMap<(usize, Span), Arc<str>>,
     gave_up: bool,
 }
 
@@ -57,6 +62,7 @@ impl<'a> Reading<'a> {
             mistakes,
             noted: BTreeSet::new(),
             asked: BTreeSet::new(),
+            left: BTreeMap::new(),
             gave_up: false,
         }
     }
@@ -73,7 +79,16 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn unknown<'word>(
+    /// Notes what is right and should be seen, once.
+    pub(super) fn remark(&mut self, place: &Origin, message: impl Into<String>) {
+        let message = message.into();
+        if self.noted.insert((place.key(), message.clone())) {
+            self.mistakes.remark(&place.source, place.span, message);
+        }
+    }
+
+    /// Notes a word that is not one of `valid`, with the nearest that is.
+    pub(super) fn unknown<'word>(
         &mut self,
         place: &Origin,
         message: String,
@@ -243,26 +258,68 @@ impl<'a> Reading<'a> {
         partial
     }
 
-    /// Reports every `x-covenant-*` key that does not exist or that nothing asked for. Comes last.
-    pub(super) fn finish(mut self) {
-        let mut open = vec![self.root];
-        while let Some(part) = open.pop() {
-            open.extend(part.items());
+    /// Leaves out the operation at `part` of the path at `item`. What is said of the components it
+    /// refers to will have its effect once it is served; what is said of the operation has none.
+    pub(super) fn leave(&mut self, item: &'a Part, part: &'a Part, operation: &Arc<str>) {
+        self.left.insert(part.place.key(), Arc::clone(operation));
+        let mut seen = BTreeSet::new();
+        let mut open = vec![(part, false)];
+        open.extend(item.get("parameters").map(|shared| (shared, true)));
+        while let Some((part, shared)) = open.pop() {
+            open.extend(part.items().iter().map(|item| (item, shared)));
             for entry in part.entries() {
-                open.push(&entry.part);
-                let Some(key) = entry.name.strip_prefix(PREFIX) else {
-                    continue;
-                };
-                if !KEYS.contains(&key) {
-                    let message = format!("unknown key `{}`", entry.name);
-                    let valid = KEYS.map(|key| format!("{PREFIX}{key}"));
-                    let valid = valid.iter().map(String::as_str);
-                    self.unknown(&entry.place, message, &entry.name, valid);
-                } else if !self.gave_up && !self.asked.contains(&entry.place.key()) {
-                    let message = format!("`{}` has no effect here", entry.name);
-                    self.mistake(&entry.place, message);
+                if shared && entry.name.starts_with(PREFIX) {
+                    self.asked(entry);
+                }
+                open.push((&entry.part, shared));
+                if entry.name == "$ref"
+                    && let Ok(target) = self.follow(&entry.part)
+                    && seen.insert(target.place.key())
+                {
+                    open.push((target, true));
                 }
             }
+        }
+    }
+
+    /// Notes the keys that are unknown, and those that no reader asked for.
+    pub(super) fn finish(mut self) {
+        let mut open = vec![(self.root, None)];
+        while let Some((part, outer)) = open.pop() {
+            let left = self.left.get(&part.place.key()).cloned().or(outer);
+            open.extend(part.items().iter().map(|item| (item, left.clone())));
+            for entry in part.entries() {
+                open.push((&entry.part, left.clone()));
+                if entry.name.starts_with("x-") {
+                    self.check_extension(entry, left.as_deref());
+                }
+            }
+        }
+    }
+
+    /// `left` is the operation it stands in, if that is not served.
+    fn check_extension(&mut self, entry: &Entry, left: Option<&str>) {
+        let known = entry.name.strip_prefix(PREFIX);
+        if !known.is_some_and(|key| KEYS.contains(&key)) {
+            let ours = KEYS.map(|key| format!("{PREFIX}{key}"));
+            let valid = ours.iter().map(String::as_str).chain([CLASSIFICATION]);
+            // Of other tools' keys, those that are nearly ours were meant to be.
+            let meant =
+                entry.name != CLASSIFICATION && nearest(&entry.name, valid.clone()).is_some();
+            if known.is_some() || meant {
+                let message = format!("unknown key `{}`", entry.name);
+                self.unknown(&entry.place, message, &entry.name, valid);
+            }
+        } else if !self.gave_up && !self.asked.contains(&entry.place.key()) {
+            let message = match left {
+                Some(operation) => format!(
+                    "`{operation}` is not served, so `{}` has no effect: give it an \
+                     `x-covenant-channel` too",
+                    entry.name
+                ),
+                None => format!("`{}` has no effect here", entry.name),
+            };
+            self.mistake(&entry.place, message);
         }
     }
 }

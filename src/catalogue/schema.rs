@@ -10,7 +10,7 @@ use super::reading::{Reading, Unusable};
 use super::shape::ScalarKind;
 
 /// Keywords that change what a value may be and that are not understood.
-const UNSUPPORTED: [&str; 10] = [
+const UNSUPPORTED: [&str; 13] = [
     "oneOf",
     "anyOf",
     "not",
@@ -19,6 +19,9 @@ const UNSUPPORTED: [&str; 10] = [
     "prefixItems",
     "unevaluatedProperties",
     "dependentSchemas",
+    "dependentRequired",
+    "dependencies",
+    "contains",
     "$dynamicRef",
     "$recursiveRef",
 ];
@@ -52,7 +55,7 @@ pub(super) struct Schema<'a> {
     /// The references that were followed, so that a circle is seen.
     pub(super) references: Vec<&'a str>,
     properties: Vec<&'a Entry>,
-    required: Vec<&'a str>,
+    required: Vec<&'a Part>,
     keywords: BTreeMap<&'a str, &'a Entry>,
 }
 
@@ -96,7 +99,9 @@ impl<'a> Schema<'a> {
                     "properties" => schema.add_properties(&entry.part)?,
                     "required" => {
                         let names = entry.part.items().iter();
-                        schema.required.extend(names.filter_map(Part::text));
+                        schema
+                            .required
+                            .extend(names.filter(|name| name.text().is_some()));
                     }
                     _ => schema.add_keyword(entry)?,
                 }
@@ -161,10 +166,22 @@ impl<'a> Schema<'a> {
 
     /// The properties of an object and whether each is required.
     pub(super) fn properties(&self) -> impl Iterator<Item = (&'a Entry, bool)> {
-        let required = |name: &str| self.required.contains(&name);
+        let required = |name: &str| self.required.iter().any(|one| one.text() == Some(name));
         self.properties
             .iter()
             .map(move |entry| (*entry, required(&entry.name)))
+    }
+
+    /// Notes what is required and not described: it would be dropped, and the answer broken.
+    pub(super) fn check_required(&self, reading: &mut Reading<'a>) {
+        for part in &self.required {
+            let name = part.text().unwrap_or_default();
+            let known = || self.properties.iter().map(|entry| entry.name.as_str());
+            if known().all(|one| one != name) {
+                let message = format!("`{name}` is required and not among the properties");
+                reading.unknown(&part.place, message, name, known());
+            }
+        }
     }
 
     /// What it describes, and whether `null` is among its types (3.1) or allowed by `nullable` (3.0).

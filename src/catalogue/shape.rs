@@ -69,6 +69,10 @@ pub struct Field {
     pub required: bool,
     /// What it is for the gateway, beyond being data.
     pub role: FieldRole,
+    /// Whether the schema allows `null` among its values: some have it as a type and not in `enum`.
+    pub null_fits: bool,
+    /// Whether the schema allows every pseudonym; without, pseudonym means withheld.
+    pub pseudonym_fits: bool,
     /// How its partial form is made; without one, partial means withheld.
     pub partial: Option<Partial>,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
@@ -109,4 +113,14 @@ pub enum Partial {
     Last(u8),
     /// Only the first `n` characters stay, followed by `***`.
     First(u8),
+    /// Only the first `n` characters before the `@` stay, followed by `***@example.invalid`: an e-mail
+    /// address that nobody has (RFC 2606), where the schema asks for one.
+    FirstOfEmail(u8),
 }
+
+/// What stands for the characters of a partial value that stay inside.
+pub const PARTIAL_MASK: &str = "***";
+/// What ends the partial form of an e-mail address.
+pub const EMAIL_REST: &str = "@example.invalid";
+/// The length of a pseudonym, in characters.
+pub const PSEUDONYM_CHARACTERS: usize = 26;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::document::{Entry, Origin, Part};
 use super::empty;
+use super::fitting;
 use super::reading::{Reading, Unusable};
 use super::schema::{Kind, Schema};
 use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
@@ -95,6 +96,15 @@ struct Standing {
     recipient: bool,
 }
 
+/// What a schema says of `null`.
+#[derive(Clone, Copy)]
+struct Null {
+    /// It is read as a value.
+    nullable: bool,
+    /// It satisfies the schema in all it says.
+    fits: bool,
+}
+
 impl<'a> Shaping<'a, '_> {
     fn node(&mut self, part: &'a Part, at: &Standing) -> Result<Node, Unusable> {
         let (schema, nullable_outside) = Schema::read(self.reading, part)?;
@@ -115,7 +125,13 @@ impl<'a> Shaping<'a, '_> {
         let node = match kind {
             Kind::Object => self.object(&schema, nullable, at),
             Kind::Array => self.array(&schema, nullable, at),
-            Kind::Scalar(kind) => self.scalar(&schema, kind, nullable, at),
+            Kind::Scalar(kind) => {
+                let null = Null {
+                    nullable,
+                    fits: nullable_outside || fitting::null_fits(&schema),
+                };
+                self.scalar(&schema, kind, null, at)
+            }
         };
         self.references.truncate(references);
         self.levels -= 1;
@@ -141,6 +157,15 @@ impl<'a> Shaping<'a, '_> {
     ) -> Result<Node, Unusable> {
         if schema.properties().next().is_none() {
             return Err(schema.unusable("an object without named properties"));
+        }
+        schema.check_required(self.reading);
+        let stay = schema.properties().filter(|(_, required)| *required);
+        let least = schema.keyword("minProperties").and_then(Part::integer);
+        if least.is_some_and(|least| usize::try_from(least).is_ok_and(|least| least > stay.count()))
+        {
+            let reason = "it must have more members (`minProperties`) than those it requires, which \
+                          may be all that is left of it";
+            return Err(schema.unusable(reason));
         }
         let marked = schema.extension(self.reading, "record");
         let record = self.reading.flag(marked);
@@ -218,17 +243,31 @@ impl<'a> Shaping<'a, '_> {
             required: true,
             recipient: at.recipient,
         };
-        match self.node(items, &below)? {
-            Node::Array(_) => Err(schema.unusable("a list of lists")),
-            item => Ok(Node::Array(Box::new(item))),
+        let item = self.node(items, &below)?;
+        if matches!(item, Node::Array(_)) {
+            return Err(schema.unusable("a list of lists"));
         }
+        // What is left of a list are the items that may leave; of an optional one that nothing may
+        // leave of, not even the list.
+        let least = schema.keyword("minItems").and_then(Part::integer);
+        if least.unwrap_or_default() > 0 && (at.required || holds_records(&item)) {
+            let reason = "a list that must have items (`minItems`), of which none may leave; an \
+                          overlay can set it to 0";
+            return Err(schema.unusable(reason));
+        }
+        if schema.keyword("uniqueItems").and_then(Part::boolean) == Some(true) {
+            let reason = "a list whose items must differ (`uniqueItems`), as what is left of them may \
+                          not; an overlay can set it to false";
+            return Err(schema.unusable(reason));
+        }
+        Ok(Node::Array(Box::new(item)))
     }
 
     fn scalar(
         &mut self,
         schema: &Schema<'a>,
         kind: ScalarKind,
-        nullable: bool,
+        null: Null,
         at: &Standing,
     ) -> Result<Node, Unusable> {
         let id = match u16::try_from(self.fields.len()) {
@@ -241,12 +280,14 @@ impl<'a> Shaping<'a, '_> {
             path: at.path.as_str().into(),
             category,
             kind,
-            nullable,
+            nullable: null.nullable,
+            null_fits: null.fits,
+            pseudonym_fits: fitting::pseudonym_fits(schema, kind),
             required: at.required,
             role: self.role(schema, kind),
             partial: self.partial(schema, kind),
             recipient: at.recipient,
-            empty: self.empty(schema, kind, at.required && !nullable),
+            empty: self.empty(schema, kind, at.required && !(null.nullable && null.fits)),
         };
         self.fields.push(field);
         self.places.push((schema.place, self.in_record));
@@ -282,7 +323,15 @@ impl<'a> Shaping<'a, '_> {
             self.reading.mistake(&part.place, message);
             return None;
         }
-        self.reading.partial(part)
+        let partial = self.reading.partial(part)?;
+        match fitting::partial(schema, partial) {
+            Ok(partial) => Some(partial),
+            Err(reason) => {
+                let message = format!("{reason}; without `x-covenant-partial` it is withheld");
+                self.reading.mistake(&part.place, message);
+                None
+            }
+        }
     }
 
     fn empty(&mut self, schema: &Schema<'a>, kind: ScalarKind, needed: bool) -> Arc<[u8]> {
@@ -297,6 +346,11 @@ impl<'a> Shaping<'a, '_> {
                 serde_json::Value::Null
             }
         };
+        if let Some(named) = named.filter(|_| !fitting::pattern_is_understood(schema)) {
+            let message = "whether this matches the field's pattern could not be told: the pattern \
+                           is beyond what is understood here";
+            self.reading.remark(&named.place, message);
+        }
         let value = if needed {
             value
         } else {
@@ -350,6 +404,18 @@ impl<'a> Shaping<'a, '_> {
                  belongs to one customer with `x-covenant-record`"
             );
             self.reading.mistake(place, message);
+        }
+    }
+}
+
+/// Whether a record stands in `node`: it is decided on its own, and may be dropped.
+fn holds_records(node: &Node) -> bool {
+    match node {
+        Node::Scalar(_) => false,
+        Node::Array(item) => holds_records(item),
+        Node::Object(object) => {
+            let mut members = object.members.iter();
+            object.record || members.any(|member| holds_records(&member.node))
         }
     }
 }

@@ -6,10 +6,7 @@ use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
 use super::scanned::Scanned;
 use super::text::{respell, unescape, unquoted, write_content};
-use crate::catalogue::{FieldId, Member, Node, Partial};
-
-/// What stands for the characters of a partial value that stay inside.
-const MASK: &[u8] = b"***";
+use crate::catalogue::{EMAIL_REST, FieldId, Member, Node, PARTIAL_MASK, Partial};
 
 /// What is to happen to one record.
 #[derive(Clone, Copy, Debug)]
@@ -243,27 +240,45 @@ fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
 
 /// Writes the part of `value` that leaves. A value that would leave whole is masked whole.
 fn write_part(partial: Partial, value: &str, out: &mut Vec<u8>) {
-    let (shown, last) = match partial {
-        Partial::Last(count) => (usize::from(count), true),
-        Partial::First(count) => (usize::from(count), false),
+    let (first, last, rest) = match partial {
+        Partial::Last(count) => ("", last(value, count), ""),
+        Partial::First(count) => (first(value, count), "", ""),
+        Partial::FirstOfEmail(count) => (first(local_part(value), count), "", EMAIL_REST),
     };
-    let length = value.chars().count();
-    let shown = if length > shown { shown } else { 0 };
-    let cut = if last { length - shown } else { shown };
-    let cut = value
-        .char_indices()
-        .nth(cut)
-        .map_or(value.len(), |(at, _)| at);
-    let (first, rest) = value.split_at_checked(cut).unwrap_or_default();
     out.push(b'"');
-    if !last {
-        write_content(first, out);
-    }
-    out.extend_from_slice(MASK);
-    if last {
-        write_content(rest, out);
-    }
+    write_content(first, out);
+    out.extend_from_slice(PARTIAL_MASK.as_bytes());
+    out.extend_from_slice(rest.as_bytes());
+    write_content(last, out);
     out.push(b'"');
+}
+
+/// The first `count` characters of a longer text.
+fn first(value: &str, count: u8) -> &str {
+    let cut = value.char_indices().nth(usize::from(count));
+    cut.and_then(|(at, _)| value.get(..at)).unwrap_or_default()
+}
+
+/// The last `count` characters of a longer text.
+fn last(value: &str, count: u8) -> &str {
+    let Some(before) = value.chars().count().checked_sub(usize::from(count)) else {
+        return "";
+    };
+    let cut = value.char_indices().nth(before).filter(|_| before > 0);
+    cut.and_then(|(at, _)| value.get(at..)).unwrap_or_default()
+}
+
+/// What stands before the `@`, where a part of it is one of an e-mail address again: a dot-atom of
+/// ASCII (RFC 5322 section 3.2.3).
+fn local_part(value: &str) -> &str {
+    let of_atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    let is_atom = |atom: &str| !atom.is_empty() && atom.bytes().all(of_atom);
+    let local = value.rsplit_once('@').map_or("", |(local, _)| local);
+    if local.split('.').all(is_atom) {
+        local
+    } else {
+        ""
+    }
 }
 
 #[cfg(test)]
@@ -357,6 +372,22 @@ mod tests {
             (Partial::First(5), "90210", "***"),
             (Partial::First(5), "90210-1234", "90210***"),
             (Partial::First(0), "x", "***"),
+            (
+                Partial::FirstOfEmail(3),
+                "annette@example.com",
+                "ann***@example.invalid",
+            ),
+            (
+                Partial::FirstOfEmail(3),
+                "ann@example.com",
+                "***@example.invalid",
+            ),
+            (
+                Partial::FirstOfEmail(3),
+                "\"a b\"@example.com",
+                "***@example.invalid",
+            ),
+            (Partial::FirstOfEmail(3), "nobody", "***@example.invalid"),
         ] {
             let part = |value| {
                 let mut out = Vec::new();

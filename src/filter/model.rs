@@ -130,13 +130,14 @@ impl Model<'_> {
                     Partial::Last(count) => characters[characters.len() - usize::from(count)..]
                         .iter()
                         .collect(),
-                    Partial::First(count) => characters[..usize::from(count)].iter().collect(),
+                    Partial::First(count) | Partial::FirstOfEmail(count) => {
+                        characters[..usize::from(count)].iter().collect()
+                    }
                 };
-                let first = matches!(field.partial?, Partial::First(_));
-                Some(json!(if first {
-                    part + "***"
-                } else {
-                    "***".to_owned() + &part
+                Some(json!(match field.partial? {
+                    Partial::First(_) => part + "***",
+                    Partial::FirstOfEmail(_) => part + "***@example.invalid",
+                    Partial::Last(_) => "***".to_owned() + &part,
                 }))
             }
             (Some(_), Value::String(text)) => {

@@ -72,7 +72,8 @@ impl Plan {
     ///
     /// A field without category or form is removed; if the schema requires it, it becomes `null` or
     /// the catalogue's empty value. So does one whose form cannot be made: a partial value without a
-    /// rule, a part or a pseudonym of something that is not text, an aggregate (which no record is).
+    /// rule, a part or a pseudonym of something that is not text, a pseudonym that would break the
+    /// schema, an aggregate (which no record is).
     /// An object or array of which nothing leaves is removed where it is optional, so that neither
     /// its size nor its presence tells anything; a required array is then empty.
     pub fn new(shape: &Shape, forms: &CategoryForms) -> Self {
@@ -165,9 +166,11 @@ fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
     match (granted, field.partial) {
         (Some((_, Form::Clear)), _) => Treatment::Clear,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
-        (Some((category, Form::Pseudonym)), _) if text => Treatment::Pseudonym(category),
+        (Some((category, Form::Pseudonym)), _) if text && field.pseudonym_fits => {
+            Treatment::Pseudonym(category)
+        }
         _ if !field.required => Treatment::Remove,
-        _ if field.nullable => Treatment::Null,
+        _ if field.nullable && field.null_fits => Treatment::Null,
         _ => Treatment::Empty,
     }
 }

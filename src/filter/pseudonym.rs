@@ -3,11 +3,12 @@
 
 use aws_lc_rs::hmac;
 
+use crate::catalogue::PSEUDONYM_CHARACTERS;
 use crate::taxonomy::Category;
 use crate::terms::PartnerId;
 
 /// The length of a pseudonym: 128 bits, five to a character.
-const LENGTH: usize = 26;
+const LENGTH: usize = PSEUDONYM_CHARACTERS;
 
 /// The secret from which every partner's key is made.
 #[derive(Debug)]

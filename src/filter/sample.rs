@@ -28,6 +28,8 @@ impl Builder {
             nullable: false,
             required: false,
             role: FieldRole::Data,
+            null_fits: true,
+            pseudonym_fits: true,
             partial: None,
             recipient: false,
             empty: Arc::from(empty),

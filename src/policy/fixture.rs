@@ -88,6 +88,8 @@ pub(super) fn customer_operation() -> Operation {
         nullable: false,
         required: false,
         role: FieldRole::Data,
+        null_fits: true,
+        pseudonym_fits: true,
         partial: None,
         recipient: false,
         empty: Arc::from(&b"\"\""[..]),

@@ -3,23 +3,23 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use jiff::civil::Date;
 
 use super::PolicySet;
-use super::circumstances::{Circumstances, Standing};
 use super::compiled::{Compiled, Shared};
 use super::contract::Contract;
 use super::contract::read::{Draft, read};
-use super::promises::{Call, Promises};
+use super::promises::Promises;
+use super::references::{Operations, References};
 use super::rules::Rules;
-use super::vocabulary::Question;
 use crate::catalogue::Catalogue;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::Folder;
-use crate::terms::{Channel, PartnerId};
+use crate::terms::PartnerId;
 
 /// Most contracts in one set.
 const CONTRACTS_MAX: usize = 100_000;
@@ -95,20 +95,23 @@ impl PolicySet {
         let schema = folder.needed("schema.cedarschema", mistakes);
         let promises = folder.needed("promises.cedar", mistakes);
         let files = contract_files(folder, mistakes);
-        let (schema, promises) = (schema?, promises?);
-        let texts = digest_of([sum(schema.text()), sum(promises.text())]);
+        let texts =
+            digest_of([schema, promises].map(|file| sum(file.map_or("", |file| file.text()))));
         let same_promises = before.filter(|set| set.promises.digest() == texts);
         let kept = same_promises
             .filter(|set| catalogue.is_some_and(|catalogue| catalogue.digest() == set.catalogue));
         let candidates: Vec<Candidate<'_>> = files
             .iter()
-            .filter_map(|file| candidate(file, kept, mistakes))
+            .filter_map(|file| candidate(file, kept, today, mistakes))
             .collect();
         check_parents(&candidates, &files, mistakes);
         check_credentials(&candidates, mistakes);
-        if let Some(catalogue) = catalogue {
-            check_operations(&candidates, catalogue, mistakes);
+        let references = references_of(&files, &candidates);
+        let operations = Operations::of(folder, catalogue);
+        for (source, references) in &references {
+            references.check_operations(source, &operations, mistakes);
         }
+        let (schema, promises) = (schema?, promises?);
         let promises = match same_promises {
             Some(set) => Arc::clone(&set.promises),
             None => Arc::new(Promises::new(
@@ -116,7 +119,9 @@ impl PolicySet {
                 texts,
             )),
         };
-        check_purposes(&candidates, &promises, mistakes);
+        for (source, references) in &references {
+            references.check_purposes(source, &promises, mistakes);
+        }
         let catalogue = catalogue?;
         let names = files.iter().map(|file| sum(&name_in(folder, &file.source)));
         let contracts = names.zip(files.iter().map(|file| file.digest));
@@ -188,13 +193,14 @@ fn compile(candidates: Vec<Candidate<'_>>, catalogue: &Catalogue) -> Vec<Arc<Com
 fn candidate<'a>(
     file: &'a ContractFile,
     before: Option<&'a PolicySet>,
+    today: Date,
     mistakes: &mut Mistakes,
 ) -> Option<Candidate<'a>> {
     let kept = before.and_then(|set| set.compiled(&PartnerId::parse(&stem(&file.source))?));
     match kept.filter(|compiled| compiled.digest == file.digest) {
         Some(compiled) => Some(Candidate::Kept(&file.source, compiled)),
         None => {
-            let draft = read(&file.source, mistakes)?;
+            let draft = read(&file.source, today, mistakes)?;
             Some(Candidate::Read(Box::new(draft), file.digest))
         }
     }
@@ -219,6 +225,23 @@ fn contract_files(folder: &Folder, mistakes: &mut Mistakes) -> Vec<ContractFile>
         mistakes.add(&place, Span::default(), message);
     }
     files
+}
+
+/// What each contract that was read now refers to, those included that could not be read whole.
+fn references_of<'a>(
+    files: &'a [ContractFile],
+    candidates: &[Candidate<'_>],
+) -> Vec<(&'a Arc<Source>, References)> {
+    let read: HashMap<&Path, Option<&Draft>> = candidates
+        .iter()
+        .map(|candidate| (candidate.source().path(), candidate.draft()))
+        .collect();
+    let of = |file: &'a ContractFile| match read.get(file.source.path()) {
+        Some(Some(draft)) => Some((&file.source, draft.references())),
+        Some(None) => None,
+        None => Some((&file.source, References::written(&file.source))),
+    };
+    files.iter().filter_map(of).collect()
 }
 
 /// The partner whose contract must be in the file.
@@ -286,50 +309,6 @@ fn check_credentials(candidates: &[Candidate<'_>], mistakes: &mut Mistakes) {
                 let span = spans.and_then(|spans| spans.get(place)).copied();
                 mistakes.add(candidate.source(), span.unwrap_or_default(), message);
             }
-        }
-    }
-}
-
-fn check_operations(candidates: &[Candidate<'_>], catalogue: &Catalogue, mistakes: &mut Mistakes) {
-    for draft in candidates.iter().filter_map(Candidate::draft) {
-        for (id, span) in &draft.operation_spans {
-            if catalogue.operation(id).is_none() {
-                let message = format!("the catalogue has no operation `{id}`");
-                let valid = catalogue.operations.iter().map(|operation| &*operation.id);
-                mistakes.add_unknown(&draft.source, *span, message, id, valid);
-            }
-        }
-    }
-}
-
-/// A purpose that the promises refuse in every circumstance can only be a misunderstanding.
-fn check_purposes(candidates: &[Candidate<'_>], promises: &Promises, mistakes: &mut Mistakes) {
-    for draft in candidates.iter().filter_map(Candidate::draft) {
-        for (purpose, span) in &draft.purpose_spans {
-            let call = |circumstances| {
-                promises.call(&Question {
-                    kind: draft.contract.kind,
-                    standing: Standing::Good,
-                    purpose: *purpose,
-                    channel: Channel::Record,
-                    circumstances,
-                })
-            };
-            let mut calls = Circumstances::all().map(call);
-            if calls.any(|call| matches!(call, Call::Permitted(_))) {
-                continue;
-            }
-            let message = match call(Circumstances::default()) {
-                Call::Forbidden(rule) => match promises.rule(rule) {
-                    Some(rule) => format!(
-                        "the promises forbid `{purpose}` ({}): {}",
-                        rule.promise, rule.sentence
-                    ),
-                    None => format!("the promises forbid `{purpose}`"),
-                },
-                _ => format!("the promises do not permit `{purpose}` (P3)"),
-            };
-            mistakes.add(&draft.source, *span, message);
         }
     }
 }
@@ -474,8 +453,31 @@ mod tests {
         });
         let expected = [
             "`page_records_max` is 0; it must be from 1 to 1000",
-            "the budget of a day, 500, is larger than that of a month, 50",
+            "the budget of a day, 500, is larger than that of a month, 50: write a smaller \
+             `customers_per_day`",
             "the key `until` is missing",
+        ];
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (told, part) in found.iter().zip(expected) {
+            assert!(told.ends_with(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn days_and_approvers_that_make_no_sense_are_mistakes() {
+        let found = mistakes_after("partners/acme.yaml", |text| {
+            text.replace("until: 2026-03-31", "until: 2027-11-24")
+                .replace("[Hannah Osei, Marek Dvorak]", "[Hannah Osei, hannah osei]")
+                .replace("accepted_on: 2026-01-12", "accepted_on: 2026-11-23")
+        });
+        let expected = [
+            "`accepted_on` is after today, 2026-11-22: write the day on which the terms were \
+             accepted",
+            "an exception ends within 366 days: write 2027-11-23 or earlier, and renew it then if \
+             it is still needed",
+            "an exception names 2 different people who approved it, as in `[Hannah Osei, Marek \
+             Dvorak]`",
+            "`hannah osei` is there already; name somebody else",
         ];
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (told, part) in found.iter().zip(expected) {

@@ -87,7 +87,7 @@ impl Sketch {
             .collect();
         let exception = self.exception.map(|(until, most)| {
             format!(
-                "exceptions:\n  - because: a reason\n    until: {until}\n    approved_by: [Ann]\n    \
+                "exceptions:\n  - because: a reason\n    until: {until}\n    approved_by: [Ann, Bo]\n    \
                  page_records_max: {most}\n    budgets: {{customers_per_day: {most}, customers_per_month: {most}}}\n"
             )
         });

@@ -8,6 +8,7 @@
 mod lint;
 mod properties;
 mod read;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;

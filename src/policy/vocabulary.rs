@@ -83,6 +83,36 @@ impl Vocabulary {
         })
     }
 
+    /// Every word that the schema must declare: types, attributes, members of enumerations, actions
+    /// and their groups.
+    pub(super) fn words() -> Vec<String> {
+        let names = [
+            "Partner",
+            "PartnerKind",
+            "Purpose",
+            "DataCategory",
+            "Basis",
+            "Channel",
+            "good_standing",
+            "purpose",
+            "channel",
+            "basis",
+            "own",
+            "consented",
+            "agreement",
+            "order_approved",
+            "disclose",
+            "disclose.person",
+            "call",
+        ];
+        let kinds = PartnerKind::ALL.map(PartnerKind::word);
+        let bases = Basis::ALL.map(Basis::word);
+        let channels = Channel::ALL.map(Channel::word);
+        let members = kinds.into_iter().chain(bases).chain(channels);
+        let plain = names.into_iter().chain(members).map(str::to_owned);
+        plain.chain(Action::all().map(Action::name)).collect()
+    }
+
     pub(crate) fn action(&self, action: Action) -> EntityUid {
         uid(&self.action, &action.name())
     }

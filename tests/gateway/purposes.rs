@@ -35,7 +35,7 @@ async fn promise_3_a_token_narrows_the_contract_and_never_widens_it() {
     let mut acme = stand.connect(&narrowed, Version::Http1).await;
     let implied = acme.call(Call::get(&target)).await;
     assert_eq!(implied.status, 200, "{}", implied.everything());
-    assert!(implied.json()["email"].as_str().unwrap().ends_with("***"));
+    assert!(implied.json()["email"].as_str().unwrap().contains("***@"));
     let reply = acme.get(&target, SERVICE).await;
     let document = refused(&reply, 403, "purpose-not-allowed");
     assert_eq!(document["allowed_purposes"], json!([SUPPORT]));

@@ -1,4 +1,5 @@
-//! `covenant policy check`: everything that is wrong with the files, in one run.
+//! `covenant policy check`: everything that is wrong with the files, in one run; and beside it what is
+//! right and should be seen by a person.
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -7,56 +8,111 @@ use serde_json::json;
 
 use super::{EXIT_INVALID, EXIT_OK, Files, Output};
 use crate::mistakes::{Look, Mistakes};
-use crate::policy::{PolicySet, Properties};
+use crate::policy::PolicySet;
 use crate::rules::Rules;
-use crate::rules::cases::Cases;
+use crate::rules::remarks::{self, Remark};
 use crate::source::Folder;
+
+/// Width of the remarks, in columns.
+const COLUMNS: usize = 100;
 
 /// Checks the files; returns the exit code.
 pub(super) fn run(files: &Files, today: Date, out: &mut dyn Write) -> io::Result<u8> {
     let mut mistakes = Mistakes::new();
     let folder = Folder::read(&files.dir, &mut mistakes);
-    let rules = Rules::load(&folder, None, today, &mut mistakes);
-    Cases::load(&folder, rules.as_ref(), &mut mistakes);
-    Properties::read(&folder, &mut mistakes);
+    let rules = Rules::check(&folder, today, &mut mistakes);
+    let remarks = rules
+        .as_ref()
+        .map(|rules| remarks::of(rules, &folder, today, &mistakes));
+    let remarks = remarks.unwrap_or_default();
     let set = rules.as_ref().map(|rules| &rules.policy);
-    report(set, &mistakes, files.output, out)
-}
-
-/// Reports what was found wrong while `set` was loaded; returns the exit code.
-fn report(
-    set: Option<&PolicySet>,
-    mistakes: &Mistakes,
-    output: Output,
-    out: &mut dyn Write,
-) -> std::io::Result<u8> {
-    match output {
+    match files.output {
         Output::Json => {
             let document = json!({
-                "valid": mistakes.is_empty(),
+                "valid": set.is_some(),
                 "version": set.map(PolicySet::version),
                 "digest": set.map(PolicySet::digest),
                 "mistakes": mistakes.to_json(),
+                "remarks": remarks.iter().map(Remark::to_json).collect::<Vec<_>>(),
             });
             writeln!(out, "{document:#}")?;
         }
-        Output::Text => {
-            let look = Look::of(std::io::stdout().is_terminal());
-            write!(out, "{}", mistakes.render(look))?;
-            match set {
-                Some(set) if mistakes.is_empty() => writeln!(
+        Output::Text => match set {
+            Some(set) => {
+                writeln!(
                     out,
                     "policy set {}: {} rules, {} contracts, no mistakes",
                     set.version(),
                     set.rules().len(),
                     set.contracts().len()
-                )?,
-                _ => writeln!(out, "{}", mistakes.counted())?,
+                )?;
+                tell_remarks(&remarks, out)?;
             }
+            None => tell_mistakes(&mistakes, out)?,
+        },
+    }
+    Ok(if set.is_some() { EXIT_OK } else { EXIT_INVALID })
+}
+
+/// All of them, and how many are in which file where they are in several.
+fn tell_mistakes(mistakes: &Mistakes, out: &mut dyn Write) -> io::Result<()> {
+    let look = Look::of(io::stdout().is_terminal());
+    write!(out, "{}", mistakes.render(look))?;
+    let files = mistakes.by_file();
+    if files.len() > 1 {
+        let width = files
+            .values()
+            .max()
+            .map_or(1, |most| most.to_string().len());
+        for (file, count) in files {
+            writeln!(out, "{count:>width$} in {}", file.display())?;
         }
     }
-    let valid = set.is_some() && mistakes.is_empty();
-    Ok(if valid { EXIT_OK } else { EXIT_INVALID })
+    writeln!(out, "{}", mistakes.counted())
+}
+
+/// By topic, the fields of each wrapped below it.
+fn tell_remarks(remarks: &[Remark], out: &mut dyn Write) -> io::Result<()> {
+    let mut topic = None;
+    for remark in remarks {
+        if topic != Some(remark.topic) {
+            topic = Some(remark.topic);
+            writeln!(out, "\n{}", remark.topic.heading())?;
+        }
+        let mut text = match remark.message.as_str() {
+            "" => remark.about.clone(),
+            message => format!("{}: {message}", remark.about),
+        };
+        if let Some((file, line)) = &remark.place {
+            text.push_str(&format!(" ({}:{line})", file.display()));
+        }
+        write_wrapped(&text, "  ", "    ", out)?;
+        write_wrapped(&remark.fields.join(", "), "    ", "    ", out)?;
+    }
+    Ok(())
+}
+
+/// Writes words in lines of at most [`COLUMNS`] columns, the first indented by `first`.
+fn write_wrapped(text: &str, first: &str, rest: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if !empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            writeln!(out, "{line}")?;
+            line = rest.to_owned();
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    if empty {
+        Ok(())
+    } else {
+        writeln!(out, "{line}")
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+
+use super::super::references::References;
 use super::{AcceptedTerms, Budgets, Contract, Credentials, Exception, folded};
 use crate::mistakes::Mistakes;
 use crate::source::{Fields, Node, Source, Span, read_yaml};
@@ -16,6 +20,10 @@ const PAGE_RECORDS_MAX: u32 = 1_000;
 const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
 /// Largest budget a contract may grant, in distinct customers.
 const CUSTOMERS_MAX: u32 = 10_000_000;
+/// How far ahead an exception may end, in days: at least once a year somebody looks at it again.
+const EXCEPTION_DAYS_MAX: i64 = 366;
+/// How many people approve an exception, as it loosens a limit.
+const APPROVERS_MIN: usize = 2;
 /// The word for a category that does not leave at all.
 const WITHHELD: &str = "withheld";
 
@@ -31,16 +39,35 @@ pub(in super::super) struct Draft {
     pub(in super::super) credential_spans: Vec<Span>,
 }
 
+impl Draft {
+    /// What it refers to.
+    pub(in super::super) fn references(&self) -> References {
+        References {
+            kind: Some(self.contract.kind),
+            purposes: self.purpose_spans.clone(),
+            operations: self.operation_spans.clone(),
+        }
+    }
+}
+
 /// Reads the contract in `source`; what is wrong with it becomes mistakes.
-pub(in super::super) fn read(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Draft> {
+///
+/// Days are judged from `today`: an exception ends within a year, and nobody has accepted terms
+/// tomorrow.
+pub(in super::super) fn read(
+    source: &Arc<Source>,
+    today: Date,
+    mistakes: &mut Mistakes,
+) -> Option<Draft> {
     let before = mistakes.len();
     let node = read_yaml(source, mistakes)?;
-    let draft = Fields::read(source, &node, mistakes, contract)?;
+    let read = |fields: &mut Fields<'_, '_>| contract(fields, today);
+    let draft = Fields::read(source, &node, mistakes, read)?;
     (mistakes.len() == before).then_some(draft)
 }
 
 /// Every key is read before any `?`, so that all mistakes of a file are found in one run.
-fn contract(fields: &mut Fields<'_, '_>) -> Option<Draft> {
+fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
     let source = Arc::clone(fields.source());
     let partner = partner(fields, &source);
     let name = fields.text("name");
@@ -59,8 +86,8 @@ fn contract(fields: &mut Fields<'_, '_>) -> Option<Draft> {
     let page_records_max = fields.integer("page_records_max", 1..=PAGE_RECORDS_MAX);
     let requests_per_minute = fields.integer("requests_per_minute", 1..=REQUESTS_PER_MINUTE_MAX);
     let budgets = fields.mapping("budgets", budgets);
-    let terms = fields.mapping("terms", terms);
-    let exceptions = exceptions(fields);
+    let terms = fields.mapping("terms", |fields| terms(fields, today));
+    let exceptions = exceptions(fields, today);
     Some(Draft {
         source,
         contract: Contract {
@@ -260,9 +287,11 @@ fn budgets(fields: &mut Fields<'_, '_>) -> Option<Budgets> {
     let (customers_per_day, customers_per_month) = (day?, month?);
     if customers_per_day > customers_per_month {
         let message = format!(
-            "the budget of a day, {customers_per_day}, is larger than that of a month, {customers_per_month}"
+            "the budget of a day, {customers_per_day}, is larger than that of a month, \
+             {customers_per_month}: write a smaller `customers_per_day`"
         );
-        fields.mistake(fields.span(), message);
+        let place = place_of(fields, "customers_per_day");
+        fields.mistake(place, message);
     }
     Some(Budgets {
         customers_per_day,
@@ -270,9 +299,16 @@ fn budgets(fields: &mut Fields<'_, '_>) -> Option<Budgets> {
     })
 }
 
-fn terms(fields: &mut Fields<'_, '_>) -> Option<AcceptedTerms> {
+fn terms(fields: &mut Fields<'_, '_>, today: Date) -> Option<AcceptedTerms> {
     let version = fields.text("version");
     let on = fields.date("accepted_on");
+    if on.is_some_and(|on| on > today) {
+        let place = place_of(fields, "accepted_on");
+        let message = format!(
+            "`accepted_on` is after today, {today}: write the day on which the terms were accepted"
+        );
+        fields.mistake(place, message);
+    }
     let by = fields.text("accepted_by");
     Some(AcceptedTerms {
         version: version?.into(),
@@ -281,24 +317,37 @@ fn terms(fields: &mut Fields<'_, '_>) -> Option<AcceptedTerms> {
     })
 }
 
-fn exceptions(fields: &mut Fields<'_, '_>) -> Vec<Exception> {
+/// Where the value of `name` stands; where it is missing, the mapping.
+fn place_of(fields: &mut Fields<'_, '_>, name: &'static str) -> Span {
+    let node = fields.optional(name);
+    node.map_or(fields.span(), |node| node.span)
+}
+
+fn exceptions(fields: &mut Fields<'_, '_>, today: Date) -> Vec<Exception> {
     let items = fields.optional_list("exceptions");
-    let read = |item| fields.nested(item, exception);
+    let read = |item| fields.nested(item, |fields| exception(fields, today));
     items.iter().filter_map(read).collect()
 }
 
-fn exception(fields: &mut Fields<'_, '_>) -> Option<Exception> {
+fn exception(fields: &mut Fields<'_, '_>, today: Date) -> Option<Exception> {
     let because = fields.text("because");
     let until = fields.date("until");
+    let last = today.saturating_add(EXCEPTION_DAYS_MAX.days());
+    if until.is_some_and(|until| until > last) {
+        let place = place_of(fields, "until");
+        let message = format!(
+            "an exception ends within {EXCEPTION_DAYS_MAX} days: write {last} or earlier, and \
+             renew it then if it is still needed"
+        );
+        fields.mistake(place, message);
+    }
     let approved_by = fields.texts("approved_by");
+    check_approvers(fields, &approved_by);
     let budgets = fields.optional_mapping("budgets", budgets);
     let page_records_max = fields.optional_integer("page_records_max", 1..=PAGE_RECORDS_MAX);
     if budgets.is_none() && page_records_max.is_none() {
         let message = "an exception changes `budgets` or `page_records_max`";
         fields.mistake(fields.span(), message);
-    }
-    if approved_by.is_empty() {
-        fields.mistake(fields.span(), "an exception names who approved it");
     }
     Some(Exception {
         because: because?.into(),
@@ -310,4 +359,23 @@ fn exception(fields: &mut Fields<'_, '_>) -> Option<Exception> {
         budgets,
         page_records_max,
     })
+}
+
+/// Two people at least, each named once: case and spaces around a name tell nobody apart.
+fn check_approvers(fields: &mut Fields<'_, '_>, approved_by: &[(&str, Span)]) {
+    let mut seen = BTreeSet::new();
+    for (name, span) in approved_by {
+        if !seen.insert(name.trim().to_lowercase()) {
+            let message = format!("`{name}` is there already; name somebody else");
+            fields.mistake(*span, message);
+        }
+    }
+    if seen.len() < APPROVERS_MIN {
+        let place = place_of(fields, "approved_by");
+        let message = format!(
+            "an exception names {APPROVERS_MIN} different people who approved it, as in `[Hannah \
+             Osei, Marek Dvorak]`"
+        );
+        fields.mistake(place, message);
+    }
 }

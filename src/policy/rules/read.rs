@@ -12,7 +12,7 @@ use miette::Diagnostic;
 
 use super::super::vocabulary::{Action, Vocabulary};
 use super::lint::Placed;
-use super::{Rule, Rules};
+use super::{Rule, Rules, words};
 use crate::mistakes::{Mistakes, Source, Span};
 
 impl Rules {
@@ -24,8 +24,12 @@ impl Rules {
     ) -> Option<Self> {
         let before = mistakes.len();
         let vocabulary = Vocabulary::new()?;
-        let checked_schema = read_schema(schema, mistakes);
+        let words_are_right = words::check(schema, mistakes);
+        let checked_schema = Some(schema).filter(|_| words_are_right);
+        let checked_schema = checked_schema.and_then(|schema| read_schema(schema, mistakes));
         let policies = read_policies(promises, mistakes);
+        // Before the schema is needed, so that what is wrong with the rules alone is told with it.
+        let (rules, named) = name(&policies?, promises, &vocabulary, mistakes);
         let (schema_source, schema) = (schema, checked_schema?);
         let entities = match vocabulary.entities(&schema) {
             Ok(entities) => entities,
@@ -35,7 +39,6 @@ impl Rules {
                 return None;
             }
         };
-        let (rules, named) = name(&policies?, promises, &vocabulary, mistakes);
         let all = PolicySet::from_policies(named.iter().cloned()).ok()?;
         validate(&schema, &all, promises, mistakes);
         if mistakes.len() > before {

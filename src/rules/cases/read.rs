@@ -85,10 +85,12 @@ impl Reader<'_> {
         let name = fields.text("name");
         let given = self.said(fields);
         let expected = fields.required("expect");
-        let says_not_found = expected
-            .and_then(|node| node.get("code"))
-            .and_then(Node::as_text)
-            .is_some_and(|code| code == "not-found");
+        // Whoever says what is known of the customer means an operation that is there.
+        let says_not_found = node.get("circumstances").is_none()
+            && expected
+                .and_then(|node| node.get("code"))
+                .and_then(Node::as_text)
+                .is_some_and(|code| code == "not-found");
         let asked = fields.required("request");
         let asked =
             asked.and_then(|node| request::read(fields, node, &self.vocabulary, says_not_found));

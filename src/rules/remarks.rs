@@ -1,0 +1,141 @@
+//! What is right and should still be seen by a person: fields that never leave, operations that are
+//! not served, contracts that ask for more than the promises ever allow, exceptions that have ended.
+//! Nothing here is a mistake, and nothing here decides.
+
+mod contracts;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use super::Rules;
+use crate::mistakes::Mistakes;
+use crate::source::Folder;
+
+/// What a remark is about; in the order in which they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Fields of an operation that never leave, because no category says what they are (P1).
+    FieldsWithoutCategory,
+    /// An operation that does not exist for partners, because no overlay opens it.
+    OperationNotServed,
+    /// A word of a document that is not known, or not read.
+    Document,
+    /// Something a contract asks for and never gets.
+    Contract,
+    /// An exception that has ended.
+    ExceptionEnded,
+}
+
+impl Topic {
+    /// Its name for tools.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FieldsWithoutCategory => "fields-without-category",
+            Self::OperationNotServed => "operation-not-served",
+            Self::Document => "document",
+            Self::Contract => "contract",
+            Self::ExceptionEnded => "exception-ended",
+        }
+    }
+
+    /// What stands above its remarks.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::FieldsWithoutCategory => {
+                "fields that never leave, because no category says what they are:"
+            }
+            Self::OperationNotServed => {
+                "operations that do not exist for partners, because the overlay gives them no \
+                 `x-covenant-channel`:"
+            }
+            Self::Document => "in the documents:",
+            Self::Contract => "what contracts ask for and never get:",
+            Self::ExceptionEnded => "exceptions that have ended and can be taken out:",
+        }
+    }
+}
+
+/// One remark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What it is about.
+    pub topic: Topic,
+    /// Which operation, partner or file.
+    pub about: String,
+    /// What should be seen, beside the heading of the topic; may be empty.
+    pub message: String,
+    /// Paths of the fields it is about.
+    pub fields: Vec<String>,
+    /// Where, if that is one place: file and line from 1.
+    pub place: Option<(PathBuf, usize)>,
+}
+
+impl Remark {
+    /// For tools: `topic`, `about`, `message`, `fields`, `file`, `line`.
+    pub fn to_json(&self) -> Value {
+        let (file, line) = self.place.as_ref().map_or((None, None), |(file, line)| {
+            (Some(file.display().to_string()), Some(line))
+        });
+        json!({
+            "topic": self.topic.word(),
+            "about": self.about,
+            "message": self.message,
+            "fields": self.fields,
+            "file": file,
+            "line": line,
+        })
+    }
+}
+
+/// Every remark about `rules`, which were loaded from `folder` and noted what they did in `noted`;
+/// by topic, then by what it is about. Exceptions are judged on the day `today`.
+pub fn of(rules: &Rules, folder: &Folder, today: Date, noted: &Mistakes) -> Vec<Remark> {
+    let mut remarks = unclassified(rules);
+    remarks.extend(rules.catalogue.unserved().iter().map(|one| Remark {
+        topic: Topic::OperationNotServed,
+        about: one.operation.to_string(),
+        message: String::new(),
+        fields: Vec::new(),
+        place: Some((one.file.clone(), one.line)),
+    }));
+    remarks.extend(noted.remarks().into_iter().map(|noted| {
+        let file = noted.path().file_name().unwrap_or_default();
+        Remark {
+            topic: Topic::Document,
+            about: file.to_string_lossy().into_owned(),
+            message: noted.message().to_owned(),
+            fields: Vec::new(),
+            place: Some((noted.path().to_owned(), noted.position().line)),
+        }
+    }));
+    remarks.extend(contracts::remarks(rules, folder, today));
+    remarks.sort_by(|one, other| (one.topic, &one.about).cmp(&(other.topic, &other.about)));
+    remarks
+}
+
+/// One remark for each set of fields: operations that leave the same out are told together.
+fn unclassified(rules: &Rules) -> Vec<Remark> {
+    let mut by_operation: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (operation, path) in rules.catalogue.unclassified() {
+        let fields = by_operation.entry(operation.to_string()).or_default();
+        fields.push(path.to_string());
+    }
+    let mut by_fields: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+    for (operation, fields) in by_operation {
+        by_fields.entry(fields).or_default().push(operation);
+    }
+    let remark = |(fields, operations): (Vec<String>, Vec<String>)| Remark {
+        topic: Topic::FieldsWithoutCategory,
+        about: operations.join(", "),
+        message: String::new(),
+        fields,
+        place: None,
+    };
+    by_fields.into_iter().map(remark).collect()
+}
+
+#[cfg(test)]
+mod tests;

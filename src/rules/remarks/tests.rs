@@ -1,0 +1,163 @@
+//! What is remarked of the shipped policies, and of some that were edited.
+
+use std::path::Path;
+
+use jiff::civil::date;
+
+use super::*;
+
+const TODAY: Date = date(2026, 11, 22);
+
+/// The remarks about the shipped policies after one replacement in one file: `topic about: message
+/// [fields]`.
+fn remarks_after(file: &str, from: &str, to: &str) -> Vec<String> {
+    let mut mistakes = Mistakes::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let shipped = Folder::read(&shipped, &mut mistakes);
+    let files = shipped.files().map(|(name, source)| {
+        let text = source.text();
+        assert!(name != file || text.contains(from), "{from}");
+        let text = if name == file {
+            text.replacen(from, to, 1)
+        } else {
+            text.to_owned()
+        };
+        (name.to_owned(), text)
+    });
+    let folder = Folder::of("policies", files, &mut mistakes);
+    let rules = Rules::load(&folder, None, TODAY, &mut mistakes);
+    let rules = rules.unwrap_or_else(|| panic!("{:#?}", mistakes.sorted()));
+    let told = of(&rules, &folder, TODAY, &mistakes)
+        .into_iter()
+        .map(|remark| {
+            let (topic, about) = (remark.topic.word(), remark.about);
+            let line = remark.place.map(|(_, line)| line);
+            format!(
+                "{topic} {about} {line:?}: {} {:?}",
+                remark.message, remark.fields
+            )
+        });
+    told.collect()
+}
+
+/// Those that a replacement adds.
+fn added_by(file: &str, from: &str, to: &str) -> Vec<String> {
+    let before = remarks_after(file, from, from);
+    let mut after = remarks_after(file, from, to);
+    after.retain(|remark| !before.contains(remark));
+    after
+}
+
+#[test]
+fn fields_without_category_are_told_by_operation() {
+    let found = remarks_after("partners/acme.yaml", "acme", "acme");
+    let customers = found.iter().find(|told| told.contains("getCustomer"));
+    let customers = customers.unwrap();
+    assert!(
+        customers.starts_with("fields-without-category "),
+        "{customers}"
+    );
+    assert!(customers.contains("$.support_notes"), "{customers}");
+}
+
+#[test]
+fn an_operation_without_channel_is_told_and_an_exception_that_ended() {
+    let found = added_by(
+        "catalogue/mailing.overlay.yaml",
+        "  - target: $.paths['/v1/page_views'].get\n    update: {x-covenant-channel: list}\n",
+        "",
+    );
+    // What is said of its records stays, and takes effect once it is served.
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("fields-without-category listAddressLists, listJobs None"));
+    assert!(found[1].starts_with("operation-not-served listPageViews Some("));
+    let found = remarks_after("partners/acme.yaml", "acme", "acme");
+    let ended: Vec<_> = found
+        .iter()
+        .filter(|told| told.starts_with("exception-ended acme"))
+        .collect();
+    assert_eq!(ended.len(), 1, "{found:?}");
+    assert!(ended[0].contains("on 2026-03-31"), "{ended:?}");
+}
+
+#[test]
+fn what_a_contract_asks_for_beyond_the_promises_is_told() {
+    let mut found = added_by(
+        "partners/acme.yaml",
+        "  user.content.private: clear\n",
+        "  user.content.private: clear\n  user.behavior: clear\n  user.financial: clear\n",
+    );
+    // The lines below it are others now.
+    found.retain(|told| told.starts_with("contract "));
+    let never = "the promises never let it leave for its purposes and operations";
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|told| told.ends_with(&format!("{never} []"))),
+        "{found:?}"
+    );
+    let found = added_by(
+        "partners/bluebird.yaml",
+        "user.behavior: aggregate",
+        "user.behavior: clear",
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    let asked = "contract bluebird Some(27): it asks for `user.behavior` in clear; the promises \
+                 allow at most: in figures over groups []";
+    assert_eq!(found[0], asked);
+    let found = added_by(
+        "partners/crest.yaml",
+        "user.unique_id: clear",
+        "user.unique_id: pseudonym",
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("as a pseudonym; these fields have no such form"),
+        "{found:?}"
+    );
+    assert!(found[0].contains("getCustomer $.id"), "{found:?}");
+    let found = added_by(
+        "partners/crest.yaml",
+        "  - getCustomer\n",
+        "  - getCustomer\n  - exportCustomers\n",
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("`exportCustomers` can be called for none of its purposes"));
+}
+
+#[test]
+fn mistakes_of_promises_catalogue_and_contracts_are_told_in_one_run() {
+    let mut mistakes = Mistakes::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let shipped = Folder::read(&shipped, &mut mistakes);
+    let files = shipped.files().map(|(name, source)| {
+        let text = source.text();
+        let text = match name {
+            "schema.cedarschema" => text.replace("\"dealer\"", "\"deeler\""),
+            "promises.cedar" => text.replace("Purpose::\"sales\"", "Purpose::\"salse\""),
+            "partners/acme.yaml" => text
+                .replace("kind: reseller", "kind: reseler")
+                .replace("- getJobTracking", "- getJobTracing"),
+            "partners/crest.yaml" => text.replace("- getJob\n", "- getJub\n"),
+            "catalogue/mailing.overlay.yaml" => text.replace("user.payment", "user.paiment"),
+            _ => text.to_owned(),
+        };
+        (name.to_owned(), text)
+    });
+    let folder = Folder::of("", files, &mut mistakes);
+    assert!(Rules::load(&folder, None, TODAY, &mut mistakes).is_none());
+    let told: Vec<&str> = mistakes.sorted().iter().map(|one| one.message()).collect();
+    for word in [
+        "deeler",
+        "salse",
+        "reseler",
+        "getJobTracing",
+        "getJub",
+        "user.paiment",
+    ] {
+        let times = told.iter().filter(|message| message.contains(word)).count();
+        assert_eq!(times, 1, "{word}: {told:#?}");
+    }
+    assert_eq!(mistakes.by_file().len(), 5);
+}
