@@ -20,7 +20,7 @@ use super::Rules;
 use super::cases::Cases;
 use crate::catalogue::Catalogue;
 use crate::mistakes::{Mistake, Mistakes};
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Properties};
 use crate::source::{Folder, Node, Span, Value, read_yaml};
 
 const TODAY: Date = date(2026, 11, 22);
@@ -280,6 +280,7 @@ impl Policies {
         } else if others {
             let catalogue = Some(&*self.rules.catalogue);
             PolicySet::load(&folder, catalogue, None, TODAY, &mut mistakes);
+            Properties::read(&folder, &mut mistakes);
         } else {
             Rules::check(&folder, TODAY, &mut mistakes);
         }

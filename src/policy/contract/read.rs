@@ -23,7 +23,7 @@ pub(super) const CUSTOMERS_MAX: u32 = 10_000_000;
 /// How far ahead an exception may end, in days: at least once a year somebody looks at it again.
 const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
-const APPROVERS_MIN: usize = 2;
+pub(super) const APPROVERS_MIN: usize = 2;
 /// The word for a category that does not leave at all.
 pub(super) const WITHHELD: &str = "withheld";
 

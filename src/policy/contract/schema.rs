@@ -3,7 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::read::{CUSTOMERS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD};
+use super::read::{
+    APPROVERS_MIN, CUSTOMERS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
+};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Form, PartnerKind};
@@ -170,7 +172,7 @@ fn exception() -> Value {
         [
             ("because!", text("The reason.")),
             ("until!", date("The last day.")),
-            ("approved_by!", set("Who approved it.", text("A person."))),
+            ("approved_by!", people()),
             ("budgets", budgets()),
             (
                 "page_records_max",
@@ -183,6 +185,15 @@ fn exception() -> Value {
         map.insert("anyOf".to_owned(), either);
     }
     exception
+}
+
+/// Who approved an exception.
+fn people() -> Value {
+    let mut people = set("Who approved it: different people.", text("A person."));
+    if let Value::Object(map) = &mut people {
+        map.insert("minItems".to_owned(), APPROVERS_MIN.into());
+    }
+    people
 }
 
 #[cfg(test)]
