@@ -147,7 +147,7 @@ fn a_promise_is_told_by_what_it_now_applies_to_and_whom_that_reaches() {
 
 #[test]
 fn of_forbids_less_is_looser() {
-    let lines = told(&[(PROMISES, "     Purpose::\"sales\",\n", "")]);
+    let lines = told(&[(PROMISES, "   Purpose::\"sales\",\n", "")]);
     assert_eq!(
         lines,
         ["loosens   rule no-marketing (P4): applies to less than it did"]
