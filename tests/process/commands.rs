@@ -184,7 +184,7 @@ async fn without_a_gateway_commands_exit_with_seven_and_a_changed_byte_with_six(
     // The socket's file may stand; nobody listens.
     place.run("partner list").await.with(7);
 
-    assert_eq!(place.verify().await, 2);
+    assert_eq!(place.verify().await, 3);
     let segment = place.path("ledger/journal/0000000000.segment");
     let sound = fs::read(&segment).unwrap();
     let at = sound
