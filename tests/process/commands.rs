@@ -199,7 +199,7 @@ async fn without_a_gateway_commands_exit_with_seven_and_a_changed_byte_with_six(
         .await
         .with(6);
     assert_eq!(found.json()["verified"], false);
-    assert_eq!(found.json()["entry"], 1);
+    assert_eq!(found.json()["entry"], 2);
     let refused = place.run("serve").await.with(6);
     assert!(refused.err.contains("the ledger is damaged"), "{refused:?}");
     assert_eq!(fs::read(&segment).unwrap(), changed, "nothing was repaired");
