@@ -204,7 +204,7 @@ async fn without_a_gateway_commands_exit_with_seven_and_a_changed_byte_with_six(
     assert!(refused.err.contains("the ledger is damaged"), "{refused:?}");
     assert_eq!(fs::read(&segment).unwrap(), changed, "nothing was repaired");
     fs::write(&segment, sound).unwrap();
-    assert_eq!(place.verify().await, 2);
+    assert_eq!(place.verify().await, 3);
 }
 
 #[tokio::test]
