@@ -46,9 +46,11 @@ impl Opening {
             return Self::first(parts, "taken from the files at the first start").await;
         };
         match parts.load_kept(before.set.clone(), None).await? {
+            // A service that the configuration lacks is the configuration's mistake, and no reason to
+            // take the folder's files unseen.
             Ok(candidate) => Ok(Self {
+                candidate: parts.served(candidate).map_err(NotOpened::Mistaken)?,
                 parts,
-                candidate,
                 in_force: Some(before),
             }),
             Err(mistakes) => {
@@ -152,7 +154,8 @@ async fn complete(parts: &Parts, announced: Announced) -> Result<Option<Candidat
         return Ok(None);
     };
     let version = set.version.clone();
-    match parts.load_kept(set, None).await? {
+    let loaded = parts.load_kept(set, None).await?;
+    match loaded.and_then(|candidate| parts.served(candidate)) {
         Ok(candidate) => {
             tracing::warn!(
                 entry,
