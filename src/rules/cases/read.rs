@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::vocabulary::{FIXTURES, FOLDER, Vocabulary, category, purpose};
 use super::{By, Case, Cases, Customer, Customers, Given, Stated, expect, request, status_of};
+use crate::catalogue::Body;
 use crate::mistakes::{Mistakes, Span};
 use crate::policy::{Circumstances, Standing};
 use crate::rules::Rules;
@@ -101,7 +102,7 @@ impl Reader<'_> {
             let status = status_of(operation, status)?;
             operation.answers.iter().find(|one| one.status == status)
         });
-        let is_json = listed.is_none_or(|one| matches!(one.body, crate::catalogue::Body::Json(_)));
+        let is_json = listed.map(|one| matches!(one.body, Body::Json(_)));
         let answer = fields.optional("answer");
         let answer =
             answer.and_then(|node| self.vocabulary.document(fields, node, "answer", is_json));

@@ -236,6 +236,15 @@ tests:
 }
 
 #[test]
+fn a_mistake_elsewhere_makes_no_mistake_of_what_the_cases_bring() {
+    let mut mistakes = Mistakes::new();
+    let folder = Folder::read(&root(), &mut mistakes);
+    let cases = Cases::load(&folder, None, &mut mistakes);
+    assert!(mistakes.is_empty(), "{}", mistakes.render(Look::Plain));
+    assert!(cases.all.len() > 50);
+}
+
+#[test]
 fn a_second_case_of_a_name_and_a_file_that_is_not_read_are_mistakes() {
     let twice = "given: {partner: acme}\ntests:\n\
                  - {name: a, request: GET /v1/jobs, expect: {decision: deny}}\n\

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::catalogue::{Body, Field, Operation, ScalarKind};
-use crate::policy::{AccessRequest, Circumstances, Contract, Standing, Way};
+use crate::policy::{AccessRequest, Circumstances, Contract, Standing, Use, Way};
 use crate::refusal::Code;
 use crate::rules::Rules;
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -183,9 +183,11 @@ impl Leaving {
     /// The question it is to the promises.
     pub(super) fn way(self, kind: PartnerKind, circumstances: Circumstances) -> Way {
         Way {
-            kind,
-            purpose: self.purpose,
-            channel: self.channel,
+            asked: Use {
+                kind,
+                purpose: self.purpose,
+                channel: self.channel,
+            },
             circumstances,
             category: self.category,
         }
