@@ -184,7 +184,7 @@ async fn without_a_gateway_commands_exit_with_seven_and_a_changed_byte_with_six(
     // The socket's file may stand; nobody listens.
     place.run("partner list").await.with(7);
 
-    assert_eq!(place.verify().await, 2);
+    assert_eq!(place.verify().await, 3);
     let segment = place.path("ledger/journal/0000000000.segment");
     let sound = fs::read(&segment).unwrap();
     let at = sound
@@ -199,12 +199,12 @@ async fn without_a_gateway_commands_exit_with_seven_and_a_changed_byte_with_six(
         .await
         .with(6);
     assert_eq!(found.json()["verified"], false);
-    assert_eq!(found.json()["entry"], 1);
+    assert_eq!(found.json()["entry"], 2);
     let refused = place.run("serve").await.with(6);
     assert!(refused.err.contains("the ledger is damaged"), "{refused:?}");
     assert_eq!(fs::read(&segment).unwrap(), changed, "nothing was repaired");
     fs::write(&segment, sound).unwrap();
-    assert_eq!(place.verify().await, 2);
+    assert_eq!(place.verify().await, 3);
 }
 
 #[tokio::test]

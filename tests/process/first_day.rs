@@ -106,7 +106,7 @@ async fn the_operator_sees_life_readiness_and_counts_but_no_customer() {
     for expected in [
         counted,
         "covenant_ledger_writable 1",
-        "covenant_ledger_entries 3",
+        "covenant_ledger_entries 4",
     ] {
         assert!(metrics.contains(expected), "{expected}: {metrics}");
     }

@@ -34,7 +34,7 @@ async fn the_shipped_promises_keep_every_property_whatever_a_contract_says() {
         of.filter(|one| one["verdict"]["outcome"] == outcome)
             .count()
     };
-    assert_eq!(outcomes("property", "holds"), 20);
+    assert_eq!(outcomes("property", "holds"), 21);
     assert_eq!(outcomes("contracts", "holds"), 1);
     assert_eq!(outcomes("errors", "holds"), 1);
     let living = outcomes("rule", "holds") + outcomes("rule", "second_lock");

@@ -152,11 +152,13 @@ fn of_forbids_less_is_looser() {
         lines,
         ["loosens   rule no-marketing (P4): applies to less than it did"]
     );
-    let never = "resource in DataCategory::\"user.financial\")\nunless { context.order_approved };";
+    let never = "resource in DataCategory::\"user.financial\"\n)\nunless\n{\n  \
+                 context.order_approved &&\n  context.purpose in \
+                 Purpose::\"third_party_sharing.legal_obligation\"\n};";
     let lines = told(&[(
         PROMISES,
         never,
-        "resource in DataCategory::\"user.financial\");",
+        "resource in DataCategory::\"user.financial\"\n);",
     )]);
     assert_eq!(
         lines,
