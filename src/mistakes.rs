@@ -225,7 +225,10 @@ fn read_at_most(path: &Path, bytes_max: u64) -> std::io::Result<String> {
     file.read_to_string(&mut text)?;
     if text.len() as u64 > bytes_max {
         let message = format!("it has more than {bytes_max} bytes");
-        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message));
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            message,
+        ));
     }
     Ok(text)
 }

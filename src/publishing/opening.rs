@@ -97,9 +97,15 @@ impl Opening {
             mut candidate,
             mut in_force,
         } = self;
-        let since = in_force.as_ref().map(|before| before.publication.entry);
+        // Later than the registry's, or the same entry, but about another set: the ledger is what counts.
+        let told = |announced: &Announced| {
+            in_force.as_ref().is_some_and(|before| {
+                let (entry, since) = (announced.publication.entry, before.publication.entry);
+                entry < since || entry == since && announced.digest == before.set.digest
+            })
+        };
         if let Some(announced) = announced
-            && Some(announced.publication.entry) > since
+            && !told(&announced)
             && let Some(completed) = complete(&parts, announced).await?
         {
             candidate = completed;

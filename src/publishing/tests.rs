@@ -350,6 +350,26 @@ async fn what_a_stop_cut_off_after_the_registry_is_what_the_next_start_runs() {
 }
 
 #[tokio::test]
+async fn a_registry_that_names_another_set_for_an_entry_than_the_entry_does_is_put_right() {
+    let place = Place::new();
+    let open = place.open().await;
+    let version = open.version();
+    place.edit(ACME, MORE);
+    let change = open.publishing.begin().await;
+    let files = Folder::read(&place.policies(), &mut Mistakes::new());
+    let candidate = change.judge(files, "proved".to_owned()).await;
+    let candidate = candidate.unwrap().unwrap();
+    change.keep(&candidate).await.unwrap();
+    let digest = candidate.set().digest.clone();
+    let put = open.registry.put_policy_in_force(&digest, publication(0));
+    put.await.unwrap();
+    drop(change);
+    open.close().await;
+    let open = place.open().await;
+    assert_eq!((open.version(), open.per_day()), (version, 500));
+}
+
+#[tokio::test]
 async fn what_the_registry_refused_after_its_entry_is_taken_back_by_another() {
     let place = Place::new();
     let open = place.open().await;

@@ -104,7 +104,11 @@ impl Folder {
                 note(&path, message, mistakes);
             } else if name.contains('\\') {
                 // An archive has no such names: the set could be kept, and never be read again.
-                note(&path, "the name of a file has no `\\`; give it another", mistakes);
+                note(
+                    &path,
+                    "the name of a file has no `\\`; give it another",
+                    mistakes,
+                );
             } else if let Some(source) = Source::read(&path, mistakes) {
                 self.put(name, source, mistakes);
             }

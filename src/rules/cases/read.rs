@@ -169,11 +169,18 @@ fn merged(own: Said, head: &Said, fields: &mut Fields<'_, '_>, node: &Node) -> O
     Some(Given {
         partner,
         token_purposes: optional(own.token_purposes, head.token_purposes.clone()),
-        customers: or_else(own.customers, head.customers.clone(), Customers::default()),
+        customers: or_else(own.customers, head.customers.clone(), its_own()),
         today: optional(own.today, head.today),
         standing: or_else(own.standing, head.standing, Standing::Good),
         uploaded_for: optional(own.uploaded_for, head.uploaded_for),
     })
+}
+
+/// Whoever says nothing of the customers means the partner's own: of any other there is nothing here.
+fn its_own() -> Customers {
+    let mut customers = Customers::default();
+    customers.every.circumstances = Circumstances::OWN;
+    customers
 }
 
 fn stated<T>(own: Option<T>, head: Option<T>) -> Option<Stated<T>> {

@@ -399,7 +399,11 @@ fn a_poorer_form_of_one_field_may_be_the_first_that_another_of_its_category_has(
 fn another_field_that_says_whose_a_record_is_loosens_even_where_it_never_leaves() {
     let document = "catalogue/mailing.openapi.yaml";
     let other = edited(&[
-        (document, "[id, customer_id, viewed_at]", "[id, viewer, viewed_at]"),
+        (
+            document,
+            "[id, customer_id, viewed_at]",
+            "[id, viewer, viewed_at]",
+        ),
         (
             document,
             "customer_id: {type: string, pattern: '^cus_[a-z0-9]+$'}\n        page:",
