@@ -13,12 +13,15 @@ pub mod actors;
 pub mod client;
 mod customers;
 mod disclosures;
+pub mod entries;
+mod hits;
 pub mod messages;
 mod partners;
 mod policies;
 mod report;
 pub mod server;
-pub mod simulate;
+mod shadow;
+mod simulate;
 mod two_persons;
 
 use std::fmt;
@@ -109,11 +112,13 @@ pub enum Deed {
     PolicyPublish,
     PolicyRollback,
     PolicySimulate,
+    PolicyHits,
+    PolicyShadow,
 }
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -125,6 +130,8 @@ impl Deed {
         Self::PolicyPublish,
         Self::PolicyRollback,
         Self::PolicySimulate,
+        Self::PolicyHits,
+        Self::PolicyShadow,
     ];
 
     /// Its name in entries.
@@ -141,6 +148,8 @@ impl Deed {
             Self::PolicyPublish => "policy.publish",
             Self::PolicyRollback => "policy.rollback",
             Self::PolicySimulate => "policy.simulate",
+            Self::PolicyHits => "policy.hits",
+            Self::PolicyShadow => "policy.shadow",
         }
     }
 
@@ -148,13 +157,17 @@ impl Deed {
     pub fn roles(self) -> &'static [Role] {
         use Role::{Auditor, Legal, Operator, PartnerManager};
         match self {
-            Self::PartnerRead | Self::PolicyRead => &[Operator, PartnerManager, Legal, Auditor],
+            Self::PartnerRead | Self::PolicyRead | Self::PolicyHits => {
+                &[Operator, PartnerManager, Legal, Auditor]
+            }
             Self::PartnerSuspend => &[Operator, PartnerManager, Legal],
             Self::PartnerResume => &[Legal, Operator, PartnerManager],
             Self::CustomersImport => &[Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],
-            Self::PolicyPublish | Self::PolicyRollback => &[Legal, PartnerManager],
+            Self::PolicyPublish | Self::PolicyRollback | Self::PolicyShadow => {
+                &[Legal, PartnerManager]
+            }
             Self::PolicySimulate => &[PartnerManager, Legal, Operator],
         }
     }
@@ -182,7 +195,7 @@ pub enum NotDone {
     #[error("{0}")]
     Mistaken(String),
     /// The policies sent have mistakes: all of them, rendered.
-    #[error("nothing was published, because of {count}:\n\n{rendered}")]
+    #[error("nothing was changed, because of {count}:\n\n{rendered}")]
     Invalid {
         /// How many, in words.
         count: String,

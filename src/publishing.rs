@@ -16,12 +16,13 @@
 mod announced;
 mod opening;
 mod reload;
+mod shadow;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -31,6 +32,7 @@ use tokio::task::spawn_blocking;
 pub use self::announced::{Announced, object};
 pub use self::opening::{NotOpened, Opening};
 pub use self::reload::{Cause, Reloaded};
+pub use self::shadow::name_and_digest;
 use crate::clock::Clock;
 use crate::entry::{Entry, Event, GatewayNote};
 use crate::ledger::Ledger;
@@ -64,6 +66,7 @@ pub struct Publishing {
     ledger: Ledger,
     metrics: Arc<Metrics>,
     rules: Arc<ArcSwap<Rules>>,
+    shadow: Arc<ArcSwapOption<Rules>>,
     /// One change at a time; what a reload refused last.
     changing: Mutex<Option<reload::Refused>>,
     /// Ends what runs in the background.
@@ -127,14 +130,23 @@ impl Publishing {
         let rules = Arc::new(rules);
         self.rules.store(Arc::clone(&rules));
         self.metrics.policy(rules.policy.version());
+        self.end_shadow_of(&rules);
         self.warm_up(rules);
     }
 
     /// Nobody waits for this, and a gateway that stops does not either: it ends after milliseconds.
     fn warm_up(&self, rules: Arc<Rules>) {
-        let (in_force, stopped) = (Arc::clone(&self.rules), self.stopped.clone());
+        let (in_force, shadow) = (Arc::clone(&self.rules), Arc::clone(&self.shadow));
+        let stopped = self.stopped.clone();
         spawn_blocking(move || {
-            let goes_on = || !*stopped.borrow() && Arc::ptr_eq(&in_force.load(), &rules);
+            let in_shadow = || {
+                shadow
+                    .load()
+                    .as_ref()
+                    .is_some_and(|one| Arc::ptr_eq(one, &rules))
+            };
+            let in_use = || Arc::ptr_eq(&in_force.load(), &rules) || in_shadow();
+            let goes_on = || !*stopped.borrow() && in_use();
             rules.policy.warm_up(&rules.catalogue, goes_on);
         });
     }

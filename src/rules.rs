@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod comparison;
+pub mod coverage;
 mod layout;
 pub mod remarks;
 pub mod simulation;

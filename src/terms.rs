@@ -126,6 +126,64 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// For each promise: its title, and what keeps it where no property of the rules can.
+const PROMISES: [(&str, Option<&str>); 18] = [
+    (
+        "Anything tied to a person is customer information",
+        Some("the catalogue: a field without one is withheld"),
+    ),
+    (
+        "What is collected automatically is told only about groups",
+        None,
+    ),
+    ("Used to serve, to bill, to solve problems", None),
+    ("Never for marketing", None),
+    (
+        "Not sold, traded, rented or disclosed without consent",
+        None,
+    ),
+    ("The law, and imminent harm", None),
+    (
+        "Those who act for the company protect the data as it does",
+        None,
+    ),
+    (
+        "Customers may see, correct and delete what is held",
+        Some("the report for one customer"),
+    ),
+    ("Guarded by current technology", None),
+    ("Private mail stays private", None),
+    (
+        "Lists and documents produce their mailing, nothing else",
+        None,
+    ),
+    (
+        "Kept for the agreed time, then gone",
+        Some("the gateway keeps no bodies; the ledger names nobody"),
+    ),
+    (
+        "Improper conduct is looked into",
+        Some("budgets of distinct customers"),
+    ),
+    (
+        "Dealers, resellers and co-brands keep these promises",
+        Some("contracts only narrow: proved beside these statements"),
+    ),
+    ("A customer may agree to other terms", None),
+    (
+        "The promises may change, in the open",
+        Some("versions of the set, named in every entry"),
+    ),
+    (
+        "Cookies recognise a visitor, nothing more",
+        Some("no cookie crosses the gateway"),
+    ),
+    (
+        "There is someone to ask",
+        Some("every refusal names promise, fix and contact"),
+    ),
+];
+
 /// A numbered promise of the published privacy policy, P1 to P18 (PROMISES.md).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Promise(u8);
@@ -140,6 +198,24 @@ impl Promise {
             .ok()
             .filter(|n| canonical && (1..=18).contains(n))
             .map(Self)
+    }
+
+    /// Every promise, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=18).map(Self)
+    }
+
+    /// Its heading in PROMISES.md.
+    pub fn title(self) -> &'static str {
+        let place = usize::from(self.0).saturating_sub(1);
+        PROMISES.get(place).map_or("", |(title, _)| title)
+    }
+
+    /// What keeps it, where no property of the rules can; the list at the head of
+    /// `policies/properties/customers.cedar`, in the same words.
+    pub fn kept_instead_by(self) -> Option<&'static str> {
+        let place = usize::from(self.0).saturating_sub(1);
+        PROMISES.get(place).and_then(|(_, keeper)| *keeper)
     }
 
     /// The promise with this number; anything outside 1 to 18 is taken as the nearest.
@@ -444,6 +520,40 @@ mod tests {
         for wrong in ["P0", "P19", "P04", "p4", "P+4"] {
             assert_eq!(Promise::parse(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn promises_have_the_titles_and_keepers_that_the_published_pages_say() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+        let page = read("PROMISES.md");
+        let headings: Vec<_> = page
+            .lines()
+            .filter_map(|l| l.strip_prefix("## P"))
+            .collect();
+        let known = Promise::all().map(|one| format!("{one}: {}", one.title()));
+        let known: Vec<_> = known.collect();
+        let known: Vec<_> = known.iter().map(|one| &one[1..]).collect();
+        assert_eq!(headings, known);
+        let properties = read("policies/properties/customers.cedar");
+        let listed = properties.lines().filter_map(|l| l.strip_prefix("//   P"));
+        let listed: Vec<_> = listed
+            .map(|line| {
+                let (number, rest) = line.split_once(' ').unwrap();
+                let keeper = rest.rsplit("  ").next().unwrap();
+                // What is "below" are properties, which are told beside the keeper.
+                let (first, rest) = keeper.split_once("; ").unwrap_or((keeper, ""));
+                let keeper = if rest.ends_with("below") {
+                    first
+                } else {
+                    keeper
+                };
+                (number.to_owned(), keeper)
+            })
+            .collect();
+        let known = Promise::all().filter_map(|one| Some((one, one.kept_instead_by()?)));
+        let known: Vec<_> = known.map(|(one, by)| (one.0.to_string(), by)).collect();
+        assert_eq!(listed, known);
     }
 
     #[test]

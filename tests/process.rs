@@ -33,5 +33,7 @@ mod program;
 mod prove;
 #[path = "process/publishing.rs"]
 mod publishing;
+#[path = "process/shadow.rs"]
+mod shadow;
 #[path = "process/stopping.rs"]
 mod stopping;

@@ -342,3 +342,81 @@ pub struct SimulateQuery {
     /// How many calls are told of each difference.
     pub examples: usize,
 }
+
+/// Rules whose use is counted over the ledger.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HitsQuery {
+    /// The promise, `P1` to `P18`, of each rule by its id.
+    pub rules: BTreeMap<String, String>,
+    /// Only entries not before this time.
+    pub since: Timestamp,
+}
+
+/// A policy set for the shadow: its files, or its name or digest; neither ends the shadow.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyShadow {
+    /// Every file of the folder, by its path below it.
+    pub files: Option<BTreeMap<String, String>>,
+    /// A set that is kept.
+    pub set: Option<String>,
+    /// Why.
+    pub because: String,
+}
+
+/// Answer to a start or an end of a shadow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyShadowChanged {
+    /// What came of it.
+    pub outcome: ShadowOutcome,
+    /// Name of the set.
+    pub version: String,
+    /// Its digest.
+    pub digest: String,
+    /// Where the entry about it stands in the log; none where nothing was to change.
+    pub entry: Option<u64>,
+    /// Another set that was in the shadow until now.
+    pub instead_of: Option<String>,
+}
+
+/// What came of a change of the shadow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each word says it")]
+pub enum ShadowOutcome {
+    Started,
+    Stopped,
+    Unchanged,
+}
+
+/// The policy set in the shadow of the one in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyShadowShown {
+    /// Its name.
+    pub version: String,
+    /// Its digest.
+    pub digest: String,
+    /// Since when, by whom, why.
+    pub started: ByAndWhy,
+    /// Where the entry about its start stands in the log.
+    pub entry: u64,
+    /// What it would have decided otherwise since, the most frequent first.
+    pub differences: Vec<ShadowDifference>,
+}
+
+/// Requests that a set in the shadow would have decided otherwise, in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShadowDifference {
+    /// What was decided: `allow`, `redact`, or the code of the refusal.
+    pub decided: String,
+    /// What the set in the shadow would have decided, likewise.
+    pub instead: String,
+    /// How many requests.
+    pub count: u64,
+    /// The first of them, by `Request-Id`.
+    pub examples: Vec<String>,
+}

@@ -21,8 +21,8 @@ use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
-    Because, CustomerQuery, PolicyPublish, PolicyRollback, Problem, ROLE_HEADER, SearchQuery,
-    SimulateQuery,
+    Because, CustomerQuery, HitsQuery, PolicyPublish, PolicyRollback, PolicyShadow, Problem,
+    ROLE_HEADER, SearchQuery, SimulateQuery,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -69,6 +69,8 @@ pub async fn serve(
     let publish = post(publish).layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
     let import = post(import_customers).layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX));
     let simulate = post(simulate_policy).layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
+    let shadow = get(policy_shadow).post(change_shadow);
+    let shadow = shadow.layer(DefaultBodyLimit::max(FOLDER_BYTES_MAX));
     let router = Router::new()
         .route("/partners", get(partners))
         .route("/partners/{id}", get(partner))
@@ -81,10 +83,12 @@ pub async fn serve(
         .route("/policy/proposal", get(policy_proposal))
         .route("/policy/sets/{name}", get(policy_set))
         .route("/policy/rollback", post(roll_back))
+        .route("/policy/hits", post(policy_hits))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route("/customers/import", import)
         .route("/policy/publish", publish)
         .route("/policy/simulate", simulate)
+        .route("/policy/shadow", shadow)
         .with_state(door)
         .into_make_service_with_connect_info::<Peer>();
     let (close, time_is_up) = drain::bounded(shutdown);
@@ -292,4 +296,28 @@ async fn simulate_policy(
             .simulate(&caller.for_deed(Deed::PolicySimulate), query)
             .await,
     )
+}
+
+async fn policy_hits(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(query): Json<HitsQuery>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyHits);
+    answer(door.administration.hits(&actor, query).await)
+}
+
+async fn policy_shadow(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyRead);
+    answer(door.administration.policy_shadow(&actor).await)
+}
+
+async fn change_shadow(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(request): Json<PolicyShadow>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::PolicyShadow);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.change_shadow(&actor, request).await }).await
 }

@@ -187,7 +187,9 @@ ledger.report     legal, auditor
 policy.read       operator, partner_manager, legal, auditor
 policy.publish    legal, partner_manager
 policy.rollback   legal, partner_manager
-policy.simulate   partner_manager, legal, operator";
+policy.simulate   partner_manager, legal, operator
+policy.hits       operator, partner_manager, legal, auditor
+policy.shadow     legal, partner_manager";
     assert_eq!(rows.join("\n"), table);
 }
 

@@ -1,14 +1,17 @@
 //! `covenant policy`: the files people edit, judged before they matter. One file for each command.
 
 mod check;
+mod coverage;
 mod diff;
 mod explain;
 mod fmt;
 mod history;
 mod import_openapi;
+mod past;
 mod prove;
 mod publish;
 mod schema;
+mod shadow;
 mod simulate;
 mod test;
 mod trial;
@@ -163,6 +166,25 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Run a policy set in the shadow of the one in force, end that, or show what it would have decided
+    /// otherwise. Nothing it says changes an answer.
+    Shadow {
+        /// Which set.
+        #[command(flatten)]
+        shadow: shadow::ShadowArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List what stands behind each promise: rules, properties, cases, and calls on record.
+    Coverage {
+        /// Which policies, and over which time.
+        #[command(flatten)]
+        covering: coverage::Covering,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -190,6 +212,10 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
         PolicyCommand::ImportOpenapi { import, files } => {
             printed(|out| import_openapi::run(&import, &files, out))
+        }
+        PolicyCommand::Shadow { shadow, reach } => shadow::run(shadow, &reach).await,
+        PolicyCommand::Coverage { covering, reach } => {
+            coverage::run(&covering, &reach, clock).await
         }
     }
 }

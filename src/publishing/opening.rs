@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, watch};
 
 use super::{Announced, Candidate, Cause, Parts, Publishing, broke, object};
@@ -115,6 +115,7 @@ impl Opening {
         let Candidate { rules, files, set } = candidate;
         let publishing = Publishing {
             rules: Arc::new(ArcSwap::from_pointee(rules)),
+            shadow: Arc::new(ArcSwapOption::empty()),
             parts,
             ledger,
             metrics,
@@ -139,6 +140,7 @@ impl Opening {
             let reloaded = publishing.reload(Cause::Start).await;
             tracing::info!(told = %reloaded, "policies");
         }
+        publishing.restore_shadow().await?;
         publishing.warm_up(publishing.rules.load_full());
         Ok(publishing)
     }

@@ -450,3 +450,69 @@ async fn nothing_starts_where_the_first_folder_has_mistakes_or_a_service_is_nowh
         Err(NotOpened::Mistaken(_))
     ));
 }
+
+#[tokio::test]
+async fn a_set_in_the_shadow_that_cannot_be_read_any_more_is_dropped_by_the_start_and_noted() {
+    let place = Place::new();
+    let open = place.open().await;
+    place.edit(ACME, FEWER);
+    let change = open.publishing.begin().await;
+    let files = Folder::read(&place.policies(), &mut Mistakes::new());
+    let candidate = change.judge(files, String::new()).await.unwrap().unwrap();
+    change.keep_for_shadow(&candidate).await.unwrap();
+    change
+        .put_in_shadow(candidate, publication(1))
+        .await
+        .unwrap();
+    drop(change);
+    assert!(open.publishing.shadow().load().is_some());
+    open.close().await;
+    place.edit(ACME, (FEWER.1, FEWER.0));
+    let open = place.open().await;
+    assert!(
+        open.publishing.shadow().load().is_some(),
+        "it outlives a restart"
+    );
+
+    let files = [("promises.cedar".to_owned(), "of another time".to_owned())];
+    let files = Folder::of("", files, &mut Mistakes::new());
+    let set = KeptSet {
+        digest: hexadecimal(&files.digest()),
+        version: "2025-01-01.0000".to_owned(),
+        proof: String::new(),
+    };
+    open.registry
+        .keep_policy_set(set.clone(), &files)
+        .await
+        .unwrap();
+    let put = open
+        .registry
+        .put_policy_in_shadow(&set.digest, publication(1));
+    put.await.unwrap();
+    open.close().await;
+    let open = place.open().await;
+    assert!(open.publishing.shadow().load().is_none());
+    assert_eq!(open.registry.policy_in_shadow().await.unwrap(), None);
+    open.close().await;
+    assert_eq!(place.notes(), ["policy.first", "policy.shadow.dropped"]);
+}
+
+#[tokio::test]
+async fn a_set_in_the_shadow_that_comes_into_force_is_in_the_shadow_no_longer() {
+    let place = Place::new();
+    let open = place.open().await;
+    place.edit(ACME, FEWER);
+    let change = open.publishing.begin().await;
+    let files = Folder::read(&place.policies(), &mut Mistakes::new());
+    let candidate = change.judge(files, String::new()).await.unwrap().unwrap();
+    change.keep_for_shadow(&candidate).await.unwrap();
+    change
+        .put_in_shadow(candidate, publication(1))
+        .await
+        .unwrap();
+    drop(change);
+    let reloaded = open.publishing.reload(Cause::Signal).await;
+    assert!(matches!(reloaded, Reloaded::InForce { .. }), "{reloaded}");
+    assert!(open.publishing.shadow().load().is_none());
+    assert_eq!(open.registry.policy_in_shadow().await.unwrap(), None);
+}

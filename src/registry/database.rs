@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 /// Version of the tables below, in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
 const SCHEMA: &str = "
@@ -67,6 +67,16 @@ const SCHEMA_OF_POLICIES: &str = "
     PRAGMA user_version = 2;
 ";
 
+/// The set in the shadow of the one in force: one row, or none.
+const SCHEMA_OF_THE_SHADOW: &str = "
+    CREATE TABLE policy_shadow (
+        place INTEGER PRIMARY KEY CHECK (place = 1), digest TEXT NOT NULL REFERENCES policy_set,
+        how TEXT NOT NULL, actor TEXT NOT NULL, because TEXT NOT NULL, time TEXT NOT NULL,
+        entry INTEGER NOT NULL
+    ) STRICT;
+    PRAGMA user_version = 3;
+";
+
 /// The registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotOpen {
@@ -118,14 +128,13 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "secure_delete", true)?;
-    match connection.pragma_query_value(None, "user_version", |row| row.get(0))? {
-        0 => {
-            connection.execute_batch(&format!("BEGIN; {SCHEMA} {SCHEMA_OF_POLICIES} COMMIT;"))?;
-        }
-        1 => connection.execute_batch(&format!("BEGIN; {SCHEMA_OF_POLICIES} COMMIT;"))?,
-        SCHEMA_VERSION => {}
-        found => return Err(CannotOpen::Version { found }),
-    }
+    let steps = [SCHEMA, SCHEMA_OF_POLICIES, SCHEMA_OF_THE_SHADOW];
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let missing = usize::try_from(found)
+        .ok()
+        .and_then(|known| steps.get(known..));
+    let missing = missing.ok_or(CannotOpen::Version { found })?.concat();
+    connection.execute_batch(&format!("BEGIN; {missing} COMMIT;"))?;
     Ok(connection)
 }
 

@@ -60,7 +60,7 @@ pub struct InForce {
 
 impl Registry {
     /// Keeps a set with all its files, durably. It is not in force by that, and forgotten again at the
-    /// next change of the set in force unless it is by then, or waits for a second person.
+    /// next change of the set in force unless it is by then, is in the shadow, or waits for a second person.
     pub async fn keep_policy_set(&self, set: KeptSet, files: &Folder) -> Result<(), NotKept> {
         let known = set.clone();
         let begin = move |connection: &Connection| {
@@ -148,7 +148,7 @@ impl Registry {
     }
 
     /// Puts a kept set in force, durably. Proposals were about a change of the set before, so they are
-    /// forgotten, and with them sets that never were in force.
+    /// forgotten, and with them sets that never were in force. In the shadow it is no longer.
     pub async fn put_policy_in_force(
         &self,
         digest: &str,
@@ -168,6 +168,7 @@ impl Registry {
             ];
             connection.execute(sql, values)?;
             connection.execute("DELETE FROM proposal WHERE act = ?1", [POLICY_PROPOSAL])?;
+            connection.execute("DELETE FROM policy_shadow WHERE digest = ?1", [&digest])?;
             forget_what_nobody_needs(connection)
         };
         self.writer.write(change, |()| {}).await
@@ -234,7 +235,7 @@ impl Registry {
     }
 }
 
-fn kept_set(row: &Row<'_>) -> rusqlite::Result<KeptSet> {
+pub(super) fn kept_set(row: &Row<'_>) -> rusqlite::Result<KeptSet> {
     Ok(KeptSet {
         digest: row.get(0)?,
         version: row.get(1)?,
@@ -251,10 +252,11 @@ fn keep_file(connection: &Connection, set: &str, name: &str, text: &str) -> Resu
     Ok(())
 }
 
-/// Sets that never were in force and wait for nobody, their files, and texts that no other set has.
-fn forget_what_nobody_needs(connection: &Connection) -> Result<(), NotKept> {
+/// Sets that never were in force, are not in the shadow and wait for nobody, their files, and texts that no other set has.
+pub(super) fn forget_what_nobody_needs(connection: &Connection) -> Result<(), NotKept> {
     let sql = "SELECT digest FROM policy_set
                WHERE digest NOT IN (SELECT digest FROM policy_in_force)
+               AND digest NOT IN (SELECT digest FROM policy_shadow)
                AND digest NOT IN (SELECT object FROM proposal WHERE act = ?1)";
     let mut statement = connection.prepare(sql)?;
     let unneeded: Vec<String> = statement
@@ -416,7 +418,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         drop(registry(&place));
         let connection = Connection::open(place.path().join("registry")).unwrap();
-        let older = "DROP TABLE policy_in_force; DROP TABLE policy_file; DROP TABLE policy_text;
+        let older = "DROP TABLE policy_shadow; DROP TABLE policy_in_force; DROP TABLE policy_file; DROP TABLE policy_text;
                      DROP TABLE policy_set; PRAGMA user_version = 1;";
         connection.execute_batch(older).unwrap();
         drop(connection);

@@ -68,7 +68,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         clock: clock.clone(),
         limits: limits.clone(),
         rules: Arc::clone(&rules),
-        shadow: Arc::default(),
+        shadow: Arc::clone(publishing.shadow()),
         verifier,
         registry: Arc::clone(&registry),
         allowance,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::installation::Installation;
 use crate::program::until;
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (path, name) = entry

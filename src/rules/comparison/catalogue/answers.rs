@@ -102,7 +102,8 @@ fn category(field: &Field) -> String {
 }
 
 fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
-    let mut told = |aspect: &str, before: String, after: String, direction| {
+    let mut told = |aspect: &str, word: fn(&Field) -> String, direction| {
+        let (before, after) = (word(old), word(new));
         if before != after {
             let change = Change::of(Topic::Field, "", direction);
             let change = Change {
@@ -113,74 +114,63 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
         }
     };
     let unclear = Direction::Loosens;
-    let direction = match new.category {
+    let reclassified = match new.category {
         None => Direction::Tightens,
         Some(_) => unclear,
     };
-    told("data category", category(old), category(new), direction);
-    let subject = |field: &Field| {
-        if field.recipient {
-            "recipient"
-        } else {
-            "customer"
-        }
+    told("data category", category, reclassified);
+    told("data subject", subject, unclear);
+    told("what it says of its record", role, unclear);
+    told("type", kind, unclear);
+    let direction = Direction::of_growth(&old.pseudonym_fits, &new.pseudonym_fits);
+    told("whether a pseudonym can stand for it", pseudonym, direction);
+    let direction = partial_direction(old.partial, new.partial);
+    told("the part of it that may be seen", partial, direction);
+    let direction = Direction::Neither;
+    told("what stands for it when withheld", stand_in, direction);
+}
+
+fn subject(field: &Field) -> String {
+    let word = if field.recipient {
+        "recipient"
+    } else {
+        "customer"
     };
-    told(
-        "data subject",
-        subject(old).to_owned(),
-        subject(new).to_owned(),
-        unclear,
-    );
-    let role = |field: &Field| match field.role {
+    word.to_owned()
+}
+
+fn role(field: &Field) -> String {
+    match field.role {
         FieldRole::Data => "nothing".to_owned(),
         FieldRole::CustomerKey => "whose it is".to_owned(),
         FieldRole::ResourceId(kind) => format!("which {} it is", kind.word()),
+    }
+}
+
+fn kind(field: &Field) -> String {
+    let word = match field.kind {
+        ScalarKind::String => "text",
+        ScalarKind::Integer => "whole number",
+        ScalarKind::Number => "number",
+        ScalarKind::Boolean => "yes or no",
     };
-    told("what it says of its record", role(old), role(new), unclear);
-    let kind = |field: &Field| {
-        let word = match field.kind {
-            ScalarKind::String => "text",
-            ScalarKind::Integer => "whole number",
-            ScalarKind::Number => "number",
-            ScalarKind::Boolean => "yes or no",
-        };
-        word.to_owned()
+    word.to_owned()
+}
+
+fn pseudonym(field: &Field) -> String {
+    let word = if field.pseudonym_fits { "yes" } else { "no" };
+    word.to_owned()
+}
+
+fn stand_in(field: &Field) -> String {
+    let required = if field.required {
+        "required"
+    } else {
+        "optional"
     };
-    told("type", kind(old), kind(new), unclear);
-    let fits = |field: &Field| {
-        let word = if field.pseudonym_fits { "yes" } else { "no" };
-        word.to_owned()
-    };
-    let direction = Direction::of_growth(&old.pseudonym_fits, &new.pseudonym_fits);
-    told(
-        "whether a pseudonym can stand for it",
-        fits(old),
-        fits(new),
-        direction,
-    );
-    let direction = partial_direction(old.partial, new.partial);
-    told(
-        "the part of it that may be seen",
-        partial(old),
-        partial(new),
-        direction,
-    );
-    let stands = |field: &Field| {
-        let required = if field.required {
-            "required"
-        } else {
-            "optional"
-        };
-        let nullable = if field.nullable { ", may be null" } else { "" };
-        let empty = String::from_utf8_lossy(&field.empty);
-        format!("{required}{nullable}, else {empty}")
-    };
-    told(
-        "what stands for it when withheld",
-        stands(old),
-        stands(new),
-        Direction::Neither,
-    );
+    let nullable = if field.nullable { ", may be null" } else { "" };
+    let empty = String::from_utf8_lossy(&field.empty);
+    format!("{required}{nullable}, else {empty}")
 }
 
 fn partial(field: &Field) -> String {
