@@ -137,20 +137,7 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
         FieldRole::ResourceId(kind) => format!("which {} it is", kind.word()),
     };
     told("what it says of its record", role(old), role(new), unclear);
-    let kind = |field: &Field| {
-        let word = match field.kind {
-            ScalarKind::String => "text",
-            ScalarKind::Integer => "whole number",
-            ScalarKind::Number => "number",
-            ScalarKind::Boolean => "yes or no",
-        };
-        word.to_owned()
-    };
     told("type", kind(old), kind(new), unclear);
-    let fits = |field: &Field| {
-        let word = if field.pseudonym_fits { "yes" } else { "no" };
-        word.to_owned()
-    };
     let direction = Direction::of_growth(&old.pseudonym_fits, &new.pseudonym_fits);
     told(
         "whether a pseudonym can stand for it",
@@ -165,22 +152,38 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
         partial(new),
         direction,
     );
-    let stands = |field: &Field| {
-        let required = if field.required {
-            "required"
-        } else {
-            "optional"
-        };
-        let nullable = if field.nullable { ", may be null" } else { "" };
-        let empty = String::from_utf8_lossy(&field.empty);
-        format!("{required}{nullable}, else {empty}")
-    };
     told(
         "what stands for it when withheld",
         stands(old),
         stands(new),
         Direction::Neither,
     );
+}
+
+fn kind(field: &Field) -> String {
+    let word = match field.kind {
+        ScalarKind::String => "text",
+        ScalarKind::Integer => "whole number",
+        ScalarKind::Number => "number",
+        ScalarKind::Boolean => "yes or no",
+    };
+    word.to_owned()
+}
+
+fn fits(field: &Field) -> String {
+    let word = if field.pseudonym_fits { "yes" } else { "no" };
+    word.to_owned()
+}
+
+fn stands(field: &Field) -> String {
+    let required = if field.required {
+        "required"
+    } else {
+        "optional"
+    };
+    let nullable = if field.nullable { ", may be null" } else { "" };
+    let empty = String::from_utf8_lossy(&field.empty);
+    format!("{required}{nullable}, else {empty}")
 }
 
 fn partial(field: &Field) -> String {
