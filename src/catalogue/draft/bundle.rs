@@ -368,6 +368,10 @@ impl Bundler<'_> {
         if let Some(known) = self.files.get(&path) {
             return Ok(Arc::clone(known));
         }
+        // A pipe would keep the reading waiting for ever.
+        if !path.is_file() {
+            return Err(Some(format!("{only}, and `{location}` is no file")));
+        }
         if self.files.len() >= FILES_MAX || self.bytes > BYTES_MAX {
             let message = format!("more than {FILES_MAX} files, or {BYTES_MAX} bytes in all");
             return Err(Some(message));
