@@ -180,16 +180,27 @@ fn failed(error: &dyn std::error::Error) -> u8 {
     EXIT_OTHER
 }
 
-/// Prints every mistake.
+/// Prints every mistake of the policies or the configuration at `place`.
 fn invalid(mistakes: &Mistakes, place: &Path) -> u8 {
+    let code = mistaken(mistakes, place);
+    tell_where_else(place);
+    code
+}
+
+/// Prints every mistake of what stands at `place`.
+fn mistaken(mistakes: &Mistakes, place: &Path) -> u8 {
     use std::io::IsTerminal as _;
     let look = Look::of(std::io::stderr().is_terminal());
     say_error(&mistakes.render(look));
     complain(format!("{} in `{}`", mistakes.counted(), place.display()));
+    EXIT_INVALID
+}
+
+/// What to do where there is nothing at `place`, which should have policies or be a configuration.
+fn tell_where_else(place: &Path) {
     if !place.exists() {
         complain("name another place with --config or --dir, or make one with `covenant init DIR`");
     }
-    EXIT_INVALID
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod render;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ impl Source {
             Ok(bytes) if bytes > FILE_BYTES_MAX => {
                 format!("the file has {bytes} bytes; at most {FILE_BYTES_MAX} are read")
             }
-            _ => match std::fs::read_to_string(path) {
+            // What has no size, as a device, ends all the same.
+            _ => match read_at_most(path, FILE_BYTES_MAX) {
                 Ok(text) => return Some(Self::new(path, text)),
                 Err(error) => format!("the file cannot be read: {error}"),
             },
@@ -215,6 +217,20 @@ impl Mistakes {
         }
         counts
     }
+}
+
+fn read_at_most(path: &Path, bytes_max: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    let mut file = std::fs::File::open(path)?.take(bytes_max.saturating_add(1));
+    file.read_to_string(&mut text)?;
+    if text.len() as u64 > bytes_max {
+        let message = format!("it has more than {bytes_max} bytes");
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            message,
+        ));
+    }
+    Ok(text)
 }
 
 fn sorted(found: &[Mistake]) -> Vec<&Mistake> {

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use aws_lc_rs::digest::{SHA256, digest};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::spawn_blocking;
@@ -193,7 +194,8 @@ impl Change<'_> {
             return Ok(None);
         };
         let before = self.publishing.rules.load_full();
-        parts.load_kept(set, Some(before)).await.map(Some)
+        let loaded = parts.load_kept(set, Some(before)).await?;
+        Ok(Some(loaded.and_then(|candidate| parts.served(candidate))))
     }
 
     /// Whether this is the set in force already.
@@ -290,7 +292,9 @@ impl Parts {
             version,
             proof,
         };
-        self.load(set, files, before).await
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
+        let loaded = self.load(set, files, before, today).await?;
+        Ok(loaded.and_then(|candidate| self.served(candidate)))
     }
 
     /// The name a set has, or gets today: with more digits where another set has that name.
@@ -309,6 +313,8 @@ impl Parts {
         }
     }
 
+    /// A kept set was right on the day of its name, and stays so whatever the clock says now. Whether its
+    /// services are configured is for [`Self::served`].
     async fn load_kept(
         &self,
         set: KeptSet,
@@ -321,7 +327,10 @@ impl Parts {
             let message = "the kept files of policy set {} are not those that were published";
             return Err(NotKept::Storage(message.replace("{}", &set.version)));
         }
-        self.load(set, files, before).await
+        let day = day_of(&set.version);
+        let today = || self.clock.now().to_zoned(TimeZone::UTC).date();
+        let day = day.unwrap_or_else(today);
+        self.load(set, files, before, day).await
     }
 
     async fn load(
@@ -329,15 +338,11 @@ impl Parts {
         set: KeptSet,
         files: Folder,
         before: Option<Arc<Rules>>,
+        day: Date,
     ) -> Result<Result<Candidate, Mistakes>, NotKept> {
-        let services = self.services.clone();
-        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         let loaded = spawn_blocking(move || {
             let mut mistakes = Mistakes::new();
-            let rules = Rules::load(&files, before.as_deref(), today, &mut mistakes);
-            if let Some(rules) = &rules {
-                check_services(rules, &files, &services, &mut mistakes);
-            }
+            let rules = Rules::load(&files, before.as_deref(), day, &mut mistakes);
             match rules.filter(|_| mistakes.is_empty()) {
                 None => Err(mistakes),
                 Some(rules) => Ok(Candidate {
@@ -349,6 +354,23 @@ impl Parts {
         });
         loaded.await.map_err(broke)
     }
+
+    /// The candidate, if the configuration has all of its services.
+    fn served(&self, candidate: Candidate) -> Result<Candidate, Mistakes> {
+        let mut mistakes = Mistakes::new();
+        let Candidate { rules, files, .. } = &candidate;
+        check_services(rules, files, &self.services, &mut mistakes);
+        if mistakes.is_empty() {
+            Ok(candidate)
+        } else {
+            Err(mistakes)
+        }
+    }
+}
+
+/// The day on which a set got its name.
+fn day_of(version: &str) -> Option<Date> {
+    version.split('.').next()?.parse().ok()
 }
 
 /// A service of the catalogue without an address could never be asked.

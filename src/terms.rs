@@ -281,7 +281,7 @@ impl Form {
 }
 
 /// A set of forms: what the promises allow, or what a contract does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FormSet(u8);
 
 impl FormSet {

@@ -60,7 +60,7 @@ pub struct Files {
     pub output: Output,
 }
 
-/// What can be done with policies.
+/// What can be done with policies, in the order in which a change is made.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
     /// Report every mistake in promises, contracts, catalogue and tests, with file, line and snippet.
@@ -69,12 +69,14 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
-    /// Tell what differs between two sets of policies, in people and fields: which partner gains or
-    /// loses which operation, form, budget.
-    Diff {
-        /// The sets.
+    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
+    Test {
+        /// Which cases, and where the results go.
         #[command(flatten)]
-        sets: diff::Sets,
+        cases: test::Chosen,
+        /// The policies tested.
+        #[command(flatten)]
+        files: Files,
     },
     /// Tell why a partner may or may not have something, and what would have to change.
     Explain {
@@ -82,29 +84,6 @@ pub enum PolicyCommand {
         #[command(flatten)]
         question: explain::Question,
         /// The policies asked.
-        #[command(flatten)]
-        files: Files,
-    },
-    /// Draft the catalogue of a service from its OpenAPI document; nothing is released by the draft.
-    ImportOpenapi {
-        /// What to import.
-        #[command(flatten)]
-        import: import_openapi::Import,
-        /// Where the policies are.
-        #[command(flatten)]
-        files: Files,
-    },
-    /// Print the JSON Schema of a kind of file, for editors.
-    Schema(schema::Wanted),
-    /// Lay out the rules, promises.cedar and properties/*.cedar, in their usual form.
-    /// schema.cedarschema, contracts and overlays stay as they are written.
-    Fmt(fmt::Formatting),
-    /// Run the cases of `tests/*.yaml`: does each request get the decision that is expected of it?
-    Test {
-        /// Which cases, and where the results go.
-        #[command(flatten)]
-        cases: test::Chosen,
-        /// The policies tested.
         #[command(flatten)]
         files: Files,
     },
@@ -117,44 +96,12 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
-    /// Put the files in force, after their tests and proof; what loosens waits for a second person.
-    Publish {
-        /// What to publish.
+    /// Tell what differs between two sets of policies, in people and fields: which partner gains or
+    /// loses which operation, form, budget.
+    Diff {
+        /// The sets.
         #[command(flatten)]
-        publish: publish::PublishArguments,
-        /// How the gateway is reached.
-        #[command(flatten)]
-        reach: Reach,
-    },
-    /// Put an earlier policy set in force again; what loosens waits for a second person.
-    Rollback {
-        /// What to go back to.
-        #[command(flatten)]
-        rollback: publish::RollbackArguments,
-        /// How the gateway is reached.
-        #[command(flatten)]
-        reach: Reach,
-    },
-    /// Show what waits for a second person, and what it would change.
-    Proposal {
-        /// How the gateway is reached.
-        #[command(flatten)]
-        reach: Reach,
-    },
-    /// List what was in force, the latest first.
-    History {
-        /// How the gateway is reached.
-        #[command(flatten)]
-        reach: Reach,
-    },
-    /// Show a policy set: the one in force, or another by its name.
-    Show {
-        /// Its name or digest, as `covenant policy history` tells it.
-        #[arg(default_value = "in-force")]
-        version: String,
-        /// How the gateway is reached.
-        #[command(flatten)]
-        reach: Reach,
+        sets: diff::Sets,
     },
     /// Decide the calls on record again by other policies: who would be refused, answered, shown less
     /// or more.
@@ -185,6 +132,59 @@ pub enum PolicyCommand {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Put the files in force, after their tests and proof; what loosens waits for a second person.
+    Publish {
+        /// What to publish.
+        #[command(flatten)]
+        publish: publish::PublishArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show what waits for a second person, and what it would change.
+    Proposal {
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Put an earlier policy set in force again; what loosens waits for a second person.
+    Rollback {
+        /// What to go back to.
+        #[command(flatten)]
+        rollback: publish::RollbackArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List what was in force, the latest first.
+    History {
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show a policy set: the one in force, or another by its name.
+    Show {
+        /// Its name or digest, as `covenant policy history` tells it.
+        #[arg(default_value = "in-force")]
+        version: String,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Lay out the rules, promises.cedar and properties/*.cedar, in their usual form.
+    /// schema.cedarschema, contracts and overlays stay as they are written.
+    Fmt(fmt::Formatting),
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(schema::Wanted),
+    /// Draft the catalogue of a service from its OpenAPI document; nothing is released by the draft.
+    ImportOpenapi {
+        /// What to import.
+        #[command(flatten)]
+        import: import_openapi::Import,
+        /// Where the policies are.
+        #[command(flatten)]
+        files: Files,
+    },
 }
 
 /// Runs a command; returns the exit code.
@@ -192,30 +192,30 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
     let today = clock.now().to_zoned(TimeZone::UTC).date();
     match command {
         PolicyCommand::Check { files } => printed(|out| check::run(&files, today, out)),
-        PolicyCommand::Diff { sets } => printed(|out| diff::run(&sets, today, out)),
-        PolicyCommand::Explain { question, files } => {
-            printed(|out| explain::run(&question, &files, today, out))
-        }
-        PolicyCommand::ImportOpenapi { import, files } => {
-            printed(|out| import_openapi::run(&import, &files, out))
-        }
-        PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
-        PolicyCommand::Fmt(formatting) => printed(|out| fmt::run(&formatting, out)),
-        PolicyCommand::Prove { wanted, files } => prove::run(&wanted, &files, clock).await,
         PolicyCommand::Test { cases, files } => {
             printed(|out| test::run(&cases, &files, today, out))
         }
-        PolicyCommand::Publish { publish, reach } => publish::run(publish, &reach, today).await,
-        PolicyCommand::Rollback { rollback, reach } => publish::roll_back(rollback, &reach).await,
-        PolicyCommand::Proposal { reach } => history::proposal(&reach).await,
-        PolicyCommand::History { reach } => history::list(&reach).await,
-        PolicyCommand::Show { version, reach } => history::show(&version, &reach).await,
+        PolicyCommand::Explain { question, files } => {
+            printed(|out| explain::run(&question, &files, today, out))
+        }
+        PolicyCommand::Prove { wanted, files } => prove::run(&wanted, &files, clock).await,
+        PolicyCommand::Diff { sets } => printed(|out| diff::run(&sets, today, out)),
         PolicyCommand::Simulate { replaying, reach } => {
             simulate::run(&replaying, &reach, clock).await
         }
         PolicyCommand::Shadow { shadow, reach } => shadow::run(shadow, &reach).await,
         PolicyCommand::Coverage { covering, reach } => {
             coverage::run(&covering, &reach, clock).await
+        }
+        PolicyCommand::Publish { publish, reach } => publish::run(publish, &reach, today).await,
+        PolicyCommand::Proposal { reach } => history::proposal(&reach).await,
+        PolicyCommand::Rollback { rollback, reach } => publish::roll_back(rollback, &reach).await,
+        PolicyCommand::History { reach } => history::list(&reach).await,
+        PolicyCommand::Show { version, reach } => history::show(&version, &reach).await,
+        PolicyCommand::Fmt(formatting) => printed(|out| fmt::run(&formatting, out)),
+        PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
+        PolicyCommand::ImportOpenapi { import, files } => {
+            printed(|out| import_openapi::run(&import, &files, out))
         }
     }
 }

@@ -63,10 +63,14 @@ impl Circumstances {
         }
     }
 
+    /// Which of them hold, in the order of [`Circumstances::WORDS`].
+    pub fn held(self) -> [bool; 4] {
+        [self.own, self.consented, self.agreement, self.order]
+    }
+
     /// What holds, in the words of cases and entries: `own`, `consented`, `agreement`, `order`.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        let held = [self.own, self.consented, self.agreement, self.order];
-        let all = Self::WORDS.into_iter().zip(held);
+        let all = Self::WORDS.into_iter().zip(self.held());
         all.filter_map(|(word, holds)| holds.then_some(word))
     }
 

@@ -4,6 +4,7 @@
 
 use super::PolicySet;
 use super::circumstances::{Circumstances, Standing};
+use super::reach::Use;
 use super::rules::{Alone, Rule};
 use super::vocabulary::{Action, Question};
 use crate::taxonomy::{Category, Purpose};
@@ -15,12 +16,8 @@ const QUESTIONS_MAX: usize = 400_000;
 /// A way by which a category may leave to partners of one kind in good standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Way {
-    /// The kind of partner.
-    pub kind: PartnerKind,
-    /// What for.
-    pub purpose: Purpose,
-    /// By which kind of operation.
-    pub channel: Channel,
+    /// Who asks, for what, and by which kind of operation.
+    pub asked: Use,
     /// What is known of the customer.
     pub circumstances: Circumstances,
     /// What leaves.
@@ -29,13 +26,7 @@ pub struct Way {
 
 impl Way {
     fn question(&self) -> Question {
-        Question {
-            kind: self.kind,
-            standing: Standing::Good,
-            purpose: self.purpose,
-            channel: self.channel,
-            circumstances: self.circumstances,
-        }
+        self.asked.question(self.circumstances)
     }
 }
 
@@ -169,13 +160,7 @@ impl Mentioned {
     fn questions(&self) -> Vec<Question> {
         let some = |all: bool, usual: usize| if all { usize::MAX } else { usual };
         let varies = |circumstances: &Circumstances| {
-            let held = [
-                circumstances.own,
-                circumstances.consented,
-                circumstances.agreement,
-                circumstances.order,
-            ];
-            let mut each = held.into_iter().zip(self.circumstances);
+            let mut each = circumstances.held().into_iter().zip(self.circumstances);
             each.all(|(holds, mentioned)| mentioned || !holds)
         };
         let mut questions = Vec::new();

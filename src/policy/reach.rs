@@ -22,6 +22,19 @@ pub struct Use {
     pub channel: Channel,
 }
 
+impl Use {
+    /// The question to the promises of such a partner in good standing.
+    pub(super) fn question(self, circumstances: Circumstances) -> Question {
+        Question {
+            kind: self.kind,
+            standing: Standing::Good,
+            purpose: self.purpose,
+            channel: self.channel,
+            circumstances,
+        }
+    }
+}
+
 /// The reach of the promises, asked as far as it is needed and remembered.
 #[derive(Debug)]
 pub struct Reach<'a> {
@@ -42,15 +55,7 @@ impl PolicySet {
 impl Reach<'_> {
     /// Whether there are circumstances in which a partner in good standing may call operations this way.
     pub fn may_call(&self, way: Use) -> bool {
-        let call = |circumstances| {
-            self.promises.call(&Question {
-                kind: way.kind,
-                standing: Standing::Good,
-                purpose: way.purpose,
-                channel: way.channel,
-                circumstances,
-            })
-        };
+        let call = |circumstances| self.promises.call(&way.question(circumstances));
         let mut calls = Circumstances::all().map(call);
         calls.any(|call| matches!(call, Call::Permitted(_)))
     }
@@ -59,15 +64,9 @@ impl Reach<'_> {
     pub fn may_disclose(&mut self, way: Use, category: Category, form: Form) -> bool {
         let rules = self.promises.rules();
         let ask = |circumstances| {
-            let question = Question {
-                kind: way.kind,
-                standing: Standing::Good,
-                purpose: way.purpose,
-                channel: way.channel,
-                circumstances,
-            };
             let action = Action::Disclose(form);
-            rules.ask(&question, action, category).allowed
+            let answer = rules.ask(&way.question(circumstances), action, category);
+            answer.allowed
         };
         *self
             .known

@@ -6,6 +6,7 @@
 //! slice of the rules per action), and templates (refused).
 
 mod alone;
+mod bounds;
 pub mod layout;
 mod lint;
 mod properties;

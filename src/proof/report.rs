@@ -130,10 +130,17 @@ impl Report {
         json
     }
 
-    /// For people: what is wrong first in words, and what was proved in a line each.
+    /// For people: the statements under a heading for each subject, those that do not hold with an
+    /// example, and a summary.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
+        let mut heading = "";
         for finding in &self.findings {
+            if heading != finding.subject.heading() {
+                let gap = if heading.is_empty() { "" } else { "\n" };
+                heading = finding.subject.heading();
+                let _ = writeln!(text, "{gap}{heading}");
+            }
             // Writing to a string does not fail.
             let _ = finding.write_to(&mut text);
         }
@@ -148,32 +155,43 @@ impl Report {
         let environments = self.environments;
         let _ = writeln!(
             text,
-            "{last}: {} statements over all requests, partners and contracts, {environments} \
-             actions, {seconds} by {method}",
+            "\n{last}: {} statements over all requests, partners and contracts, {environments} \
+             kinds of request, {seconds} by {method}",
             self.findings.len()
         );
         text
     }
 }
 
+impl Subject {
+    /// What stands above its findings.
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Property => "what must always be so (properties/*.cedar):",
+            Self::Contracts | Self::Errors => "what the construction rests on:",
+            Self::Rule => {
+                "what each rule of promises.cedar is for (decides: something turns on it; spare: other \
+                 rules alone would answer the same; idle: no request matches it):"
+            }
+            Self::Comparison => "whether anything is allowed that was not:",
+        }
+    }
+}
+
 impl Finding {
     fn write_to(&self, text: &mut String) -> std::fmt::Result {
         let word = match self.verdict {
-            Verdict::Holds if self.subject == Subject::Rule => "ALIVE",
-            Verdict::Holds => "PROVED",
-            Verdict::SecondLock => "SPARE",
+            Verdict::Holds if self.subject == Subject::Rule => "decides",
+            Verdict::Holds => "proved",
+            Verdict::SecondLock => "spare",
             Verdict::Broken { .. } => "BROKEN",
-            Verdict::Dead => "DEAD",
+            Verdict::Dead => "IDLE",
             Verdict::Undecided { .. } => "UNKNOWN",
         };
         let promise = self.promise.as_deref().unwrap_or("-");
-        let time = match self.milliseconds {
-            0 => String::new(),
-            some => format!(" ({})", seconds(some)),
-        };
-        writeln!(text, "{word:<8}{promise:<4}{}{time}", self.id)?;
+        writeln!(text, "  {word:<8}{promise:<4}{}", self.id)?;
         if self.subject != Subject::Rule || !self.verdict.is_right() {
-            writeln!(text, "            {}", self.sentence)?;
+            writeln!(text, "              {}", self.sentence)?;
         }
         match &self.verdict {
             Verdict::Broken { examples } => {
@@ -182,17 +200,17 @@ impl Finding {
                 }
                 let more = examples.len().saturating_sub(EXAMPLES_SHOWN);
                 if more > 0 {
-                    writeln!(text, "            and {more} more (`-o json` lists them)")?;
+                    writeln!(text, "              and {more} more (`-o json` lists them)")?;
                 }
             }
             Verdict::Dead => {
                 let place = self.place.as_deref().unwrap_or_default();
                 writeln!(
                     text,
-                    "            {place}: no request can ever match this rule"
+                    "              {place}: no request can ever match this rule"
                 )?;
             }
-            Verdict::Undecided { because } => writeln!(text, "            {because}")?,
+            Verdict::Undecided { because } => writeln!(text, "              {because}")?,
             Verdict::Holds | Verdict::SecondLock => {}
         }
         Ok(())
@@ -204,17 +222,17 @@ const EXAMPLES_SHOWN: usize = 20;
 
 impl Example {
     fn write_to(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "            but {}.", self.words)?;
+        writeln!(text, "              but {}.", self.words)?;
         for rule in &self.decided_by {
             let DecidedBy { id, sentence, line } = rule;
             writeln!(
                 text,
-                "              by `{id}` (promises.cedar:{line}): {sentence}"
+                "                by `{id}` (promises.cedar:{line}): {sentence}"
             )?;
         }
         if !self.replayed {
             let note = "found by the prover only: the gateway itself answers otherwise";
-            writeln!(text, "              {note}")?;
+            writeln!(text, "                {note}")?;
         }
         Ok(())
     }

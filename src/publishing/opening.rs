@@ -46,9 +46,11 @@ impl Opening {
             return Self::first(parts, "taken from the files at the first start").await;
         };
         match parts.load_kept(before.set.clone(), None).await? {
+            // A service that the configuration lacks is the configuration's mistake, and no reason to
+            // take the folder's files unseen.
             Ok(candidate) => Ok(Self {
+                candidate: parts.served(candidate).map_err(NotOpened::Mistaken)?,
                 parts,
-                candidate,
                 in_force: Some(before),
             }),
             Err(mistakes) => {
@@ -95,9 +97,15 @@ impl Opening {
             mut candidate,
             mut in_force,
         } = self;
-        let since = in_force.as_ref().map(|before| before.publication.entry);
+        // Later than the registry's, or the same entry, but about another set: the ledger is what counts.
+        let told = |announced: &Announced| {
+            in_force.as_ref().is_some_and(|before| {
+                let (entry, since) = (announced.publication.entry, before.publication.entry);
+                entry < since || entry == since && announced.digest == before.set.digest
+            })
+        };
         if let Some(announced) = announced
-            && Some(announced.publication.entry) > since
+            && !told(&announced)
             && let Some(completed) = complete(&parts, announced).await?
         {
             candidate = completed;
@@ -154,7 +162,8 @@ async fn complete(parts: &Parts, announced: Announced) -> Result<Option<Candidat
         return Ok(None);
     };
     let version = set.version.clone();
-    match parts.load_kept(set, None).await? {
+    let loaded = parts.load_kept(set, None).await?;
+    match loaded.and_then(|candidate| parts.served(candidate)) {
         Ok(candidate) => {
             tracing::warn!(
                 entry,

@@ -1,4 +1,5 @@
-//! Taking over the folder's files without a person: only what loosens nothing takes effect.
+//! Taking over the folder's files without a person: only what loosens nothing takes effect, and leaves
+//! alone what legal answers for.
 
 use super::{Candidate, Change, Publishing, object};
 use crate::mistakes::Mistakes;
@@ -131,6 +132,14 @@ impl Change<'_> {
         if difference.comparison.loosens() {
             let summary = difference.summary();
             let why = format!("it loosens: {summary}; run `covenant policy publish`");
+            return self.refuse(hash, &version, why, cause).await;
+        }
+        if !difference.legal_files.is_empty() {
+            let files = difference.legal_files.join(", ");
+            let why = format!(
+                "it changes what legal answers for ({files}), and nobody has said who they are; run \
+                 `covenant policy publish`"
+            );
             return self.refuse(hash, &version, why, cause).await;
         }
         self.take_over(candidate, cause).await

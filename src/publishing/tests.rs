@@ -242,6 +242,63 @@ async fn a_reload_tightens_and_never_loosens_and_asking_again_fills_no_disk() {
 }
 
 #[tokio::test]
+async fn a_reload_touches_no_file_that_legal_answers_for_even_where_it_loosens_nothing() {
+    let place = Place::new();
+    let open = place.open().await;
+    let version = open.version();
+    let property = "properties/secrets.cedar";
+    let path = place.policies().join(property);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let refused = open.publishing.reload(Cause::Signal).await.to_string();
+    assert!(refused.contains(property), "{refused}");
+    fs::write(&path, text).unwrap();
+    place.edit("promises.cedar", ("receives nothing.", "gets nothing."));
+    let refused = open.publishing.reload(Cause::Listener).await.to_string();
+    assert!(
+        refused.contains("legal answers for") && refused.contains("promises.cedar"),
+        "{refused}"
+    );
+    assert_eq!(open.version(), version);
+    place.edit("promises.cedar", ("gets nothing.", "receives nothing."));
+    place.edit(ACME, FEWER);
+    let tightened = open.publishing.reload(Cause::Signal).await;
+    assert!(matches!(tightened, Reloaded::InForce { .. }), "{tightened}");
+}
+
+#[tokio::test]
+async fn a_set_in_force_loads_whatever_day_it_is_and_is_never_given_up_for_the_folder_by_that() {
+    let place = Place::new();
+    let open = place.open().await;
+    let version = open.version();
+    open.close().await;
+    place.edit(ACME, MORE);
+    for day in ["2025-01-01T00:00:00Z", "2031-11-22T00:00:00Z"] {
+        place.clock.set(day.parse().unwrap());
+        let open = place.open().await;
+        assert_eq!((open.version(), open.per_day()), (version.clone(), 500));
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_without_an_address_stops_the_start_and_does_not_give_way_to_the_folder() {
+    let place = Place::new();
+    place.open().await.close().await;
+    place.edit(ACME, MORE);
+    let registry = place.registry();
+    let mut parts = place.parts(&registry);
+    parts.services = BTreeSet::from(["another".into()]);
+    let refused = Opening::read(parts).await.unwrap_err();
+    let NotOpened::Mistaken(mistakes) = refused else {
+        panic!("{refused}")
+    };
+    let told = mistakes.render(crate::mistakes::Look::Plain);
+    assert!(told.contains("a service `mailing`"), "{told}");
+    assert_eq!(registry.policy_history(9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_start_takes_a_folder_that_tightens_and_leaves_one_that_loosens() {
     let place = Place::new();
     place.open().await.close().await;
@@ -290,6 +347,26 @@ async fn what_a_stop_cut_off_after_the_registry_is_what_the_next_start_runs() {
     let open = place.open().await;
     assert_eq!(open.version(), candidate.set().version);
     assert_eq!(open.registry.policy_history(9).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_registry_that_names_another_set_for_an_entry_than_the_entry_does_is_put_right() {
+    let place = Place::new();
+    let open = place.open().await;
+    let version = open.version();
+    place.edit(ACME, MORE);
+    let change = open.publishing.begin().await;
+    let files = Folder::read(&place.policies(), &mut Mistakes::new());
+    let candidate = change.judge(files, "proved".to_owned()).await;
+    let candidate = candidate.unwrap().unwrap();
+    change.keep(&candidate).await.unwrap();
+    let digest = candidate.set().digest.clone();
+    let put = open.registry.put_policy_in_force(&digest, publication(0));
+    put.await.unwrap();
+    drop(change);
+    open.close().await;
+    let open = place.open().await;
+    assert_eq!((open.version(), open.per_day()), (version, 500));
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 
 mod contracts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -45,7 +46,7 @@ impl Topic {
     pub fn heading(self) -> &'static str {
         match self {
             Self::FieldsWithoutCategory => {
-                "fields that never leave, because no category says what they are:"
+                "fields that never leave, because no category in the overlay says what they are:"
             }
             Self::OperationNotServed => {
                 "operations that do not exist for partners, because the overlay gives them no \
@@ -116,25 +117,26 @@ pub fn of(rules: &Rules, folder: &Folder, today: Date, noted: &Mistakes) -> Vec<
     remarks
 }
 
-/// One remark for each set of fields: operations that leave the same out are told together.
+/// One remark for each set of operations: fields that the same operations leave out are told together.
 fn unclassified(rules: &Rules) -> Vec<Remark> {
-    let mut by_operation: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut by_field: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
     for (operation, path) in rules.catalogue.unclassified() {
-        let fields = by_operation.entry(operation.to_string()).or_default();
+        by_field.entry(path).or_default().insert(operation);
+    }
+    let mut by_operations: BTreeMap<Vec<Arc<str>>, Vec<String>> = BTreeMap::new();
+    for (path, operations) in by_field {
+        let operations = operations.into_iter().collect();
+        let fields = by_operations.entry(operations).or_default();
         fields.push(path.to_string());
     }
-    let mut by_fields: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-    for (operation, fields) in by_operation {
-        by_fields.entry(fields).or_default().push(operation);
-    }
-    let remark = |(fields, operations): (Vec<String>, Vec<String>)| Remark {
+    let remark = |(operations, fields): (Vec<Arc<str>>, Vec<String>)| Remark {
         topic: Topic::FieldsWithoutCategory,
         about: operations.join(", "),
         message: String::new(),
         fields,
         place: None,
     };
-    by_fields.into_iter().map(remark).collect()
+    by_operations.into_iter().map(remark).collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Folder {
     /// that begin with `.` or end in `~`. What cannot be read becomes a mistake.
     pub fn read(root: &Path, mistakes: &mut Mistakes) -> Self {
         let mut folder = Self::empty(root);
-        folder.read_below(root, "", 0, mistakes);
+        folder.read_below(root, "", &mut Vec::new(), mistakes);
         folder
     }
 
@@ -61,23 +61,35 @@ impl Folder {
         }
     }
 
+    /// `above` are the folders that this one lies in: a link back to one of them would never end.
     fn read_below(
         &mut self,
         directory: &Path,
         prefix: &str,
-        depth: usize,
+        above: &mut Vec<PathBuf>,
         mistakes: &mut Mistakes,
     ) {
-        let note = |message: String, mistakes: &mut Mistakes| {
-            mistakes.add(&Source::new(directory, ""), Span::default(), message);
+        let note = |place: &Path, message: &str, mistakes: &mut Mistakes| {
+            mistakes.add(&Source::new(place, ""), Span::default(), message);
         };
+        let cannot = |error: std::io::Error| format!("the folder cannot be read: {error}");
+        let real = match directory.canonicalize() {
+            Ok(real) => real,
+            Err(error) => return note(directory, &cannot(error), mistakes),
+        };
+        if above.contains(&real) {
+            let message = "the folder is a link back to one that it lies in; it is not read";
+            return note(directory, message, mistakes);
+        }
+        if above.len() > DEPTH_MAX {
+            let message = format!("more than {DEPTH_MAX} folders deep");
+            return note(directory, &message, mistakes);
+        }
         let entries = match std::fs::read_dir(directory) {
-            _ if depth > DEPTH_MAX => {
-                return note(format!("more than {DEPTH_MAX} folders deep"), mistakes);
-            }
             Ok(entries) => entries.flatten(),
-            Err(error) => return note(format!("the folder cannot be read: {error}"), mistakes),
+            Err(error) => return note(directory, &cannot(error), mistakes),
         };
+        above.push(real);
         for entry in entries {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with('.') || name.ends_with('~') {
@@ -85,11 +97,23 @@ impl Folder {
             }
             let (path, name) = (entry.path(), format!("{prefix}{name}"));
             if path.is_dir() {
-                self.read_below(&path, &format!("{name}/"), depth + 1, mistakes);
+                self.read_below(&path, &format!("{name}/"), above, mistakes);
+            } else if path.exists() && !path.is_file() {
+                // A pipe would wait for a writer that never comes.
+                let message = "this is a pipe, socket or device and no file; it is not read";
+                note(&path, message, mistakes);
+            } else if name.contains('\\') {
+                // An archive has no such names: the set could be kept, and never be read again.
+                note(
+                    &path,
+                    "the name of a file has no `\\`; give it another",
+                    mistakes,
+                );
             } else if let Some(source) = Source::read(&path, mistakes) {
                 self.put(name, source, mistakes);
             }
         }
+        above.pop();
     }
 
     fn put(&mut self, name: String, source: Arc<Source>, mistakes: &mut Mistakes) {
@@ -190,6 +214,30 @@ mod tests {
         assert_eq!(folder.file("b/c.yaml").unwrap().text(), "b/c.yaml");
         assert!(folder.needed("d.yaml", &mut mistakes).is_none());
         assert_eq!(mistakes.len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_devices_and_links_that_go_round_are_told_and_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        std::fs::create_dir_all(at("partners")).unwrap();
+        std::fs::write(at("partners/acme.yaml"), "partner: acme").unwrap();
+        for link in ["one", "two", "partners/three"] {
+            std::os::unix::fs::symlink(root.path(), at(link)).unwrap();
+        }
+        std::os::unix::fs::symlink("/dev/zero", at("zero.yaml")).unwrap();
+        std::os::unix::fs::symlink("partners/acme.yaml", at("link.yaml")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket.yaml")).unwrap();
+        std::fs::write(at("back\\slash.yaml"), "").unwrap();
+        let mut mistakes = Mistakes::new();
+        let folder = Folder::read(root.path(), &mut mistakes);
+        assert_eq!(names(&folder), ["link.yaml", "partners/acme.yaml"]);
+        let told = mistakes.render(crate::mistakes::Look::Plain);
+        assert_eq!(told.matches("a link back").count(), 3, "{told}");
+        assert_eq!(told.matches("pipe, socket or device").count(), 2, "{told}");
+        assert_eq!(told.matches("has no `\\`").count(), 1, "{told}");
+        assert!(Source::read(Path::new("/dev/zero"), &mut mistakes).is_none());
     }
 
     #[test]

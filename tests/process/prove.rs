@@ -77,7 +77,9 @@ async fn a_solver_that_gives_up_proves_nothing() {
     let line = format!("policy prove --solver {}", solver.display());
     let ended = run(shipped(), &line).await.with(4);
     assert!(
-        ended.out.contains("UNKNOWN P5  foreign-customers"),
+        ended
+            .out
+            .contains("UNKNOWN P5  foreign-customers-stay-foreign\n"),
         "{}",
         ended.out
     );

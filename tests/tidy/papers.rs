@@ -121,6 +121,34 @@ fn every_promise_is_cited_by_what_keeps_it() {
 }
 
 #[test]
+fn every_property_stands_under_its_promise_and_no_other_does() {
+    let properties = all(&["policies/properties"], &["cedar"]);
+    let word = |text: &str| text.split('"').next().unwrap().to_owned();
+    let stand: BTreeSet<(String, String)> = properties
+        .split("@id(\"")
+        .skip(1)
+        .map(|rest| {
+            let (_, promise) = rest.split_once("@promise(\"").unwrap();
+            (word(promise), word(rest))
+        })
+        .collect();
+    let page = read("PROMISES.md".as_ref());
+    let named = page.split("\n## ").skip(1).flat_map(|section| {
+        let (promise, _) = section.split_once(':').unwrap();
+        let properties = cited(section).into_iter();
+        properties
+            .filter_map(|word| word.strip_prefix("property "))
+            .map(|id| (promise.to_owned(), id.to_owned()))
+    });
+    assert!(
+        stand.len() > 15,
+        "only {} properties were found",
+        stand.len()
+    );
+    assert_eq!(named.collect::<BTreeSet<_>>(), stand);
+}
+
+#[test]
 fn the_changes_of_this_version_are_listed() {
     let heading = format!("\n## [{}]", env!("CARGO_PKG_VERSION"));
     assert!(read("CHANGELOG.md".as_ref()).contains(&heading));

@@ -6,11 +6,12 @@ use std::io::{self, IsTerminal as _, Write};
 use jiff::civil::Date;
 use serde_json::json;
 
+use super::super::tell_where_else;
 use super::{EXIT_INVALID, EXIT_OK, Files, Output};
 use crate::mistakes::{Look, Mistakes};
 use crate::policy::PolicySet;
 use crate::rules::Rules;
-use crate::rules::remarks::{self, Remark};
+use crate::rules::remarks::{self, Remark, Topic};
 use crate::source::Folder;
 
 /// Width of the remarks, in columns.
@@ -48,7 +49,10 @@ pub(super) fn run(files: &Files, today: Date, out: &mut dyn Write) -> io::Result
                 )?;
                 tell_remarks(&remarks, out)?;
             }
-            None => tell_mistakes(&mistakes, out)?,
+            None => {
+                tell_mistakes(&mistakes, out)?;
+                tell_where_else(&files.dir);
+            }
         },
     }
     Ok(if set.is_some() { EXIT_OK } else { EXIT_INVALID })
@@ -71,13 +75,19 @@ fn tell_mistakes(mistakes: &Mistakes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", mistakes.counted())
 }
 
-/// By topic, the fields of each wrapped below it.
+/// By topic; of fields without a category first the fields, then the operations they are in.
 fn tell_remarks(remarks: &[Remark], out: &mut dyn Write) -> io::Result<()> {
     let mut topic = None;
     for remark in remarks {
         if topic != Some(remark.topic) {
             topic = Some(remark.topic);
             writeln!(out, "\n{}", remark.topic.heading())?;
+        }
+        let fields = remark.fields.join(", ");
+        if remark.topic == Topic::FieldsWithoutCategory {
+            write_wrapped(&fields, "  ", "  ", out)?;
+            write_wrapped(&format!("in {}", remark.about), "    ", "    ", out)?;
+            continue;
         }
         let mut text = match remark.message.as_str() {
             "" => remark.about.clone(),
@@ -87,7 +97,7 @@ fn tell_remarks(remarks: &[Remark], out: &mut dyn Write) -> io::Result<()> {
             text.push_str(&format!(" ({}:{line})", file.display()));
         }
         write_wrapped(&text, "  ", "    ", out)?;
-        write_wrapped(&remark.fields.join(", "), "    ", "    ", out)?;
+        write_wrapped(&fields, "    ", "    ", out)?;
     }
     Ok(())
 }
@@ -137,6 +147,8 @@ mod tests {
         let (code, text) = checked(&shipped, Output::Text);
         assert_eq!(code, EXIT_OK);
         assert!(text.contains("3 contracts, no mistakes"), "{text}");
+        let notes = "  $.support_notes\n    in createCustomer, getCustomer\n";
+        assert!(text.contains(notes), "{text}");
 
         let (code, text) = checked(Path::new("/nowhere"), Output::Json);
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -9,7 +9,7 @@ use super::super::invalid;
 use super::super::output::complain;
 use super::{EXIT_DENIED, EXIT_OK, EXIT_USAGE, Files, Output};
 use crate::catalogue::Operation;
-use crate::mistakes::Mistakes;
+use crate::mistakes::{Mistakes, nearest};
 use crate::policy::{AccessRequest, Circumstances, Contract, Explanation, Standing};
 use crate::rules::Rules;
 use crate::taxonomy::Purpose;
@@ -144,15 +144,17 @@ fn asked<'a>(rules: &'a Rules, question: &Question) -> Result<Asked<'a>, String>
     let partner = PartnerId::parse(&question.partner);
     let contract = partner.as_ref().and_then(|partner| set.contract(partner));
     let contract = contract.ok_or_else(|| {
-        let partners = listed(set.contracts().map(|contract| &contract.partner));
+        let partners = set.contracts().map(|contract| contract.partner.as_str());
         let partner = &question.partner;
-        format!("there is no contract of `{partner}`, but of: {partners}")
+        let meant = meant(partner, partners.collect());
+        format!("there is no contract of `{partner}`{meant}")
     })?;
     let label = contract.label();
     let operation = catalogue.operation(&question.operation).ok_or_else(|| {
-        let granted = listed(contract.operations.iter());
         let operation = &question.operation;
-        format!("the catalogue has no operation `{operation}`; {label} grants: {granted}")
+        let listed = catalogue.operations.iter().map(|operation| &*operation.id);
+        let meant = meant(operation, listed.collect());
+        format!("the catalogue has no operation `{operation}`{meant}")
     })?;
     let purposes = match question.purpose.as_deref() {
         None => contract.purposes.clone(),
@@ -166,6 +168,23 @@ fn asked<'a>(rules: &'a Rules, question: &Question) -> Result<Asked<'a>, String>
         operation,
         purposes,
     })
+}
+
+/// Of many words only the first are listed.
+const LISTED_MAX: usize = 20;
+
+/// What follows a word that is not one of `valid`: the one that was meant, or else which there are.
+fn meant(word: &str, valid: Vec<&str>) -> String {
+    if let Some(nearest) = nearest(word, valid.iter().copied()) {
+        return format!("; did you mean `{nearest}`?");
+    }
+    let count = valid.len();
+    let more = match count.saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = listed(valid.into_iter().take(LISTED_MAX));
+    format!("; there are: {first}{more}")
 }
 
 fn listed(words: impl IntoIterator<Item = impl ToString>) -> String {
@@ -230,11 +249,13 @@ mod tests {
         }
         let rules = shipped();
         let told = |question| asked(&rules, &question).unwrap_err();
-        let operation = told(question("getNothing", None));
+        let operation = told(question("unheard", None));
         assert!(
-            operation.contains("acme.7 grants: cancelJob, "),
+            operation.contains("no operation `unheard`; there are: "),
             "{operation}"
         );
+        let near = told(question("getCustmer", None));
+        assert!(near.ends_with("; did you mean `getCustomer`?"), "{near}");
         let purposes = told(question("getCustomer", Some("marketting")));
         assert!(
             purposes.contains("acme.7 has: essential.service, "),

@@ -7,6 +7,7 @@ use crate::administration::messages::{
 };
 use crate::cli::Reach;
 use crate::cli::output::{complain, escaped, say, say_rows, tell};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -52,9 +53,9 @@ fn say_history(rows: &[PolicyPublicationShown]) {
         vec![
             row.version.clone(),
             if row.in_force { "in force" } else { "" }.to_owned(),
-            row.time.to_string(),
+            moment(row.time),
             row.by.clone(),
-            row.how.clone(),
+            how_in_words(&row.how).to_owned(),
             row.proof.clone(),
             row.because.clone(),
             row.entry.to_string(),
@@ -67,6 +68,22 @@ fn say_history(rows: &[PolicyPublicationShown]) {
     say_rows(&headings, &rows);
 }
 
+/// To the second.
+fn moment(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
+/// How a set came into force, from the act's name.
+fn how_in_words(how: &str) -> &str {
+    match how {
+        "policy.publish" => "published",
+        "policy.rollback" => "rolled back to",
+        "policy.reload" => "reloaded from the files",
+        "policy.first" => "taken at the first start",
+        other => other,
+    }
+}
+
 fn page(set: &PolicySetShown) -> String {
     let mut told = String::new();
     let mut line = |name: &str, value: &str| {
@@ -77,7 +94,7 @@ fn page(set: &PolicySetShown) -> String {
     line("proof", &set.proof);
     line("files", &set.files.len().to_string());
     for row in &set.publications {
-        let (time, by, how) = (row.time, &row.by, &row.how);
+        let (time, by, how) = (moment(row.time), &row.by, how_in_words(&row.how));
         let text = format!("{time} by {by} ({how}): {}", row.because);
         line(if row.in_force { "in force" } else { "was" }, &text);
     }
@@ -98,7 +115,7 @@ fn proposal_page(waiting: &Option<PolicyProposalShown>) -> String {
         "{}\nproposed  {} by {by} as {role}: {}\nit needs another person, because:\n{}\
          who agrees runs\n  covenant policy publish --version {version} --because \"...\"\n",
         page(&waiting.set),
-        proposed.time,
+        moment(proposed.time),
         escaped(&proposed.because),
         listed(&waiting.two_people_because)
     )

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::super::output::{complain, escaped, say_error};
-use super::super::{EXIT_OTHER, invalid};
+use super::super::{EXIT_OTHER, mistaken};
 use super::{EXIT_OK, EXIT_USAGE, Files, Output};
 use crate::catalogue::draft::{Confidence, Draft, FieldDraft, OperationDraft};
 use crate::mistakes::Mistakes;
@@ -41,7 +41,7 @@ pub(super) fn run(import: &Import, files: &Files, out: &mut dyn Write) -> io::Re
     let (document, overlay) = (place("openapi"), place("overlay"));
     let mut mistakes = Mistakes::new();
     let Some(draft) = Draft::read(&import.file, &service, &mut mistakes) else {
-        return Ok(invalid(&mistakes, &import.file));
+        return Ok(mistaken(&mistakes, &import.file));
     };
     if import.print {
         if files.output == Output::Json {

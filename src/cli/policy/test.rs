@@ -145,7 +145,8 @@ mod tests {
             "expected `user.payment` clear, but $.balance_cents is withheld",
             "customers: own (the head of the file says so)",
             "day: 2026-11-22 (it is today)",
-            "1 failed",
+            "1 failed\n",
+            "acme.yaml:9: a customer's page shows",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cedar_policy::{ParseErrors, PolicySet};
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
 
+use super::bounds;
 use super::read::note;
 use crate::mistakes::{Mistakes, Source, Span};
 
@@ -22,6 +23,9 @@ pub fn laid_out(name: &str, source: &Arc<Source>, mistakes: &mut Mistakes) -> Op
         .strip_prefix("properties/")
         .is_some_and(|name| name.ends_with(".cedar"));
     if name != "promises.cedar" && !in_properties {
+        return None;
+    }
+    if !bounds::check(source, mistakes) {
         return None;
     }
     if let Err(errors) = PolicySet::from_str(source.text()) {

@@ -12,7 +12,7 @@ use miette::Diagnostic;
 
 use super::super::vocabulary::{Action, Vocabulary};
 use super::lint::Placed;
-use super::{Rule, Rules, words};
+use super::{Rule, Rules, bounds, words};
 use crate::mistakes::{Mistakes, Source, Span};
 
 impl Rules {
@@ -76,6 +76,9 @@ pub(super) fn note(source: &Arc<Source>, report: &dyn Diagnostic, mistakes: &mut
 }
 
 pub(super) fn read_schema(source: &Arc<Source>, mistakes: &mut Mistakes) -> Option<Schema> {
+    if !bounds::check(source, mistakes) {
+        return None;
+    }
     match Schema::from_cedarschema_str(source.text()) {
         Ok((schema, warnings)) => {
             warnings.for_each(|warning| note(source, &warning, mistakes));
@@ -93,6 +96,9 @@ pub(super) fn read_policies(
     source: &Arc<Source>,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<(Policy, Span)>> {
+    if !bounds::check(source, mistakes) {
+        return None;
+    }
     let set: PolicySet = match source.text().parse() {
         Ok(set) => set,
         Err(error) => {

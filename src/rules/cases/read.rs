@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::vocabulary::{FIXTURES, FOLDER, Vocabulary, category, purpose};
 use super::{By, Case, Cases, Customer, Customers, Given, Stated, expect, request, status_of};
+use crate::catalogue::Body;
 use crate::mistakes::{Mistakes, Span};
 use crate::policy::{Circumstances, Standing};
 use crate::rules::Rules;
@@ -101,7 +102,7 @@ impl Reader<'_> {
             let status = status_of(operation, status)?;
             operation.answers.iter().find(|one| one.status == status)
         });
-        let is_json = listed.is_none_or(|one| matches!(one.body, crate::catalogue::Body::Json(_)));
+        let is_json = listed.map(|one| matches!(one.body, Body::Json(_)));
         let answer = fields.optional("answer");
         let answer =
             answer.and_then(|node| self.vocabulary.document(fields, node, "answer", is_json));
@@ -168,11 +169,18 @@ fn merged(own: Said, head: &Said, fields: &mut Fields<'_, '_>, node: &Node) -> O
     Some(Given {
         partner,
         token_purposes: optional(own.token_purposes, head.token_purposes.clone()),
-        customers: or_else(own.customers, head.customers.clone(), Customers::default()),
+        customers: or_else(own.customers, head.customers.clone(), its_own()),
         today: optional(own.today, head.today),
         standing: or_else(own.standing, head.standing, Standing::Good),
         uploaded_for: optional(own.uploaded_for, head.uploaded_for),
     })
+}
+
+/// Whoever says nothing of the customers means the partner's own: of any other there is nothing here.
+fn its_own() -> Customers {
+    let mut customers = Customers::default();
+    customers.every.circumstances = Circumstances::OWN;
+    customers
 }
 
 fn stated<T>(own: Option<T>, head: Option<T>) -> Option<Stated<T>> {

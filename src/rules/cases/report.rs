@@ -155,7 +155,7 @@ fn known(customer: Customer) -> String {
     words.join(", ")
 }
 
-/// One line for each case, more for those that fail, and a summary. `verbose` states for every case
+/// One line for each case, more for those that fail, and a summary that names these again. `verbose` states for every case
 /// what it assumed. Coverage is told where all cases were run.
 pub fn to_text(judged: &[(&Case, Outcome)], coverage: Option<&Coverage>, verbose: bool) -> String {
     let mut text = String::new();
@@ -186,12 +186,19 @@ pub fn to_text(judged: &[(&Case, Outcome)], coverage: Option<&Coverage>, verbose
             }
         }
     }
-    let failed = judged
-        .iter()
+    let failed = judged.iter();
+    let failed: Vec<&Case> = failed
         .filter(|(_, outcome)| !outcome.failures.is_empty())
-        .count();
+        .map(|(case, _)| *case)
+        .collect();
     let ending = if judged.len() == 1 { "" } else { "s" };
-    let _ = writeln!(text, "\n{} case{ending}, {failed} failed", judged.len());
+    let count = failed.len();
+    let _ = writeln!(text, "\n{} case{ending}, {count} failed", judged.len());
+    // Again, as the first lines of a long list are out of sight.
+    for case in failed {
+        let place = case.source.path().display();
+        let _ = writeln!(text, "  {place}:{}: {}", case.line, case.name);
+    }
     if let Some(coverage) = coverage.filter(|coverage| !coverage.is_whole()) {
         let _ = writeln!(text, "no case speaks of:");
         for line in coverage.to_text().lines() {

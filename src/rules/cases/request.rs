@@ -86,6 +86,7 @@ fn mapping(
         .and_then(Option::as_ref)
         .and_then(|operation| operation.request.as_ref());
     let media_type = expected.map_or("application/json", |expected| &expected.media_type);
+    let is_json = expected.map(|_| media_type == "application/json");
     let body = body.and_then(|node| {
         if matches!(
             method,
@@ -94,7 +95,7 @@ fn mapping(
             fields.mistake(node.span, format!("a {method} takes no body"));
             return None;
         }
-        let body = vocabulary.document(fields, node, "body", media_type == "application/json")?;
+        let body = vocabulary.document(fields, node, "body", is_json)?;
         if headers
             .iter()
             .all(|(name, _)| name != header::CONTENT_TYPE.as_str())

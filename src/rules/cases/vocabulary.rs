@@ -40,13 +40,14 @@ impl Vocabulary<'_> {
         known
     }
 
-    /// A document: a file below the tests folder by its name, or the JSON itself.
+    /// A document: a file below the tests folder by its name, or the JSON itself. `is_json` is whether
+    /// the catalogue has JSON there; where that is not known, the file's name tells.
     pub(super) fn document(
         &self,
         fields: &mut Fields<'_, '_>,
         node: &Node,
         key: &str,
-        is_json: bool,
+        is_json: Option<bool>,
     ) -> Option<Bytes> {
         let Some(name) = node.as_text() else {
             return Some(node.to_value().to_string().into_bytes().into());
@@ -58,6 +59,7 @@ impl Vocabulary<'_> {
             unknown(fields, node.span, message, name, valid);
             return None;
         };
+        let is_json = is_json.unwrap_or_else(|| name.ends_with(".json"));
         if is_json && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(file.text()) {
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default();

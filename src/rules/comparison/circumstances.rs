@@ -50,13 +50,7 @@ fn groups() -> impl Iterator<Item = Group> {
 
 fn members(group: &Group) -> Set {
     let fits = |circumstances: &Circumstances| {
-        let held = [
-            circumstances.own,
-            circumstances.consented,
-            circumstances.agreement,
-            circumstances.order,
-        ];
-        let mut each = group.iter().zip(held);
+        let mut each = group.iter().zip(circumstances.held());
         each.all(|(wanted, holds)| wanted.is_none_or(|wanted| wanted == holds))
     };
     let fitting = Circumstances::all().filter(fits);

@@ -96,6 +96,7 @@ impl Compared<'_, '_> {
         let [(old, was), (new, is)] = both;
         // Where contract and answers are alike, only the promises can make a difference.
         let alike = said(*old, was, leaving) == said(*new, is, leaving);
+        let fields = alike_fields(both, leaving);
         for about in Circumstances::all() {
             if let (true, Some(contract)) = (alike, new)
                 && !self.promises.reach(&leaving.way(contract.kind, about))
@@ -103,10 +104,12 @@ impl Compared<'_, '_> {
                 continue;
             }
             let [before, after] = &mut *self.sides;
-            let before = form(before, *old, was, leaving, about);
-            let after = form(after, *new, is, leaving, about);
-            if before != after {
-                *found.entry([before, after]).or_default() |= circumstances::only(about);
+            for [was, is] in &fields {
+                let before = old.and_then(|old| before.form(old, leaving, about, *was));
+                let after = new.and_then(|new| after.form(new, leaving, about, *is));
+                if before != after {
+                    *found.entry([before, after]).or_default() |= circumstances::only(about);
+                }
             }
         }
         found
@@ -114,28 +117,35 @@ impl Compared<'_, '_> {
 }
 
 /// What decides beside the promises: the kind of partner, what the contract says of the category, and
-/// which forms the answers can take.
-fn said(
+/// which forms the answers can take, field by field.
+fn said<'a>(
     contract: Option<&Contract>,
-    granted: &Granted,
+    granted: &'a Granted,
     leaving: Leaving,
-) -> Option<(PartnerKind, FormSet, FormSet)> {
+) -> Option<(PartnerKind, FormSet, &'a BTreeSet<FormSet>)> {
     let contract = contract?;
     let mask = contract.categories.get(leaving.category.index()).copied()?;
     let answered = granted.answered.get(&(leaving.purpose, leaving.channel))?;
-    let forms = answered.get(&leaving.category).copied()?;
-    Some((contract.kind, mask, forms))
+    Some((contract.kind, mask, answered.get(&leaving.category)?))
 }
 
-fn form(
-    side: &mut Side<'_>,
-    contract: Option<&Contract>,
-    granted: &Granted,
-    leaving: Leaving,
-    about: Circumstances,
-) -> Option<Form> {
-    let (_, _, forms) = said(contract, granted, leaving)?;
-    side.form(contract?, leaving, about, forms)
+/// The forms that a field of the category can take, before and after, for each kind of field that both
+/// sides answer with: of one a part may be seen where another was withheld. Where they have none in
+/// common, the forms of any of them.
+fn alike_fields(both: &[Sided<'_>; 2], leaving: Leaving) -> Vec<[FormSet; 2]> {
+    let nothing = BTreeSet::new();
+    let [old, new] = both.each_ref().map(|(contract, granted)| {
+        said(*contract, granted, leaving).map_or(&nothing, |(_, _, fields)| fields)
+    });
+    let common: Vec<_> = old.intersection(new).map(|forms| [*forms; 2]).collect();
+    if !common.is_empty() {
+        return common;
+    }
+    let any = |fields: &BTreeSet<FormSet>| -> FormSet {
+        let can = |form: &Form| fields.iter().any(|one| one.contains(*form));
+        Form::ALL.into_iter().filter(can).collect()
+    };
+    vec![[any(old), any(new)]]
 }
 
 fn told_of(categories: &[Category], alike: &Alike, purposes: Vec<Purpose>) -> Change {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::catalogue::{Body, Field, Operation, ScalarKind};
-use crate::policy::{AccessRequest, Circumstances, Contract, Standing, Way};
+use crate::policy::{AccessRequest, Circumstances, Contract, Standing, Use, Way};
 use crate::refusal::Code;
 use crate::rules::Rules;
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -33,9 +33,9 @@ impl Scope {
     }
 }
 
-/// The categories of some answers, each with the forms that one of its fields can take: no part is
-/// seen of what has no rule for it, and only text has a pseudonym.
-pub(super) type Answered = BTreeMap<Category, FormSet>;
+/// The categories of some answers, each with the forms that its fields can take, field by field: no
+/// part is seen of what has no rule for it, and only text has a pseudonym.
+pub(super) type Answered = BTreeMap<Category, BTreeSet<FormSet>>;
 
 /// One of the two sets.
 pub(super) struct Side<'a> {
@@ -84,7 +84,7 @@ impl<'a> Side<'a> {
                     let slot = granted.answered.entry((*purpose, operation.channel));
                     let slot = slot.or_default();
                     for (category, forms) in answered {
-                        add(slot, *category, *forms);
+                        slot.entry(*category).or_default().extend(forms);
                     }
                 }
             }
@@ -138,26 +138,22 @@ impl<'a> Side<'a> {
     }
 }
 
-fn add(answered: &mut Answered, category: Category, forms: FormSet) {
-    let slot = answered.entry(category).or_default();
-    let both = Form::ALL.into_iter();
-    let both = both.filter(|form| slot.contains(*form) || forms.contains(*form));
-    *slot = both.collect();
-}
-
 fn answered(operation: &Operation) -> Answered {
     let mut found = Answered::new();
+    let mut add = |category: Category, forms: FormSet| {
+        found.entry(category).or_default().insert(forms);
+    };
     for answer in &operation.answers {
         match &answer.body {
             Body::Json(shape) => {
                 for field in &shape.fields {
                     if let Some(category) = field.category {
-                        add(&mut found, category, forms_of(field));
+                        add(category, forms_of(field));
                     }
                 }
             }
             Body::Document { category, .. } => {
-                add(&mut found, *category, FormSet::from_iter([Form::Clear]));
+                add(*category, FormSet::from_iter([Form::Clear]));
             }
             Body::Empty | Body::Uninspectable { .. } => {}
         }
@@ -170,7 +166,7 @@ fn forms_of(field: &Field) -> FormSet {
     let can = |form: &Form| match form {
         Form::Clear | Form::Aggregate => true,
         Form::Partial => text && field.partial.is_some(),
-        Form::Pseudonym => text,
+        Form::Pseudonym => text && field.pseudonym_fits,
     };
     Form::ALL.into_iter().filter(can).collect()
 }
@@ -187,9 +183,11 @@ impl Leaving {
     /// The question it is to the promises.
     pub(super) fn way(self, kind: PartnerKind, circumstances: Circumstances) -> Way {
         Way {
-            kind,
-            purpose: self.purpose,
-            channel: self.channel,
+            asked: Use {
+                kind,
+                purpose: self.purpose,
+                channel: self.channel,
+            },
             circumstances,
             category: self.category,
         }

@@ -362,6 +362,67 @@ fn a_poorer_form_that_can_be_made_lets_out_what_a_richer_one_that_cannot_did_not
     assert!(comparison.loosens());
 }
 
+#[test]
+fn a_poorer_form_of_one_field_may_be_the_first_that_another_of_its_category_has() {
+    let street = "Address.properties.street\n    update: {";
+    let partial = format!("{street}x-covenant-partial: {{first: 2}}, ");
+    let part = [
+        (OVERLAY, street, &*partial),
+        (
+            ACME,
+            "user.contact.address: clear",
+            "user.contact.address: partial",
+        ),
+        (
+            OVERLAY,
+            "user.contact.address.city}",
+            "user.contact.address.street}",
+        ),
+    ];
+    let pseudonym = [
+        part[0],
+        part[2],
+        (
+            ACME,
+            "user.contact.address: clear",
+            "user.contact.address: pseudonym",
+        ),
+    ];
+    let comparison = Comparison::of(&edited(&part), &edited(&pseudonym));
+    let text = comparison.to_text();
+    assert!(text.contains("in part -> as a pseudonym"), "{text}");
+    assert!(text.contains("withheld -> as a pseudonym"), "{text}");
+    assert!(comparison.loosens());
+}
+
+#[test]
+fn another_field_that_says_whose_a_record_is_loosens_even_where_it_never_leaves() {
+    let document = "catalogue/mailing.openapi.yaml";
+    let other = edited(&[
+        (
+            document,
+            "[id, customer_id, viewed_at]",
+            "[id, viewer, viewed_at]",
+        ),
+        (
+            document,
+            "customer_id: {type: string, pattern: '^cus_[a-z0-9]+$'}\n        page:",
+            "viewer: {type: string, pattern: '^cus_[a-z0-9]+$'}\n        page:",
+        ),
+        (OVERLAY, "'Document','PageView'].prop", "'Document'].prop"),
+        (
+            OVERLAY,
+            "",
+            "  - target: $.components.schemas.PageView.properties.viewer\n    \
+             update: {x-covenant-customer-key: true}\n",
+        ),
+    ]);
+    let comparison = Comparison::of(shipped(), &other);
+    let text = comparison.to_text();
+    assert!(text.contains("viewer"), "{text}");
+    assert!(comparison.loosens(), "{text}");
+}
+
 fn mirrored(change: &Change) -> Change {
     Change {
         before: change.after.clone(),

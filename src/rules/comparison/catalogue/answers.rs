@@ -80,12 +80,13 @@ fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
     found.aspect(&aspect, was, is, Direction::Loosens);
 }
 
-/// A field without a category never leaves.
+/// A field without a category never leaves; but one that says whose a record is decides about others.
 fn field_noted(field: &Field, came: bool) -> Change {
     let change = Change::came_or_went(Topic::Field, "", came, &category(field));
-    let direction = match field.category {
-        None => Direction::Neither,
-        Some(_) => change.direction,
+    let direction = match (field.role, field.category) {
+        (FieldRole::CustomerKey | FieldRole::ResourceId(_), _) => Direction::Loosens,
+        (FieldRole::Data, None) => Direction::Neither,
+        (FieldRole::Data, Some(_)) => change.direction,
     };
     Change {
         direction,
@@ -146,6 +147,17 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
         word.to_owned()
     };
     told("type", kind(old), kind(new), unclear);
+    let fits = |field: &Field| {
+        let word = if field.pseudonym_fits { "yes" } else { "no" };
+        word.to_owned()
+    };
+    let direction = Direction::of_growth(&old.pseudonym_fits, &new.pseudonym_fits);
+    told(
+        "whether a pseudonym can stand for it",
+        fits(old),
+        fits(new),
+        direction,
+    );
     let direction = partial_direction(old.partial, new.partial);
     told(
         "the part of it that may be seen",
