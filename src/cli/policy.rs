@@ -113,6 +113,25 @@ pub enum PolicyCommand {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Run a policy set in the shadow of the one in force, end that, or show what it would have decided
+    /// otherwise. Nothing it says changes an answer.
+    Shadow {
+        /// Which set.
+        #[command(flatten)]
+        shadow: shadow::ShadowArguments,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List what stands behind each promise: rules, properties, cases, and calls on record.
+    Coverage {
+        /// Which policies, and over which time.
+        #[command(flatten)]
+        covering: coverage::Covering,
+        /// How the gateway is reached.
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Put the files in force, after their tests and proof; what loosens waits for a second person.
     Publish {
         /// What to publish.
@@ -166,25 +185,6 @@ pub enum PolicyCommand {
         #[command(flatten)]
         files: Files,
     },
-    /// Run a policy set in the shadow of the one in force, end that, or show what it would have decided
-    /// otherwise. Nothing it says changes an answer.
-    Shadow {
-        /// Which set.
-        #[command(flatten)]
-        shadow: shadow::ShadowArguments,
-        /// How the gateway is reached.
-        #[command(flatten)]
-        reach: Reach,
-    },
-    /// List what stands behind each promise: rules, properties, cases, and calls on record.
-    Coverage {
-        /// Which policies, and over which time.
-        #[command(flatten)]
-        covering: coverage::Covering,
-        /// How the gateway is reached.
-        #[command(flatten)]
-        reach: Reach,
-    },
 }
 
 /// Runs a command; returns the exit code.
@@ -203,6 +203,10 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Simulate { replaying, reach } => {
             simulate::run(&replaying, &reach, clock).await
         }
+        PolicyCommand::Shadow { shadow, reach } => shadow::run(shadow, &reach).await,
+        PolicyCommand::Coverage { covering, reach } => {
+            coverage::run(&covering, &reach, clock).await
+        }
         PolicyCommand::Publish { publish, reach } => publish::run(publish, &reach, today).await,
         PolicyCommand::Proposal { reach } => history::proposal(&reach).await,
         PolicyCommand::Rollback { rollback, reach } => publish::roll_back(rollback, &reach).await,
@@ -212,10 +216,6 @@ pub async fn run(command: PolicyCommand, clock: &Clock) -> u8 {
         PolicyCommand::Schema(wanted) => printed(|out| schema::run(&wanted, out)),
         PolicyCommand::ImportOpenapi { import, files } => {
             printed(|out| import_openapi::run(&import, &files, out))
-        }
-        PolicyCommand::Shadow { shadow, reach } => shadow::run(shadow, &reach).await,
-        PolicyCommand::Coverage { covering, reach } => {
-            coverage::run(&covering, &reach, clock).await
         }
     }
 }

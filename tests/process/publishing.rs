@@ -167,7 +167,7 @@ async fn one_person_tightens_two_loosen_and_a_rollback_is_one_command() {
         assert_eq!(in_force(&place).await, second);
     }
     let table = place.run("policy history").await.with(0);
-    assert!(table.out.contains("policy.first"), "{table:?}");
+    assert!(table.out.contains("taken at the first start"), "{table:?}");
     place.run("policy show 2020-01-01.ffff").await.with(1);
     assert_eq!(gateway.stop().await, 0);
     place.run("policy history").await.with(7);
