@@ -29,7 +29,7 @@ paths:
         r"get:
   operationId: letters_list
   parameters:
-    - $ref: ../shared/limit.yaml
+    - $ref: ../common/limit.yaml
     - name: date_sent
       in: query
       style: deepObject
@@ -41,11 +41,11 @@ paths:
         application/json:
           schema:
             allOf:
-              - $ref: ../shared/page.yaml
+              - $ref: ../common/page.yaml
               - type: object
                 properties:
                   data: {type: array, items: {$ref: letter.yaml}}
-    default: {$ref: ../shared/error.yaml#/answer}
+    default: {$ref: ../common/error.yaml#/answer}
 post:
   requestBody:
     content:
@@ -77,9 +77,9 @@ properties:
   id: {$ref: '#/$defs/id'}
   object: {type: string, enum: [letter]}
   account_id: {type: string}
-  to: {$ref: ../shared/address.yaml}
+  to: {$ref: ../common/address.yaml}
   from:
-    oneOf: [{$ref: ../shared/address.yaml}, {type: string}]
+    oneOf: [{$ref: ../common/address.yaml}, {type: string}]
   metadata: {type: object, additionalProperties: {type: string, maxLength: 500}}
   answers: {$ref: letter.yaml}
   url: {type: string, format: uri}
@@ -88,7 +88,7 @@ $defs:
 ",
     ),
     (
-        "api/shared/address.yaml",
+        "api/common/address.yaml",
         r"type: object
 required: [address_line1]
 properties:
@@ -99,11 +99,11 @@ properties:
 ",
     ),
     (
-        "api/shared/page.yaml",
+        "api/common/page.yaml",
         "type: object\nproperties:\n  count: {type: integer}\n  next_url: {type: string, nullable: true}\n",
     ),
     (
-        "api/shared/limit.yaml",
+        "api/common/limit.yaml",
         "name: limit\nin: query\nschema: {type: integer, minimum: 1, maximum: 100, default: 10}\n",
     ),
     (
@@ -127,7 +127,7 @@ async fn place() -> tempfile::TempDir {
     }
     let error =
         "answer:\n  description: wrong\n  content: {application/json: {schema: {type: object}}}\n";
-    write(place.path(), "api/shared/error.yaml", error);
+    write(place.path(), "api/common/error.yaml", error);
     place
 }
 

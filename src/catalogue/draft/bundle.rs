@@ -463,9 +463,9 @@ mod tests {
             ("about.md", "# Letters: by post\n"),
             (
                 "letters/paths.yaml",
-                "get:\n  parameters:\n    - $ref: ../shared/limit.yaml\n  responses:\n    '200': {$ref: answers.yaml#/page}\n",
+                "get:\n  parameters:\n    - $ref: ../common/limit.yaml\n  responses:\n    '200': {$ref: answers.yaml#/page}\n",
             ),
-            ("shared/limit.yaml", "{name: limit, in: query, schema: {type: integer}}"),
+            ("common/limit.yaml", "{name: limit, in: query, schema: {type: integer}}"),
             (
                 "letters/answers.yaml",
                 "page:\n  description: yes\n  content:\n    application/json:\n      schema: {$ref: models/letter.yaml}\n",
