@@ -266,7 +266,7 @@ mod tests {
     use super::super::read;
     use super::*;
     use crate::mistakes::{Mistakes, Source};
-    use crate::source::schema::testing::{keys, limits, misfits};
+    use crate::source::schema::testing::{assert_same_limits, keys, limits, misfits};
     use crate::source::{Fields, asked, read_toml, read_yaml};
 
     /// The starting configuration with every table and key.
@@ -318,25 +318,8 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        let limits = limits(&schema());
-        assert_eq!(limits.len(), 19);
-        for (pointer, least, most) in limits {
-            for (number, right) in [
-                (least, true),
-                (most, true),
-                (least - 1, false),
-                (most + 1, false),
-            ] {
-                let mut changed = whole();
-                *changed.pointer_mut(&pointer).unwrap() = json!(number);
-                let told = mistakes(&changed);
-                assert_eq!(told.is_empty(), right, "{pointer} {number}: {told:?}");
-                assert_eq!(
-                    misfits(&schema(), &changed).is_empty(),
-                    right,
-                    "{pointer} {number}"
-                );
-            }
-        }
+        assert_same_limits(&schema(), &whole(), 19, |changed| {
+            !mistakes(changed).is_empty()
+        });
     }
 }

@@ -177,7 +177,7 @@ mod tests {
     use super::super::Cases;
     use super::*;
     use crate::mistakes::{Mistakes, Source};
-    use crate::source::schema::testing::{keys, limits, misfits};
+    use crate::source::schema::testing::{assert_same_limits, keys, misfits};
     use crate::source::{Folder, asked, read_yaml};
 
     /// Cases with every key.
@@ -226,27 +226,9 @@ tests:
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        let whole = value(WHOLE);
-        let limits = limits(&schema());
-        assert_eq!(limits.len(), 2);
-        for (pointer, least, most) in limits {
-            for (number, right) in [
-                (least, true),
-                (most, true),
-                (least - 1, false),
-                (most + 1, false),
-            ] {
-                let mut changed = whole.clone();
-                *changed.pointer_mut(&pointer).unwrap() = json!(number);
-                let told = mistakes(&changed);
-                assert_eq!(told.is_empty(), right, "{pointer} {number}: {told:?}");
-                assert_eq!(
-                    misfits(&schema(), &changed).is_empty(),
-                    right,
-                    "{pointer} {number}"
-                );
-            }
-        }
+        assert_same_limits(&schema(), &value(WHOLE), 2, |changed| {
+            !mistakes(changed).is_empty()
+        });
     }
 
     #[test]

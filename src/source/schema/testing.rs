@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Keywords that say nothing about a value.
 const ANNOTATIONS: [&str; 6] = [
@@ -14,6 +14,28 @@ const ANNOTATIONS: [&str; 6] = [
     "$defs",
     "examples",
 ];
+
+/// Holds a reader to the limits of its schema, of which there are `count`: each limit fits, in the place of
+/// what `whole` has there, and the next number beyond it does not. `refuses` asks the reader.
+pub(crate) fn assert_same_limits(
+    schema: &Value,
+    whole: &Value,
+    count: usize,
+    refuses: impl Fn(&Value) -> bool,
+) {
+    let limits = limits(schema);
+    assert_eq!(limits.len(), count);
+    for (pointer, least, most) in limits {
+        let beyond = [least - 1, most + 1].map(|number| (number, false));
+        for (number, right) in [(least, true), (most, true)].into_iter().chain(beyond) {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&pointer).unwrap() = json!(number);
+            assert_eq!(!refuses(&changed), right, "the reader, {pointer} {number}");
+            let fits = misfits(schema, &changed).is_empty();
+            assert_eq!(fits, right, "the schema, {pointer} {number}");
+        }
+    }
+}
 
 /// Why `value` does not satisfy `schema`, with the path. A keyword that is not known here fails the test.
 pub(crate) fn misfits(schema: &Value, value: &Value) -> Vec<String> {
