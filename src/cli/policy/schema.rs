@@ -26,13 +26,13 @@ pub struct Wanted {
 /// Kinds of files people edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// partners/<id>.yaml
+    /// `partners/<id>.yaml`
     Contract,
-    /// tests/*.yaml
+    /// `tests/*.yaml`
     Tests,
-    /// catalogue/<service>.overlay.yaml
+    /// `catalogue/<service>.overlay.yaml`
     Overlay,
-    /// covenant.toml
+    /// `covenant.toml`
     Configuration,
 }
 
