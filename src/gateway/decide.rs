@@ -8,8 +8,8 @@ use super::exchange::Exchange;
 use super::read::Reading;
 use crate::catalogue::Operation;
 use crate::edge::AcceptedHead;
-use crate::judgement::{self, Call, OnBehalf};
-use crate::policy::{Grant, Standing};
+use crate::judgement::{self, OnBehalf};
+use crate::policy::Grant;
 use crate::refusal::Stopped;
 use crate::taxonomy::Purpose;
 
@@ -70,17 +70,7 @@ pub fn decide(
     facts.page_records = reading.asked.page_records;
     let signals = reading.asked.marketing_signals.iter();
     facts.signals = signals.map(|&signal| signal.to_owned()).collect();
-    let call = Call {
-        contract,
-        // `authenticate` has refused whoever is suspended, by the registry.
-        standing: Standing::Good,
-        operation,
-        purpose,
-        asked: &reading.asked,
-        subject: &reading.subject,
-        circumstances: reading.subject.circumstances(),
-        today: exchange.today(),
-    };
+    let call = reading.call(contract, operation, purpose, exchange.today());
     let grant = judgement::decide(policy, &call, head)?;
     Ok(Permit {
         operation: Arc::clone(operation),

@@ -4,10 +4,12 @@
 //! against the book, and the one customer they name is set again by `forward`.
 
 use bytes::Bytes;
+use jiff::civil::Date;
 
-use crate::catalogue::Routed;
+use crate::catalogue::{Operation, Routed};
 use crate::edge::AcceptedHead;
-use crate::judgement::{Asked, OnBehalf, Selector, Subject, ask, subject};
+use crate::judgement::{Asked, Call, OnBehalf, Selector, Subject, ask, subject};
+use crate::policy::Standing;
 use crate::policy::contract::Contract;
 use crate::refusal::Stopped;
 use crate::registry::Registry;
@@ -22,6 +24,28 @@ pub struct Reading {
     pub subject: Subject,
     /// Its body, judged.
     pub body: Bytes,
+}
+
+impl Reading {
+    /// The call that the rules decide about. `authenticate` has refused whoever is suspended.
+    pub fn call<'a>(
+        &'a self,
+        contract: &'a Contract,
+        operation: &'a Operation,
+        purpose: Purpose,
+        today: Date,
+    ) -> Call<'a> {
+        Call {
+            contract,
+            standing: Standing::Good,
+            operation,
+            purpose,
+            asked: &self.asked,
+            subject: &self.subject,
+            circumstances: self.subject.circumstances(),
+            today,
+        }
+    }
 }
 
 /// Reads the facts. `body` is the whole body, within its limit.

@@ -19,8 +19,8 @@ use crate::catalogue::{Body, Operation};
 use crate::edge::AcceptedHead;
 use crate::entry::Shadowed;
 use crate::filter;
-use crate::judgement::{self, Call, Document, Extent, Owner};
-use crate::policy::{Grant, Standing};
+use crate::judgement::{self, Document, Extent, Owner};
+use crate::policy::Grant;
 use crate::refusal::{Code, Stopped};
 use crate::rules::Rules;
 
@@ -119,16 +119,7 @@ fn granted(
     let narrowed = partner.token().purposes.as_deref();
     let purpose = judgement::choose_purpose(&rules.policy, contract, narrowed, head)
         .map_err(|refusal| refusal.code)?;
-    let call = Call {
-        contract,
-        standing: Standing::Good,
-        operation,
-        purpose,
-        asked: &reading.asked,
-        subject: &reading.subject,
-        circumstances: reading.subject.circumstances(),
-        today: exchange.today(),
-    };
+    let call = reading.call(contract, operation, purpose, exchange.today());
     let grant = judgement::decide(&rules.policy, &call, head).map_err(|refusal| refusal.code)?;
     Ok((Arc::clone(operation), grant))
 }
