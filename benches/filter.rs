@@ -224,13 +224,10 @@ fn field(fields: &mut Vec<Field>, category: &str, kind: ScalarKind) -> Node {
         category: Category::parse(category),
         kind,
         nullable: true,
-        required: false,
-        role: FieldRole::Data,
         null_fits: true,
         pseudonym_fits: true,
-        partial: None,
-        recipient: false,
         empty: Arc::from(b"null".as_slice()),
+        ..Field::default()
     });
     Node::Scalar(FieldId(u16::try_from(fields.len() - 1).unwrap_or(u16::MAX)))
 }
@@ -248,8 +245,7 @@ fn object(members: Vec<(&str, Node)>) -> ObjectNode {
     members.sort_by(|left, right| left.name.cmp(&right.name));
     ObjectNode {
         members,
-        record: false,
-        nullable: false,
+        ..ObjectNode::default()
     }
 }
 

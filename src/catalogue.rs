@@ -57,7 +57,7 @@ use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
 pub use self::operation::{
-    Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role, Unserved,
+    Answer, Body, Creates, Format, Operation, Parameter, Place, RequestBody, Role, Unserved,
 };
 pub use self::router::Routed;
 pub use self::shape::{
@@ -144,7 +144,7 @@ impl Catalogue {
         let mut found = self.left_out.clone();
         for operation in &self.operations {
             for answer in &operation.answers {
-                if let Body::Json(shape) = &answer.body {
+                if let Body::Data { shape, .. } = &answer.body {
                     let fields = shape.fields.iter().filter(|field| field.category.is_none());
                     found.extend(fields.map(|field| (operation.id.clone(), field.path.clone())));
                 }

@@ -45,6 +45,23 @@ pub use scanned::{Record, Scanned};
 pub use uninspectable::{Reason, Uninspectable};
 pub use walk::validate_strict;
 
+use crate::catalogue::{Format, Shape};
+
+/// Reads `body`, written as `format`, once, strictly and against `shape`.
+///
+/// # Errors
+/// The first doubt about it.
+pub fn read<'a>(
+    format: Format,
+    shape: &'a Shape,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    match format {
+        Format::Json => scan(shape, body, limits),
+    }
+}
+
 /// How much of a body is looked at before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -21,6 +21,8 @@ mod creating;
 mod decisions;
 #[path = "gateway/headers.rs"]
 mod headers;
+#[path = "gateway/lab.rs"]
+mod lab;
 #[path = "gateway/leaving.rs"]
 mod leaving;
 #[path = "gateway/misbehaving.rs"]
@@ -33,6 +35,8 @@ mod purposes;
 mod record;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/scripted.rs"]
+mod scripted;
 #[path = "gateway/shadow.rs"]
 mod shadow;
 #[path = "gateway/stand.rs"]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::document::{Entry, Part};
-use super::operation::{Answer, Body};
+use super::operation::{Answer, Body, Format};
 use super::reading::Reading;
 use super::shaping::{self, Ownership};
 use crate::taxonomy::Category;
@@ -40,7 +40,11 @@ pub(super) fn read<'a>(
         (Some(schema), _) => {
             let shaped = shaping::shape(reading, schema, ownership)?;
             left_out.extend(shaped.left_out);
-            Body::Json(Arc::new(shaped.shape))
+            Body::Data {
+                format: Format::Json,
+                media_type: JSON.into(),
+                shape: Arc::new(shaped.shape),
+            }
         }
         (None, Some(entry)) => match reading.extension(&entry.part, "data-category") {
             // JSON is always read, never passed unopened.

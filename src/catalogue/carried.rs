@@ -120,7 +120,7 @@ fn field_of(schema: &Value, partial: Option<&str>) -> Option<Field> {
         &mut mistakes,
     );
     let catalogue = Catalogue::load(&folder, &mut mistakes)?;
-    let Body::Json(shape) = &catalogue.operation("getPet")?.answers[0].body else {
+    let Body::Data { shape, .. } = &catalogue.operation("getPet")?.answers[0].body else {
         return None;
     };
     let mut fields = shape.fields.iter();

@@ -136,8 +136,15 @@ pub struct Answer {
 pub enum Body {
     /// Nothing.
     Empty,
-    /// A JSON document of this shape.
-    Json(Arc<Shape>),
+    /// Fields that are known one by one, and filtered.
+    Data {
+        /// How they are written.
+        format: Format,
+        /// For example `application/json`.
+        media_type: Arc<str>,
+        /// What they are.
+        shape: Arc<Shape>,
+    },
     /// Bytes passed whole, unopened, to their owner's production purpose (P10, P11).
     Document {
         /// For example `application/pdf`.
@@ -150,6 +157,13 @@ pub enum Body {
         /// For example `text/csv`.
         media_type: Arc<str>,
     },
+}
+
+/// How the fields of an answer are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON document (RFC 8259).
+    Json,
 }
 
 /// What a successful call brings into being; the answer's field with [`super::FieldRole::ResourceId`]

@@ -279,7 +279,7 @@ impl<'a> Call<'a, '_> {
         };
         let holds = |shape: &Shape| shape.fields.iter().filter(|one| one.role == role).count() == 1;
         let found = answers.iter().any(|answer| match &answer.body {
-            Body::Json(shape) => answer.status < 300 && holds(shape),
+            Body::Data { shape, .. } => answer.status < 300 && holds(shape),
             _ => false,
         });
         if !found {

@@ -31,7 +31,7 @@ pub enum Node {
 }
 
 /// An object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ObjectNode {
     /// Its members, sorted by name.
     pub members: Vec<Member>,
@@ -54,8 +54,8 @@ pub struct Member {
     pub node: Node,
 }
 
-/// One scalar field.
-#[derive(Clone, Debug)]
+/// One scalar field. By default an optional text without a category.
+#[derive(Clone, Debug, Default)]
 pub struct Field {
     /// Its path, for example `$.data[*].email`: as in `Covenant-Redacted` and the ledger.
     pub path: Arc<str>,
@@ -83,9 +83,10 @@ pub struct Field {
 }
 
 /// The JSON type of a scalar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScalarKind {
     /// A string.
+    #[default]
     String,
     /// A number without fraction or exponent.
     Integer,
@@ -96,9 +97,10 @@ pub enum ScalarKind {
 }
 
 /// What a field is for the gateway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldRole {
     /// Nothing more.
+    #[default]
     Data,
     /// The id of the customer the record belongs to (`x-covenant-customer-key`).
     CustomerKey,

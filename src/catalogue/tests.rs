@@ -100,7 +100,7 @@ fn overlay_mistakes(from: &str, to: &str) -> Vec<String> {
 
 fn shape<'a>(catalogue: &'a Catalogue, id: &str) -> &'a Shape {
     match &catalogue.operation(id).unwrap().answers[0].body {
-        Body::Json(shape) => shape,
+        Body::Data { shape, .. } => shape,
         other => panic!("{other:?}"),
     }
 }

@@ -102,8 +102,8 @@ fn any_object(random: &mut Random, make: &mut Builder, depth: usize) -> ObjectNo
     members.sort_by(|left, right| left.name.cmp(&right.name));
     ObjectNode {
         members,
-        record: false,
         nullable: random.one_in(4),
+        ..ObjectNode::default()
     }
 }
 

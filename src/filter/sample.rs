@@ -25,14 +25,10 @@ impl Builder {
             path: Arc::from(""),
             category: Category::parse(category),
             kind,
-            nullable: false,
-            required: false,
-            role: FieldRole::Data,
             null_fits: true,
             pseudonym_fits: true,
-            partial: None,
-            recipient: false,
             empty: Arc::from(empty),
+            ..Field::default()
         });
         Node::Scalar(FieldId(u16::try_from(self.fields.len() - 1).unwrap()))
     }
@@ -75,8 +71,7 @@ pub(super) fn object(members: impl IntoIterator<Item = (&'static str, Node)>) ->
     members.sort_by(|left, right| left.name.cmp(&right.name));
     ObjectNode {
         members,
-        record: false,
-        nullable: false,
+        ..ObjectNode::default()
     }
 }
 

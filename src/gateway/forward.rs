@@ -250,10 +250,9 @@ fn expected_media_type(permit: &Permit) -> &str {
     let bodies = permit.operation().answers.iter().map(|answer| &answer.body);
     bodies
         .filter_map(|body| match body {
-            Body::Json(_) => Some("application/json"),
-            Body::Document { media_type, .. } | Body::Uninspectable { media_type } => {
-                Some(&**media_type)
-            }
+            Body::Data { media_type, .. }
+            | Body::Document { media_type, .. }
+            | Body::Uninspectable { media_type } => Some(&**media_type),
             Body::Empty => None,
         })
         .next()

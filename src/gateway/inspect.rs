@@ -65,9 +65,14 @@ pub async fn inspect<'a>(
         Body::Uninspectable { media_type } => {
             return Err(uninspectable(format!("no filter for `{media_type}`")).into());
         }
-        Body::Json(shape) => {
-            expect_type(&answer.headers, "application/json")?;
-            let scanned = filter::scan(shape, &answer.body, &filter::Limits::default())
+        Body::Data {
+            format,
+            media_type,
+            shape,
+        } => {
+            expect_type(&answer.headers, media_type)?;
+            let limits = filter::Limits::default();
+            let scanned = filter::read(*format, shape, &answer.body, &limits)
                 .map_err(|reason| uninspectable(reason.to_string()))?;
             let contract = permit.partner().contract();
             let page_records_max = contract.page_records_max_on(exchange.today());

@@ -138,10 +138,10 @@ impl Judged {
         let uninspectable = Code::ResponseUninspectable.name();
         let mut answers = operation.answers.iter();
         let answer = answers.find(|answer| answer.status == status);
-        let Some(Body::Json(shape)) = answer.map(|answer| &answer.body) else {
+        let Some(Body::Data { format, shape, .. }) = answer.map(|answer| &answer.body) else {
             return Err(uninspectable);
         };
-        let scanned = filter::scan(shape, body, &filter::Limits::default());
+        let scanned = filter::read(*format, shape, body, &filter::Limits::default());
         let scanned = scanned.map_err(|_| uninspectable)?;
         judgement::refuse_large_page(self.page_records_max, &scanned)
             .map_err(|refusal| refusal.code.name())?;

@@ -250,7 +250,7 @@ fn shapes(operation: &Operation) -> impl Iterator<Item = &Arc<Shape>> {
     let answers = operation.answers.iter();
     let answers = answers.filter(|answer| answer.status < 400);
     answers.filter_map(|answer| match &answer.body {
-        Body::Json(shape) => Some(shape),
+        Body::Data { shape, .. } => Some(shape),
         _ => None,
     })
 }

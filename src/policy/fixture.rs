@@ -8,8 +8,7 @@ use jiff::civil::{Date, date};
 
 use super::{AccessRequest, Circumstances, PolicySet, Standing};
 use crate::catalogue::{
-    Answer, Body, Catalogue, Field, FieldId, FieldRole, Member, Node, ObjectNode, Operation,
-    ScalarKind, Shape,
+    Answer, Body, Catalogue, Field, FieldId, Format, Member, Node, ObjectNode, Operation, Shape,
 };
 use crate::mistakes::{Look, Mistakes};
 use crate::source::Folder;
@@ -84,15 +83,10 @@ pub(super) fn customer_operation() -> Operation {
     let field = |path: &str, category| Field {
         path: path.into(),
         category: Category::parse(category),
-        kind: ScalarKind::String,
-        nullable: false,
-        required: false,
-        role: FieldRole::Data,
         null_fits: true,
         pseudonym_fits: true,
-        partial: None,
-        recipient: false,
         empty: Arc::from(&b"\"\""[..]),
+        ..Field::default()
     };
     let member = |name: &str, id| Member {
         name: name.into(),
@@ -104,7 +98,7 @@ pub(super) fn customer_operation() -> Operation {
         root: Node::Object(ObjectNode {
             members: vec![member("email", 0), member("name", 1)],
             record: true,
-            nullable: false,
+            ..ObjectNode::default()
         }),
         fields: vec![
             field("$.email", "user.contact.email"),
@@ -114,7 +108,11 @@ pub(super) fn customer_operation() -> Operation {
     Operation {
         answers: vec![Answer {
             status: 200,
-            body: Body::Json(Arc::new(shape)),
+            body: Body::Data {
+                format: Format::Json,
+                media_type: "application/json".into(),
+                shape: Arc::new(shape),
+            },
         }],
         ..operation("getCustomer", Channel::Record)
     }

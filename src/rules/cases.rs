@@ -268,7 +268,7 @@ const WHOLE: &str = "$";
 fn answered(answer: &catalogue::Answer) -> Vec<(Arc<str>, Option<Category>)> {
     match &answer.body {
         _ if answer.status >= 400 => Vec::new(),
-        Body::Json(shape) => {
+        Body::Data { shape, .. } => {
             let fields = shape.fields.iter();
             fields
                 .map(|field| (Arc::clone(&field.path), field.category))

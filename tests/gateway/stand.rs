@@ -73,8 +73,9 @@ impl Stand {
         Self::start_with(&[], |_| {}).await
     }
 
-    /// The shipped policies, but for replacements of text (file below `policies`, text, text instead),
-    /// and the configuration as `configure` leaves it.
+    /// The shipped policies, but for replacements of text (file below `policies`, text, text instead;
+    /// where the text is empty, the file is written anew), and the configuration as `configure` leaves
+    /// it.
     pub(crate) async fn start_with(
         edits: &[(&str, &str, &str)],
         configure: impl FnOnce(&mut Config),
@@ -97,6 +98,10 @@ impl Stand {
         starter::write(folder.path(), &ports, "tester").unwrap();
         for (file, from, to) in edits {
             let path = folder.path().join("policies").join(file);
+            if from.is_empty() {
+                fs::write(path, to).unwrap();
+                continue;
+            }
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.contains(from), "{file} has no {from}");
             fs::write(path, text.replace(from, to)).unwrap();

@@ -389,7 +389,7 @@ async fn every_answer_is_as_the_catalogue_describes_it() {
             .find(|one| one.status == answer.status.as_u16());
         let listed = listed.unwrap_or_else(|| panic!("{id} does not list {}", answer.status));
         match &listed.body {
-            catalogue::Body::Json(shape) => conforms(&shape.root, shape, &answer.json(), id),
+            catalogue::Body::Data { shape, .. } => conforms(&shape.root, shape, &answer.json(), id),
             catalogue::Body::Document { media_type, .. }
             | catalogue::Body::Uninspectable { media_type } => {
                 assert!(answer.media_type().starts_with(&**media_type), "{id}");

@@ -102,7 +102,7 @@ impl Reader<'_> {
             let status = status_of(operation, status)?;
             operation.answers.iter().find(|one| one.status == status)
         });
-        let is_json = listed.map(|one| matches!(one.body, Body::Json(_)));
+        let is_json = listed.map(|one| matches!(one.body, Body::Data { .. }));
         let answer = fields.optional("answer");
         let answer =
             answer.and_then(|node| self.vocabulary.document(fields, node, "answer", is_json));

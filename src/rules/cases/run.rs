@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use super::fullest::fullest;
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
-use crate::catalogue::{Body, FieldId, Operation, Shape};
+use crate::catalogue::{Body, FieldId, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
@@ -221,10 +221,11 @@ impl Trial<'_> {
     fn owner_in_answer(&self, operation: &Operation) -> Option<String> {
         let status = status_of(operation, self.case.status)?;
         let listed = judgement::listed(operation, status).ok()?;
-        let (Body::Json(shape), Some(body)) = (&listed.body, &self.case.answer) else {
+        let (Body::Data { format, shape, .. }, Some(body)) = (&listed.body, &self.case.answer)
+        else {
             return None;
         };
-        let scanned = filter::scan(shape, body, &filter::Limits::default()).ok()?;
+        let scanned = filter::read(*format, shape, body, &filter::Limits::default()).ok()?;
         let mut parts = scanned.records().iter().chain([scanned.envelope()]);
         parts.find_map(|part| part.customer().map(str::to_owned))
     }
@@ -289,10 +290,10 @@ impl Trial<'_> {
                 let rules = grant.rules(Circumstances::OWN);
                 self.outcome.rules.extend(rules.iter().cloned());
             }
-            Body::Json(shape) => {
+            Body::Data { format, shape, .. } => {
                 let made_up = || Bytes::from(fullest(shape, owner));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
-                self.filter(shape, &body, grant, subject)?;
+                self.filter(*format, shape, &body, grant, subject)?;
             }
         }
         Ok(())
@@ -300,12 +301,13 @@ impl Trial<'_> {
 
     fn filter(
         &mut self,
+        format: Format,
         shape: &Shape,
         body: &[u8],
         grant: &Grant,
         subject: &Subject,
     ) -> Result<(), Stopped> {
-        let scanned = filter::scan(shape, body, &filter::Limits::default())
+        let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
         let max = self.contract.page_records_max_on(self.outcome.today);
         judgement::refuse_large_page(max, &scanned)?;

@@ -145,7 +145,7 @@ fn answered(operation: &Operation) -> Answered {
     };
     for answer in &operation.answers {
         match &answer.body {
-            Body::Json(shape) => {
+            Body::Data { shape, .. } => {
                 for field in &shape.fields {
                     if let Some(category) = field.category {
                         add(category, forms_of(field));

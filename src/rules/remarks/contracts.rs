@@ -161,7 +161,7 @@ impl Review<'_> {
         for id in self.contract.operations.iter() {
             let operation = self.rules.catalogue.operation(id);
             for answer in operation.iter().flat_map(|operation| &operation.answers) {
-                let Body::Json(shape) = &answer.body else {
+                let Body::Data { shape, .. } = &answer.body else {
                     continue;
                 };
                 let without = shape.fields.iter().filter(|field| {

@@ -18,7 +18,7 @@ pub(super) fn told(operation: &Operation, grant: &Grant, disclosure: &Disclosure
     let mut answers = operation.answers.iter();
     let answer = answers.find(|answer| answer.status == disclosure.status);
     let shape = match answer.map(|answer| &answer.body) {
-        Some(Body::Json(shape)) => shape,
+        Some(Body::Data { shape, .. }) => shape,
         Some(Body::Empty | Body::Document { .. }) => return told,
         Some(Body::Uninspectable { .. }) | None => {
             told.not_told

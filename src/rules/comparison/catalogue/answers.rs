@@ -33,7 +33,7 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
         };
         found.aspect(&aspect, words(was), words(is), direction);
         let shapes = [was, is].map(|one| match &one.unwrap_or(&nothing).body {
-            Body::Json(shape) => Some(&**shape),
+            Body::Data { shape, .. } => Some(&**shape),
             _ => None,
         });
         if let [Some(old), Some(new)] = shapes {
@@ -45,7 +45,7 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
 fn kind_of_body(answer: &Answer) -> String {
     match &answer.body {
         Body::Empty => "empty".to_owned(),
-        Body::Json(_) => "JSON, filtered".to_owned(),
+        Body::Data { media_type, .. } => format!("{media_type}, filtered"),
         Body::Document {
             media_type,
             category,
