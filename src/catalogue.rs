@@ -16,7 +16,7 @@
 //! | `x-covenant-record` | object | belongs to one customer |
 //! | `x-covenant-customer-key` | text | the id of that customer |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
-//! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
+//! | `x-covenant-data-category` | scalar; body of a document; scalar of `additionalProperties`: of every member that is not listed, and of its name | a fideslang key or one of ours |
 //! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
 //! | `x-covenant-partial` | text | `{first: n}` or `{last: n}` |
 //! | `x-covenant-empty` | scalar | what stands there when it is withheld but required |
@@ -34,6 +34,7 @@ mod empty;
 mod fitting;
 mod format;
 mod keywords;
+mod naming;
 pub mod operation;
 mod operations;
 pub mod overlay;
@@ -56,12 +57,13 @@ use self::router::Router;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
+pub use self::naming::is_xml_name;
 pub use self::operation::{
     Answer, Body, Creates, Format, Operation, Parameter, Place, RequestBody, Role, Unserved,
 };
 pub use self::router::Routed;
 pub use self::shape::{
-    EMAIL_REST, Field, FieldId, FieldRole, Member, Node, ObjectNode, PARTIAL_MASK,
+    EMAIL_REST, Field, FieldId, FieldRole, Member, Namespace, Node, ObjectNode, PARTIAL_MASK,
     PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape,
 };
 

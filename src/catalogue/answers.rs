@@ -1,16 +1,19 @@
-//! From a response of the document to an [`Answer`]: JSON with its shape, a document that passes
-//! unopened, or something that no filter exists for.
+//! From a response of the document to an [`Answer`]: data in a format that is read, with its shape, a
+//! document that passes unopened, or something that no filter exists for.
 
 use std::sync::Arc;
 
 use super::document::{Entry, Part};
 use super::operation::{Answer, Body, Format};
 use super::reading::Reading;
+use super::schema::{Kind, Schema};
 use super::shaping::{self, Ownership};
 use crate::taxonomy::Category;
 use crate::terms::Channel;
 
 pub(super) const JSON: &str = "application/json";
+/// What an error says (RFC 9457): no data.
+const PROBLEM: &str = "application/problem+json";
 /// What a body that passes unopened may hold (P10).
 const CONTENT: &str = "user.content";
 
@@ -33,16 +36,14 @@ pub(super) fn read<'a>(
     let response = reading.resolve(&entry.part)?;
     let content = response.get("content").map(Part::entries);
     let content = content.unwrap_or_default();
-    // JSON where the core offers it, since that is what can be filtered.
     let json = content.iter().find(|entry| media_type(entry) == JSON);
-    let schema = json.and_then(|entry| entry.part.get("schema"));
-    let body = match (schema, json.or(content.first())) {
-        (Some(schema), _) => {
-            let shaped = shaping::shape(reading, schema, ownership)?;
+    let body = match (data(reading, content, status), json.or(content.first())) {
+        (Some((format, entry, schema)), _) => {
+            let shaped = shaping::shape(reading, schema, format, ownership)?;
             left_out.extend(shaped.left_out);
             Body::Data {
-                format: Format::Json,
-                media_type: JSON.into(),
+                format,
+                media_type: media_type(entry).into(),
                 shape: Arc::new(shaped.shape),
             }
         }
@@ -56,6 +57,48 @@ pub(super) fn read<'a>(
         (None, None) => Body::Empty,
     };
     Some(Answer { status, body })
+}
+
+/// What of `content` is filtered, and its schema: JSON where the core offers it, then XML, then CSV.
+fn data<'a>(
+    reading: &mut Reading<'a>,
+    content: &'a [Entry],
+    status: u16,
+) -> Option<(Format, &'a Entry, &'a Part)> {
+    let mut found: Vec<_> = content
+        .iter()
+        .filter_map(|entry| {
+            let media_type = media_type(entry);
+            let format = format_of(&media_type)?;
+            let schema = entry.part.get("schema")?;
+            let plain = media_type == JSON;
+            // What says no never leaves. Of other formats a text may be all that is known.
+            let described = plain || (status < 400 && is_described(reading, schema));
+            described.then_some((!plain, format as usize, format, entry, schema))
+        })
+        .collect();
+    found.sort_by_key(|(other, rank, ..)| (*other, *rank));
+    let (_, _, format, entry, schema) = found.into_iter().next()?;
+    Some((format, entry, schema))
+}
+
+/// The format that a media type says (RFC 6839 for suffixes).
+pub(super) fn format_of(media_type: &str) -> Option<Format> {
+    match media_type {
+        JSON => Some(Format::Json),
+        "application/xml" | "text/xml" => Some(Format::Xml),
+        "text/csv" => Some(Format::Csv),
+        PROBLEM => None,
+        vendor if vendor.ends_with("+json") => Some(Format::Json),
+        vendor if vendor.ends_with("+xml") => Some(Format::Xml),
+        _ => None,
+    }
+}
+
+/// Whether a schema says of what an answer consists.
+fn is_described<'a>(reading: &mut Reading<'a>, schema: &'a Part) -> bool {
+    let kind = Schema::read(reading, schema).and_then(|(schema, _)| schema.kind());
+    matches!(kind, Ok((Kind::Object | Kind::Array, _)))
 }
 
 /// A body that passes unopened: only private content, and only where a document is read back.

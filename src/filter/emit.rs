@@ -1,11 +1,15 @@
-//! Writing what was granted, and nothing else, as a new document.
+//! Writing what was granted, and nothing else, as a new document in the format that was read; here in
+//! JSON.
+
+mod csv;
+mod xml;
 
 use super::field_set::FieldSet;
 use super::piece::{Content, Piece, Token};
 use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
-use super::scanned::Scanned;
-use super::text::{respell, unescape, unquoted, write_content};
+use super::scanned::{Scanned, Written as Format};
+use super::text::{respell, unquoted, write_content};
 use crate::catalogue::{EMAIL_REST, FieldId, Member, Node, PARTIAL_MASK, Partial};
 
 /// What is to happen to one record.
@@ -58,7 +62,12 @@ impl Scanned<'_> {
             key,
             out,
         };
-        if writer.value(&self.shape.root, 0, envelope).is_none() {
+        let written = match &self.written {
+            Format::Json => writer.value(&self.shape.root, 0, envelope),
+            Format::Xml => xml::write(&mut writer, &self.shape.root, envelope),
+            Format::Csv(columns) => csv::write(&mut writer, columns, envelope),
+        };
+        if written.is_none() {
             out.truncate(start);
             return None;
         }
@@ -98,7 +107,7 @@ struct Writer<'s, 'p> {
     out: &'s mut Vec<u8>,
 }
 
-impl<'p> Writer<'_, 'p> {
+impl<'s, 'p> Writer<'s, 'p> {
     /// Writes the piece at `place`, which has the shape `node`.
     fn value(&mut self, node: &Node, place: usize, plan: &Plan) -> Written {
         let piece = self.scanned.pieces.get(place)?;
@@ -143,6 +152,16 @@ impl<'p> Writer<'_, 'p> {
         decision.copied().unwrap_or(RecordDecision::Drop)
     }
 
+    /// Whether this is a record of which nothing leaves.
+    fn drops(&self, piece: &Piece) -> bool {
+        match piece.content {
+            Content::Record { record, .. } => {
+                matches!(self.decision(record), RecordDecision::Drop)
+            }
+            _ => false,
+        }
+    }
+
     fn object(
         &mut self,
         members: &[Member],
@@ -153,16 +172,50 @@ impl<'p> Writer<'_, 'p> {
         let mut place = inside.start;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
-            let member = members.get(usize::from(piece.member))?;
-            if stays(piece, member, plan) {
-                self.out.extend_from_slice(&member.encoded);
-                self.value(&member.node, place, plan)?;
-                self.out.push(b',');
+            if let Content::Name { token, start, end } = piece.content {
+                let name = self.scanned.text.get(start as usize..end as usize)?;
+                self.other(place + 1, token, name, plan)?;
+            } else {
+                let member = members.get(usize::from(piece.member))?;
+                if stays(piece, member, plan) {
+                    self.out.extend_from_slice(&member.encoded);
+                    self.value(&member.node, place, plan)?;
+                    self.out.push(b',');
+                }
             }
             place = piece.next(place);
         }
         self.close(b'}');
         Some(())
+    }
+
+    /// Writes the scalar at `place` and its name, which is data as it is.
+    fn other(&mut self, place: usize, token: Token, name: &str, plan: &Plan) -> Written {
+        let scalar = self.other_scalar(place, plan)?;
+        if let Some((token_of_value, value)) = scalar {
+            write_string(token, name, self.out);
+            self.out.push(b':');
+            write_string(token_of_value, value, self.out);
+            self.out.push(b',');
+        }
+        Some(())
+    }
+
+    /// The scalar at `place`, of which only the name precedes it, if it leaves: in clear or not at all.
+    fn other_scalar(&self, place: usize, plan: &Plan) -> Option<Option<(Token, &'s str)>> {
+        let piece = self.scanned.pieces.get(place)?;
+        let Content::Scalar {
+            field,
+            token,
+            start,
+            end,
+        } = piece.content
+        else {
+            return None;
+        };
+        let written = self.scanned.text.get(start as usize..end as usize)?;
+        let leaves = plan.treatment(field) == Treatment::Clear;
+        Some(leaves.then_some((token, written)))
     }
 
     fn array(&mut self, item: &Node, inside: std::ops::Range<usize>, plan: &Plan) -> Written {
@@ -175,13 +228,7 @@ impl<'p> Writer<'_, 'p> {
         };
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
-            let dropped = match piece.content {
-                Content::Record { record, .. } => {
-                    matches!(self.decision(record), RecordDecision::Drop)
-                }
-                _ => false,
-            };
-            if !dropped {
+            if !self.drops(piece) {
                 self.value(item, place, plan)?;
                 self.out.push(b',');
             }
@@ -201,27 +248,50 @@ impl<'p> Writer<'_, 'p> {
 
     #[inline]
     fn scalar(&mut self, field: FieldId, treatment: Treatment, token: Token, written: &str) {
-        match (treatment, token) {
-            (Treatment::Clear, Token::Escaped) => respell(unquoted(written), self.out),
-            (Treatment::Clear, _)
-            | (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => {
-                self.out.extend_from_slice(written.as_bytes());
-            }
-            (Treatment::Partial(partial), _) => {
-                write_part(partial, &unescape(unquoted(written)), self.out);
-            }
-            (Treatment::Pseudonym(category), _) => {
-                let pseudonym = self.key.pseudonym(category, &unescape(unquoted(written)));
-                self.out.push(b'"');
-                self.out.extend_from_slice(&pseudonym);
-                self.out.push(b'"');
-            }
-            (Treatment::Empty, _) => {
-                let field = self.scanned.shape.fields.get(usize::from(field.0));
-                self.out
-                    .extend_from_slice(field.map_or(b"null", |field| &field.empty));
-            }
-            (Treatment::Null | Treatment::Remove, _) => self.out.extend_from_slice(b"null"),
+        if treatment == Treatment::Clear {
+            write_string(token, written, self.out);
+            return;
+        }
+        replace(self.scanned, self.key, field, treatment, token, written, self.out);
+    }
+}
+
+/// Writes a scalar of JSON that leaves as it is.
+#[inline]
+fn write_string(token: Token, written: &str, out: &mut Vec<u8>) {
+    match token {
+        Token::Escaped => respell(unquoted(written), out),
+        _ => out.extend_from_slice(written.as_bytes()),
+    }
+}
+
+/// Writes what stands in the place of a scalar of any format that does not leave as it is, as JSON.
+fn replace(
+    scanned: &Scanned<'_>,
+    key: &PseudonymKey,
+    field: FieldId,
+    treatment: Treatment,
+    token: Token,
+    written: &str,
+    out: &mut Vec<u8>,
+) {
+    match (treatment, token) {
+        (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => {
+            out.extend_from_slice(b"null");
+        }
+        (Treatment::Partial(partial), _) => write_part(partial, &token.decode(written), out),
+        (Treatment::Pseudonym(category), _) => {
+            let pseudonym = key.pseudonym(category, &token.decode(written));
+            out.push(b'"');
+            out.extend_from_slice(&pseudonym);
+            out.push(b'"');
+        }
+        (Treatment::Empty, _) => {
+            let field = scanned.shape.fields.get(usize::from(field.0));
+            out.extend_from_slice(field.map_or(b"null", |field| &field.empty));
+        }
+        (Treatment::Clear | Treatment::Null | Treatment::Remove, _) => {
+            out.extend_from_slice(b"null");
         }
     }
 }
@@ -231,6 +301,8 @@ impl<'p> Writer<'_, 'p> {
 fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
     match piece.content {
         Content::Scalar { field, .. } => plan.treatment(field) != Treatment::Remove,
+        // What has its own name is written with it.
+        Content::Name { .. } => false,
         Content::Record { .. } => true,
         Content::Object { .. } | Content::Array { .. } | Content::NullObject => {
             member.required || plan.opens(&member.node)

@@ -188,6 +188,9 @@ fn remove_closed(node: &Node, released: &FieldSet, inside: bool, treatments: &mu
             remove_closed(item, released, inside || !opens(item, released), treatments);
         }
         Node::Object(object) => {
+            if let Some(field) = object.others {
+                remove_closed(&Node::Scalar(field), released, inside, treatments);
+            }
             for member in &object.members {
                 let container = !matches!(member.node, Node::Scalar(_));
                 let closed = container && !member.required && !opens(&member.node, released);
@@ -202,7 +205,9 @@ fn opens(node: &Node, released: &FieldSet) -> bool {
         Node::Scalar(field) => released.contains(*field),
         Node::Array(item) => opens(item, released),
         Node::Object(object) => {
+            let others = object.others;
             object.record
+                || others.is_some_and(|field| released.contains(field))
                 || object
                     .members
                     .iter()

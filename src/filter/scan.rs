@@ -1,14 +1,17 @@
-//! The one reading of an answer: validates it, matches it against its shape, and notes where its
+//! The one reading of an answer, here in JSON: validates it, matches it against its shape, and notes where its
 //! catalogued values stand and whose they are.
+
+pub(super) mod csv;
+mod gathered;
+pub(super) mod xml;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Limits;
-use super::piece::{Content, Piece, Token};
+use super::piece::{Content, OTHER, Piece, Token};
 use super::reader::Quoted;
-use super::scanned::{Record, Scanned};
-use super::text::{unescape, unquoted};
+use super::scanned::{Record, Scanned, Written};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Node, ObjectNode, ScalarKind, Shape};
@@ -26,7 +29,7 @@ pub fn scan<'a>(
     let mut scanner = Scanner {
         walk: Walk::new(body, limits)?,
         shape,
-        number_bytes_max: limits.number_bytes_max,
+        limits: *limits,
         // A guess for compact answers; the list grows where it is wrong.
         pieces: Vec::with_capacity(body.len() / 16),
         records: Vec::new(),
@@ -47,7 +50,7 @@ type Guess = Range<usize>;
 struct Scanner<'a> {
     walk: Walk<'a>,
     shape: &'a Shape,
-    number_bytes_max: usize,
+    limits: Limits,
     pieces: Vec<Piece>,
     records: Vec<Record<'a>>,
     envelope: Record<'a>,
@@ -58,17 +61,11 @@ struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     fn finish(mut self) -> Scanned<'a> {
-        let inherited = &self.envelope.customer;
-        for record in self
-            .records
-            .iter_mut()
-            .filter(|record| record.customer.is_none())
-        {
-            record.customer.clone_from(inherited);
-        }
+        inherit(&mut self.records, &self.envelope);
         Scanned {
             shape: self.shape,
             text: self.walk.reader.text(),
+            written: Written::Json,
             pieces: self.pieces,
             records: self.records,
             envelope: self.envelope,
@@ -148,6 +145,7 @@ impl<'a> Scanner<'a> {
     ) -> Result<(), Uninspectable> {
         let opened = self.walk.open_object();
         let mut seen = Seen::default();
+        let mut others = 0;
         let mut more = self.walk.reader.enter(b'}');
         while more {
             match self.member_name(node, &mut alike, opened)? {
@@ -159,6 +157,10 @@ impl<'a> Scanner<'a> {
                     }
                     self.value(&known.node, member, inside, depth + 1)?;
                 }
+                None if node.others.is_some() => {
+                    others += 1;
+                    self.other(node, others)?;
+                }
                 None => {
                     self.uncatalogued += 1;
                     self.walk.skip_value(depth + 1)?;
@@ -167,6 +169,23 @@ impl<'a> Scanner<'a> {
             more = self.walk.reader.another(b'}')?;
         }
         self.walk.close_object(opened)
+    }
+
+    /// Reads a member that only the category of all others is about, behind its key; it is the object's
+    /// `count`th.
+    fn other(&mut self, node: &'a ObjectNode, count: usize) -> Result<(), Uninspectable> {
+        let (key, token) = self.walk.last_key.clone();
+        let long = key.len() > self.limits.name_bytes_max;
+        let (Some(field), false) = (node.others, long || count > self.limits.other_members_max)
+        else {
+            return Err(Uninspectable::new(Reason::TooManyMembers, key.start));
+        };
+        let (start, end) = (index(key.start), index(key.end));
+        self.pieces.push(Piece {
+            member: OTHER,
+            content: Content::Name { token, start, end },
+        });
+        self.scalar(field, OTHER)
     }
 
     /// Reads a key and its colon. A catalogued one gives its place in `node.members`, and what was
@@ -293,7 +312,7 @@ impl<'a> Scanner<'a> {
             }),
             (Some(b'-' | b'0'..=b'9'), ScalarKind::Integer | ScalarKind::Number) => {
                 let integer = self.walk.reader.number()?;
-                let long = self.walk.reader.position() - start > self.number_bytes_max;
+                let long = self.walk.reader.position() - start > self.limits.number_bytes_max;
                 if long || (!integer && field.kind == ScalarKind::Integer) {
                     return Err(Uninspectable::new(Reason::Mismatch, start));
                 }
@@ -325,28 +344,43 @@ impl<'a> Scanner<'a> {
         token: Token,
         start: usize,
     ) -> Result<(), Uninspectable> {
-        let written = self.walk.reader.since(start);
-        let id = match token {
-            Token::Null => return Ok(()),
-            Token::Bare => Cow::Borrowed(written),
-            Token::Plain | Token::Escaped => unescape(unquoted(written)),
-        };
-        let subject = self.subject();
-        match role {
-            FieldRole::Data => {}
-            FieldRole::CustomerKey => match &subject.customer {
-                Some(customer) if *customer != id => {
-                    return Err(Uninspectable::new(Reason::SeveralCustomers, start));
-                }
-                _ => subject.customer = Some(id),
-            },
-            FieldRole::ResourceId(kind) => {
-                if let Some(resource) = subject.resources.get_mut(kind as usize) {
-                    resource.get_or_insert(id);
-                }
+        if token == Token::Null {
+            return Ok(());
+        }
+        let id = token.decode(self.walk.reader.since(start));
+        identify(self.subject(), role, id, start)
+    }
+}
+
+/// Notes `id`, whose value begins at `start`, as that of whose data `subject` is, or of a thing in it.
+fn identify<'a>(
+    subject: &mut Record<'a>,
+    role: FieldRole,
+    id: Cow<'a, str>,
+    start: usize,
+) -> Result<(), Uninspectable> {
+    match role {
+        FieldRole::Data => {}
+        FieldRole::CustomerKey => match &subject.customer {
+            Some(customer) if *customer != id => {
+                return Err(Uninspectable::new(Reason::SeveralCustomers, start));
+            }
+            _ => subject.customer = Some(id),
+        },
+        FieldRole::ResourceId(kind) => {
+            if let Some(resource) = subject.resources.get_mut(kind as usize) {
+                resource.get_or_insert(id);
             }
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// Records that name no customer are those of the customer that is named around them.
+fn inherit<'a>(records: &mut [Record<'a>], envelope: &Record<'a>) {
+    let unnamed = records.iter_mut();
+    for record in unnamed.filter(|record| record.customer.is_none()) {
+        record.customer.clone_from(&envelope.customer);
     }
 }
 
