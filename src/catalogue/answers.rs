@@ -12,6 +12,8 @@ use crate::taxonomy::Category;
 use crate::terms::Channel;
 
 pub(super) const JSON: &str = "application/json";
+/// Gives the body of a document its category.
+const UNOPENED: &str = "x-covenant-data-category";
 /// What an error says (RFC 9457): no data.
 const PROBLEM: &str = "application/problem+json";
 /// What a body that passes unopened may hold (P10).
@@ -72,8 +74,11 @@ fn data<'a>(
             let format = format_of(&media_type)?;
             let schema = entry.part.get("schema")?;
             let plain = media_type == JSON;
-            // What says no never leaves. Of other formats a text may be all that is known.
-            let described = plain || (status < 400 && is_described(reading, schema));
+            // What says no never leaves. What is not JSON may pass unopened, or be a text to whoever
+            // described it.
+            let whole = entry.part.get(UNOPENED).is_some();
+            let described = status < 400 && !whole && is_described(reading, schema);
+            let described = plain || described;
             described.then_some((!plain, format as usize, format, entry, schema))
         })
         .collect();

@@ -45,7 +45,7 @@ pub fn filter(
     inspected: &Inspected<'_>,
     secret: &PseudonymSecret,
 ) -> Result<Filtered, Stopped> {
-    let filtered = Filtered {
+    let mut filtered = Filtered {
         status: inspected.status,
         media_type: None,
         body: Bytes::new(),
@@ -60,7 +60,13 @@ pub fn filter(
             category,
             body,
         } => Ok(whole(permit, filtered, media_type, *category, body)),
-        Content::Json(document) => released(permit, filtered, document, secret),
+        Content::Data {
+            media_type,
+            document,
+        } => {
+            filtered.media_type = Some(written_as(media_type));
+            released(permit, filtered, document, secret)
+        }
     }
 }
 
@@ -91,7 +97,15 @@ fn words(circumstances: Circumstances) -> Vec<String> {
     circumstances.words().map(str::to_owned).collect()
 }
 
-/// Writes what leaves of a JSON answer, and keeps the account of it.
+/// Of texts, whose coding was once another where nobody said it, the coding is said.
+fn written_as(media_type: &Arc<str>) -> Arc<str> {
+    if media_type.starts_with("text/") {
+        return format!("{media_type}; charset=utf-8").into();
+    }
+    Arc::clone(media_type)
+}
+
+/// Writes what leaves of an answer's fields, and keeps the account of it.
 fn released(
     permit: &Permit,
     mut filtered: Filtered,
@@ -111,7 +125,6 @@ fn released(
         }
     }
     account.close(&mut filtered);
-    filtered.media_type = Some("application/json".into());
     filtered.body = released.body.into();
     Ok(filtered)
 }

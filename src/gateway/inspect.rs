@@ -33,8 +33,13 @@ pub struct Inspected<'a> {
 pub enum Content<'a> {
     /// Nothing.
     Empty,
-    /// A JSON document.
-    Json(Box<Document<'a>>),
+    /// Fields that are known one by one.
+    Data {
+        /// Their media type, by the catalogue.
+        media_type: Arc<str>,
+        /// What they are.
+        document: Box<Document<'a>>,
+    },
     /// Bytes that stay unopened.
     Whole {
         /// Its media type, by the catalogue.
@@ -85,12 +90,15 @@ pub async fn inspect<'a>(
             };
             let envelope = owners.of_request();
             let owners = owners.of_records(shape, &scanned, &envelope)?;
-            Content::Json(Box::new(Document {
-                shape,
-                scanned,
-                owners,
-                envelope,
-            }))
+            Content::Data {
+                media_type: Arc::clone(media_type),
+                document: Box::new(Document {
+                    shape,
+                    scanned,
+                    owners,
+                    envelope,
+                }),
+            }
         }
         Body::Document {
             media_type,

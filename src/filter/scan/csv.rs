@@ -240,3 +240,6 @@ fn special_bytes(word: u64) -> u64 {
     let comma = zero_in(word ^ (ONES * u64::from(b',')));
     (control | quote | comma) & HIGHS
 }
+
+#[cfg(test)]
+mod tests;

@@ -353,7 +353,7 @@ impl<'a> Scanner<'a> {
             alike.start = piece.next(alike.start);
             return Ok((place, child));
         }
-        if !self.reader.take(b"<") {
+        if self.reader.rest().starts_with(b"<!") || !self.reader.take(b"<") {
             // Text, or nothing more, where only elements stand.
             self.reader.run()?;
             return Err(self.reader.refuse(Reason::Mismatch));
@@ -570,3 +570,6 @@ fn declared_prefix(name: &str) -> Option<&str> {
         None => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

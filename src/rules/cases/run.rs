@@ -291,7 +291,7 @@ impl Trial<'_> {
                 self.outcome.rules.extend(rules.iter().cloned());
             }
             Body::Data { format, shape, .. } => {
-                let made_up = || Bytes::from(fullest(shape, owner));
+                let made_up = || Bytes::from(fullest(*format, shape, owner));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
                 self.filter(*format, shape, &body, grant, subject)?;
             }

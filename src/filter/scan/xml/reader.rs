@@ -33,7 +33,7 @@ pub(super) struct Attribute<'a> {
 /// What stands between two tags.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
-    pub(super) start: usize,
+    /// Behind its last byte; it begins where the reader was.
     pub(super) end: usize,
     /// Whether it is not what it would be written as: references, sections, carriage returns.
     pub(super) marked: bool,
@@ -272,7 +272,6 @@ impl<'a> Reader<'a> {
     /// element.
     #[inline]
     pub(super) fn run(&mut self) -> Result<Run, Uninspectable> {
-        let start = self.position;
         self.position += plain_length::<false>(self.rest());
         // What ends most texts.
         let marked = if self.rest().starts_with(b"</") {
@@ -281,7 +280,6 @@ impl<'a> Reader<'a> {
             self.marked_run()?
         };
         Ok(Run {
-            start,
             end: self.position,
             marked,
         })
