@@ -280,9 +280,7 @@ impl<'a> Shaping<'a, '_> {
             Ok((name, node))
         });
         match named {
-            Ok((name, node)) => {
-                Some((name.attribute, self.naming.member(name, required, node)))
-            }
+            Ok((name, node)) => Some((name.attribute, self.naming.member(name, required, node))),
             Err(unusable) => {
                 self.fields.truncate(fields);
                 self.places.truncate(fields);

@@ -252,7 +252,15 @@ impl<'s, 'p> Writer<'s, 'p> {
             write_string(token, written, self.out);
             return;
         }
-        replace(self.scanned, self.key, field, treatment, token, written, self.out);
+        replace(
+            self.scanned,
+            self.key,
+            field,
+            treatment,
+            token,
+            written,
+            self.out,
+        );
     }
 }
 

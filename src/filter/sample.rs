@@ -192,7 +192,7 @@ fn in_xml(node: Node, attributes: &[&str]) -> Node {
 /// The same shape in XML, below this outermost element.
 pub(super) fn in_document(shape: Shape, outermost: &str, attributes: &[&str]) -> Shape {
     let document = ObjectNode {
-        members: vec![member(outermost, shape.root)],
+        members: vec![member(&format!("{outermost}!"), shape.root)],
         ..ObjectNode::default()
     };
     Shape {

@@ -44,7 +44,11 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
         return None;
     };
     // Where nothing of the rows may leave, not even their number does.
-    let mut place = if envelope.opens(row) { 1 } else { after as usize };
+    let mut place = if envelope.opens(row) {
+        1
+    } else {
+        after as usize
+    };
     while place < after as usize {
         let piece = writer.scanned.pieces.get(place)?;
         if !writer.drops(piece) {
@@ -102,7 +106,12 @@ impl<'p> Writer<'_, 'p> {
         width: usize,
     ) -> Written {
         let start = self.out.len();
-        for (place, (column, _)) in columns.iter().zip(leaving).enumerate().filter(|(_, (_, leaves))| **leaves) {
+        for (place, (column, _)) in columns
+            .iter()
+            .zip(leaving)
+            .enumerate()
+            .filter(|(_, (_, leaves))| **leaves)
+        {
             let piece = self.scanned.pieces.get(first + place)?;
             let Content::Scalar {
                 field,

@@ -55,9 +55,7 @@ impl<'s> Writer<'s, '_> {
             (Content::Array { after }, Node::Array(item)) => {
                 self.items(start, item, place + 1..after as usize, plan)
             }
-            (Content::NullObject, Node::Object(_)) => {
-                self.close_tag(start, |_| Some(()))
-            }
+            (Content::NullObject, Node::Object(_)) => self.close_tag(start, |_| Some(())),
             (
                 Content::Scalar {
                     field,
@@ -142,7 +140,15 @@ impl<'s> Writer<'s, '_> {
         written: &str,
     ) -> String {
         let mut json = Vec::new();
-        replace(self.scanned, self.key, field, treatment, token, written, &mut json);
+        replace(
+            self.scanned,
+            self.key,
+            field,
+            treatment,
+            token,
+            written,
+            &mut json,
+        );
         let json = String::from_utf8(json).unwrap_or_default();
         match json.as_bytes().first() {
             Some(b'"') => Token::Escaped.decode(&json).into_owned(),
@@ -174,7 +180,9 @@ impl<'s> Writer<'s, '_> {
             place = piece.next(place);
         }
         self.out.push(b'>');
-        self.end_tag(start, |writer| writer.children(object, place..inside.end, plan))
+        self.end_tag(start, |writer| {
+            writer.children(object, place..inside.end, plan)
+        })
     }
 
     fn attribute(&mut self, member: &Member, place: usize, plan: &Plan) -> Written {
@@ -190,7 +198,12 @@ impl<'s> Writer<'s, '_> {
         };
         let written = self.scanned.text.get(start as usize..end as usize)?;
         self.out.extend_from_slice(&member.encoded);
-        self.value_as(field, plan.treatment(field), (token, written), write_attribute);
+        self.value_as(
+            field,
+            plan.treatment(field),
+            (token, written),
+            write_attribute,
+        );
         self.out.push(b'"');
         Some(())
     }
@@ -225,13 +238,7 @@ impl<'s> Writer<'s, '_> {
         })
     }
 
-    fn items(
-        &mut self,
-        start: &[u8],
-        item: &Node,
-        inside: Range<usize>,
-        plan: &Plan,
-    ) -> Written {
+    fn items(&mut self, start: &[u8], item: &Node, inside: Range<usize>, plan: &Plan) -> Written {
         // Where nothing of the items may leave, not even their number does.
         let mut place = if plan.opens(item) {
             inside.start

@@ -207,7 +207,8 @@ impl<'a> Scanner<'a> {
         let expected = element.encoded.get(1..).unwrap_or_default();
         let rest = self.reader.rest();
         let ends = rest.starts_with(b"</");
-        let plain = !expected.is_empty() && rest.get(2..).is_some_and(|rest| rest.starts_with(expected));
+        let plain =
+            !expected.is_empty() && rest.get(2..).is_some_and(|rest| rest.starts_with(expected));
         if ends && plain {
             self.reader.take(b"</");
             self.reader.take(expected);
@@ -240,7 +241,10 @@ impl<'a> Scanner<'a> {
         self.prefixes.truncate(declared);
         self.found.close_object(place, began_record);
         // Nothing where `null` may stand; a record is one even if nothing stands in it.
-        if node.nullable && empty && !any && !began_record
+        if node.nullable
+            && empty
+            && !any
+            && !began_record
             && let Some(piece) = self.found.pieces.get_mut(place)
         {
             piece.content = Content::NullObject;
@@ -269,7 +273,8 @@ impl<'a> Scanner<'a> {
             };
             let (start, end) = (one.start, one.end);
             let member = u16::try_from(found).unwrap_or(OTHER);
-            self.found.scalar(*field, member, Value { start, end, token })?;
+            self.found
+                .scalar(*field, member, Value { start, end, token })?;
         }
         // Behind the attributes of the earlier object.
         while alike.start < alike.end
@@ -400,7 +405,10 @@ impl<'a> Scanner<'a> {
             return Some((Place::Other(node.others?), child));
         }
         let child = self.begins(node.members.get(usize::from(piece.member))?)?;
-        Some((Place::Member(piece.member, place + 1..piece.next(place)), child))
+        Some((
+            Place::Member(piece.member, place + 1..piece.next(place)),
+            child,
+        ))
     }
 
     /// Reads the start of the element `member`, if it comes next.
@@ -414,7 +422,8 @@ impl<'a> Scanner<'a> {
             b' ' | b'/' | b'\t' | b'\r' | b'\n' => Tag::Name,
             _ => return None,
         };
-        self.reader.skip(start.len() + usize::from(tag == Tag::Whole));
+        self.reader
+            .skip(start.len() + usize::from(tag == Tag::Whole));
         Some(Element {
             name: &member.name,
             encoded,

@@ -208,12 +208,40 @@ mod tests {
             ("#9;", '\t'),
             ("#013;", '\r'),
         ] {
-            assert_eq!(reference(written).map(|(one, _)| one), Some(meant), "{written}");
+            assert_eq!(
+                reference(written).map(|(one, _)| one),
+                Some(meant),
+                "{written}"
+            );
         }
         for written in [
-            "", ";", "amp", "amp ;", "Amp;", "nbsp;", "eacute;", "x;", "#;", "#x;", "#X41;", "#+65;",
-            "#x+41;", "#-1;", "#0;", "#x0;", "#8;", "#x1F;", "#xD800;", "#xFFFE;", "#xFFFF;",
-            "#x110000;", "#4294967361;", "#00000000065;", "#6a;", " amp;", "#x 41;",
+            "",
+            ";",
+            "amp",
+            "amp ;",
+            "Amp;",
+            "nbsp;",
+            "eacute;",
+            "x;",
+            "#;",
+            "#x;",
+            "#X41;",
+            "#+65;",
+            "#x+41;",
+            "#-1;",
+            "#0;",
+            "#x0;",
+            "#8;",
+            "#x1F;",
+            "#xD800;",
+            "#xFFFE;",
+            "#xFFFF;",
+            "#x110000;",
+            "#4294967361;",
+            "#00000000065;",
+            "#6a;",
+            " amp;",
+            "#x 41;",
         ] {
             assert_eq!(reference(written), None, "{written}");
         }
@@ -222,7 +250,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_the_same() {
         let every = (0..0x300).chain([0xEFFF, 0xFFFD, 0x2028, 0x1F600]);
-        let every: String = every.filter_map(char::from_u32).filter(|one| is_character(*one)).collect();
+        let every: String = every
+            .filter_map(char::from_u32)
+            .filter(|one| is_character(*one))
+            .collect();
         let written = |write: fn(&str, &mut Vec<u8>)| {
             let mut out = Vec::new();
             write(&every, &mut out);
@@ -245,7 +276,10 @@ mod tests {
             ("a&amp;b&#x20;c", "a&b c"),
             ("a\r\nb\rc\nd", "a\nb\nc\nd"),
             ("a&#13;\nb", "a\r\nb"),
-            ("<![CDATA[a&amp;<b>\r\n]]>c<![CDATA[]]>&lt;", "a&amp;<b>\nc<"),
+            (
+                "<![CDATA[a&amp;<b>\r\n]]>c<![CDATA[]]>&lt;",
+                "a&amp;<b>\nc<",
+            ),
         ] {
             assert_eq!(decode_text(written), meant, "{written}");
         }
@@ -266,8 +300,16 @@ mod tests {
                     let mut bytes = [0x7f; 20];
                     bytes[place] = byte;
                     bytes[place + 1..].fill(behind);
-                    assert_eq!(plain_length::<false>(&bytes), slowly(&bytes, false), "{bytes:?}");
-                    assert_eq!(plain_length::<true>(&bytes), slowly(&bytes, true), "{bytes:?}");
+                    assert_eq!(
+                        plain_length::<false>(&bytes),
+                        slowly(&bytes, false),
+                        "{bytes:?}"
+                    );
+                    assert_eq!(
+                        plain_length::<true>(&bytes),
+                        slowly(&bytes, true),
+                        "{bytes:?}"
+                    );
                 }
             }
         }

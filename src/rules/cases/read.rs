@@ -108,7 +108,9 @@ impl Reader<'_> {
         });
         let is_json = format.map(|format| format == Some(Format::Json));
         let answer = fields.optional("answer");
-        let elsewhere = format.flatten().is_some_and(|format| format != Format::Json);
+        let elsewhere = format
+            .flatten()
+            .is_some_and(|format| format != Format::Json);
         if let Some(node) = answer.filter(|node| elsewhere && node.as_text().is_none()) {
             let message = format!(
                 "the catalogue has no JSON here: write the answer to a file below `{FIXTURES}` and \

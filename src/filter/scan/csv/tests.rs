@@ -22,7 +22,9 @@ fn recipients(others: bool) -> Shape {
     let amount = make.field(ScalarKind::Number, "user.payment");
     let note = make.text("");
     let other = make.text("user.content");
-    let Node::Scalar(other) = other else { unreachable!() };
+    let Node::Scalar(other) = other else {
+        unreachable!()
+    };
     let row = Node::Object(ObjectNode {
         record: true,
         others: others.then_some(other),
@@ -50,7 +52,9 @@ fn reason(body: &str) -> Option<Reason> {
 }
 
 fn reason_by(shape: &Shape, body: &str) -> Option<Reason> {
-    scan(shape, body.as_bytes(), &Limits::default()).err().map(|one| one.reason)
+    scan(shape, body.as_bytes(), &Limits::default())
+        .err()
+        .map(|one| one.reason)
 }
 
 /// What leaves where the `plans` decide in turn; of rows without a plan nothing does.
@@ -64,7 +68,10 @@ fn emitted(shape: &Shape, body: &str, plans: &[Option<&[(&str, Form)]>]) -> Stri
         .iter()
         .cycle()
         .take(scanned.records().len())
-        .map(|plan| plan.as_ref().map_or(RecordDecision::Drop, RecordDecision::Keep))
+        .map(|plan| {
+            plan.as_ref()
+                .map_or(RecordDecision::Drop, RecordDecision::Keep)
+        })
         .collect();
     let mut out = Vec::new();
     let key = PseudonymKey::new(&[1; 32]);
@@ -114,7 +121,11 @@ fn what_is_no_csv_or_has_no_header_is_refused_with_its_reason() {
     let shape = recipients(false);
     let wrong = scan(&shape, b"id,Full name\n1,\xff\n", &Limits::default());
     assert_eq!(wrong.unwrap_err().reason, Reason::NotUtf8);
-    for body in ["id,Full name\n", "id,Full name", "Full name,\"id\"\r\nAnn,1"] {
+    for body in [
+        "id,Full name\n",
+        "id,Full name",
+        "Full name,\"id\"\r\nAnn,1",
+    ] {
         assert_eq!(reason(body), None, "{body:?}");
     }
 }

@@ -78,7 +78,9 @@ impl<'a> Reader<'a> {
             ("standalone", false, ["yes", "no"]),
         ] {
             let trimmed = rest.trim_start_matches(is_space);
-            let Some(after) = trimmed.strip_prefix(name).filter(|_| trimmed.len() < rest.len())
+            let Some(after) = trimmed
+                .strip_prefix(name)
+                .filter(|_| trimmed.len() < rest.len())
             else {
                 if needed {
                     return Err(markup);
@@ -296,7 +298,11 @@ impl<'a> Reader<'a> {
                     self.position += 1;
                 }
                 [b'>', ..] => {
-                    if self.text.get(..self.position).is_some_and(|read| read.ends_with("]]")) {
+                    if self
+                        .text
+                        .get(..self.position)
+                        .is_some_and(|read| read.ends_with("]]"))
+                    {
                         return Err(self.refuse(Reason::Unexpected));
                     }
                     marked = true;
@@ -326,7 +332,8 @@ impl<'a> Reader<'a> {
         }
         let inside = self.text.get(self.position..).unwrap_or_default();
         let length = inside.find(CDATA_END);
-        let length = length.ok_or_else(|| Uninspectable::new(Reason::Truncated, self.text.len()))?;
+        let length =
+            length.ok_or_else(|| Uninspectable::new(Reason::Truncated, self.text.len()))?;
         let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
         if inside.bytes().take(length).any(control) {
             return Err(self.refuse(Reason::ControlCharacter));

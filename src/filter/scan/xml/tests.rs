@@ -25,7 +25,11 @@ fn job(inside: &str) -> String {
 }
 
 fn everything(shape: &Shape, body: &str) -> String {
-    emitted(shape, body, &[("user", Form::Clear), ("system", Form::Clear)])
+    emitted(
+        shape,
+        body,
+        &[("user", Form::Clear), ("system", Form::Clear)],
+    )
 }
 
 fn emitted(shape: &Shape, body: &str, granted: &[(&str, Form)]) -> String {
@@ -52,9 +56,23 @@ fn what_is_an_invitation_in_data_is_refused_wherever_it_stands() {
         "<?php x?>",
         "<?xml-stylesheet href=\"x\"?>",
     ] {
-        assert_eq!(reason(&format!("{markup}{page}")), Some(Reason::Markup), "{markup}");
-        assert_eq!(reason(&format!("{page}{markup}")), Some(Reason::Markup), "{markup}");
-        for around in ["<page>", "<page><count>", "<page><count>1", "<page><new>", "<page><data>"] {
+        assert_eq!(
+            reason(&format!("{markup}{page}")),
+            Some(Reason::Markup),
+            "{markup}"
+        );
+        assert_eq!(
+            reason(&format!("{page}{markup}")),
+            Some(Reason::Markup),
+            "{markup}"
+        );
+        for around in [
+            "<page>",
+            "<page><count>",
+            "<page><count>1",
+            "<page><new>",
+            "<page><data>",
+        ] {
             let body = format!("{around}{markup}");
             assert_eq!(reason(&body), Some(Reason::Markup), "{body}");
         }
@@ -74,7 +92,11 @@ fn a_declaration_says_version_1_0_and_utf_8_or_nothing() {
         "<?xml version = \"1.0\" standalone='no'?>",
         "",
     ] {
-        assert_eq!(reason(&format!("{declaration}{page}")), None, "{declaration}");
+        assert_eq!(
+            reason(&format!("{declaration}{page}")),
+            None,
+            "{declaration}"
+        );
     }
     for declaration in [
         "<?xml?>",
@@ -92,7 +114,11 @@ fn a_declaration_says_version_1_0_and_utf_8_or_nothing() {
         "<?xmlx version=\"1.0\"?>",
         "<?XML version=\"1.0\"?>",
     ] {
-        assert_eq!(reason(&format!("{declaration}{page}")), Some(Reason::Markup), "{declaration}");
+        assert_eq!(
+            reason(&format!("{declaration}{page}")),
+            Some(Reason::Markup),
+            "{declaration}"
+        );
     }
 }
 
@@ -128,15 +154,30 @@ fn what_is_no_xml_or_could_be_read_in_two_ways_is_refused_with_its_reason() {
         ("<page a='<'/>", Reason::Unexpected),
         ("<page / >", Reason::Unexpected),
         ("<page a='1' a=\"2\"/>", Reason::DuplicateKey),
-        ("<page><new a='1' b='1' a='1'/></page>", Reason::DuplicateKey),
-        ("<page><count>1</count><count>1</count></page>", Reason::DuplicateKey),
-        ("<page><count>1</count><next/><count>1</count></page>", Reason::DuplicateKey),
+        (
+            "<page><new a='1' b='1' a='1'/></page>",
+            Reason::DuplicateKey,
+        ),
+        (
+            "<page><count>1</count><count>1</count></page>",
+            Reason::DuplicateKey,
+        ),
+        (
+            "<page><count>1</count><next/><count>1</count></page>",
+            Reason::DuplicateKey,
+        ),
         ("<page><data/><next/><data/></page>", Reason::DuplicateKey),
         ("<page><next>a]]>b</next></page>", Reason::Unexpected),
         ("<page><next>\u{1}</next></page>", Reason::ControlCharacter),
         ("<page><next a='\u{0}'/></page>", Reason::ControlCharacter),
-        ("<page><next><![CDATA[\u{1b}]]></next></page>", Reason::ControlCharacter),
-        ("<page><next>\u{FFFE}</next></page>", Reason::ControlCharacter),
+        (
+            "<page><next><![CDATA[\u{1b}]]></next></page>",
+            Reason::ControlCharacter,
+        ),
+        (
+            "<page><next>\u{FFFE}</next></page>",
+            Reason::ControlCharacter,
+        ),
         ("<page><new>&#xFFFF;</new></page>", Reason::BadReference),
         ("<page><next>&#0;</next></page>", Reason::BadReference),
         ("<page><next>&nbsp;</next></page>", Reason::BadReference),
@@ -148,7 +189,9 @@ fn what_is_no_xml_or_could_be_read_in_two_ways_is_refused_with_its_reason() {
     }
     let shape = shape();
     assert_eq!(
-        scan(&shape, b"<page>\xff</page>", &Limits::default()).unwrap_err().reason,
+        scan(&shape, b"<page>\xff</page>", &Limits::default())
+            .unwrap_err()
+            .reason,
         Reason::NotUtf8
     );
 }
@@ -224,9 +267,16 @@ fn what_is_withheld_is_removed_or_emptied_where_the_schema_requires_it() {
     let body = "<page><data id='j' cost='5'><email>ann@example.com</email><name>Ann</name>\
                 <phone>555-0199</phone><tags>x</tags><recipients><name>B</name></recipients>\
                 <address><city>Bonn</city></address></data></page>";
-    assert_eq!(emitted(&shape(), body, &[]), "<page><data cost=\"\"><name/></data></page>");
     assert_eq!(
-        emitted(&shape(), body, &[("user.contact", Form::Partial), ("user.name", Form::Clear)]),
+        emitted(&shape(), body, &[]),
+        "<page><data cost=\"\"><name/></data></page>"
+    );
+    assert_eq!(
+        emitted(
+            &shape(),
+            body,
+            &[("user.contact", Form::Partial), ("user.name", Form::Clear)]
+        ),
         "<page><data cost=\"\"><name>Ann</name><phone>***0199</phone>\
          <recipients><name>B</name></recipients></data></page>"
     );
@@ -241,7 +291,10 @@ fn ids_are_found_in_elements_and_attributes_however_they_are_spelled() {
     let [first, second] = scanned.records() else {
         panic!("two records")
     };
-    assert_eq!((first.customer(), second.customer()), (Some("c1"), Some("c2")));
+    assert_eq!(
+        (first.customer(), second.customer()),
+        (Some("c1"), Some("c2"))
+    );
     assert_eq!(first.resource(crate::terms::ResourceKind::Job), Some("j1"));
 }
 
@@ -252,7 +305,11 @@ fn depth_and_numbers_of_attributes_have_limits() {
         ..Limits::default()
     };
     let shape = shape();
-    let read = |body: String| scan(&shape, body.as_bytes(), &limits).err().map(|one| one.reason);
+    let read = |body: String| {
+        scan(&shape, body.as_bytes(), &limits)
+            .err()
+            .map(|one| one.reason)
+    };
     assert_eq!(read("<page><new><a><b/></a></new></page>".to_owned()), None);
     assert_eq!(
         read("<page><new><a><b><c/></b></a></new></page>".to_owned()),
@@ -286,7 +343,9 @@ fn address_list() -> Shape {
         pseudonym_fits: false,
         ..make.last().clone()
     };
-    let Node::Scalar(other) = other else { unreachable!() };
+    let Node::Scalar(other) = other else {
+        unreachable!()
+    };
     let address = Node::Object(ObjectNode {
         record: true,
         others: Some(other),
@@ -307,7 +366,10 @@ fn elements_of_any_name_leave_only_with_their_category() {
                 <address><First_name>B</First_name><Pet_Name>Tom</Pet_Name><пол a='1'/></address>\
                 </addressList>";
     let shape = address_list();
-    assert_eq!(everything(&shape, body), body.replace("<пол a='1'/>", "<пол/>"));
+    assert_eq!(
+        everything(&shape, body),
+        body.replace("<пол a='1'/>", "<пол/>")
+    );
     for form in [Form::Partial, Form::Pseudonym, Form::Aggregate] {
         let granted = [("user.name", Form::Clear), ("user.content", form)];
         assert_eq!(
@@ -318,7 +380,10 @@ fn elements_of_any_name_leave_only_with_their_category() {
     }
     for (inside, expected) in [
         ("<Pet>a</Pet><Pet>b</Pet>", Reason::DuplicateKey),
-        ("<Pet>a</Pet><First_name>x</First_name><Pet>b</Pet>", Reason::DuplicateKey),
+        (
+            "<Pet>a</Pet><First_name>x</First_name><Pet>b</Pet>",
+            Reason::DuplicateKey,
+        ),
         ("<Pet><b>x</b></Pet>", Reason::Mismatch),
         ("<x:Pet>a</x:Pet>", Reason::Namespace),
         ("<Pet name>a</Pet>", Reason::Unexpected),
