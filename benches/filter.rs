@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use covenant::catalogue::{
-    Field, FieldId, FieldRole, Member, Node, ObjectNode, Partial, ScalarKind, Shape,
+    Field, FieldId, FieldRole, Member, Node, ObjectNode, Partial, Pseudonym, ScalarKind, Shape,
 };
 use covenant::clock::Clock;
 use covenant::filter::{Limits, Plan, PseudonymKey, RecordDecision, scan};
@@ -225,7 +225,7 @@ fn field(fields: &mut Vec<Field>, category: &str, kind: ScalarKind) -> Node {
         kind,
         nullable: true,
         null_fits: true,
-        pseudonym_fits: true,
+        pseudonym: Some(Pseudonym::PLAIN),
         empty: Arc::from(b"null".as_slice()),
         ..Field::default()
     });

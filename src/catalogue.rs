@@ -28,21 +28,27 @@
 //! [`Operation`], then [`shape::Shape`]; loading begins at [`Catalogue::load`].
 
 mod answers;
+mod check;
+mod decimal;
 mod document;
 pub mod draft;
 mod empty;
 mod fitting;
 mod format;
 mod keywords;
+mod matcher;
 pub mod operation;
 mod operations;
 pub mod overlay;
+mod partial;
 mod pattern;
+mod pseudonym;
 mod reading;
 mod router;
 mod schema;
 pub mod shape;
 mod shaping;
+mod times;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -56,13 +62,15 @@ use self::router::Router;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
+pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::operation::{
     Answer, Body, Creates, Format, Operation, Parameter, Place, RequestBody, Role, Unserved,
 };
+pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
+pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
 pub use self::router::Routed;
 pub use self::shape::{
-    EMAIL_REST, Field, FieldId, FieldRole, Member, Node, ObjectNode, PARTIAL_MASK,
-    PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape,
+    Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape,
 };
 
 /// Where the catalogue lies in a policies folder.
