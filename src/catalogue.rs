@@ -18,8 +18,14 @@
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
 //! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
 //! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
-//! | `x-covenant-partial` | text | `{first: n}` or `{last: n}` |
-//! | `x-covenant-empty` | scalar | what stands there when it is withheld but required |
+//! | `x-covenant-partial` | text | `{first: n}`, `{last: n}` or `street`: what stays of it in part |
+//! | `x-covenant-empty` | scalar | what stands there when it is withheld but required, or cannot be replaced |
+//!
+//! A field with a category is held to its schema, value by value ([`Check`]): `type`, `enum`, `const`,
+//! `pattern`, `format`, `minLength`, `maxLength`, `minimum`, `maximum`, `exclusiveMinimum`,
+//! `exclusiveMaximum` and `multipleOf`, as the document says them or as the overlay does instead. A text
+//! outside of `user.content` is moreover no JSON object or array, and has at most
+//! [`TEXT_CHARACTERS_MAX`] characters where no `maxLength` says otherwise.
 //!
 //! A key that is put where it has no effect is a mistake. The registered `x-data-classification` may
 //! stand beside them and is not read.

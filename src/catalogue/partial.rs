@@ -89,14 +89,20 @@ impl Partial {
     }
 }
 
-/// The first `count` characters of a longer text.
+/// The first `count` characters of a longer text that is not the mask.
 fn first(value: &str, count: u8) -> &str {
+    if value == PARTIAL_MASK {
+        return "";
+    }
     let cut = value.char_indices().nth(usize::from(count));
     cut.and_then(|(at, _)| value.get(..at)).unwrap_or_default()
 }
 
-/// The last `count` characters of a longer text.
+/// The last `count` characters of a longer text that is not the mask.
 fn last(value: &str, count: u8) -> &str {
+    if value == PARTIAL_MASK {
+        return "";
+    }
     let Some(before) = value.chars().count().checked_sub(usize::from(count)) else {
         return "";
     };
