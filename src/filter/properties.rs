@@ -60,7 +60,9 @@ impl Random {
 }
 
 /// The sorts of texts that are generated, each with its own schema; a field's path says which.
-const SORTS: [&str; 8] = ["free", "id", "zip", "email", "uuid", "word", "sized", "street"];
+const SORTS: [&str; 8] = [
+    "free", "id", "zip", "email", "uuid", "word", "sized", "street",
+];
 
 /// What the schema of a sort says, its empty value, and the partial forms that the catalogue gives it.
 fn bounds_of(sort: &str, open: bool) -> (TextBounds, &'static str, [Partial; 2]) {
@@ -85,7 +87,11 @@ fn bounds_of(sort: &str, open: bool) -> (TextBounds, &'static str, [Partial; 2])
             "withheld@example.invalid",
             [Partial::FirstOfEmail(2), Partial::FirstOfEmail(16)],
         ),
-        "uuid" => (format("uuid"), "00000000-0000-0000-0000-000000000000", in_shape),
+        "uuid" => (
+            format("uuid"),
+            "00000000-0000-0000-0000-000000000000",
+            in_shape,
+        ),
         "word" => {
             let words = WORDS.map(str::to_owned).to_vec();
             let bounds = TextBounds {
@@ -170,7 +176,9 @@ fn any_text(random: &mut Random, sort: &str, number: u64) -> String {
             format!("{} {}{longer}", 1 + number % 9, letters.collect::<String>())
         }
         _ => {
-            let around = ["", "é", "\"", "\\", "\n", "😀", "/", "\u{7f}", "\u{1}", "日本"];
+            let around = [
+                "", "é", "\"", "\\", "\n", "😀", "/", "\u{7f}", "\u{1}", "日本",
+            ];
             let (before, behind) = (random.pick(&around), random.pick(&around));
             format!("{before}canary-{number:06}-{behind}")
         }
