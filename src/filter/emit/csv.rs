@@ -2,7 +2,7 @@
 //! that does not leave while its column does, because the records differ, is empty.
 
 use super::{RecordDecision, Writer, Written};
-use crate::catalogue::{FieldId, Node};
+use crate::catalogue::{FieldId, Node, ScalarKind};
 use crate::filter::piece::{Content, OTHER, Token};
 use crate::filter::plan::{Plan, Treatment};
 use crate::filter::scanned::Column;
@@ -145,14 +145,12 @@ impl<'p> Writer<'_, 'p> {
             (Treatment::Clear, Token::Bare) => self.out.extend_from_slice(written.as_bytes()),
             (Treatment::Clear, _) => text::csv::write(&token.decode(written), self.out),
             _ => {
-                let value = self.replacement(field, treatment, token, written);
-                let kind = self.scanned.shape.fields.get(usize::from(field.0));
-                match kind.map(|field| field.kind) {
-                    Some(crate::catalogue::ScalarKind::String) | None => {
-                        text::csv::write(&value, self.out);
-                    }
+                self.instead_as_text(field, treatment, token, written);
+                let field = self.scanned.shape.fields.get(usize::from(field.0));
+                match field.map(|field| field.kind) {
+                    Some(ScalarKind::String) | None => text::csv::write(&self.made, self.out),
                     // A number is one, whatever its sign.
-                    Some(_) => self.out.extend_from_slice(value.as_bytes()),
+                    Some(_) => self.out.extend_from_slice(self.made.as_bytes()),
                 }
             }
         }

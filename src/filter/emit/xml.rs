@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{RecordDecision, Writer, Written, replace, stays};
+use super::{RecordDecision, Writer, Written, stays};
 use crate::catalogue::{FieldId, Member, Node, ObjectNode};
 use crate::filter::piece::{Content, Token};
 use crate::filter::plan::{Plan, Treatment};
@@ -125,35 +125,9 @@ impl<'s> Writer<'s, '_> {
             }
             (Treatment::Clear, _) => write(&token.decode(written), self.out),
             _ => {
-                let value = self.replacement(field, treatment, token, written);
-                write(&value, self.out);
+                self.instead_as_text(field, treatment, token, written);
+                write(&self.made, self.out);
             }
-        }
-    }
-
-    /// What stands in the place of a value, as a text; nothing for `null`.
-    pub(super) fn replacement(
-        &self,
-        field: FieldId,
-        treatment: Treatment,
-        token: Token,
-        written: &str,
-    ) -> String {
-        let mut json = Vec::new();
-        replace(
-            self.scanned,
-            self.key,
-            field,
-            treatment,
-            token,
-            written,
-            &mut json,
-        );
-        let json = String::from_utf8(json).unwrap_or_default();
-        match json.as_bytes().first() {
-            Some(b'"') => Token::Escaped.decode(&json).into_owned(),
-            Some(b'n') | None => String::new(),
-            Some(_) => json,
         }
     }
 

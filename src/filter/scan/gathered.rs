@@ -146,10 +146,24 @@ impl<'a> Gathered<'a> {
 }
 
 /// How a value of `field` is written, given the text that stands for it; `None` if that is no value
-/// of the field. Nothing is `null` where that may stand, else the empty text; numbers and truth values
-/// are written as JSON writes them.
+/// of the field by its type and its check.
 #[inline]
 fn judged(field: &Field, token: Token, written: &str, number_bytes_max: usize) -> Option<Token> {
+    let token = typed(field, token, written, number_bytes_max)?;
+    let check = &field.check;
+    let admitted = !check.is_needed()
+        || match token {
+            Token::Null => true,
+            Token::Bare => check.admits_bare(written),
+            text => check.admits(&text.decode(written)),
+        };
+    admitted.then_some(token)
+}
+
+/// Nothing is `null` where that may stand, else the empty text; numbers and truth values are written as
+/// JSON writes them.
+#[inline]
+fn typed(field: &Field, token: Token, written: &str, number_bytes_max: usize) -> Option<Token> {
     if field.nullable && (written.is_empty() || token.decode(written).is_empty()) {
         return Some(Token::Null);
     }

@@ -340,7 +340,7 @@ fn address_list() -> Shape {
     let country = make.text("user.contact.address.country");
     let other = make.text("user.content.private");
     *make.last() = Field {
-        pseudonym_fits: false,
+        pseudonym: None,
         ..make.last().clone()
     };
     let Node::Scalar(other) = other else {
