@@ -2,6 +2,9 @@
 //! record with the one field that says whose it is. An optional member that is not understood is left out of the
 //! shape, so that the filter drops it; a required one is a mistake.
 
+mod members;
+mod records;
+
 use std::sync::Arc;
 
 use super::check::Check;
@@ -219,53 +222,6 @@ impl<'a> Shaping<'a, '_> {
         }))
     }
 
-    /// Puts attributes first, each kind sorted by name; how many attributes there are.
-    fn sort(&mut self, schema: &Schema<'a>, members: &mut [(bool, Member)]) -> usize {
-        let place = |(attribute, member): &(bool, Member)| (!attribute, Arc::clone(&member.name));
-        members.sort_by_key(place);
-        let mut pairs = members.iter().zip(members.iter().skip(1));
-        if let Some(((_, one), _)) = pairs.find(|(one, next)| place(one) == place(next)) {
-            let message = format!("two properties are both called `{}` in XML", one.name);
-            self.reading.mistake(schema.place, message);
-        }
-        members.iter().filter(|(attribute, _)| *attribute).count()
-    }
-
-    /// The field that all members are which the schema does not list, where an overlay says what they
-    /// are. Their names are data of the same category, so that nothing of them leaves but in clear.
-    fn others(&mut self, schema: &Schema<'a>, at: &Standing) -> Result<Option<FieldId>, Unusable> {
-        let Some(part) = schema.keyword("additionalProperties") else {
-            return Ok(None);
-        };
-        if !part.is_map() {
-            return Ok(None);
-        }
-        let Ok((schema, nullable_outside)) = Schema::read(self.reading, part) else {
-            return Ok(None);
-        };
-        let Ok((Kind::Scalar(kind), nullable_inside)) = schema.kind() else {
-            return Ok(None);
-        };
-        let Some(category) = schema.extension(self.reading, "data-category") else {
-            return Ok(None);
-        };
-        let category = self.reading.category(category);
-        let recipient = self.is_recipient(&schema, at.recipient);
-        let fit = self.fit(&schema, kind, category);
-        let field = Field {
-            path: format!("{}.*", at.path).into(),
-            category,
-            check: fit.check,
-            kind,
-            nullable: nullable_outside || nullable_inside,
-            null_fits: nullable_outside || fitting::null_fits(&schema),
-            recipient,
-            empty: Arc::from(&b"null"[..]),
-            ..Field::default()
-        };
-        self.add(&schema, field).map(Some)
-    }
-
     fn member(
         &mut self,
         entry: &'a Entry,
@@ -478,54 +434,6 @@ impl<'a> Shaping<'a, '_> {
             Err(_) => {}
         }
     }
-
-    /// A record has one customer key, and not in a list within it.
-    fn check_customer_key(&mut self, place: &'a Origin, first_field: usize, path: &str) {
-        let fields = self.fields.iter().zip(&self.places).skip(first_field);
-        let mut keys = Vec::new();
-        let mut personal = false;
-        for (field, (place, _)) in fields {
-            personal |= is_personal(field);
-            if field.role == FieldRole::CustomerKey {
-                let within = field.path.strip_prefix(path).unwrap_or_default();
-                keys.push((*place, within.contains("[*]")));
-            }
-        }
-        if let Some((second, _)) = keys.get(1) {
-            let message = "a second customer key in one record: which of them is it about?";
-            self.reading.mistake(second, message);
-        }
-        if let Some((key, _)) = keys.iter().find(|(_, in_list)| *in_list) {
-            let message =
-                "a customer key in a list within the record; mark the list's items as records";
-            self.reading.mistake(key, message);
-        }
-        if keys.is_empty() && personal && self.ownership == Ownership::InRecord {
-            let message = "a record that does not say whose it is: mark the field that holds the \
-                           customer's id with `x-covenant-customer-key`";
-            self.reading.mistake(place, message);
-        }
-    }
-
-    /// Outside of records there is nobody's data.
-    fn check_loose_fields(&mut self) {
-        let loose = self.fields.iter().zip(&self.places);
-        let loose = loose.filter(|(_, (_, in_record))| !in_record);
-        let wrong: Vec<_> = loose
-            .filter(|(field, _)| {
-                let key = field.role == FieldRole::CustomerKey;
-                key || (is_personal(field) && self.ownership != Ownership::Aggregate)
-            })
-            .map(|(field, (place, _))| (field.path.clone(), *place))
-            .collect();
-        for (path, place) in wrong {
-            let message = format!(
-                "`{path}` is about a customer but stands in no record: mark the object that \
-                 belongs to one customer with `x-covenant-record`"
-            );
-            self.reading.mistake(place, message);
-        }
-    }
 }
 
 /// Whether a record stands in `node`: it is decided on its own, and may be dropped.
@@ -538,12 +446,6 @@ fn holds_records(node: &Node) -> bool {
             object.record || members.any(|member| holds_records(&member.node))
         }
     }
-}
-
-fn is_personal(field: &Field) -> bool {
-    let user = Category::parse("user");
-    let within = |category: Category| user.is_some_and(|user| category.is_within(user));
-    field.category.is_some_and(within)
 }
 
 /// The path of a member (RFC 9535): `$.a`, or `$['a b']` where the name is not a plain word.
