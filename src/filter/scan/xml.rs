@@ -10,7 +10,7 @@ use super::gathered::{Gathered, Value};
 use super::{Guess, Seen};
 use crate::catalogue::{FieldId, Member, Namespace, Node, ObjectNode, Shape};
 use crate::filter::Limits;
-use crate::filter::piece::{Content, OTHER, Piece, Token};
+use crate::filter::piece::{Content, OTHER, Token};
 use crate::filter::scanned::{Scanned, Written};
 use crate::filter::uninspectable::{Reason, Uninspectable};
 
