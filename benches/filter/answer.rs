@@ -22,6 +22,10 @@ pub(crate) fn answer(records: usize) -> serde_json::Result<Vec<u8>> {
 fn customer(number: usize, random: &mut Random) -> Value {
     let (first, last) = (random.pick(&FIRST_NAMES), random.pick(&LAST_NAMES));
     let email = format!("{first}.{last}{number}@example.com").to_lowercase();
+    let email = email.replace(
+        |character: char| !character.is_ascii() || character == '\'',
+        "",
+    );
     let phone = format!(
         "+1-555-0{:02}-{:04}",
         random.below(100),

@@ -4,9 +4,9 @@
 //! is timed.
 //!
 //! `cargo bench --bench filter`; with `-- --test` each side runs once. MiB/s are of the core's body, by
-//! CPU time, so that a busy machine tells nearly the same. A ratio is the median over the rounds; what it
-//! should be at least stands behind it. LuaJIT and lua-cjson take part where they are installed
-//! (`apt-get install luajit lua-cjson`).
+//! CPU time, so that a busy machine tells nearly the same. Behind a rate stands how many times as fast
+//! ours is, the median over the rounds, and what it should be at least. LuaJIT and lua-cjson take part
+//! where they are installed (`apt-get install luajit lua-cjson`).
 
 mod answer;
 mod ours;
@@ -19,27 +19,36 @@ use covenant::clock::Clock;
 use serde_json::Value;
 
 use self::ours::Ours;
-use self::peers::Lua;
+use self::peers::{Edit, Lua};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ROUNDS: usize = 9;
 const ROUND_TIME: Duration = Duration::from_millis(250);
 
-/// The peers, and what our rate should be at least as a multiple of theirs: for the page, for the export.
-const PEERS: [(&str, [Option<f64>; 2]); 4] = [
-    (
-        "serde_json Value, parse, edit, serialise",
-        [Some(4.0), None],
-    ),
-    ("sonic-rs, parse and serialise", [Some(0.75), None]),
-    ("sonic-rs, parse alone", [None, Some(0.3)]),
-    ("lua-cjson, parse, edit, serialise", [None, Some(15.0)]),
+/// What takes its turn in every round.
+const SIDES: [&str; 8] = [
+    "scan and emit",
+    "scan alone",
+    "scan with value checks, and emit",
+    "serde_json Value, parse, edit, serialise",
+    "sonic-rs, parse and serialise",
+    "sonic-rs, parse alone",
+    "lua-cjson, parse, edit records, serialise",
+    "lua-cjson, parse, edit anywhere, serialise",
+];
+
+/// How many times the rate of which side ours should be at least: side, for the page, for the export.
+const GOALS: [(usize, [Option<f64>; 2]); 4] = [
+    (3, [Some(4.0), None]),
+    (4, [Some(0.75), None]),
+    (5, [None, Some(0.3)]),
+    (7, [None, Some(15.0)]),
 ];
 
 fn main() -> Outcome<()> {
     let once = std::env::args().any(|argument| argument == "--test");
-    let ours = Ours::new();
+    let (ours, checking) = (Ours::new(), Ours::with_value_checks()?);
     let lua = Lua::find();
     if lua.is_none() && !once {
         println!("lua-cjson: not installed");
@@ -49,11 +58,11 @@ fn main() -> Outcome<()> {
         .enumerate()
     {
         let body = Body::new(answer::answer(records)?)?;
-        agree(&ours, lua.as_ref(), &body)?;
+        agree(&ours, &checking, lua.as_ref(), &body)?;
         if !once {
             let name = ["page", "export"].get(place).copied().unwrap_or_default();
             println!("{name}, {} bytes", body.bytes.len());
-            compare(&ours, lua.as_ref(), &body, place)?;
+            compare(&ours, &checking, lua.as_ref(), &body, place)?;
         }
     }
     Ok(())
@@ -73,12 +82,16 @@ impl Body {
     }
 }
 
-fn agree(ours: &Ours, lua: Option<&Lua>, body: &Body) -> Outcome<()> {
+fn agree(ours: &Ours, checking: &Ours, lua: Option<&Lua>, body: &Body) -> Outcome<()> {
     let read = |answer: Vec<u8>| serde_json::from_slice::<Value>(&answer);
     let filtered = read(ours.filter(&body.bytes)?)?;
-    let mut others = vec![peers::serde_json(&body.bytes)?];
+    let mut others = vec![
+        checking.filter(&body.bytes)?,
+        peers::serde_json(&body.bytes)?,
+    ];
     if let Some(lua) = lua {
-        others.push(lua.filter(body.file.path())?);
+        others.push(lua.filter(body.file.path(), Edit::Records)?);
+        others.push(lua.filter(body.file.path(), Edit::Anywhere)?);
     }
     for other in others {
         if read(other)? != filtered {
@@ -91,44 +104,46 @@ fn agree(ours: &Ours, lua: Option<&Lua>, body: &Body) -> Outcome<()> {
     Ok(())
 }
 
-fn compare(ours: &Ours, lua: Option<&Lua>, body: &Body, place: usize) -> Outcome<()> {
+fn compare(
+    ours: &Ours,
+    checking: &Ours,
+    lua: Option<&Lua>,
+    body: &Body,
+    place: usize,
+) -> Outcome<()> {
     let bytes = &body.bytes;
-    let (mut filtering, mut scanning) = (Vec::new(), Vec::new());
-    let mut theirs: [Vec<f64>; PEERS.len()] = Default::default();
+    let lua = |edit| lua.map(|lua| lua.rate(body.file.path(), edit, ROUND_TIME));
+    let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        filtering.push(rate(bytes, || ours.filter(bytes).map(drop))?);
-        scanning.push(rate(bytes, || ours.scan(bytes))?);
-        let [serde_json, sonic_both, sonic_parse, lua_cjson] = &mut theirs;
-        serde_json.push(rate(bytes, || peers::serde_json(bytes).map(drop))?);
-        sonic_both.push(rate(bytes, || {
-            peers::sonic_parse_and_serialise(bytes).map(drop)
-        })?);
-        sonic_parse.push(rate(bytes, || peers::sonic_parse(bytes).map(drop))?);
-        if let Some(lua) = lua {
-            lua_cjson.push(lua.rate(body.file.path(), ROUND_TIME)?);
-        }
+        rounds.push([
+            Some(rate(bytes, || ours.filter(bytes).map(drop))?),
+            Some(rate(bytes, || ours.scan(bytes))?),
+            Some(rate(bytes, || checking.filter(bytes).map(drop))?),
+            Some(rate(bytes, || peers::serde_json(bytes).map(drop))?),
+            Some(rate(bytes, || {
+                peers::sonic_parse_and_serialise(bytes).map(drop)
+            })?),
+            Some(rate(bytes, || peers::sonic_parse(bytes).map(drop))?),
+            lua(Edit::Records).transpose()?,
+            lua(Edit::Anywhere).transpose()?,
+        ]);
     }
-    println!(
-        "  {:<42} {:>6.0} MiB/s",
-        "scan and emit",
-        mebibytes(&filtering)
-    );
-    println!("  {:<42} {:>6.0} MiB/s", "scan alone", mebibytes(&scanning));
-    for ((name, least), rates) in PEERS
-        .iter()
-        .zip(&theirs)
-        .filter(|(_, rates)| !rates.is_empty())
-    {
-        let ratios = filtering
-            .iter()
-            .zip(rates)
-            .map(|(ours, theirs)| ours / theirs);
-        let least = match least.get(place).copied().flatten() {
-            Some(least) => format!("(at least {least})"),
-            None => String::new(),
-        };
-        let (rate, ratio) = (mebibytes(rates), median(ratios.collect()));
-        println!("  {name:<42} {rate:>6.0} MiB/s   ours is {ratio:>6.2} times that {least}");
+    for (side, name) in SIDES.into_iter().enumerate() {
+        let of_side = |round: &[Option<f64>; SIDES.len()]| round.get(side).copied().flatten();
+        let rates: Vec<f64> = rounds.iter().filter_map(of_side).collect();
+        if rates.is_empty() {
+            continue;
+        }
+        let ratios = rounds.iter().filter_map(|round| {
+            let [ours, ..] = round;
+            Some((*ours)? / of_side(round)?)
+        });
+        let ratio = median(ratios.collect());
+        let goal = GOALS.iter().find(|(of, _)| *of == side);
+        let goal = goal.and_then(|(_, goals)| goals.get(place).copied().flatten());
+        let goal = goal.map_or(String::new(), |goal| format!("(at least {goal})"));
+        let rate = median(rates) / f64::from(1 << 20);
+        println!("  {name:<42} {rate:>6.0} MiB/s   {ratio:>6.2} {goal}");
     }
     Ok(())
 }
@@ -153,10 +168,6 @@ fn cpu_time() -> Outcome<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = told.split(' ').next().unwrap_or_default().parse()?;
     Ok(Duration::from_nanos(nanoseconds))
-}
-
-fn mebibytes(rates: &[f64]) -> f64 {
-    median(rates.to_vec()) / f64::from(1 << 20)
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {

@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use covenant::catalogue::{
-    Field, FieldId, FieldRole, Member, Node, ObjectNode, Partial, ScalarKind, Shape,
+    Check, Field, FieldId, FieldRole, Member, Node, NumberBounds, ObjectNode, Partial, Pseudonym,
+    ScalarKind, Shape, TextBounds,
 };
 use covenant::filter::{Limits, Plan, PseudonymKey, RecordDecision, scan};
 use covenant::taxonomy::{CATEGORY_COUNT, Category};
@@ -21,8 +22,17 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
+    /// The filter with a schema of types alone.
     pub(crate) fn new() -> Self {
-        let shape = shape();
+        Self::of(shape())
+    }
+
+    /// The filter that holds every value to a schema as mailing services write them.
+    pub(crate) fn with_value_checks() -> Result<Self, Box<dyn Error>> {
+        Ok(Self::of(checks(shape())?))
+    }
+
+    fn of(shape: Shape) -> Self {
         let forms = forms();
         Self {
             limits: Limits {
@@ -109,6 +119,43 @@ fn shape() -> Shape {
     }
 }
 
+/// The same shape, where no text may be just anything: ids, postal codes, telephones and states have
+/// patterns, e-mail addresses and times formats, the kind of object is one word, numbers have bounds,
+/// and whatever else is a text has a length.
+fn checks(mut shape: Shape) -> Result<Shape, Box<dyn Error>> {
+    // In the order in which `shape` makes the fields.
+    let patterns = [
+        (2, r"^\+1-\d{3}-\d{3}-\d{4}$"),
+        (3, "^cus_[a-z0-9]+$"),
+        (7, "^[A-Z]{2}$"),
+        (8, r"^\d{5}(-\d{4})?$"),
+        (9, "^[A-Z]{2}$"),
+        (10, "^job_[a-z0-9]+$"),
+        (15, "^cus_[a-z0-9]+$"),
+    ];
+    let formats = [(1, "email"), (12, "date-time"), (13, "date-time")];
+    let found = |of: &[(usize, &str)], place| {
+        let found = of.iter().find(|(field, _)| *field == place);
+        found.map(|(_, text)| (*text).to_owned())
+    };
+    for (place, field) in shape.fields.iter_mut().enumerate() {
+        field.check = match field.kind {
+            ScalarKind::String => Check::of_text(&TextBounds {
+                words: (place == 14).then(|| vec!["list".to_owned(), "search".to_owned()]),
+                pattern: found(&patterns, place),
+                format: found(&formats, place),
+                characters_max: Some(128),
+                ..TextBounds::default()
+            })?,
+            _ => Check::of_number(NumberBounds {
+                least: (field.kind != ScalarKind::Boolean).then(|| ("0".to_owned(), true)),
+                ..NumberBounds::default()
+            }),
+        };
+    }
+    Ok(shape)
+}
+
 fn field(fields: &mut Vec<Field>, category: &str, kind: ScalarKind) -> Node {
     fields.push(Field {
         path: Arc::from(category),
@@ -116,7 +163,7 @@ fn field(fields: &mut Vec<Field>, category: &str, kind: ScalarKind) -> Node {
         kind,
         nullable: true,
         null_fits: true,
-        pseudonym_fits: true,
+        pseudonym: Some(Pseudonym::PLAIN),
         empty: Arc::from(b"null".as_slice()),
         ..Field::default()
     });

@@ -44,23 +44,45 @@ pub(crate) struct Lua {
     program: &'static str,
 }
 
-/// Of `arg`: the body's file, and seconds of CPU to go on for, or nothing to write the answer once.
-/// `os.clock` is CPU time.
+/// Where the members are that it edits.
+#[derive(Clone, Copy)]
+pub(crate) enum Edit {
+    /// In the records, which it finds in `data`.
+    Records,
+    /// Anywhere: without a catalogue, that is what it takes to be sure that none leaves.
+    Anywhere,
+}
+
+/// Of `arg`: the body's file, `records` or `anywhere`, and seconds of CPU to go on for, or nothing to
+/// write the answer once. `os.clock` is CPU time.
 const SCRIPT: &str = r#"
 local cjson = require "cjson"
 local file = assert(io.open(arg[1], "rb"))
 local body = file:read "*a"
-local function filtered()
-  local answer = cjson.decode(body)
-  for _, record in ipairs(answer.data) do
-    record.email, record.phone, record.activity = nil, nil, nil
+local function edit(record)
+  record.email, record.phone, record.activity = nil, nil, nil
+  if type(record.name) == "string" then
     record.name = record.name:match "^[%z\1-\127\194-\244][\128-\191]*" .. "***"
   end
+end
+local function walk(value)
+  edit(value)
+  for _, member in pairs(value) do
+    if type(member) == "table" then walk(member) end
+  end
+end
+local edits = {
+  records = function(answer) for _, record in ipairs(answer.data) do edit(record) end end,
+  anywhere = walk,
+}
+local function filtered()
+  local answer = cjson.decode(body)
+  edits[arg[2]](answer)
   return cjson.encode(answer)
 end
-if not arg[2] then io.write(filtered()) return end
+if not arg[3] then io.write(filtered()) return end
 local start, count = os.clock(), 0
-repeat filtered() count = count + 1 until os.clock() - start > tonumber(arg[2])
+repeat filtered() count = count + 1 until os.clock() - start > arg[3]
 print(#body * count / (os.clock() - start))
 "#;
 
@@ -88,20 +110,34 @@ impl Lua {
     }
 
     /// What it makes of the body in `file`.
-    pub(crate) fn filter(&self, file: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
-        self.run(file, "")
+    pub(crate) fn filter(&self, file: &Path, edit: Edit) -> Result<Vec<u8>, Box<dyn Error>> {
+        self.run(file, edit, None)
     }
 
     /// Bytes a second over the body in `file`, of so much CPU time.
-    pub(crate) fn rate(&self, file: &Path, time: Duration) -> Result<f64, Box<dyn Error>> {
-        let said = self.run(file, &time.as_secs_f64().to_string())?;
+    pub(crate) fn rate(
+        &self,
+        file: &Path,
+        edit: Edit,
+        time: Duration,
+    ) -> Result<f64, Box<dyn Error>> {
+        let said = self.run(file, edit, Some(time))?;
         Ok(String::from_utf8(said)?.trim().parse()?)
     }
 
-    fn run(&self, file: &Path, seconds: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    fn run(
+        &self,
+        file: &Path,
+        edit: Edit,
+        time: Option<Duration>,
+    ) -> Result<Vec<u8>, Box<dyn Error>> {
         let file = file.to_str().ok_or("a path that is no text")?;
-        let seconds = if seconds.is_empty() { "nil" } else { seconds };
-        let arguments = format!("arg = {{ {file:?}, {seconds} }}\n");
+        let edit = match edit {
+            Edit::Records => "records",
+            Edit::Anywhere => "anywhere",
+        };
+        let seconds = time.map_or("nil".to_owned(), |time| time.as_secs_f64().to_string());
+        let arguments = format!("arg = {{ {file:?}, {edit:?}, {seconds} }}\n");
         let output = self.command(&(arguments + SCRIPT)).output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());

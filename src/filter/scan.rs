@@ -10,7 +10,7 @@ use super::field_set::FieldSet;
 use super::piece::{Content, Piece, Scalar, Token};
 use super::reader::{Quoted, Reader};
 use super::scanned::{Record, Scanned};
-use super::text::{unescape, unquoted};
+use super::text::{unescape, unescape_into, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
@@ -19,7 +19,7 @@ use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, Scal
 ///
 /// # Errors
 /// The first doubt: not strict JSON, beyond a limit, or not what the catalogue says. Missing members
-/// are no doubt (nothing leaks by them); a value of another type is.
+/// are no doubt (nothing leaks by them); a value of another type is, and one that its schema does not allow.
 pub fn scan<'a>(
     shape: &'a Shape,
     body: &'a [u8],
@@ -36,6 +36,7 @@ pub fn scan<'a>(
         record: None,
         present: FieldSet::default(),
         uncatalogued: 0,
+        decoded: String::new(),
     };
     scanner.value(&shape.root, 0, 0..0, 1)?;
     scanner.walk.reader.end()?;
@@ -59,6 +60,8 @@ struct Scanner<'a> {
     /// The fields that were read so far of the record, or else of the envelope.
     present: FieldSet,
     uncatalogued: usize,
+    /// Room for the text that is being checked, where it is written with escapes.
+    decoded: String,
 }
 
 impl<'a> Scanner<'a> {
@@ -308,6 +311,9 @@ impl<'a> Scanner<'a> {
         let first = reader.next();
         let start = reader.position();
         let token = self.token(reader, field, first)?;
+        if field.check.is_needed() {
+            self.check(field, token, reader.since(start), start)?;
+        }
         self.pieces.push(Piece {
             member,
             content: Content::Scalar(Scalar {
@@ -350,6 +356,31 @@ impl<'a> Scanner<'a> {
             (Some(b'f'), ScalarKind::Boolean) => reader.literal(b"false").map(|()| Token::Bare),
             (Some(b'n'), _) if field.nullable => reader.literal(b"null").map(|()| Token::Null),
             _ => Err(reader.not_this_value()),
+        }
+    }
+
+    /// Holds the value `written`, whose token begins at `start`, to what the catalogue says of it.
+    #[inline]
+    fn check(
+        &mut self,
+        field: &Field,
+        token: Token,
+        written: &str,
+        start: usize,
+    ) -> Result<(), Uninspectable> {
+        let admitted = match token {
+            Token::Null => true,
+            Token::Bare => field.check.admits_bare(written),
+            Token::Plain => field.check.admits(unquoted(written)),
+            Token::Escaped | Token::Respelled => {
+                self.decoded.clear();
+                unescape_into(unquoted(written), &mut self.decoded);
+                field.check.admits(&self.decoded)
+            }
+        };
+        match admitted {
+            true => Ok(()),
+            false => Err(Uninspectable::new(Reason::Mismatch, start)),
         }
     }
 
