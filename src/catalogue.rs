@@ -75,9 +75,7 @@ pub use self::operation::{
 pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
 pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
 pub use self::router::Routed;
-pub use self::shape::{
-    Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape,
-};
+pub use self::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
 
 /// Where the catalogue lies in a policies folder.
 const FOLDER: &str = "catalogue";

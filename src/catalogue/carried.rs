@@ -144,13 +144,36 @@ fn field_of(schema: &Value, partial: Option<&str>) -> Option<Field> {
 /// Values that some of the schemas allow.
 fn values() -> Vec<Value> {
     let texts = [
-        "", "NY", "ny", "x_0", "x_12345678", "x_", "22201", "22201-1234", "22201-123", "cus_a1",
-        "cus_0123456789", "ann@example.com", "annette.long@mail.example.com", "ann", "2026-01-31",
-        "open", "shut", "ajar", "0191f3a0-0000-7000-8000-0000000000ff", "Ünïcödé", "a", "aaaaaaaa",
+        "",
+        "NY",
+        "ny",
+        "x_0",
+        "x_12345678",
+        "x_",
+        "22201",
+        "22201-1234",
+        "22201-123",
+        "cus_a1",
+        "cus_0123456789",
+        "ann@example.com",
+        "annette.long@mail.example.com",
+        "ann",
+        "2026-01-31",
+        "open",
+        "shut",
+        "ajar",
+        "0191f3a0-0000-7000-8000-0000000000ff",
+        "Ünïcödé",
+        "a",
+        "aaaaaaaa",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     ];
     let numbers = [-6, -1, 0, 1, 2, 3, 4, 6, 8, 9, 12];
-    texts.iter().map(|text| json!(text)).chain(numbers.iter().map(|number| json!(number))).collect()
+    texts
+        .iter()
+        .map(|text| json!(text))
+        .chain(numbers.iter().map(|number| json!(number)))
+        .collect()
 }
 
 proptest! {
@@ -200,11 +223,17 @@ proptest! {
 #[test]
 fn a_form_that_the_schema_cannot_carry_is_a_mistake() {
     for (schema, partial) in [
-        (json!({"type": "string", "pattern": "^x_[1-9]+$"}), "{first: 2}"),
+        (
+            json!({"type": "string", "pattern": "^x_[1-9]+$"}),
+            "{first: 2}",
+        ),
         (json!({"type": "string", "format": "date"}), "{first: 4}"),
         (json!({"type": "string", "format": "email"}), "{last: 4}"),
         (json!({"type": "string", "format": "email"}), "street"),
-        (json!({"type": "string", "format": "email", "maxLength": 24}), "{first: 9}"),
+        (
+            json!({"type": "string", "format": "email", "maxLength": 24}),
+            "{first: 9}",
+        ),
     ] {
         assert!(field_of(&schema, None).is_some(), "{schema}");
         assert!(
@@ -213,10 +242,22 @@ fn a_form_that_the_schema_cannot_carry_is_a_mistake() {
         );
     }
     let shaped = [
-        (json!({"type": "string", "maxLength": 5}), Partial::FirstInShape(4)),
-        (json!({"type": "string", "minLength": 4}), Partial::FirstInShape(4)),
-        (json!({"type": "string", "pattern": "^x_[0-9]+$"}), Partial::FirstInShape(4)),
-        (json!({"type": "string", "format": "ipv4"}), Partial::FirstInShape(4)),
+        (
+            json!({"type": "string", "maxLength": 5}),
+            Partial::FirstInShape(4),
+        ),
+        (
+            json!({"type": "string", "minLength": 4}),
+            Partial::FirstInShape(4),
+        ),
+        (
+            json!({"type": "string", "pattern": "^x_[0-9]+$"}),
+            Partial::FirstInShape(4),
+        ),
+        (
+            json!({"type": "string", "format": "ipv4"}),
+            Partial::FirstInShape(4),
+        ),
         (json!({"type": "string", "maxLength": 7}), Partial::First(4)),
     ];
     for (schema, expected) in shaped {

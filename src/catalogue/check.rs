@@ -203,7 +203,10 @@ impl Check {
             candidates.extend(words);
             let format = text.format.as_ref();
             candidates.extend(format.map(|(name, _)| format::nothing(name).to_owned()));
-            let pattern = text.pattern.as_ref().and_then(|(pattern, _)| Pattern::parse(pattern));
+            let pattern = text
+                .pattern
+                .as_ref()
+                .and_then(|(pattern, _)| Pattern::parse(pattern));
             candidates.extend(pattern.iter().flat_map(Pattern::samples));
             let length = text.least.max(1).min(text.most).min(TEXT_CHARACTERS_MAX);
             candidates.push("x".repeat(length));
@@ -220,7 +223,9 @@ impl Check {
             candidates.extend(bounds.map(|(bound, _)| bound.clone()));
             candidates.extend(number.step.clone());
         }
-        candidates.into_iter().find(|written| self.admits_bare(written))
+        candidates
+            .into_iter()
+            .find(|written| self.admits_bare(written))
     }
 
     /// Whether whatever this allows the other allows too, as far as it shows; where it does not, the answer is
@@ -302,7 +307,10 @@ impl Text {
         }
         let pattern = |text: &Self| text.pattern.as_ref().map(|(pattern, _)| pattern.clone());
         let format = |text: &Self| text.format.as_ref().map(|(format, _)| format.clone());
-        let (patterns, formats) = ([pattern(self), pattern(other)], [format(self), format(other)]);
+        let (patterns, formats) = (
+            [pattern(self), pattern(other)],
+            [format(self), format(other)],
+        );
         other.words.is_none()
             && (patterns[1].is_none() || patterns[0] == patterns[1])
             && (formats[1].is_none() || formats[0] == formats[1])
@@ -350,9 +358,7 @@ fn holds_a_text(text: &str) -> bool {
     let text = text.trim();
     let bracketed = text.starts_with(['{', '[']) && text.ends_with(['}', ']']);
     // Read without recursion and without a tree, however deep it is.
-    bracketed
-        && text.contains('"')
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    bracketed && text.contains('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 impl NumberBounds {
@@ -426,7 +432,11 @@ impl NumberBounds {
                 told.push(format!("{} {bound}", if *itself { with } else { without }));
             }
         }
-        told.extend(self.step.as_ref().map(|step| format!("a multiple of {step}")));
+        told.extend(
+            self.step
+                .as_ref()
+                .map(|step| format!("a multiple of {step}")),
+        );
         told
     }
 }
@@ -494,7 +504,13 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_ones_writing_is_no_json_and_not_endless() {
-        let (closed, open) = (TextBounds::default(), TextBounds { open: true, ..TextBounds::default() });
+        let (closed, open) = (
+            TextBounds::default(),
+            TextBounds {
+                open: true,
+                ..TextBounds::default()
+            },
+        );
         let deep = format!("{}\"x\"{}", "[".repeat(5_000), "]".repeat(5_000));
         let long = "a".repeat(TEXT_CHARACTERS_MAX + 1);
         for smuggled in [
@@ -509,7 +525,15 @@ mod tests {
             assert!(text(open.clone()).admits(smuggled));
         }
         for harmless in [
-            "[sic]", "{name}", "[1, 2]", "[]", "{}", "[the \"Old\" mill]", "", " ", "a {\"b\":1}",
+            "[sic]",
+            "{name}",
+            "[1, 2]",
+            "[]",
+            "{}",
+            "[the \"Old\" mill]",
+            "",
+            " ",
+            "a {\"b\":1}",
             &long[1..],
         ] {
             assert!(text(closed.clone()).admits(harmless), "{harmless}");
@@ -519,7 +543,10 @@ mod tests {
 
     #[test]
     fn a_number_satisfies_every_demand_exactly() {
-        let number = |words: &[&str], least: Option<(&str, bool)>, most: Option<(&str, bool)>, step: Option<&str>| {
+        let number = |words: &[&str],
+                      least: Option<(&str, bool)>,
+                      most: Option<(&str, bool)>,
+                      step: Option<&str>| {
             let owned = |(bound, itself): (&str, bool)| (bound.to_owned(), itself);
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             Check::of_number(NumberBounds {
@@ -540,9 +567,17 @@ mod tests {
             (cents(), "-0.01", Some(Misfit::Bounds)),
             (cents(), "1e999", Some(Misfit::Bounds)),
             (number(&["1", "2.5"], None, None, None), "2.50", None),
-            (number(&["1", "2.5"], None, None, None), "2", Some(Misfit::Words)),
+            (
+                number(&["1", "2.5"], None, None, None),
+                "2",
+                Some(Misfit::Words),
+            ),
             (number(&["true"], None, None, None), "true", None),
-            (number(&["true"], None, None, None), "false", Some(Misfit::Words)),
+            (
+                number(&["true"], None, None, None),
+                "false",
+                Some(Misfit::Words),
+            ),
         ] {
             assert_eq!(check.fit_bare(written).err(), misfit, "{check} {written}");
             assert!(!check.admits("1"));
@@ -572,7 +607,15 @@ mod tests {
             (pattern("^a$"), pattern("^[ab]$"), false, false),
             (most(3), most(4), true, false),
             (most(3), plain(), true, false),
-            (plain(), TextBounds { open: true, ..plain() }, true, false),
+            (
+                plain(),
+                TextBounds {
+                    open: true,
+                    ..plain()
+                },
+                true,
+                false,
+            ),
         ] {
             let (one, other) = (text(one), text(other));
             assert_eq!(one.is_within(&other), forth, "{one} / {other}");
@@ -593,23 +636,44 @@ mod tests {
     #[test]
     fn an_example_is_allowed_and_plain_where_it_can_be() {
         let example = |bounds: TextBounds| text(bounds).example_text("made up");
-        let pattern = |pattern: &str| TextBounds { pattern: some(pattern), ..TextBounds::default() };
+        let pattern = |pattern: &str| TextBounds {
+            pattern: some(pattern),
+            ..TextBounds::default()
+        };
         assert_eq!(example(TextBounds::default()), some("made up"));
         assert_eq!(example(pattern("^job_[a-z0-9]{3,}$")), some("job_000"));
-        let format = TextBounds { format: some("date"), ..TextBounds::default() };
+        let format = TextBounds {
+            format: some("date"),
+            ..TextBounds::default()
+        };
         assert_eq!(example(format), some("1970-01-01"));
-        let long = TextBounds { characters_min: 9, ..TextBounds::default() };
+        let long = TextBounds {
+            characters_min: 9,
+            ..TextBounds::default()
+        };
         assert_eq!(example(long), some("xxxxxxxxx"));
-        assert_eq!(example(TextBounds { characters_max: Some(2), ..TextBounds::default() }), some("x"));
+        assert_eq!(
+            example(TextBounds {
+                characters_max: Some(2),
+                ..TextBounds::default()
+            }),
+            some("x")
+        );
         assert_eq!(example(pattern("^[]$")), None);
-        let small = NumberBounds { most: Some(("-2".to_owned(), true)), ..NumberBounds::default() };
+        let small = NumberBounds {
+            most: Some(("-2".to_owned(), true)),
+            ..NumberBounds::default()
+        };
         assert_eq!(Check::of_number(small).example_bare("1"), some("-2"));
     }
 
     #[test]
     fn a_pattern_that_nothing_can_be_checked_by_says_so() {
         let wrong = |pattern: &str| {
-            let bounds = TextBounds { pattern: some(pattern), ..TextBounds::default() };
+            let bounds = TextBounds {
+                pattern: some(pattern),
+                ..TextBounds::default()
+            };
             Check::of_text(&bounds).err()
         };
         assert_eq!(wrong("(?=a)b"), Some(BadPattern::NotUnderstood));

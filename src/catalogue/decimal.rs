@@ -87,7 +87,10 @@ impl<'a> Decimal<'a> {
         let size = || {
             let longest = self.whole.len() + self.fraction.len();
             let longest = longest.max(other.whole.len() + other.fraction.len());
-            let pairs = self.digits().chain(zeros()).zip(other.digits().chain(zeros()));
+            let pairs = self
+                .digits()
+                .chain(zeros())
+                .zip(other.digits().chain(zeros()));
             let differing = pairs.take(longest).map(|(one, other)| one.cmp(&other));
             let mut differing = differing.filter(|order| order.is_ne());
             differing.next().unwrap_or(Ordering::Equal)
@@ -164,7 +167,17 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_too_large_to_compare_is_not_read() {
-        for text in ["", "-", "1.", ".5", "x", "1e", "1e401", "1e-999999999999", "0x1"] {
+        for text in [
+            "",
+            "-",
+            "1.",
+            ".5",
+            "x",
+            "1e",
+            "1e401",
+            "1e-999999999999",
+            "0x1",
+        ] {
             assert!(Decimal::read(text).is_none(), "{text}");
         }
     }

@@ -136,7 +136,9 @@ impl Fit {
     fn try_out(&self, partial: Partial) -> Result<(), String> {
         let pattern = self.text.pattern.as_deref().and_then(Pattern::parse);
         let samples = pattern.iter().flat_map(Pattern::samples);
-        let mut samples = samples.filter(|sample| self.check.admits(sample)).peekable();
+        let mut samples = samples
+            .filter(|sample| self.check.admits(sample))
+            .peekable();
         let tried = partial != Partial::Street && samples.peek().is_some();
         let part = &mut String::new();
         if tried && !samples.any(|sample| partial.write(&sample, &self.check, part)) {
@@ -179,10 +181,7 @@ pub(super) fn null_fits(schema: &Schema<'_>) -> bool {
 }
 
 /// The values that `enum` and `const` leave, each as `written` has it, but `null` and those of other types.
-fn words(
-    schema: &Schema<'_>,
-    written: impl Fn(&Value) -> Option<String>,
-) -> Option<Vec<String>> {
+fn words(schema: &Schema<'_>, written: impl Fn(&Value) -> Option<String>) -> Option<Vec<String>> {
     let fixed = schema.keyword("const").map(Part::to_value);
     let words = schema.keyword("enum").map(Part::items).unwrap_or_default();
     let words: Vec<Value> = words.iter().map(Part::to_value).collect();
@@ -198,7 +197,9 @@ fn words(
 fn number_bounds(schema: &Schema<'_>) -> NumberBounds {
     let bound = |name: &str| {
         let value = schema.keyword(name).map(Part::to_value);
-        value.filter(Value::is_number).map(|value| value.to_string())
+        value
+            .filter(Value::is_number)
+            .map(|value| value.to_string())
     };
     // OpenAPI 3.0 says with `true` that a bound is exclusive, 3.1 gives the bound itself.
     let strict = |name: &str| schema.keyword(name).and_then(Part::boolean) == Some(true);
@@ -218,7 +219,9 @@ fn number_bounds(schema: &Schema<'_>) -> NumberBounds {
     let narrowest = |bounds: [Option<(String, bool)>; 3], least: bool| {
         bounds.into_iter().flatten().reduce(|one, other| {
             let order = Decimal::read(&one.0).zip(Decimal::read(&other.0));
-            let order = order.map_or(std::cmp::Ordering::Equal, |(one, other)| one.compare(&other));
+            let order = order.map_or(std::cmp::Ordering::Equal, |(one, other)| {
+                one.compare(&other)
+            });
             let order = if least { order.reverse() } else { order };
             match order.then(one.1.cmp(&other.1)) {
                 std::cmp::Ordering::Greater => other,
@@ -234,7 +237,8 @@ fn number_bounds(schema: &Schema<'_>) -> NumberBounds {
         }),
         least: narrowest([minimum, above, low], true),
         most: narrowest([maximum, below, high], false),
-        step: bound("multipleOf").filter(|step| Decimal::read(step).is_some_and(|one| one.is_positive())),
+        step: bound("multipleOf")
+            .filter(|step| Decimal::read(step).is_some_and(|one| one.is_positive())),
     }
 }
 

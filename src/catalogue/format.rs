@@ -71,7 +71,16 @@ pub(super) fn is_free(format: &str) -> bool {
 /// Whether a part of such a text can have the format again, by keeping its shape: not where what is put
 /// in the place of digits would say something else, as a month 00 does.
 pub(super) fn keeps_shape(format: &str) -> bool {
-    let named = ["hostname", "idn-hostname", "ipv4", "ipv6", "uuid", "uri", "url", "iri"];
+    let named = [
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "uuid",
+        "uri",
+        "url",
+        "iri",
+    ];
     is_free(format) || named.contains(&format)
 }
 
@@ -130,7 +139,10 @@ fn is_local_part(text: &str) -> bool {
     let mut before = b'.';
     for byte in text.bytes() {
         let of_atom = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?')
+            || matches!(
+                byte,
+                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?'
+            )
             || matches!(byte, b'^'..=b'`' | b'{'..=b'~' | 0x80..);
         if !of_atom && (byte != b'.' || before == b'.') {
             return false;

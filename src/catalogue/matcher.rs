@@ -87,13 +87,37 @@ mod tests {
     /// Patterns put together from what the reader understands.
     fn any_pattern() -> impl Strategy<Value = String> {
         let atom = prop_oneof![
-            Just("a"), Just("b"), Just("é"), Just("."), Just(r"\d"), Just(r"\w"), Just(r"\s"),
-            Just(r"\S"), Just("[a-c]"), Just("[^ab]"), Just(r"\."), Just("😀"), Just("^"), Just("$"),
-            Just("[^]"), Just("[]"), Just(r"\W"), Just("[0-9_-]"),
+            Just("a"),
+            Just("b"),
+            Just("é"),
+            Just("."),
+            Just(r"\d"),
+            Just(r"\w"),
+            Just(r"\s"),
+            Just(r"\S"),
+            Just("[a-c]"),
+            Just("[^ab]"),
+            Just(r"\."),
+            Just("😀"),
+            Just("^"),
+            Just("$"),
+            Just("[^]"),
+            Just("[]"),
+            Just(r"\W"),
+            Just("[0-9_-]"),
         ];
-        let leaf = (atom, prop_oneof![
-            Just(""), Just("?"), Just("*"), Just("+"), Just("{2}"), Just("{1,3}"), Just("{0,}"),
-        ])
+        let leaf = (
+            atom,
+            prop_oneof![
+                Just(""),
+                Just("?"),
+                Just("*"),
+                Just("+"),
+                Just("{2}"),
+                Just("{1,3}"),
+                Just("{0,}"),
+            ],
+        )
             .prop_map(|(atom, count)| {
                 let count = if matches!(atom, "^" | "$") { "" } else { count };
                 format!("{atom}{count}")
@@ -139,7 +163,11 @@ mod tests {
             ("", "anything", true),
             ("[.]", "a", false),
         ] {
-            assert_eq!(both(pattern, text), (expected, expected), "{pattern} {text:?}");
+            assert_eq!(
+                both(pattern, text),
+                (expected, expected),
+                "{pattern} {text:?}"
+            );
         }
     }
 

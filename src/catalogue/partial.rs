@@ -19,9 +19,32 @@ const MASKS: [[char; 3]; 2] = [['0', 'x', 'X'], ['0', '0', '0']];
 /// What comes before the number of a part of a building (USPS Publication 28, appendix C2, and what
 /// people write).
 const UNITS: [&str; 26] = [
-    "#", "apartment", "apt", "bldg", "box", "building", "department", "dept", "door", "fl", "flat",
-    "floor", "hangar", "lot", "no", "nr", "pier", "room", "rm", "slip", "space", "spc", "ste", "stop",
-    "suite", "unit",
+    "#",
+    "apartment",
+    "apt",
+    "bldg",
+    "box",
+    "building",
+    "department",
+    "dept",
+    "door",
+    "fl",
+    "flat",
+    "floor",
+    "hangar",
+    "lot",
+    "no",
+    "nr",
+    "pier",
+    "room",
+    "rm",
+    "slip",
+    "space",
+    "spc",
+    "ste",
+    "stop",
+    "suite",
+    "unit",
 ];
 
 /// How a partial value is made.
@@ -174,7 +197,8 @@ fn words_of_street(value: &str, mark: &str, out: &mut String) -> bool {
 fn is_ordinal(word: &str) -> bool {
     let number = word.trim_end_matches(|one: char| one.is_ascii_alphabetic());
     let ending = word.get(number.len()..).unwrap_or_default();
-    let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|one| one.is_ascii_digit());
+    let is_number =
+        (1..=3).contains(&number.len()) && number.bytes().all(|one| one.is_ascii_digit());
     let mut endings = ["st", "nd", "rd", "th"].iter();
     is_number && endings.any(|known| ending.eq_ignore_ascii_case(known))
 }
@@ -192,7 +216,11 @@ mod tests {
 
     fn of_pattern(pattern: &str) -> Check {
         let pattern = Some(pattern.to_owned());
-        Check::of_text(&TextBounds { pattern, ..TextBounds::default() }).unwrap()
+        Check::of_text(&TextBounds {
+            pattern,
+            ..TextBounds::default()
+        })
+        .unwrap()
     }
 
     #[test]
@@ -206,9 +234,21 @@ mod tests {
             (Partial::First(5), "90210", "***"),
             (Partial::First(5), "90210-1234", "90210***"),
             (Partial::First(0), "x", "***"),
-            (Partial::FirstOfEmail(3), "annette@example.com", "ann***@example.invalid"),
-            (Partial::FirstOfEmail(3), "ann@example.com", "***@example.invalid"),
-            (Partial::FirstOfEmail(3), "\"a b\"@example.com", "***@example.invalid"),
+            (
+                Partial::FirstOfEmail(3),
+                "annette@example.com",
+                "ann***@example.invalid",
+            ),
+            (
+                Partial::FirstOfEmail(3),
+                "ann@example.com",
+                "***@example.invalid",
+            ),
+            (
+                Partial::FirstOfEmail(3),
+                "\"a b\"@example.com",
+                "***@example.invalid",
+            ),
             (Partial::FirstOfEmail(3), "nobody", "***@example.invalid"),
             (Partial::FirstInShape(3), "22201-1234", "22200-0000"),
             (Partial::FirstInShape(5), "90210", "00000"),
@@ -226,7 +266,11 @@ mod tests {
             let made = part(partial, value, &Check::default());
             assert_eq!(made.as_deref(), Some(expected), "{partial:?} {value}");
             let again = part(partial, expected, &Check::default());
-            assert_eq!(again.as_deref(), Some(expected), "a part of a part is the same");
+            assert_eq!(
+                again.as_deref(),
+                Some(expected),
+                "a part of a part is the same"
+            );
         }
     }
 
@@ -252,10 +296,17 @@ mod tests {
         assert_eq!(made.as_deref(), Some("be00-00"));
         let not_zero = of_pattern("^[1-9]+$");
         assert_eq!(part(Partial::FirstInShape(3), "22201", &not_zero), None);
-        let short = TextBounds { characters_max: Some(10), ..TextBounds::default() };
+        let short = TextBounds {
+            characters_max: Some(10),
+            ..TextBounds::default()
+        };
         let short = Check::of_text(&short).unwrap();
         let made = part(Partial::Street, "77 Long Road", &short);
-        assert_eq!(made.as_deref(), Some("Long Road"), "without the mark it has room");
+        assert_eq!(
+            made.as_deref(),
+            Some("Long Road"),
+            "without the mark it has room"
+        );
         assert_eq!(part(Partial::Street, "7 Longest Road", &short), None);
     }
 

@@ -229,7 +229,11 @@ impl Class {
             (false, false) => "[",
         });
         for (low, high) in &self.ranges {
-            out.push_str(&format!(r"\x{{{:X}}}-\x{{{:X}}}", u32::from(*low), u32::from(*high)));
+            out.push_str(&format!(
+                r"\x{{{:X}}}-\x{{{:X}}}",
+                u32::from(*low),
+                u32::from(*high)
+            ));
         }
         out.push(']');
     }
@@ -309,10 +313,17 @@ impl Reader<'_> {
     fn name(&mut self) -> Option<()> {
         self.rest.next_if_eq(&'<')?;
         let mut characters = 0;
-        while self.rest.next_if(|next| next.is_alphanumeric() || *next == '_').is_some() {
+        while self
+            .rest
+            .next_if(|next| next.is_alphanumeric() || *next == '_')
+            .is_some()
+        {
             characters += 1;
         }
-        self.rest.next_if_eq(&'>').filter(|_| characters > 0).map(|_| ())
+        self.rest
+            .next_if_eq(&'>')
+            .filter(|_| characters > 0)
+            .map(|_| ())
     }
 
     /// How often the item before it comes, at least and at most.
@@ -466,8 +477,9 @@ mod tests {
     #[test]
     fn what_is_not_understood_or_cannot_match_has_no_sample() {
         for pattern in [
-            "(?=a)b", "(?<=a)b", "(?<>a)", r"\u{41}", r"\x4", r"\bword", r"(a)\1", r"\p{L}+", "a{2,1}", "a{99999}", "a**", "(a", "a)",
-            "a$b", "[b-a]", "[a", "{2}", "a^", "^*", r"[\D]", "[]", r"[a-\d]",
+            "(?=a)b", "(?<=a)b", "(?<>a)", r"\u{41}", r"\x4", r"\bword", r"(a)\1", r"\p{L}+",
+            "a{2,1}", "a{99999}", "a**", "(a", "a)", "a$b", "[b-a]", "[a", "{2}", "a^", "^*",
+            r"[\D]", "[]", r"[a-\d]",
         ] {
             assert_eq!(sample(pattern), None, "{pattern}");
         }

@@ -63,7 +63,10 @@ impl Pseudonym {
             _ if format::is_free(format) && bounds.pattern.is_none() => Some(Self::Text(plain)),
             _ => None,
         };
-        let pattern = bounds.pattern.as_deref().filter(|_| format::keeps_shape(format));
+        let pattern = bounds
+            .pattern
+            .as_deref()
+            .filter(|_| format::keeps_shape(format));
         let pattern = pattern.and_then(Pattern::parse);
         let repeated = (0..=REPEATED_MAX).rev();
         let walks = pattern.iter().flat_map(|pattern| {
@@ -120,8 +123,12 @@ impl Pseudonym {
                         numbers = block(u32::try_from(1 + place / 8).unwrap_or(u32::MAX));
                     }
                     let (numbers, _) = numbers.as_chunks::<4>();
-                    let number = numbers.get(place % 8).copied().map_or(0, u32::from_be_bytes);
-                    let chosen = usize::try_from(number).unwrap_or_default() % characters.len().max(1);
+                    let number = numbers
+                        .get(place % 8)
+                        .copied()
+                        .map_or(0, u32::from_be_bytes);
+                    let chosen =
+                        usize::try_from(number).unwrap_or_default() % characters.len().max(1);
                     out.extend(characters.get(chosen));
                 }
             }
@@ -144,7 +151,8 @@ fn write_base32(tag: &[u8; 32], count: usize, out: &mut String) {
 }
 
 fn first_bits(tag: &[u8; 32]) -> u128 {
-    tag.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
+    tag.first_chunk()
+        .map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
 
 /// How many texts there are, as a power of two.
@@ -197,7 +205,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn bounds(pattern: Option<&str>, format: Option<&str>, least: usize, most: Option<usize>) -> TextBounds {
+    fn bounds(
+        pattern: Option<&str>,
+        format: Option<&str>,
+        least: usize,
+        most: Option<usize>,
+    ) -> TextBounds {
         TextBounds {
             pattern: pattern.map(str::to_owned),
             format: format.map(str::to_owned),
@@ -265,17 +278,29 @@ mod tests {
 
     #[test]
     fn a_pseudonym_keeps_the_format_of_its_field() {
-        let written: Vec<String> = roomy().iter().map(|one| made(&form(one).unwrap().0, 1)).collect();
+        let written: Vec<String> = roomy()
+            .iter()
+            .map(|one| made(&form(one).unwrap().0, 1))
+            .collect();
         let lengths: Vec<usize> = written.iter().map(String::len).collect();
-        assert_eq!(lengths, [26, 8, 40, 42, 24, 42, 36, 36, 12, 30, 24, 13, 22, 26]);
+        assert_eq!(
+            lengths,
+            [26, 8, 40, 42, 24, 42, 36, 36, 12, 30, 24, 13, 22, 26]
+        );
         let uuid = uuid::Uuid::parse_str(&written[6]).unwrap();
-        assert_eq!((uuid.get_version_num(), uuid.get_variant()), (8, uuid::Variant::RFC4122));
+        assert_eq!(
+            (uuid.get_version_num(), uuid.get_variant()),
+            (8, uuid::Variant::RFC4122)
+        );
         assert!(written[3].ends_with("@example.invalid") && written[9].starts_with("cus_"));
     }
 
     #[test]
     fn what_is_too_short_or_a_choice_among_few_has_none() {
-        let words = TextBounds { words: Some(vec!["a".into()]), ..TextBounds::default() };
+        let words = TextBounds {
+            words: Some(vec!["a".into()]),
+            ..TextBounds::default()
+        };
         for bounds in [
             words,
             bounds(None, None, 0, Some(7)),

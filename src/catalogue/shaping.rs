@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::document::{Entry, Origin, Part};
 use super::check::Check;
+use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting::{self, Fit};
 use super::partial::Partial;

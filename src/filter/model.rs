@@ -137,7 +137,11 @@ impl Model<'_> {
                     }
                 };
                 let mut fitting = made.into_iter().filter(|made| field.check.admits(made));
-                Some(fitting.next().map_or_else(|| stand_in(field), Value::String))
+                Some(
+                    fitting
+                        .next()
+                        .map_or_else(|| stand_in(field), Value::String),
+                )
             }
             _ if !required => None,
             _ if field.nullable => Some(Value::Null),
@@ -157,9 +161,12 @@ fn stand_in(field: &Field) -> Value {
 fn parts(partial: Partial, text: &str) -> Vec<String> {
     let all: Vec<char> = text.chars().collect();
     let cut = |count: u8| Some(usize::from(count)).filter(|count| all.len() > *count);
-    let first = |count: u8| cut(count).map_or_else(String::new, |count| all[..count].iter().collect());
+    let first =
+        |count: u8| cut(count).map_or_else(String::new, |count| all[..count].iter().collect());
     let last = |count: u8| {
-        cut(count).map_or_else(String::new, |count| all[all.len() - count..].iter().collect())
+        cut(count).map_or_else(String::new, |count| {
+            all[all.len() - count..].iter().collect()
+        })
     };
     // Masks whatever stands at the places that `hide` names; all, where that would hide nothing.
     let shape = |hide: &dyn Fn(usize) -> bool| {
@@ -183,7 +190,10 @@ fn parts(partial: Partial, text: &str) -> Vec<String> {
         Partial::FirstOfEmail(count) => {
             let local = text.split('@').next().unwrap_or_default();
             let shown = Some(usize::from(count)).filter(|count| local.len() > *count);
-            vec![format!("{}***@example.invalid", &local[..shown.unwrap_or(0)])]
+            vec![format!(
+                "{}***@example.invalid",
+                &local[..shown.unwrap_or(0)]
+            )]
         }
         Partial::FirstInShape(count) => {
             let shown = cut(count).unwrap_or(0);

@@ -1,6 +1,9 @@
 //! The filter beside a naive model over generated shapes, documents and grants: parse into a tree,
 //! drop and replace, serialise. What the model gives is what must leave, byte for byte.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use proptest::prelude::*;
@@ -60,7 +63,9 @@ impl Random {
 }
 
 /// The sorts of texts that are generated, each with its own schema; a field's path says which.
-const SORTS: [&str; 8] = ["free", "id", "zip", "email", "uuid", "word", "sized", "street"];
+const SORTS: [&str; 8] = [
+    "free", "id", "zip", "email", "uuid", "word", "sized", "street",
+];
 
 /// What the schema of a sort says, its empty value, and the partial forms that the catalogue gives it.
 fn bounds_of(sort: &str, open: bool) -> (TextBounds, &'static str, [Partial; 2]) {
@@ -85,7 +90,11 @@ fn bounds_of(sort: &str, open: bool) -> (TextBounds, &'static str, [Partial; 2])
             "withheld@example.invalid",
             [Partial::FirstOfEmail(2), Partial::FirstOfEmail(16)],
         ),
-        "uuid" => (format("uuid"), "00000000-0000-0000-0000-000000000000", in_shape),
+        "uuid" => (
+            format("uuid"),
+            "00000000-0000-0000-0000-000000000000",
+            in_shape,
+        ),
         "word" => {
             let words = WORDS.map(str::to_owned).to_vec();
             let bounds = TextBounds {
@@ -113,6 +122,24 @@ fn bounds_of(sort: &str, open: bool) -> (TextBounds, &'static str, [Partial; 2])
     }
 }
 
+/// The check and the pseudonyms of a sort; made once, as making a table of states takes long.
+fn forms_of(sort: &str, open: bool) -> (Check, Option<Pseudonym>) {
+    static MADE: OnceLock<HashMap<(&str, bool), (Check, Option<Pseudonym>)>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let all = SORTS
+            .iter()
+            .flat_map(|sort| [(*sort, false), (*sort, true)]);
+        let made = all.map(|(sort, open)| {
+            let bounds = bounds_of(sort, open).0;
+            let check = Check::of_text(&bounds).unwrap();
+            let pseudonym = Pseudonym::of(&bounds, &check);
+            ((sort, open), (check, pseudonym))
+        });
+        made.collect()
+    });
+    made[&(sort, open)].clone()
+}
+
 const WORDS: [&str; 3] = ["word-draft", "word-printed", "word-mailed"];
 
 fn any_scalar(random: &mut Random, make: &mut Builder) -> Node {
@@ -131,9 +158,9 @@ fn any_scalar(random: &mut Random, make: &mut Builder) -> Node {
     field.nullable = random.one_in(3);
     field.path = sort.into();
     if field.kind == ScalarKind::String {
-        let (bounds, empty, partials) = bounds_of(sort, category == "user.content");
-        field.check = Check::of_text(&bounds).unwrap();
-        field.pseudonym = Pseudonym::of(&bounds, &field.check);
+        let open = category == "user.content";
+        let (_, empty, partials) = bounds_of(sort, open);
+        (field.check, field.pseudonym) = forms_of(sort, open);
         field.empty = json!(empty).to_string().into_bytes().into();
         field.partial = random.pick(&[None, Some(partials[0]), Some(partials[1])]);
     } else if field.kind != ScalarKind::Boolean {
@@ -170,7 +197,9 @@ fn any_text(random: &mut Random, sort: &str, number: u64) -> String {
             format!("{} {}{longer}", 1 + number % 9, letters.collect::<String>())
         }
         _ => {
-            let around = ["", "é", "\"", "\\", "\n", "😀", "/", "\u{7f}", "\u{1}", "日本"];
+            let around = [
+                "", "é", "\"", "\\", "\n", "😀", "/", "\u{7f}", "\u{1}", "日本",
+            ];
             let (before, behind) = (random.pick(&around), random.pick(&around));
             format!("{before}canary-{number:06}-{behind}")
         }

@@ -8,8 +8,8 @@ use jiff::civil::{Date, date};
 
 use super::{AccessRequest, Circumstances, PolicySet, Standing};
 use crate::catalogue::{
-    Answer, Body, Catalogue, Field, FieldId, Format, Member, Node, ObjectNode, Operation, Pseudonym,
-    Shape,
+    Answer, Body, Catalogue, Field, FieldId, Format, Member, Node, ObjectNode, Operation,
+    Pseudonym, Shape,
 };
 use crate::mistakes::{Look, Mistakes};
 use crate::source::Folder;

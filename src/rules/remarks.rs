@@ -142,13 +142,15 @@ fn grouped(topic: Topic, found: Vec<(Arc<str>, Arc<str>)>) -> impl Iterator<Item
         let fields = by_operations.entry(operations).or_default();
         fields.push(path.to_string());
     }
-    by_operations.into_iter().map(move |(operations, fields)| Remark {
-        topic,
-        about: operations.join(", "),
-        message: String::new(),
-        fields,
-        place: None,
-    })
+    by_operations
+        .into_iter()
+        .map(move |(operations, fields)| Remark {
+            topic,
+            about: operations.join(", "),
+            message: String::new(),
+            fields,
+            place: None,
+        })
 }
 
 /// Operation and path of each text that nothing bounds, outside of what customers wrote, where a contract

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::lab::{Scripted, ScriptedCore, Service};
-use crate::stand::{SERVICE, Stand};
+use crate::stand::{SERVICE, SUPPORT, Stand};
 
 const ADDRESSES: Service<'_> = Service {
     paths: r"
@@ -79,7 +79,7 @@ fn answer(core: &ScriptedCore, address: &Value) {
 async fn left(stand: &Stand, core: &ScriptedCore, address: &Value) -> Value {
     answer(core, address);
     let mut acme = stand.partner("acme").await;
-    let reply = acme.get("/lab/addresses", SERVICE).await;
+    let reply = acme.get("/lab/addresses", SUPPORT).await;
     assert_eq!(reply.status, 200, "{}", reply.everything());
     reply.json()["data"][0].clone()
 }
@@ -115,9 +115,15 @@ async fn an_answer_with_a_value_that_its_schema_does_not_allow_is_refused_whole(
         let reply = acme.get("/lab/addresses", SERVICE).await;
         assert_eq!(reply.status, 502, "{member} {wrong}");
         let everything = reply.everything();
-        assert!(everything.contains("response-uninspectable"), "{everything}");
+        assert!(
+            everything.contains("response-uninspectable"),
+            "{everything}"
+        );
         for secret in ["canary", encoded, "Ann", "22201", "adr_"] {
-            assert!(!everything.contains(secret), "{member} {wrong}: {everything}");
+            assert!(
+                !everything.contains(secret),
+                "{member} {wrong}: {everything}"
+            );
         }
     }
     let received = left(&stand, &core, &sound).await;
@@ -142,9 +148,17 @@ async fn a_part_of_a_value_is_still_what_the_vendors_own_client_expects() {
 #[tokio::test]
 async fn a_pseudonym_keeps_the_format_and_differs_between_values_and_partners() {
     let edits = [
-        (CONTRACT, "user.contact.email: partial", "user.contact.email: pseudonym"),
+        (
+            CONTRACT,
+            "user.contact.email: partial",
+            "user.contact.email: pseudonym",
+        ),
         (CONTRACT, "user.name: clear", "user.name: pseudonym"),
-        (CONTRACT, "user.contact.address: clear", "user.contact.address: pseudonym"),
+        (
+            CONTRACT,
+            "user.contact.address: clear",
+            "user.contact.address: pseudonym",
+        ),
     ];
     let (stand, core) = ADDRESSES.start(&edits, |_| {}).await;
     let own = stand.customers_of("acme").remove(0);
@@ -153,9 +167,15 @@ async fn a_pseudonym_keeps_the_format_and_differs_between_values_and_partners() 
     assert_eq!((pseudonym.len(), host), (26, "example.invalid"));
     assert_eq!(received["name"].as_str().unwrap().len(), 26);
     // Too few postal codes and states to stand for one another.
-    assert_eq!((&received["zip"], &received["state"]), (&json!("00000"), &json!("ZZ")));
+    assert_eq!(
+        (&received["zip"], &received["state"]),
+        (&json!("00000"), &json!("ZZ"))
+    );
     assert_eq!(left(&stand, &core, &address(&own)).await, received);
     let mut other = address(&own);
     other["email"] = json!("annette@example.org");
-    assert_ne!(left(&stand, &core, &other).await["email"], received["email"]);
+    assert_ne!(
+        left(&stand, &core, &other).await["email"],
+        received["email"]
+    );
 }

@@ -128,7 +128,10 @@ fn partial() -> Value {
         map.insert("minProperties".to_owned(), json!(1));
         map.insert("maxProperties".to_owned(), json!(1));
     }
-    let street = one_of("The words of a street stay, the numbers of houses do not.", [STREET]);
+    let street = one_of(
+        "The words of a street stay, the numbers of houses do not.",
+        [STREET],
+    );
     json!({
         "description": "Of a text: what stays of it in its partial form.",
         "anyOf": [characters, street],

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use super::fullest::fullest;
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
-use crate::catalogue::{Body, FieldRole, FieldId, Format, Operation, Shape};
+use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};

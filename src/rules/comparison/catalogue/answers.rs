@@ -170,7 +170,9 @@ fn pseudonym(field: &Field) -> String {
     match &field.pseudonym {
         None => "none".to_owned(),
         Some(Pseudonym::Text(count)) => format!("{count} characters"),
-        Some(Pseudonym::Email(count)) => format!("an e-mail address, {count} characters before the @"),
+        Some(Pseudonym::Email(count)) => {
+            format!("an e-mail address, {count} characters before the @")
+        }
         Some(Pseudonym::Uuid) => "a UUID".to_owned(),
         Some(Pseudonym::Pattern(places)) => {
             format!("{} characters of its pattern", places.len())
