@@ -41,3 +41,5 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
+#[path = "gateway/values.rs"]
+mod values;

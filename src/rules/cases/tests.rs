@@ -269,7 +269,7 @@ fn what_a_case_does_not_say_is_assumed_and_said() {
         "token purposes: those of the contract (none are given)",
         "standing: good (nothing else is said)",
         "day: 2026-11-22 (it is today)",
-        "owner of what is named: customer (nothing is said)",
+        "owner of what is named: cus_0 (nothing is said)",
         "answer of the core: every field the operation can answer (the case brings none)",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");

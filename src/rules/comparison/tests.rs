@@ -86,6 +86,32 @@ const REALISTIC: [Edit<'static>; 9] = [
 ];
 
 #[test]
+fn what_widens_the_values_of_a_field_loosens_and_what_narrows_them_tightens() {
+    let told = |from: &str, to: &str| -> Vec<String> {
+        let comparison = Comparison::of(shipped(), &edited(&[(OVERLAY, from, to)]));
+        let text = comparison.to_text();
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("what its values must be"));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    let length = "location\n    update: {maxLength: 64}";
+    for (to, expected) in [
+        ("location\n    update: {maxLength: 65}", "loosens"),
+        ("location\n    update: {maxLength: 63}", "tightens"),
+        (
+            "location\n    update: {maxLength: 64, pattern: '^[A-Z]'}",
+            "tightens",
+        ),
+        ("location\n    update: {pattern: '^[A-Z]'}", "loosens"),
+    ] {
+        let found = told(length, to);
+        assert_eq!(found.len(), 1, "{to}: {found:?}");
+        assert!(found[0].starts_with(expected), "{to}: {found:?}");
+    }
+}
+
+#[test]
 fn a_year_of_edits_reads_as_legal_would_want_it() {
     let comparison = Comparison::of(shipped(), &edited(&REALISTIC));
     let golden = include_str!("../../../tests/golden/comparison.txt");
