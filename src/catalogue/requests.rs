@@ -316,7 +316,10 @@ impl<'a> Content<'a, '_> {
             ExpectedKind::List(list) => Some(list),
             _ => None,
         };
-        if value.role != Role::Plain || list.as_ref().is_some_and(|list| list.item.role != Role::Plain)
+        if value.role != Role::Plain
+            || list
+                .as_ref()
+                .is_some_and(|list| list.item.role != Role::Plain)
         {
             self.names.insert(bare_name(&name));
             self.names.extend(xml.name.as_deref().map(bare_name));
@@ -396,7 +399,8 @@ fn file(schema: &Part, encoding: Option<&str>) -> Option<Vec<Arc<str>>> {
     let binary = text("format") == Some("binary");
     let listed = encoding.or(own);
     let of_file = listed.is_some_and(|listed| !listed.split(',').all(|one| is_text(one.trim())));
-    let scalar = matches!(text("type"), Some("string") | None) && schema.get("properties").is_none();
+    let scalar =
+        matches!(text("type"), Some("string") | None) && schema.get("properties").is_none();
     if !(scalar && (binary || of_file)) {
         return None;
     }

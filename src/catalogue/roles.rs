@@ -56,11 +56,7 @@ fn page_size(reading: &mut Reading<'_>, role: &Part, schema: Option<&Part>) -> R
     }
 }
 
-fn use_type<'a>(
-    reading: &mut Reading<'a>,
-    holders: &[&'a Part],
-    schema: Option<&'a Part>,
-) -> Role {
+fn use_type<'a>(reading: &mut Reading<'a>, holders: &[&'a Part], schema: Option<&'a Part>) -> Role {
     let named = holders
         .iter()
         .find_map(|holder| reading.extension(holder, "operational"));

@@ -183,47 +183,43 @@ fn parameters_and_members_keep_what_they_decide() {
             .role
     };
     assert_eq!(role("limit"), &Role::PageSize { max: 1000 });
-    assert_eq!(role("include[]"), &Role::Include);
+    let values = vec!["total_count".into()];
+    assert_eq!(role("include[]"), &Role::Include { values });
     assert_eq!(role("on-behalf-of"), &Role::Customer);
     assert_eq!(role("cursor"), &Role::Plain);
     let create = catalogue.operation("createJob").unwrap();
     assert_eq!(create.creates, Some(Creates::Resource(ResourceKind::Job)));
     let body = create.request.as_ref().unwrap();
-    let mut roles: Vec<_> = body
-        .roles
-        .iter()
-        .map(|(name, role)| (&**name, role))
-        .collect();
-    roles.sort_by_key(|(name, _)| *name);
+    let members = body.members();
+    let roles = members.iter().filter(|(_, role)| **role != Role::Plain);
+    let roles: Vec<_> = roles.map(|(path, role)| (path.as_str(), *role)).collect();
+    let operational = vec!["operational".into()];
     assert_eq!(
         roles,
         [
-            ("address_list_id", &Role::Resource(ResourceKind::List)),
-            ("customer_id", &Role::Customer),
-            ("document_id", &Role::Resource(ResourceKind::Document)),
-            ("use_type", &Role::UseType),
+            ("$.address_list_id", &Role::Resource(ResourceKind::List)),
+            ("$.customer_id", &Role::Customer),
+            ("$.document_id", &Role::Resource(ResourceKind::Document)),
+            ("$.use_type", &Role::UseType { operational }),
         ]
     );
-    assert!(body.members.iter().any(|name| &**name == "mail_class"));
+    assert!(members.iter().any(|(path, _)| path == "$.mail_class"));
     let upload = catalogue
         .operation("uploadDocument")
         .unwrap()
         .request
         .as_ref();
     assert_eq!(upload.unwrap().uploads, Some(ResourceKind::Document));
-    assert_eq!(&*upload.unwrap().media_type, "application/pdf");
+    let content = &upload.unwrap().contents[0];
+    assert_eq!(&*content.media_type, "application/pdf");
+    assert!(content.fields.is_none());
     let campaign = catalogue
         .operation("createCampaign")
         .unwrap()
         .request
         .as_ref();
-    assert!(
-        campaign
-            .unwrap()
-            .roles
-            .iter()
-            .any(|(_, role)| *role == Role::Audience)
-    );
+    let campaign = campaign.unwrap().members();
+    assert!(campaign.iter().any(|(_, role)| **role == Role::Audience));
 }
 
 #[test]

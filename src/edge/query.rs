@@ -201,7 +201,10 @@ fn decode(raw: &str, lines: bool) -> Result<String, QueryMistake> {
     }
     let text = String::from_utf8(decoded).map_err(|_| QueryMistake::NotText)?;
     let in_lines = |letter: char| lines && matches!(letter, '\t' | '\n' | '\r');
-    if text.chars().any(|letter| letter.is_control() && !in_lines(letter)) {
+    if text
+        .chars()
+        .any(|letter| letter.is_control() && !in_lines(letter))
+    {
         return Err(QueryMistake::ForbiddenCharacter);
     }
     Ok(text)

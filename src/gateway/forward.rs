@@ -242,7 +242,10 @@ fn allow_listed(headers: &mut HeaderMap, permit: &Permit, received: &HeaderMap) 
     let listed = listed.filter(|parameter| parameter.place == Place::Header);
     let names = listed.filter_map(|parameter| HeaderName::try_from(&*parameter.name).ok());
     let always = HeaderName::from_static("idempotency-key");
-    for name in names.chain([always]).filter(|name| *name != header::CONTENT_TYPE) {
+    for name in names
+        .chain([always])
+        .filter(|name| *name != header::CONTENT_TYPE)
+    {
         if let Some(value) = received.get(&name) {
             headers.insert(name, value.clone());
         }

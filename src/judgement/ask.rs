@@ -23,8 +23,7 @@ use self::content_type::ContentType;
 use self::hold::{Holding, Said};
 use self::sent::Sent;
 use crate::catalogue::{
-    Parameter, Place, RequestBody, RequestContent, RequestFields, RequestFormat, Role,
-    Routed,
+    Parameter, Place, RequestBody, RequestContent, RequestFields, RequestFormat, Role, Routed,
 };
 use crate::edge::AcceptedHead;
 use crate::filter;
@@ -257,8 +256,8 @@ fn json(body: &[u8]) -> Result<Sent, Box<Refusal>> {
     };
     filter::validate_strict(body, &filter::Limits::default())
         .map_err(|reason| malformed(reason.to_string()))?;
-    let value: serde_json::Value = serde_json::from_slice(body)
-        .map_err(|_| malformed("it could not be read".to_owned()))?;
+    let value: serde_json::Value =
+        serde_json::from_slice(body).map_err(|_| malformed("it could not be read".to_owned()))?;
     Ok(value.into())
 }
 
@@ -280,7 +279,9 @@ fn uninspectable(expected: &RequestBody) -> Refusal {
         Code::RequestUninspectable,
         "The body is not of the kind this operation takes, so it cannot be inspected.",
         match kinds.as_slice() {
-            [] => "Ask the contact named here: no body of this operation can be inspected.".to_owned(),
+            [] => {
+                "Ask the contact named here: no body of this operation can be inspected.".to_owned()
+            }
             kinds => format!("Send the body as {}, not encoded.", kinds.join(" or ")),
         },
     )

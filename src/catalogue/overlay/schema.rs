@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::roles::ROLES;
 use super::super::reading::{KEYS, PARTIAL_CHARACTERS_MAX, PREFIX};
+use super::super::roles::ROLES;
 use crate::source::schema::{boolean, file, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};

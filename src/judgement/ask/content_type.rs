@@ -87,20 +87,19 @@ fn parameter(text: &str) -> Option<(&str, &str, &str)> {
         None if rest.is_empty() => rest,
         _ => return None,
     };
-    (is_token(name) && !value.is_empty() && value.chars().all(quotable)).then_some((name, value, rest))
+    (is_token(name) && !value.is_empty() && value.chars().all(quotable))
+        .then_some((name, value, rest))
 }
 
 /// `token` of RFC 9110 section 5.6.2.
 pub(super) fn is_token(text: &str) -> bool {
-    let of_token =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(of_token)
 }
 
 /// `boundary` of RFC 2046 section 5.1.1, without the space, which some readers strip.
 fn is_boundary(text: &str) -> bool {
-    let of_boundary =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
+    let of_boundary = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
     (1..=BOUNDARY_BYTES_MAX).contains(&text.len()) && text.bytes().all(of_boundary)
 }
 
@@ -112,10 +111,26 @@ mod tests {
     fn a_content_type_has_one_reading_or_none() {
         for (text, plain, boundary) in [
             ("application/json", "application/json", None),
-            ("Application/JSON ; charset=UTF-8", "application/json; charset=utf-8", None),
-            ("text/xml;charset=\"utf-8\"", "text/xml; charset=utf-8", None),
-            ("multipart/form-data; boundary=a-b", "multipart/form-data", Some("a-b")),
-            ("multipart/form-data; boundary=\"a:b\"", "multipart/form-data", Some("a:b")),
+            (
+                "Application/JSON ; charset=UTF-8",
+                "application/json; charset=utf-8",
+                None,
+            ),
+            (
+                "text/xml;charset=\"utf-8\"",
+                "text/xml; charset=utf-8",
+                None,
+            ),
+            (
+                "multipart/form-data; boundary=a-b",
+                "multipart/form-data",
+                Some("a-b"),
+            ),
+            (
+                "multipart/form-data; boundary=\"a:b\"",
+                "multipart/form-data",
+                Some("a:b"),
+            ),
         ] {
             let read = ContentType::parse(text);
             let read = read.as_ref().map(|read| (read.plain(), read.boundary()));

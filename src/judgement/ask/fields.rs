@@ -14,13 +14,11 @@ const LEVELS_MAX: usize = 8;
 ///
 /// # Errors
 /// `request-malformed` for a name with two readings, or two fields of one name.
-pub(super) fn nested(
-    fields: Vec<(&str, Sent)>,
-    root: &Expected,
-) -> Result<Sent, Box<Refusal>> {
+pub(super) fn nested(fields: Vec<(&str, Sent)>, root: &Expected) -> Result<Sent, Box<Refusal>> {
     let mut members = Vec::new();
     for (name, value) in fields {
-        let steps = steps(name, root).ok_or_else(|| malformed("a field name that has no one reading"))?;
+        let steps =
+            steps(name, root).ok_or_else(|| malformed("a field name that has no one reading"))?;
         insert(&mut members, &steps, value)?;
     }
     Ok(Sent::Members(members))

@@ -48,11 +48,7 @@ pub(super) struct Holding<'a> {
 }
 
 impl<'a> Holding<'a> {
-    pub(super) fn new(
-        asked: &'a mut Asked,
-        expected: &'a RequestBody,
-        said: &'a [Said],
-    ) -> Self {
+    pub(super) fn new(asked: &'a mut Asked, expected: &'a RequestBody, said: &'a [Said]) -> Self {
         Self {
             asked,
             expected,
@@ -288,7 +284,10 @@ fn check_file(
         format!("The file `{name}` is not of a kind this operation takes."),
         match media_types {
             [] => "Send the request without the file.".to_owned(),
-            kinds => format!("Send it with a `Content-Type` of its own: {}.", kinds.join(", ")),
+            kinds => format!(
+                "Send it with a `Content-Type` of its own: {}.",
+                kinds.join(", ")
+            ),
         },
     )
     .into())
@@ -297,7 +296,9 @@ fn check_file(
 fn credential(place: &str) -> Refusal {
     Refusal::new(
         Code::RequestMalformed,
-        format!("The {place} is for a credential of the core service, which the gateway brings itself."),
+        format!(
+            "The {place} is for a credential of the core service, which the gateway brings itself."
+        ),
         "Leave it out: your access token and certificate say who you are.",
     )
 }
@@ -327,7 +328,9 @@ fn hidden(name: &str) -> Refusal {
     Refusal::new(
         Code::RequestMalformed,
         format!("The body member `{shown}` is not one of this operation at this place."),
-        format!("Rename or leave out `{shown}`: a member of that name decides elsewhere in this request."),
+        format!(
+            "Rename or leave out `{shown}`: a member of that name decides elsewhere in this request."
+        ),
     )
 }
 

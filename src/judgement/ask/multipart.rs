@@ -86,7 +86,11 @@ pub(super) fn parse<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>,
     loop {
         if let Some(end) = rest.strip_prefix(b"--") {
             let ended = matches!(end, b"" | b"\r\n") && !parts.is_empty();
-            return if ended { Ok(parts) } else { Err(Mistake::Framing) };
+            return if ended {
+                Ok(parts)
+            } else {
+                Err(Mistake::Framing)
+            };
         }
         rest = rest.strip_prefix(b"\r\n").ok_or(Mistake::Framing)?;
         let end = memmem::find(rest, delimiter).ok_or(Mistake::Framing)?;
@@ -173,7 +177,9 @@ impl<'a> Part<'a> {
         }
         let text = std::str::from_utf8(self.content).map_err(|_| Mistake::Encoding)?;
         let in_lines = |letter: char| matches!(letter, '\t' | '\n' | '\r');
-        if text.chars().any(|one| one.is_control() && !in_lines(one)) || text.starts_with('\u{feff}') {
+        if text.chars().any(|one| one.is_control() && !in_lines(one))
+            || text.starts_with('\u{feff}')
+        {
             return Err(Mistake::Encoding);
         }
         Ok(text.to_owned())
@@ -191,9 +197,13 @@ pub(super) fn fields<'a>(parts: &[Part<'a>]) -> Result<Vec<(&'a str, Sent)>, Box
         // A document's members and members in brackets would be one thing to some servers.
         let stem = |name: &'a str| name.split('[').next().unwrap_or_default();
         let document = matches!(sent, Sent::Members(_) | Sent::List(_));
-        let beside = parts.iter().filter(|other| stem(other.name) == stem(part.name));
+        let beside = parts
+            .iter()
+            .filter(|other| stem(other.name) == stem(part.name));
         if document && beside.count() > 1 {
-            return Err(malformed("a field that is there twice, or is two kinds of thing at once"));
+            return Err(malformed(
+                "a field that is there twice, or is two kinds of thing at once",
+            ));
         }
         fields.push((part.name, sent));
     }
@@ -209,7 +219,10 @@ struct Disposition<'a> {
 impl<'a> Disposition<'a> {
     fn parse(text: &'a str) -> Result<Self, Mistake> {
         let (kind, mut rest) = text.split_once(';').ok_or(Mistake::Disposition)?;
-        if !kind.trim_matches([' ', '\t']).eq_ignore_ascii_case("form-data") {
+        if !kind
+            .trim_matches([' ', '\t'])
+            .eq_ignore_ascii_case("form-data")
+        {
             return Err(Mistake::Disposition);
         }
         let (mut name, mut file_name) = (None, None);
@@ -271,7 +284,10 @@ pub(super) fn write(parts: &[Part<'_>]) -> (String, Vec<u8>) {
     let content: usize = parts.iter().map(|part| part.content.len()).sum();
     let mut written = Vec::with_capacity(content + parts.len() * HEAD_BYTES_MAX / 8);
     for part in parts {
-        let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", part.name);
+        let mut head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
+            part.name
+        );
         if let Some(file_name) = part.file_name {
             head.push_str(&format!("; filename=\"{file_name}\""));
         }

@@ -52,7 +52,9 @@ impl fmt::Display for Mistake {
         formatter.write_str(match self {
             Self::IllFormed => "it is not one well-formed document",
             Self::Encoding => "it is not plain UTF-8",
-            Self::Entity => "it has a document type, a processing instruction or an entity of its own",
+            Self::Entity => {
+                "it has a document type, a processing instruction or an entity of its own"
+            }
             Self::Name => "a name has a prefix or namespace, or is none",
             Self::Mixed => "it has text beside elements",
             Self::TooLarge => "it is nested too deep, or has too many elements",
@@ -117,7 +119,9 @@ fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), Mistake> {
 fn resolve(reference: &BytesRef<'_>) -> Result<char, Mistake> {
     let numeric = reference.resolve_char_ref();
     if let Some(letter) = numeric.map_err(|_| Mistake::IllFormed)? {
-        return Some(letter).filter(|one| is_character(*one)).ok_or(Mistake::IllFormed);
+        return Some(letter)
+            .filter(|one| is_character(*one))
+            .ok_or(Mistake::IllFormed);
     }
     match &*reference.xml10_content() {
         "lt" => Ok('<'),
@@ -138,8 +142,29 @@ fn is_character(letter: char) -> bool {
 fn is_name(name: &str) -> bool {
     let begins = |first: char| first.is_alphabetic() || first == '_';
     let of_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
-    let reserved = name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("xml"));
+    let reserved = name
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case("xml"));
     name.starts_with(begins) && name.chars().all(of_name) && !reserved
+}
+
+/// Whether white space stands behind every quoted value but the last (section 3.1), which `quick_xml`
+/// does not ask for.
+fn are_apart(attributes: &str) -> bool {
+    let mut quote = None;
+    let mut closed = false;
+    for letter in attributes.chars() {
+        if closed && !is_space(letter) {
+            return false;
+        }
+        closed = quote == Some(letter);
+        quote = match quote {
+            Some(open) if open == letter => None,
+            None if matches!(letter, '"' | '\'') => Some(letter),
+            other => other,
+        };
+    }
+    true
 }
 
 /// The elements that are open, outermost first, and the one that is whole.
@@ -168,6 +193,9 @@ impl Building {
             name: name.to_owned(),
             ..Element::default()
         };
+        if !are_apart(start.attributes_raw()) {
+            return Err(Mistake::IllFormed);
+        }
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|_| Mistake::IllFormed)?;
             let key: &str = attribute.key.as_ref();
@@ -185,7 +213,9 @@ impl Building {
             if !value.chars().all(is_character) {
                 return Err(Mistake::IllFormed);
             }
-            element.attributes.push((key.to_owned(), value.into_owned()));
+            element
+                .attributes
+                .push((key.to_owned(), value.into_owned()));
         }
         self.open.push(element);
         Ok(())

@@ -129,7 +129,9 @@ fn body_of(
     }
     let is_json = format.map(|format| format == Some(&RequestFormat::Json));
     let mut body = vocabulary.document(fields, node, "body", is_json)?;
-    let mut content_type = content.map_or("application/json", |one| &one.media_type).to_owned();
+    let mut content_type = content
+        .map_or("application/json", |one| &one.media_type)
+        .to_owned();
     match format.flatten() {
         Some(RequestFormat::Form) => body = body.trim_ascii_end().to_vec().into(),
         Some(RequestFormat::Multipart) => {
