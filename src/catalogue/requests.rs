@@ -63,6 +63,15 @@ pub(super) fn read<'a>(
     })
 }
 
+/// Whether the members of a request of this media type can be read, once its schema names them.
+pub(super) fn is_read(media_type: &str, schema: Option<&Part>) -> bool {
+    let xml = schema.and_then(|schema| schema.get("xml"));
+    let named = xml.is_some_and(|xml| xml.get("name").is_some());
+    let refers = schema.is_some_and(|schema| schema.get("$ref").is_some());
+    let root = (named || refers).then(|| Arc::from(media_type));
+    schema.is_some() && format(media_type, root).is_some()
+}
+
 /// How members are written in a media type; `None` is bytes that nobody opens.
 fn format(media_type: &str, root: Option<Arc<str>>) -> Option<RequestFormat> {
     match media_type {

@@ -635,6 +635,105 @@ fn what_decides_must_be_decidable() {
     );
 }
 
+/// The mistakes of the small catalogue with a `POST` of this request body beside, and actions.
+fn request_mistakes(content: &str, actions: &str) -> Result<Catalogue, Vec<String>> {
+    let paths = format!(
+        "paths:\n  /pets:\n    post:\n      operationId: addPet\n      requestBody: {{content: {{{content}}}}}\n      \
+         responses: {{'204': {{description: done}}}}\n"
+    );
+    let document = DOCUMENT.replace("paths:\n", &paths);
+    let channel = "  - target: $.paths['/pets'].post\n    update: {x-covenant-channel: write}\n";
+    load(&document, &format!("{OVERLAY}{channel}{actions}"))
+}
+
+#[test]
+fn each_kind_of_request_is_read_by_its_schema() {
+    let schema = "{type: object, properties: {jobs: {type: array, items: {type: object, properties: {owner: {type: string}}}}, free: {oneOf: [{type: string}, {type: object}]}, map: {type: object, additionalProperties: {type: string}}}}";
+    let content = format!(
+        "application/json: {{schema: {schema}}}, application/x-www-form-urlencoded: {{schema: {schema}}}, text/csv: {{}}, application/xml: {{schema: {schema}}}, text/xml: {{schema: {{allOf: [{schema}], xml: {{name: pet}}}}}}"
+    );
+    let role = "  - target: $.paths['/pets'].post..properties.owner\n    update: {x-covenant-role: customer}\n";
+    let catalogue = request_mistakes(&content, role).unwrap();
+    let request = catalogue.operation("addPet").unwrap().request.clone();
+    let request = request.unwrap();
+    let kinds: Vec<_> = request
+        .contents
+        .iter()
+        .map(|one| &*one.media_type)
+        .collect();
+    // XML without a name for its outermost element is not in the catalogue, and so refused.
+    let expected = [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/csv",
+        "text/xml",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(request.contents[2].fields.is_none());
+    let members = request.members();
+    let paths: Vec<_> = members.iter().map(|(path, _)| path.as_str()).collect();
+    let expected = [
+        "$.free",
+        "$.jobs",
+        "$.jobs[*]",
+        "$.jobs[*].owner",
+        "$.map",
+        "$.map.*",
+    ];
+    assert_eq!(paths, expected);
+    assert_eq!(request.deciding_names, ["owner"]);
+}
+
+#[test]
+fn a_role_of_a_request_that_nobody_could_read_is_a_mistake() {
+    let json = |schema: &str| format!("application/json: {{schema: {schema}}}");
+    let told = |schema: &str, update: &str| {
+        let action =
+            format!("  - target: $.paths['/pets'].post..properties.x\n    update: {{{update}}}\n");
+        request_mistakes(&json(schema), &action)
+            .err()
+            .unwrap_or_default()
+    };
+    let open = "{type: object, properties: {a: {oneOf: [{type: string}, {type: object, properties: {x: {type: string}}}]}}}";
+    assert_eq!(
+        told(open, "x-covenant-role: customer"),
+        ["overlay:15 `x-covenant-role` has no effect here"]
+    );
+    let text = "{type: object, properties: {x: {type: string}}}";
+    assert_eq!(
+        told(text, "x-covenant-role: include"),
+        ["overlay:15 what can be asked for needs an `enum` in its schema"]
+    );
+    assert_eq!(
+        told(
+            text,
+            "x-covenant-role: audience, x-covenant-operational: [a]"
+        ),
+        ["overlay:15 `x-covenant-operational` has no effect here"]
+    );
+    let words = "{type: object, properties: {x: {type: string, enum: [operational, marketing]}}}";
+    assert_eq!(
+        told(
+            words,
+            "x-covenant-role: use-type, x-covenant-operational: [operation]"
+        ),
+        [
+            "overlay:15 `operation` is not one of the values of its schema did you mean `operational`?"
+        ]
+    );
+    let object =
+        "{type: object, properties: {x: {type: object, properties: {id: {type: string}}}}}";
+    assert_eq!(
+        told(object, "x-covenant-role: customer"),
+        ["openapi:7 an id or a number must be a text or a number, not an object"]
+    );
+    let unnamed = request_mistakes(&json("{type: object}"), "").unwrap_err();
+    assert_eq!(
+        unnamed,
+        ["openapi:7 a JSON request whose members are not named cannot be inspected"]
+    );
+}
+
 #[test]
 fn references_cannot_multiply_without_end() {
     let mut schemas = String::new();
