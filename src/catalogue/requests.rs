@@ -51,6 +51,7 @@ pub(super) fn read<'a>(
         };
         contents.extend(content.read());
     }
+    remark_on_namesakes(reading, part, &contents, &names);
     let uploads = match creates {
         Some(Creates::Resource(kind)) if kind != ResourceKind::Job => Some(kind),
         _ => None,
@@ -61,6 +62,34 @@ pub(super) fn read<'a>(
         uploads,
         deciding_names: names.into_iter().collect(),
     })
+}
+
+/// Notes each member that is called like something that decides and decides nothing: it was probably
+/// meant to.
+fn remark_on_namesakes(
+    reading: &mut Reading<'_>,
+    part: &Part,
+    contents: &[RequestContent],
+    names: &BTreeSet<String>,
+) {
+    for content in contents {
+        let members = content.members();
+        for (path, role) in &members {
+            let name = path.rsplit('.').next().unwrap_or_default();
+            let item = format!("{path}[*]");
+            let by_items = members
+                .iter()
+                .any(|(other, role)| *other == item && **role != Role::Plain);
+            let silent = **role == Role::Plain && !by_items && !path.ends_with("[*]");
+            if silent && names.contains(&bare_name(name)) {
+                let message = format!(
+                    "`{path}` is called like something that decides, and decides nothing itself: it is \
+                     passed on unread"
+                );
+                reading.remark(&part.place, message);
+            }
+        }
+    }
 }
 
 /// Whether the members of a request of this media type can be read, once its schema names them.

@@ -23,7 +23,8 @@ use self::content_type::ContentType;
 use self::hold::{Holding, Said};
 use self::sent::Sent;
 use crate::catalogue::{
-    Parameter, Place, RequestBody, RequestContent, RequestFields, RequestFormat, Role, Routed,
+    ExpectedKind, Parameter, Place, RequestBody, RequestContent, RequestFields, RequestFormat,
+    Role, Routed,
 };
 use crate::edge::AcceptedHead;
 use crate::filter;
@@ -194,6 +195,10 @@ impl Asked {
             return Ok(());
         };
         let tree = self.take_apart(content, fields, sent, body)?;
+        let object = matches!(fields.root.kind, ExpectedKind::Members(_));
+        if object && !matches!(tree, Sent::Members(_)) {
+            return Err(uninspectable(expected).into());
+        }
         let mut holding = Holding::new(self, expected, said);
         holding.lenient_lists = matches!(
             fields.format,

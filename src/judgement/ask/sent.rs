@@ -17,7 +17,7 @@ pub(super) enum Sent {
     File(String),
     /// Several values.
     List(Vec<Sent>),
-    /// Members, each name once.
+    /// Members: each that the catalogue names once, others as often as XML repeats them.
     Members(Vec<(String, Sent)>),
 }
 

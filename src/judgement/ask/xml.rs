@@ -306,37 +306,40 @@ fn members(element: &Element, expected: &ExpectedMembers) -> Result<Sent, Box<Re
         return Err(misshapen(&element.name).into());
     }
     let mut members: Vec<(String, Sent)> = Vec::new();
+    // Apart, as there may be so many that looking through them for each other member would take long.
+    let mut others: Vec<(String, Sent)> = Vec::new();
     for (name, text) in &element.attributes {
         let text = Sent::Text(text.clone());
         match find(expected, name, true)? {
-            Some(member) => add(&mut members, &member.name, text, false)?,
-            None => add(&mut members, name, text, true)?,
+            Some(member) => add(&mut members, &member.name, text)?,
+            None => others.push((name.clone(), text)),
         }
     }
     for below in &element.elements {
         let Some(member) = find(expected, &below.name, false)? else {
-            let others = expected.others.as_deref();
-            let sent = others.map_or_else(|| Ok(open(below)), |others| value(below, others))?;
-            add(&mut members, &below.name, sent, true)?;
+            let other = expected.others.as_deref();
+            let sent = other.map_or_else(|| Ok(open(below)), |other| value(below, other))?;
+            others.push((below.name.clone(), sent));
             continue;
         };
         match &member.value.kind {
             ExpectedKind::List(list) => match &list.wrapped {
                 None => {
                     let item = value(below, &list.item)?;
-                    add(&mut members, &member.name, Sent::List(vec![item]), true)?;
+                    add_item(&mut members, &member.name, item)?;
                 }
                 Some(name) => {
                     let items = items(below, name, &list.item)?;
-                    add(&mut members, &member.name, Sent::List(items), false)?;
+                    add(&mut members, &member.name, Sent::List(items))?;
                 }
             },
             _ => {
                 let sent = value(below, &member.value)?;
-                add(&mut members, &member.name, sent, false)?;
+                add(&mut members, &member.name, sent)?;
             }
         }
     }
+    members.extend(others);
     Ok(Sent::Members(members))
 }
 
@@ -358,24 +361,21 @@ fn find<'a>(
     Ok(None)
 }
 
-/// Adds a member; `several` of one name are a list.
-fn add(
-    members: &mut Vec<(String, Sent)>,
-    name: &str,
-    sent: Sent,
-    several: bool,
-) -> Result<(), Box<Refusal>> {
+/// Adds a member that may be there once.
+fn add(members: &mut Vec<(String, Sent)>, name: &str, sent: Sent) -> Result<(), Box<Refusal>> {
+    if members.iter().any(|(other, _)| other == name) {
+        return Err(misshapen(name).into());
+    }
+    members.push((name.to_owned(), sent));
+    Ok(())
+}
+
+/// Adds one of the elements that stand side by side.
+fn add_item(members: &mut Vec<(String, Sent)>, name: &str, item: Sent) -> Result<(), Box<Refusal>> {
     match members.iter_mut().find(|(other, _)| other == name) {
-        None => members.push((name.to_owned(), sent)),
-        Some(_) if !several => return Err(misshapen(name).into()),
-        Some((_, Sent::List(items))) => match sent {
-            Sent::List(more) => items.extend(more),
-            one => items.push(one),
-        },
-        Some((_, known)) => {
-            let first = std::mem::replace(known, Sent::Null);
-            *known = Sent::List(vec![first, sent]);
-        }
+        None => members.push((name.to_owned(), Sent::List(vec![item]))),
+        Some((_, Sent::List(items))) => items.push(item),
+        Some(_) => return Err(misshapen(name).into()),
     }
     Ok(())
 }

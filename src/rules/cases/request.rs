@@ -170,7 +170,8 @@ fn choose<'a>(
         }
     };
     let found = body.contents.iter().find(fits);
-    found.or_else(|| body.contents.first())
+    let first = body.contents.first().filter(|_| named.is_none());
+    found.or(first)
 }
 
 fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {

@@ -378,8 +378,8 @@ fn a_case_brings_its_body_in_any_format() {
     }
     let none = Vec::<String>::new();
     assert_eq!(failures("fixtures/b.xml", "", "decision: allow"), none);
-    let other = ", headers: {content-type: application/json}";
-    let unread = "decision: deny, code: request-malformed";
+    let other = ", headers: {content-type: text/plain}";
+    let unread = "decision: deny, code: request-uninspectable";
     assert_eq!(failures("fixtures/b.xml", other, unread), none);
 }
 
