@@ -48,6 +48,35 @@ fn a_richer_form_is_told_for_the_purposes_and_customers_it_reaches() {
     assert_eq!(lines, expected);
 }
 
+#[test]
+fn what_requests_decide_is_told_at_any_depth() {
+    const DOCUMENT: &str = "catalogue/mailing.openapi.yaml";
+    let lines = told(&[
+        (
+            OVERLAY,
+            "update: {x-covenant-role: use-type}",
+            "update: {x-covenant-role: use-type, x-covenant-operational: [operational, marketing]}",
+        ),
+        (
+            DOCUMENT,
+            "          application/json:\n            schema: {$ref: '#/components/schemas/CampaignCreate'}",
+            "          application/json:\n            schema: {$ref: '#/components/schemas/CampaignCreate'}\n          application/x-www-form-urlencoded:\n            schema: {$ref: '#/components/schemas/CampaignCreate'}",
+        ),
+    ]);
+    let all = lines.join("\n");
+    for part in [
+        "no marketing if operational, marketing",
+        "application/json or application/x-www-form-urlencoded",
+        "audience of application/x-www-form-urlencoded: names an audience",
+    ] {
+        assert!(all.contains(part), "{part} is not in {all}");
+    }
+    assert!(
+        lines.iter().all(|line| line.starts_with("loosens")),
+        "{all}"
+    );
+}
+
 /// Edits as a year brings them.
 const REALISTIC: [Edit<'static>; 9] = [
     (ACME, "version: 7", "version: 8"),
