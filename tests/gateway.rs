@@ -9,6 +9,8 @@
     reason = "a test may fail loudly"
 )]
 
+#[path = "gateway/asking.rs"]
+mod asking;
 #[path = "gateway/budgets.rs"]
 mod budgets;
 #[path = "gateway/caller.rs"]
@@ -43,3 +45,5 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
+#[path = "gateway/values.rs"]
+mod values;

@@ -4,13 +4,15 @@
 mod csv;
 mod xml;
 
+use std::ops::Range;
+
 use super::field_set::FieldSet;
-use super::piece::{Content, Piece, Token};
+use super::piece::{Content, Piece, Scalar, Token};
 use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
 use super::scanned::{Scanned, Written as Format};
-use super::text::{respell, unquoted, write_content};
-use crate::catalogue::{Field, FieldId, Member, Node};
+use super::text::{respell, same, unquoted, write_content};
+use crate::catalogue::{Field, Member, Node};
 
 /// What is to happen to one record.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,7 @@ impl Scanned<'_> {
             scanned: self,
             decisions,
             key,
+            run: 0..0,
             out,
             made: String::new(),
         };
@@ -72,6 +75,7 @@ impl Scanned<'_> {
             out.truncate(start);
             return None;
         }
+        writer.behind_run();
         let decided = decisions
             .iter()
             .copied()
@@ -105,12 +109,58 @@ struct Writer<'s, 'p> {
     scanned: &'s Scanned<'s>,
     decisions: &'s [RecordDecision<'p>],
     key: &'s PseudonymKey,
+    /// A part of the body that is, byte for byte, what is to be written behind `out`: what is written
+    /// next makes it longer as long as the body goes on with the same bytes, and one copy then does for
+    /// many. What the body says otherwise, or what is not to leave, ends it.
+    run: Range<usize>,
     out: &'s mut Vec<u8>,
     /// Room for the text that stands for a value.
     made: String,
 }
 
 impl<'s, 'p> Writer<'s, 'p> {
+    /// Writes `bytes`.
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) {
+        let end = self.run.end + bytes.len();
+        let here = self.scanned.text.as_bytes().get(self.run.end..end);
+        if here.is_some_and(|here| same(here, bytes)) {
+            self.run.end = end;
+        } else {
+            self.behind_run().extend_from_slice(bytes);
+        }
+    }
+
+    /// Writes one byte.
+    #[inline]
+    fn write_byte(&mut self, byte: u8) {
+        if self.scanned.text.as_bytes().get(self.run.end) == Some(&byte) {
+            self.run.end += 1;
+        } else {
+            self.behind_run().push(byte);
+        }
+    }
+
+    /// Writes this part of the body.
+    #[inline]
+    fn copy(&mut self, part: Range<usize>) {
+        if part.start == self.run.end {
+            self.run.end = part.end;
+        } else {
+            self.behind_run();
+            self.run = part;
+        }
+    }
+
+    /// What has been written, with the run; nothing of the body goes on there.
+    #[inline(never)]
+    fn behind_run(&mut self) -> &mut Vec<u8> {
+        let run = self.scanned.text.as_bytes().get(self.run.clone());
+        self.out.extend_from_slice(run.unwrap_or_default());
+        self.run = self.run.end..self.run.end;
+        self.out
+    }
+
     /// Writes the piece at `place`, which has the shape `node`.
     fn value(&mut self, node: &Node, place: usize, plan: &Plan) -> Written {
         let piece = self.scanned.pieces.get(place)?;
@@ -130,21 +180,11 @@ impl<'s, 'p> Writer<'s, 'p> {
                 self.array(item, place + 1..after as usize, plan)
             }
             (Content::NullObject, Node::Object(_)) => {
-                self.out.extend_from_slice(b"null");
+                self.write(b"null");
                 Some(())
             }
-            (
-                Content::Scalar {
-                    field,
-                    token,
-                    start,
-                    end,
-                },
-                Node::Scalar(_),
-            ) => {
-                let written = self.scanned.text.get(start as usize..end as usize)?;
-                self.scalar(field, plan.treatment(field), token, written);
-                Some(())
+            (Content::Scalar(scalar), Node::Scalar(_)) => {
+                self.scalar(scalar, plan.treatment(scalar.field))
             }
             _ => None,
         }
@@ -153,6 +193,69 @@ impl<'s, 'p> Writer<'s, 'p> {
     fn decision(&self, record: u32) -> RecordDecision<'p> {
         let decision = self.decisions.get(record as usize);
         decision.copied().unwrap_or(RecordDecision::Drop)
+    }
+
+    fn object(&mut self, members: &[Member], inside: Range<usize>, plan: &Plan) -> Written {
+        self.write_byte(b'{');
+        let mut first = true;
+        let mut place = inside.start;
+        while place < inside.end {
+            let piece = self.scanned.pieces.get(place)?;
+            let Some(member) = members.get(usize::from(piece.member)) else {
+                self.other(place, plan, &mut first)?;
+                place = piece.next(place);
+                continue;
+            };
+            if let Content::Scalar(scalar) = piece.content {
+                let treatment = plan.treatment(scalar.field);
+                if treatment != Treatment::Remove {
+                    self.name(member, &mut first);
+                    self.scalar(scalar, treatment)?;
+                }
+                place += 1;
+                continue;
+            }
+            if matches!(piece.content, Content::Record { .. })
+                || member.required
+                || plan.opens(&member.node)
+            {
+                self.name(member, &mut first);
+                self.value(&member.node, place, plan)?;
+            }
+            place = piece.next(place);
+        }
+        self.write_byte(b'}');
+        Some(())
+    }
+
+    /// Writes the name at `place`, which is data as it is, and its scalar, if they leave.
+    #[inline(never)]
+    fn other(&mut self, place: usize, plan: &Plan, first: &mut bool) -> Written {
+        let Content::Name { token, start, end } = self.scanned.pieces.get(place)?.content else {
+            return None;
+        };
+        let Some(scalar) = self.other_scalar(place + 1, plan)? else {
+            return Some(());
+        };
+        if !std::mem::take(first) {
+            self.write_byte(b',');
+        }
+        let name = self.scanned.text.get(start as usize..end as usize)?;
+        match token {
+            Token::Respelled => respell(unquoted(name), self.behind_run()),
+            _ => self.copy(start as usize..end as usize),
+        }
+        self.write_byte(b':');
+        self.scalar(scalar, Treatment::Clear)
+    }
+
+    /// The scalar at `place`, of which only the name precedes it, if it leaves: in clear or not at all.
+    fn other_scalar(&self, place: usize, plan: &Plan) -> Option<Option<Scalar>> {
+        let Content::Scalar(scalar) = self.scanned.pieces.get(place)?.content else {
+            return None;
+        };
+        let leaves = plan.treatment(scalar.field) == Treatment::Clear;
+        Some(leaves.then_some(scalar))
     }
 
     /// Whether this is a record of which nothing leaves.
@@ -165,98 +268,59 @@ impl<'s, 'p> Writer<'s, 'p> {
         }
     }
 
-    fn object(
-        &mut self,
-        members: &[Member],
-        inside: std::ops::Range<usize>,
-        plan: &Plan,
-    ) -> Written {
-        self.out.push(b'{');
-        let mut place = inside.start;
-        while place < inside.end {
-            let piece = self.scanned.pieces.get(place)?;
-            if let Content::Name { token, start, end } = piece.content {
-                let name = self.scanned.text.get(start as usize..end as usize)?;
-                self.other(place + 1, token, name, plan)?;
-            } else {
-                let member = members.get(usize::from(piece.member))?;
-                if stays(piece, member, plan) {
-                    self.out.extend_from_slice(&member.encoded);
-                    self.value(&member.node, place, plan)?;
-                    self.out.push(b',');
-                }
-            }
-            place = piece.next(place);
+    /// Writes the name of a member, behind a comma if it is not the `first`.
+    #[inline]
+    fn name(&mut self, member: &Member, first: &mut bool) {
+        if !std::mem::take(first) {
+            self.write_byte(b',');
         }
-        self.close(b'}');
-        Some(())
+        self.write(&member.encoded);
     }
 
-    /// Writes the scalar at `place` and its name, which is data as it is.
-    fn other(&mut self, place: usize, token: Token, name: &str, plan: &Plan) -> Written {
-        let scalar = self.other_scalar(place, plan)?;
-        if let Some((token_of_value, value)) = scalar {
-            write_string(token, name, self.out);
-            self.out.push(b':');
-            write_string(token_of_value, value, self.out);
-            self.out.push(b',');
-        }
-        Some(())
-    }
-
-    /// The scalar at `place`, of which only the name precedes it, if it leaves: in clear or not at all.
-    fn other_scalar(&self, place: usize, plan: &Plan) -> Option<Option<(Token, &'s str)>> {
-        let piece = self.scanned.pieces.get(place)?;
-        let Content::Scalar {
-            field,
-            token,
-            start,
-            end,
-        } = piece.content
-        else {
-            return None;
-        };
-        let written = self.scanned.text.get(start as usize..end as usize)?;
-        let leaves = plan.treatment(field) == Treatment::Clear;
-        Some(leaves.then_some((token, written)))
-    }
-
-    fn array(&mut self, item: &Node, inside: std::ops::Range<usize>, plan: &Plan) -> Written {
-        self.out.push(b'[');
+    fn array(&mut self, item: &Node, inside: Range<usize>, plan: &Plan) -> Written {
+        self.write_byte(b'[');
         // Where nothing of the items may leave, not even their number does.
         let mut place = if plan.opens(item) {
             inside.start
         } else {
             inside.end
         };
+        let mut first = true;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
             if !self.drops(piece) {
+                if !std::mem::take(&mut first) {
+                    self.write_byte(b',');
+                }
                 self.value(item, place, plan)?;
-                self.out.push(b',');
             }
             place = piece.next(place);
         }
-        self.close(b']');
+        self.write_byte(b']');
         Some(())
     }
 
-    /// Ends an object or array; the comma behind its last member becomes the bracket.
-    fn close(&mut self, bracket: u8) {
-        match self.out.last_mut() {
-            Some(last) if *last == b',' => *last = bracket,
-            _ => self.out.push(bracket),
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar, treatment: Treatment) -> Written {
+        let part = scalar.start as usize..scalar.end as usize;
+        if treatment == Treatment::Clear && scalar.token != Token::Respelled {
+            self.copy(part);
+            return Some(());
         }
+        let written = self.scanned.text.get(part)?;
+        self.replaced(scalar, treatment, written);
+        Some(())
     }
 
-    #[inline]
-    fn scalar(&mut self, id: FieldId, treatment: Treatment, token: Token, written: &str) {
+    /// Writes a scalar that does not leave as it is spelled in the body.
+    #[inline(never)]
+    fn replaced(&mut self, scalar: Scalar, treatment: Treatment, written: &str) {
         if treatment == Treatment::Clear {
-            write_string(token, written, self.out);
-        } else if let Some(json) = self.instead(id, treatment, token, written) {
-            self.out.extend_from_slice(json);
+            respell(unquoted(written), self.behind_run());
+        } else if let Some(json) = self.instead(scalar, treatment, written) {
+            self.behind_run().extend_from_slice(json);
         } else {
-            self.out.push(b'"');
+            self.behind_run().push(b'"');
             write_content(&self.made, self.out);
             self.out.push(b'"');
         }
@@ -264,17 +328,11 @@ impl<'s, 'p> Writer<'s, 'p> {
 
     /// What stands in the place of a scalar that does not leave as it is, as JSON; else the text that was
     /// made for it.
-    fn instead(
-        &mut self,
-        id: FieldId,
-        treatment: Treatment,
-        token: Token,
-        written: &str,
-    ) -> Option<&'s [u8]> {
-        let field = self.scanned.shape.fields.get(usize::from(id.0));
-        match (treatment, token) {
+    fn instead(&mut self, scalar: Scalar, treatment: Treatment, written: &str) -> Option<&'s [u8]> {
+        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
+        match (treatment, scalar.token) {
             (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => Some(b"null"),
-            (Treatment::Partial(_) | Treatment::Pseudonym(_), _) => {
+            (Treatment::Partial(_) | Treatment::Pseudonym(_), token) => {
                 let made = self.make(field, treatment, &token.decode(written));
                 (!made).then(|| field.map_or(&b"null"[..], Field::stand_in))
             }
@@ -298,26 +356,17 @@ impl<'s, 'p> Writer<'s, 'p> {
     }
 
     /// As [`Self::instead`], for formats in which everything is text: it stands in `made`, empty for `null`.
-    fn instead_as_text(&mut self, id: FieldId, treatment: Treatment, token: Token, written: &str) {
-        let Some(json) = self.instead(id, treatment, token, written) else {
+    fn instead_as_text(&mut self, scalar: Scalar, treatment: Treatment, written: &str) {
+        let Some(json) = self.instead(scalar, treatment, written) else {
             return;
         };
         let json = std::str::from_utf8(json).unwrap_or_default();
         self.made.clear();
         match json.as_bytes().first() {
-            Some(b'"') => self.made.push_str(&Token::Escaped.decode(json)),
+            Some(b'"') => self.made.push_str(&Token::Respelled.decode(json)),
             Some(b'n') | None => {}
             Some(_) => self.made.push_str(json),
         }
-    }
-}
-
-/// Writes a scalar of JSON that leaves as it is.
-#[inline]
-fn write_string(token: Token, written: &str, out: &mut Vec<u8>) {
-    match token {
-        Token::Escaped => respell(unquoted(written), out),
-        _ => out.extend_from_slice(written.as_bytes()),
     }
 }
 
@@ -325,7 +374,7 @@ fn write_string(token: Token, written: &str, out: &mut Vec<u8>) {
 #[inline]
 fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
     match piece.content {
-        Content::Scalar { field, .. } => plan.treatment(field) != Treatment::Remove,
+        Content::Scalar(scalar) => plan.treatment(scalar.field) != Treatment::Remove,
         // What has its own name is written with it.
         Content::Name { .. } => false,
         Content::Record { .. } => true,
@@ -338,7 +387,7 @@ fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::{ObjectNode, Partial, Pseudonym, Shape};
+    use crate::catalogue::{FieldId, Node, ObjectNode, Partial, Pseudonym, Shape};
     use crate::filter::sample::{Builder, array, forms, object, page, record};
     use crate::filter::{Limits, Method, scan};
     use crate::terms::Form;
@@ -374,6 +423,44 @@ mod tests {
             everything,
             r#"{"data":[{"id":"j1","customer_id":"c1","email":"ann@example.com","name":"Ann / Lee","phone":"555-0199","pages":12,"cost":-1.50e2,"urgent":true,"address":{"city":"Bonn","street":"Weg 1"},"tags":["x","y"],"recipients":[{"name":"Bob"},{"name":"Eve"}]}]}"#
         );
+    }
+
+    #[test]
+    fn a_string_leaves_in_one_spelling_whichever_it_came_in() {
+        let mut make = Builder::default();
+        let text = make.text("user.name");
+        let shape = make.shape(Node::Object(object([("text", text)])));
+        let plan = Plan::new(&shape, &forms(&[("user", Form::Clear)]));
+        for content in [
+            r#"Ann "Lee""#,
+            "a\\b/c\u{8}\u{c}\n\r\t",
+            "\0\u{1f}\u{7f}é😀",
+            "",
+            "a longer one, with a \" far behind its beginning",
+        ] {
+            let shortest = serde_json::json!({ "text": content }).to_string();
+            let escapes = content.encode_utf16().map(|unit| format!("\\u{unit:04X}"));
+            let longest = format!("{{\"text\":\"{}\"}}", escapes.collect::<String>());
+            let slashes = shortest.replace('/', "\\/");
+            for body in [&shortest, &longest, &slashes] {
+                assert_eq!(emitted(&shape, body, &plan, &plan).0, shortest, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_leaves_does_not_depend_on_the_space_of_the_body() {
+        let shape = page();
+        let plan = Plan::new(
+            &shape,
+            &forms(&[("user.unique_id", Form::Clear), ("system", Form::Clear)]),
+        );
+        let compact = r#"{"data":[{"id":"1","pages":2,"urgent":true},{"id":"3","email":"a@example.com","pages":4}],"count":2}"#;
+        let spaced = compact.replace(':', " : ").replace(',', "\n,\t");
+        let expected =
+            r#"{"data":[{"id":"1","pages":2,"urgent":true},{"id":"3","pages":4}],"count":2}"#;
+        assert_eq!(emitted(&shape, compact, &plan, &plan).0, expected);
+        assert_eq!(emitted(&shape, &spaced, &plan, &plan).0, expected);
     }
 
     #[test]

@@ -32,13 +32,17 @@ pub(super) enum Content {
     Name { token: Token, start: u32, end: u32 },
     /// `null` where an object may stand.
     NullObject,
-    /// A scalar: its token is `start..end` of the body.
-    Scalar {
-        field: FieldId,
-        token: Token,
-        start: u32,
-        end: u32,
-    },
+    /// A scalar.
+    Scalar(Scalar),
+}
+
+/// A scalar: its token is `start..end` of the body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scalar {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) field: FieldId,
+    pub(super) token: Token,
 }
 
 /// How a scalar is written.
@@ -50,8 +54,10 @@ pub(super) enum Token {
     Bare,
     /// A JSON string without escapes.
     Plain,
-    /// A JSON string with escapes.
+    /// A JSON string with escapes, each of which serialising it again would give.
     Escaped,
+    /// A JSON string with an escape that serialising it again would not give.
+    Respelled,
     /// A text that stands there as it is, in XML or CSV.
     Text,
     /// Text of an element of XML, with references, CDATA sections or ends of lines.
@@ -68,7 +74,7 @@ impl Token {
         match self {
             Self::Null | Self::Bare | Self::Text => Cow::Borrowed(written),
             Self::Plain => Cow::Borrowed(unquoted(written)),
-            Self::Escaped => unescape(unquoted(written)),
+            Self::Escaped | Self::Respelled => unescape(unquoted(written)),
             Self::Marked => text::xml::decode_text(written),
             Self::Attribute => text::xml::decode_attribute(written),
             Self::Doubled => text::csv::decode(written),
@@ -85,7 +91,7 @@ impl Piece {
             | Content::Record { after, .. }
             | Content::Array { after } => after as usize,
             Content::Name { .. } => place + 2,
-            Content::NullObject | Content::Scalar { .. } => place + 1,
+            Content::NullObject | Content::Scalar(_) => place + 1,
         }
     }
 }

@@ -64,13 +64,14 @@ impl<'a> Walk<'a> {
         let token = match quoted {
             Quoted::Plain => Token::Plain,
             Quoted::Escaped => Token::Escaped,
+            Quoted::Respelled => Token::Respelled,
         };
         self.last_key = (start - 1..self.reader.position(), token);
         let content = content.strip_suffix('"').unwrap_or(content);
         self.reader.expect(b':')?;
         Ok(match quoted {
             Quoted::Plain => Cow::Borrowed(content),
-            Quoted::Escaped => text::unescape(content),
+            Quoted::Escaped | Quoted::Respelled => text::unescape(content),
         })
     }
 
@@ -91,6 +92,11 @@ impl<'a> Walk<'a> {
         }
         self.unknown_keys.push((key, self.reader.position()));
         Ok(())
+    }
+
+    /// How many unknown keys the innermost object, opened at `opened`, has so far.
+    pub(super) fn unknown(&self, opened: usize) -> usize {
+        self.unknown_keys.len() - opened
     }
 
     /// Checks and forgets the unknown keys of the innermost object, opened at `opened`.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Shaping, Standing};
-use crate::catalogue::document::Part;
 use crate::catalogue::fitting;
 use crate::catalogue::reading::Unusable;
 use crate::catalogue::schema::{Kind, Schema};

@@ -2,8 +2,8 @@
 //! that does not leave while its column does, because the records differ, is empty.
 
 use super::{RecordDecision, Writer, Written};
-use crate::catalogue::{FieldId, Node, ScalarKind};
-use crate::filter::piece::{Content, OTHER, Token};
+use crate::catalogue::{Node, ScalarKind};
+use crate::filter::piece::{Content, OTHER, Scalar, Token};
 use crate::filter::plan::{Plan, Treatment};
 use crate::filter::scanned::Column;
 use crate::filter::text;
@@ -113,19 +113,12 @@ impl<'p> Writer<'_, 'p> {
             .filter(|(_, (_, leaves))| **leaves)
         {
             let piece = self.scanned.pieces.get(first + place)?;
-            let Content::Scalar {
-                field,
-                token,
-                start,
-                end,
-            } = piece.content
-            else {
+            let Content::Scalar(scalar) = piece.content else {
                 return None;
             };
-            let written = self.scanned.text.get(start as usize..end as usize)?;
-            let treatment = plan.treatment(field);
+            let treatment = plan.treatment(scalar.field);
             if stays(column, treatment) {
-                self.cell(field, treatment, token, written);
+                self.cell(scalar, treatment)?;
             }
             self.out.push(b',');
         }
@@ -139,14 +132,18 @@ impl<'p> Writer<'_, 'p> {
     }
 
     #[inline]
-    fn cell(&mut self, field: FieldId, treatment: Treatment, token: Token, written: &str) {
-        match (treatment, token) {
+    fn cell(&mut self, scalar: Scalar, treatment: Treatment) -> Written {
+        let written = self
+            .scanned
+            .text
+            .get(scalar.start as usize..scalar.end as usize)?;
+        match (treatment, scalar.token) {
             (Treatment::Clear, Token::Null) => {}
             (Treatment::Clear, Token::Bare) => self.out.extend_from_slice(written.as_bytes()),
-            (Treatment::Clear, _) => text::csv::write(&token.decode(written), self.out),
+            (Treatment::Clear, token) => text::csv::write(&token.decode(written), self.out),
             _ => {
-                self.instead_as_text(field, treatment, token, written);
-                let field = self.scanned.shape.fields.get(usize::from(field.0));
+                self.instead_as_text(scalar, treatment, written);
+                let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
                 match field.map(|field| field.kind) {
                     Some(ScalarKind::String) | None => text::csv::write(&self.made, self.out),
                     // A number is one, whatever its sign.
@@ -154,6 +151,7 @@ impl<'p> Writer<'_, 'p> {
                 }
             }
         }
+        Some(())
     }
 
     /// Ends a line; the comma behind its last cell goes.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{RecordDecision, Writer, Written, stays};
-use crate::catalogue::{FieldId, Member, Node, ObjectNode};
-use crate::filter::piece::{Content, Token};
+use crate::catalogue::{Member, Node, ObjectNode};
+use crate::filter::piece::{Content, Scalar, Token};
 use crate::filter::plan::{Plan, Treatment};
 use crate::filter::text::xml::{write_attribute, write_text};
 
@@ -56,17 +56,8 @@ impl<'s> Writer<'s, '_> {
                 self.items(start, item, place + 1..after as usize, plan)
             }
             (Content::NullObject, Node::Object(_)) => self.close_tag(start, |_| Some(())),
-            (
-                Content::Scalar {
-                    field,
-                    token,
-                    start: from,
-                    end,
-                },
-                Node::Scalar(_),
-            ) => {
-                let written = self.scanned.text.get(from as usize..end as usize)?;
-                self.text_element(start, field, plan.treatment(field), (token, written))
+            (Content::Scalar(scalar), Node::Scalar(_)) => {
+                self.text_element(start, scalar, plan.treatment(scalar.field))
             }
             _ => None,
         }
@@ -95,16 +86,9 @@ impl<'s> Writer<'s, '_> {
     }
 
     #[inline]
-    fn text_element(
-        &mut self,
-        start: &[u8],
-        field: FieldId,
-        treatment: Treatment,
-        value: (Token, &str),
-    ) -> Written {
+    fn text_element(&mut self, start: &[u8], scalar: Scalar, treatment: Treatment) -> Written {
         self.close_tag(start, |writer| {
-            writer.value_as(field, treatment, value, write_text);
-            Some(())
+            writer.value_as(scalar, treatment, write_text)
         })
     }
 
@@ -112,23 +96,27 @@ impl<'s> Writer<'s, '_> {
     #[inline]
     fn value_as(
         &mut self,
-        field: FieldId,
+        scalar: Scalar,
         treatment: Treatment,
-        (token, written): (Token, &str),
         write: fn(&str, &mut Vec<u8>),
-    ) {
-        match (treatment, token) {
+    ) -> Written {
+        let written = self
+            .scanned
+            .text
+            .get(scalar.start as usize..scalar.end as usize)?;
+        match (treatment, scalar.token) {
             (Treatment::Clear, Token::Null) => {}
             // Nothing in it needs another spelling.
             (Treatment::Clear, Token::Text | Token::Bare) => {
                 self.out.extend_from_slice(written.as_bytes());
             }
-            (Treatment::Clear, _) => write(&token.decode(written), self.out),
+            (Treatment::Clear, token) => write(&token.decode(written), self.out),
             _ => {
-                self.instead_as_text(field, treatment, token, written);
+                self.instead_as_text(scalar, treatment, written);
                 write(&self.made, self.out);
             }
         }
+        Some(())
     }
 
     fn inside(
@@ -161,23 +149,11 @@ impl<'s> Writer<'s, '_> {
 
     fn attribute(&mut self, member: &Member, place: usize, plan: &Plan) -> Written {
         let piece = self.scanned.pieces.get(place)?;
-        let Content::Scalar {
-            field,
-            token,
-            start,
-            end,
-        } = piece.content
-        else {
+        let Content::Scalar(scalar) = piece.content else {
             return None;
         };
-        let written = self.scanned.text.get(start as usize..end as usize)?;
         self.out.extend_from_slice(&member.encoded);
-        self.value_as(
-            field,
-            plan.treatment(field),
-            (token, written),
-            write_attribute,
-        );
+        self.value_as(scalar, plan.treatment(scalar.field), write_attribute)?;
         self.out.push(b'"');
         Some(())
     }
@@ -202,14 +178,11 @@ impl<'s> Writer<'s, '_> {
 
     /// Writes the scalar at `place` as an element of this name, which is data as it is.
     fn named(&mut self, place: usize, name: &str, plan: &Plan) -> Written {
-        let Some((token, written)) = self.other_scalar(place, plan)? else {
+        let Some(scalar) = self.other_scalar(place, plan)? else {
             return Some(());
         };
         let start = [b"<", name.as_bytes(), b">"].concat();
-        self.close_tag(&start, |writer| {
-            writer.value_as(FieldId(0), Treatment::Clear, (token, written), write_text);
-            Some(())
-        })
+        self.text_element(&start, scalar, Treatment::Clear)
     }
 
     fn items(&mut self, start: &[u8], item: &Node, inside: Range<usize>, plan: &Plan) -> Written {

@@ -2,7 +2,7 @@
 
 use super::{FieldRole, Record, Scanned, Uninspectable, identify, index, inherit};
 use crate::catalogue::{Field, FieldId, ScalarKind, Shape};
-use crate::filter::piece::{Content, OTHER, Piece, Token};
+use crate::filter::piece::{Content, OTHER, Piece, Scalar, Token};
 use crate::filter::scanned::Written;
 use crate::filter::uninspectable::Reason;
 
@@ -129,12 +129,12 @@ impl<'a> Gathered<'a> {
         let written = self.text.get(start..end).unwrap_or_default();
         let token = judged(field, value.token, written, self.number_bytes_max);
         let token = token.ok_or_else(mismatch)?;
-        let content = Content::Scalar {
+        let content = Content::Scalar(Scalar {
             field: id,
             token,
             start: index(start),
             end: index(end),
-        };
+        });
         self.pieces.push(Piece { member, content });
         let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
         subject.present.insert(id);

@@ -8,7 +8,7 @@ mod reader;
 use self::reader::{Attribute, Reader};
 use super::gathered::{Gathered, Value};
 use super::{Guess, Seen};
-use crate::catalogue::{FieldId, Member, Namespace, Node, ObjectNode, Shape};
+use crate::catalogue::{FieldId, Namespace, Node, ObjectNode, Shape};
 use crate::filter::Limits;
 use crate::filter::piece::{Content, OTHER, Token};
 use crate::filter::scanned::{Scanned, Written};

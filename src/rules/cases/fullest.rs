@@ -1,12 +1,14 @@
 //! The fullest answer of a shape: every field the operation can answer, in one record. What a case
-//! expects without bringing an answer is expected of this one.
+//! expects without bringing an answer is expected of this one. Every value satisfies its schema.
 
 use serde_json::{Map, Value};
 
-use crate::catalogue::{FieldId, FieldRole, Format, Member, Node, ScalarKind, Shape};
+use crate::catalogue::{Field, FieldId, FieldRole, Format, Member, Node, ScalarKind, Shape};
 
 /// What a member is called whose name the catalogue leaves open.
 const OTHER: &str = "made_up";
+/// A text, where any will do.
+const PLAIN: &str = "made up";
 
 /// Writes it; each record is `customer`'s.
 pub(super) fn fullest(format: Format, shape: &Shape, customer: &str) -> Vec<u8> {
@@ -51,9 +53,9 @@ impl Making<'_> {
             None => Value::Null,
             Some(field) => match field.kind {
                 ScalarKind::String if field.role == FieldRole::CustomerKey => self.customer.into(),
-                ScalarKind::String => "made up".into(),
-                ScalarKind::Integer | ScalarKind::Number => 1.into(),
-                ScalarKind::Boolean => true.into(),
+                ScalarKind::String => field.check.example_text(PLAIN).unwrap_or_default().into(),
+                ScalarKind::Integer | ScalarKind::Number => bare(field, "1"),
+                ScalarKind::Boolean => bare(field, "true"),
             },
         }
     }
@@ -138,6 +140,12 @@ impl Making<'_> {
     }
 }
 
+fn bare(field: &Field, plain: &str) -> Value {
+    let written = field.check.example_bare(plain);
+    let value = written.and_then(|written| serde_json::from_str(&written).ok());
+    value.unwrap_or(Value::Null)
+}
+
 /// A text as it stands in XML; a customer's id may be anything.
 fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
@@ -147,7 +155,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::{Field, Namespace, ObjectNode};
+    use crate::catalogue::{Namespace, ObjectNode};
     use crate::filter::{self, Limits};
 
     fn member(name: &str, node: Node) -> Member {
