@@ -231,7 +231,7 @@ impl<'s, 'p> Writer<'s, 'p> {
     /// Writes the name at `place`, which is data as it is, and its scalar, if they leave.
     #[inline(never)]
     fn other(&mut self, place: usize, plan: &Plan, first: &mut bool) -> Written {
-        let Content::Name { token, start, end } = self.scanned.pieces.get(place)?.content else {
+        let Content::Name { start, end } = self.scanned.pieces.get(place)?.content else {
             return None;
         };
         let Some(scalar) = self.other_scalar(place + 1, plan)? else {
@@ -241,10 +241,7 @@ impl<'s, 'p> Writer<'s, 'p> {
             self.write_byte(b',');
         }
         let name = self.scanned.text.get(start as usize..end as usize)?;
-        match token {
-            Token::Respelled => respell(unquoted(name), self.behind_run()),
-            _ => self.copy(start as usize..end as usize),
-        }
+        respell(unquoted(name), self.behind_run());
         self.write_byte(b':');
         self.scalar(scalar, Treatment::Clear)
     }

@@ -29,7 +29,7 @@ pub(super) enum Content {
     Array { after: u32 },
     /// The name of a member that the catalogue does not list; its scalar is the next piece. In XML and CSV
     /// as it is written, in JSON as a token.
-    Name { token: Token, start: u32, end: u32 },
+    Name { start: u32, end: u32 },
     /// `null` where an object may stand.
     NullObject,
     /// A scalar.

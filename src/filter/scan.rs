@@ -245,7 +245,7 @@ impl<'a> Scanner<'a> {
     /// Reads a member that only the category of all others is about, behind its key, in an object whose
     /// unknown keys begin at `opened`.
     fn other(&mut self, field: FieldId, opened: usize) -> Result<(), Uninspectable> {
-        let (key, token) = self.walk.last_key.clone();
+        let key = self.walk.last_key.clone();
         let many = self.walk.unknown(opened) > self.limits.other_members_max;
         if many || key.len() > self.limits.name_bytes_max {
             return Err(Uninspectable::new(Reason::TooManyMembers, key.start));
@@ -253,7 +253,7 @@ impl<'a> Scanner<'a> {
         let (start, end) = (index(key.start), index(key.end));
         self.pieces.push(Piece {
             member: OTHER,
-            content: Content::Name { token, start, end },
+            content: Content::Name { start, end },
         });
         let mut reader = self.walk.reader;
         self.scalar(&mut reader, field, OTHER)?;

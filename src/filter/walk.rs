@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::piece::Token;
 use super::reader::{Quoted, Reader};
 use super::uninspectable::{Reason, Uninspectable};
 use super::{Limits, text};
@@ -29,8 +28,8 @@ pub(super) struct Walk<'a> {
     pub(super) reader: Reader<'a>,
     /// Unknown keys of all objects that are open, innermost last, with their offsets.
     unknown_keys: Vec<(Cow<'a, str>, usize)>,
-    /// Where the last key was read, and how it is written.
-    pub(super) last_key: (Range<usize>, Token),
+    /// Where the last key was read.
+    pub(super) last_key: Range<usize>,
     unknown_members_max: usize,
     depth_max: u8,
 }
@@ -40,7 +39,7 @@ impl<'a> Walk<'a> {
         Ok(Self {
             reader: Reader::new(body, limits)?,
             unknown_keys: Vec::new(),
-            last_key: (0..0, Token::Plain),
+            last_key: 0..0,
             unknown_members_max: limits.unknown_members_max,
             depth_max: limits.depth_max.min(DEPTH_CEILING),
         })
@@ -61,12 +60,7 @@ impl<'a> Walk<'a> {
         let start = self.reader.position() + 1;
         let quoted = self.reader.string()?;
         let content = self.reader.since(start);
-        let token = match quoted {
-            Quoted::Plain => Token::Plain,
-            Quoted::Escaped => Token::Escaped,
-            Quoted::Respelled => Token::Respelled,
-        };
-        self.last_key = (start - 1..self.reader.position(), token);
+        self.last_key = start - 1..self.reader.position();
         let content = content.strip_suffix('"').unwrap_or(content);
         self.reader.expect(b':')?;
         Ok(match quoted {

@@ -162,7 +162,7 @@ impl<'s> Writer<'s, '_> {
         let mut place = inside.start;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
-            if let Content::Name { start, end, .. } = piece.content {
+            if let Content::Name { start, end } = piece.content {
                 let name = self.scanned.text.get(start as usize..end as usize)?;
                 self.named(place + 1, name, plan)?;
             } else {

@@ -104,11 +104,10 @@ impl<'a> Gathered<'a> {
     }
 
     /// Adds the name of a member that the catalogue does not list; its scalar comes next.
-    pub(super) fn name(&mut self, name: Value) {
+    pub(super) fn name(&mut self, start: usize, end: usize) {
         let content = Content::Name {
-            token: name.token,
-            start: index(name.start),
-            end: index(name.end),
+            start: index(start),
+            end: index(end),
         };
         let member = OTHER;
         self.pieces.push(Piece { member, content });

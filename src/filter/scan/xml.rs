@@ -300,11 +300,7 @@ impl<'a> Scanner<'a> {
             return Err(Uninspectable::new(Reason::TooManyMembers, start));
         }
         self.others.push((child.name, start));
-        self.found.name(Value {
-            start,
-            end: behind,
-            token: Token::Text,
-        });
+        self.found.name(start, behind);
         self.scalar(field, OTHER, child, depth)
     }
 

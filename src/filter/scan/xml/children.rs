@@ -130,7 +130,7 @@ impl<'a> Scanner<'a> {
         piece: Piece,
         place: usize,
     ) -> Option<(Place, Element<'a>)> {
-        if let Content::Name { start, end, .. } = piece.content {
+        if let Content::Name { start, end } = piece.content {
             let name = self.reader.text().get(start as usize..end as usize)?;
             let rest = self.reader.rest().strip_prefix(b"<")?;
             let rest = rest.strip_prefix(name.as_bytes())?;
