@@ -231,7 +231,7 @@ impl Written {
         let Node::Object(document) = &shape.root else {
             panic!("a document is an object");
         };
-        let inside = any_value(random, &shape, &document.members[0].node, &mut 500_000);
+        let inside = any_value(random, &shape, &document.members[0].node, &mut 30_000);
         answer = match answer {
             Value::Object(_) => json!({"Root": inside}),
             other => other,
