@@ -20,6 +20,7 @@
 //! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
 //! | `x-covenant-partial` | text | `{first: n}` or `{last: n}` |
 //! | `x-covenant-empty` | scalar | what stands there when it is withheld but required |
+//! | `x-covenant-link` | text; header `Location` or `Link` | where it leads: `rewrite`, `{to: operationId}`, `foreign`, `remove` ([`Link`]) |
 //!
 //! A key that is put where it has no effect is a mistake. The registered `x-data-classification` may
 //! stand beside them and is not read.
@@ -34,6 +35,7 @@ mod empty;
 mod fitting;
 mod format;
 mod keywords;
+mod links;
 pub mod operation;
 mod operations;
 pub mod overlay;
@@ -41,6 +43,7 @@ mod pattern;
 mod reading;
 mod router;
 mod schema;
+mod servers;
 pub mod shape;
 mod shaping;
 
@@ -57,12 +60,13 @@ use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
 pub use self::operation::{
-    Answer, Body, Creates, Format, Operation, Parameter, Place, RequestBody, Role, Unserved,
+    Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, RequestBody, Role,
+    Unserved,
 };
 pub use self::router::Routed;
 pub use self::shape::{
-    EMAIL_REST, Field, FieldId, FieldRole, Member, Node, ObjectNode, PARTIAL_MASK,
-    PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape,
+    EMAIL_REST, Field, FieldId, FieldRole, LINK_CHARACTERS_MAX, Link, Member, Node, ObjectNode,
+    PARTIAL_MASK, PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape,
 };
 
 /// Where the catalogue lies in a policies folder.
@@ -79,6 +83,7 @@ pub struct Catalogue {
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
     unserved: Vec<Unserved>,
+    servers: Vec<(Arc<str>, Arc<str>)>,
     digest: [u8; 32],
 }
 
@@ -138,6 +143,12 @@ impl Catalogue {
         &self.unserved
     }
 
+    /// The names that documents give the services (`servers`): service, and authority in lower case.
+    /// They are names of the core, so that links to them are links to it, and none of them leaves.
+    pub fn servers(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.servers
+    }
+
     /// What is never released because nobody has said what it is: operation id and path, the fields
     /// without a category and the members whose schema cannot be filtered.
     pub fn unclassified(&self) -> Vec<(Arc<str>, Arc<str>)> {
@@ -145,7 +156,9 @@ impl Catalogue {
         for operation in &self.operations {
             for answer in &operation.answers {
                 if let Body::Data { shape, .. } = &answer.body {
-                    let fields = shape.fields.iter().filter(|field| field.category.is_none());
+                    let fields = shape.fields.iter().filter(|field| {
+                        field.category.is_none() && field.link != Some(Link::Remove)
+                    });
                     found.extend(fields.map(|field| (operation.id.clone(), field.path.clone())));
                 }
             }
@@ -206,6 +219,7 @@ struct Loading {
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
     unserved: Vec<Unserved>,
+    servers: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Loading {
@@ -229,6 +243,14 @@ impl Loading {
         for (operation, place) in offered.operations {
             self.add(Arc::new(operation), &place, &mut reading);
         }
+        let of_service = |id: &str| {
+            let found = self.by_id.get(id);
+            found.filter(|operation| &*operation.service == service)
+        };
+        links::check_mediated(&mut reading, of_service);
+        let servers = servers::read(&mut reading).into_iter();
+        self.servers
+            .extend(servers.map(|server| (Arc::from(service), server)));
         self.left_out.extend(offered.left_out);
         self.unserved.extend(offered.unserved);
         reading.finish();
@@ -257,6 +279,7 @@ impl Loading {
             router: self.router,
             left_out: self.left_out,
             unserved: self.unserved,
+            servers: self.servers,
             digest,
         }
     }

@@ -9,14 +9,19 @@
 //! written anew, and white space is dropped. A string without escapes is copied as its validated
 //! token, because serialising it again would give the same bytes; one with escapes is decoded and
 //! serialised again, so that how the core (or whoever fed it) spelled a value carries nothing.
-//! A number is copied as its validated token: converting it could change it.
+//! A number is copied as its validated token: converting it could change it. A link is written anew
+//! from its parts, as one of the gateway's ([`Links`]), or not at all.
+//!
+//! [`CoreNames`] finds a name of the core in whatever is about to leave, in any format: the last look.
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
-//! chooses a plan per record); links to the core, which stay inside because a field holding one is
-//! given no category; formats other than JSON; bodies too large to buffer.
+//! chooses a plan per record); formats other than JSON; bodies too large to buffer.
 
 mod emit;
 mod field_set;
+mod leading;
+mod links;
+mod names;
 mod piece;
 mod plan;
 mod pseudonym;
@@ -36,9 +41,11 @@ mod properties;
 #[cfg(test)]
 mod sample;
 
-pub use emit::{Emitted, RecordDecision, Released};
+pub use emit::{Emitted, Released};
 pub use field_set::FieldSet;
-pub use plan::{Method, Plan, Treatment, WithheldField};
+pub use links::{Links, Seen};
+pub use names::CoreNames;
+pub use plan::{Method, Plan, RecordDecision, Treatment, WithheldField, withheld_link};
 pub use pseudonym::{PseudonymKey, PseudonymSecret};
 pub use scan::scan;
 pub use scanned::{Record, Scanned};

@@ -7,7 +7,12 @@ use super::document::Part;
 use super::format;
 use super::pattern::Pattern;
 use super::schema::Schema;
-use super::shape::{EMAIL_REST, PARTIAL_MASK, PSEUDONYM_CHARACTERS, Partial, ScalarKind};
+use super::shape::{
+    EMAIL_REST, LINK_CHARACTERS_MAX, PARTIAL_MASK, PSEUDONYM_CHARACTERS, Partial, ScalarKind,
+};
+
+/// Characters of `https://`, a host of one and a path of one.
+const LINK_CHARACTERS_MIN: usize = 10;
 
 /// Why `value` does not satisfy the field's schema.
 pub(super) fn misfit(schema: &Schema<'_>, kind: ScalarKind, value: &Value) -> Option<String> {
@@ -156,13 +161,32 @@ pub(super) fn partial(schema: &Schema<'_>, partial: Partial) -> Result<Partial, 
     Ok(partial)
 }
 
+/// Why a link that the gateway makes may not satisfy the field's schema.
+pub(super) fn link_misfit(schema: &Schema<'_>) -> Option<String> {
+    if let Some(keyword) = bounding_keyword(schema) {
+        return Some(format!("breaks the field's `{keyword}`"));
+    }
+    let format = format_of(schema);
+    if !format::is_link(format) && !format::is_free(format) {
+        return Some(format!("is not of the field's format `{format}`"));
+    }
+    let (least, most) = lengths(schema);
+    if least > LINK_CHARACTERS_MIN || most < LINK_CHARACTERS_MAX {
+        return Some(format!(
+            "has {LINK_CHARACTERS_MIN} to {LINK_CHARACTERS_MAX} characters, which is outside the \
+             field's `minLength` and `maxLength`; an overlay can set those"
+        ));
+    }
+    None
+}
+
 /// The keyword that fixes what a text may be.
 fn bounding_keyword(schema: &Schema<'_>) -> Option<&'static str> {
     let mut keywords = ["enum", "const", "pattern"].into_iter();
     keywords.find(|keyword| schema.keyword(keyword).is_some())
 }
 
-fn format_of<'a>(schema: &Schema<'a>) -> &'a str {
+pub(super) fn format_of<'a>(schema: &Schema<'a>) -> &'a str {
     let format = schema.keyword("format").and_then(Part::text);
     format.unwrap_or_default()
 }

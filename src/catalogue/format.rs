@@ -71,6 +71,14 @@ pub(super) fn is_email(format: &str) -> bool {
     matches!(format, "email" | "idn-email")
 }
 
+/// Whether `format` is that of a link.
+pub(super) fn is_link(format: &str) -> bool {
+    matches!(
+        format,
+        "uri" | "url" | "iri" | "uri-reference" | "iri-reference"
+    )
+}
+
 /// Whether `text` has this format. What is not known bounds nothing (JSON Schema, section 7.2.3).
 pub(super) fn fits(format: &str, text: &str) -> bool {
     match format {

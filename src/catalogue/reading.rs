@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::document::{Entry, Origin, Part};
-use super::shape::Partial;
+use super::shape::{FieldRole, Partial};
 use crate::mistakes::{Mistakes, Span, nearest};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -20,7 +20,7 @@ const REFERENCES_MAX: usize = 32;
 pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "alternative",
     "channel",
     "creates",
@@ -29,6 +29,7 @@ pub(super) const KEYS: [&str; 12] = [
     "data-subject",
     "data-uses",
     "empty",
+    "link",
     "partial",
     "record",
     "resource-id",
@@ -44,6 +45,14 @@ pub(super) struct Unusable {
     pub(super) broken: bool,
 }
 
+/// A link to an operation, kept until all operations are known.
+pub(super) struct Mediated {
+    pub(super) place: Origin,
+    pub(super) operation: Arc<str>,
+    /// The roles of all fields of the same answer.
+    pub(super) roles: Vec<FieldRole>,
+}
+
 /// The reading of one service.
 pub(super) struct Reading<'a> {
     root: &'a Part,
@@ -52,6 +61,8 @@ pub(super) struct Reading<'a> {
     asked: BTreeSet<(usize, Span)>,
     /// The operations that are not served, by where they stand.
     left: BTreeMap<(usize, Span), Arc<str>>,
+    /// Links to operations that may not have been read yet.
+    mediated: Vec<Mediated>,
     gave_up: bool,
 }
 
@@ -63,8 +74,19 @@ impl<'a> Reading<'a> {
             noted: BTreeSet::new(),
             asked: BTreeSet::new(),
             left: BTreeMap::new(),
+            mediated: Vec::new(),
             gave_up: false,
         }
+    }
+
+    /// Keeps a link to an operation until all operations are known.
+    pub(super) fn mediate(&mut self, link: Mediated) {
+        self.mediated.push(link);
+    }
+
+    /// The links kept so far.
+    pub(super) fn mediated(&mut self) -> Vec<Mediated> {
+        std::mem::take(&mut self.mediated)
     }
 
     /// The whole document.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting;
-use super::reading::{Reading, Unusable};
+use super::links;
+use super::reading::{Mediated, Reading, Unusable};
 use super::schema::{Kind, Schema};
-use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use super::shape::{Field, FieldId, FieldRole, Link, Member, Node, ObjectNode, ScalarKind, Shape};
 use crate::taxonomy::Category;
 
 /// Deepest nesting of an answer.
@@ -62,6 +63,7 @@ pub(super) fn shape<'a>(
     match shaping.node(part, &root) {
         Ok(node) => {
             shaping.check_loose_fields();
+            shaping.keep_mediated();
             let Shaping {
                 fields, left_out, ..
             } = shaping;
@@ -276,17 +278,19 @@ impl<'a> Shaping<'a, '_> {
         };
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
+        let link = links::of_field(self.reading, schema, kind, category);
         let field = Field {
             path: at.path.as_str().into(),
             category,
             kind,
             nullable: null.nullable,
             null_fits: null.fits,
-            pseudonym_fits: fitting::pseudonym_fits(schema, kind),
+            pseudonym_fits: link.is_none() && fitting::pseudonym_fits(schema, kind),
             required: at.required,
             role: self.role(schema, kind),
             partial: self.partial(schema, kind),
             recipient: at.recipient,
+            link,
             empty: self.empty(schema, kind, at.required && !(null.nullable && null.fits)),
         };
         self.fields.push(field);
@@ -357,6 +361,20 @@ impl<'a> Shaping<'a, '_> {
             serde_json::Value::Null
         };
         value.to_string().into_bytes().into()
+    }
+
+    /// Links to an operation need an id in the same answer; which, only the operation tells.
+    fn keep_mediated(&mut self) {
+        let roles: Vec<FieldRole> = self.fields.iter().map(|field| field.role).collect();
+        for (field, (place, _)) in self.fields.iter().zip(&self.places) {
+            if let Some(Link::To(operation)) = &field.link {
+                self.reading.mediate(Mediated {
+                    place: (*place).clone(),
+                    operation: Arc::clone(operation),
+                    roles: roles.clone(),
+                });
+            }
+        }
     }
 
     /// A record has one customer key, and not in a list within it.

@@ -1,21 +1,14 @@
 //! Writing what was granted, and nothing else, as a new document.
 
 use super::field_set::FieldSet;
+use super::leading::{Leading, Led};
+use super::links::Links;
 use super::piece::{Content, Piece, Token};
-use super::plan::{Plan, Treatment};
+use super::plan::{Plan, RecordDecision, Treatment, without_form};
 use super::pseudonym::PseudonymKey;
 use super::scanned::Scanned;
 use super::text::{respell, unescape, unquoted, write_content};
 use crate::catalogue::{EMAIL_REST, FieldId, Member, Node, PARTIAL_MASK, Partial};
-
-/// What is to happen to one record.
-#[derive(Clone, Copy, Debug)]
-pub enum RecordDecision<'p> {
-    /// It leaves as this plan, made for the same shape, says.
-    Keep(&'p Plan),
-    /// Nothing of it leaves, and that it was there does not show.
-    Drop,
-}
 
 /// What left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +26,8 @@ pub struct Released {
     pub released: FieldSet,
     /// These did not leave.
     pub withheld: FieldSet,
+    /// Links of which one or more led nowhere and did not leave, though others may have.
+    pub lost: FieldSet,
 }
 
 impl Scanned<'_> {
@@ -48,6 +43,7 @@ impl Scanned<'_> {
         decisions: &[RecordDecision<'_>],
         envelope: &Plan,
         key: &PseudonymKey,
+        links: &Links<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Emitted> {
         let start = out.len();
@@ -56,9 +52,12 @@ impl Scanned<'_> {
             scanned: self,
             decisions,
             key,
+            leading: Leading::new(self, decisions, links),
             out,
         };
-        if writer.value(&self.shape.root, 0, envelope).is_none() {
+        let written = writer.value(&self.shape.root, 0, envelope);
+        let led = writer.leading.finish();
+        if written != Some(Left::Written) {
             out.truncate(start);
             return None;
         }
@@ -74,27 +73,63 @@ impl Scanned<'_> {
                 RecordDecision::Keep(plan) => Some(Released::of(record.present(), plan)),
                 RecordDecision::Drop => None,
             });
-        Some(Emitted {
+        let mut emitted = Emitted {
             records: records.collect(),
             envelope: Released::of(self.envelope().present(), envelope),
-        })
+        };
+        for (place, led) in led {
+            let released = match place {
+                None => Some(&mut emitted.envelope),
+                Some(record) => emitted
+                    .records
+                    .get_mut(record as usize)
+                    .and_then(Option::as_mut),
+            };
+            if let Some(released) = released {
+                released.lose(&led);
+            }
+        }
+        Some(emitted)
     }
 }
 
 impl Released {
     fn of(present: &FieldSet, plan: &Plan) -> Self {
         let (released, withheld) = present.split(plan.released());
-        Self { released, withheld }
+        Self {
+            released,
+            withheld,
+            lost: FieldSet::default(),
+        }
+    }
+
+    /// Takes back the links that led nowhere.
+    fn lose(&mut self, led: &Led) {
+        let (_, nothing_left) = led.lost.split(&led.led);
+        let (_, released) = self.released.split(&nothing_left);
+        self.released = released;
+        self.withheld.extend(&nothing_left);
+        self.lost = led.lost.clone();
     }
 }
 
-/// A record that is to be dropped stands where it cannot be left out.
-type Written = Option<()>;
+/// `None` where a record that is to be dropped stands where it cannot be left out.
+type Written = Option<Left>;
+
+/// What became of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// It stands there, or what stands for it.
+    Written,
+    /// It is to be left out with its name.
+    Out,
+}
 
 struct Writer<'s, 'p> {
     scanned: &'s Scanned<'s>,
     decisions: &'s [RecordDecision<'p>],
     key: &'s PseudonymKey,
+    leading: Leading<'s, 'p>,
     out: &'s mut Vec<u8>,
 }
 
@@ -109,7 +144,11 @@ impl<'p> Writer<'_, 'p> {
             (Content::Record { after, record }, Node::Object(object)) => {
                 match self.decision(record) {
                     RecordDecision::Keep(plan) => {
-                        self.object(&object.members, place + 1..after as usize, plan)
+                        self.leading.record = Some(record);
+                        let inside = place + 1..after as usize;
+                        let written = self.object(&object.members, inside, plan);
+                        self.leading.record = None;
+                        written
                     }
                     RecordDecision::Drop => None,
                 }
@@ -119,7 +158,7 @@ impl<'p> Writer<'_, 'p> {
             }
             (Content::NullObject, Node::Object(_)) => {
                 self.out.extend_from_slice(b"null");
-                Some(())
+                Some(Left::Written)
             }
             (
                 Content::Scalar {
@@ -131,8 +170,13 @@ impl<'p> Writer<'_, 'p> {
                 Node::Scalar(_),
             ) => {
                 let written = self.scanned.text.get(start as usize..end as usize)?;
-                self.scalar(field, plan.treatment(field), token, written);
-                Some(())
+                match plan.treatment(field) {
+                    Treatment::Link => Some(self.link(field, plan, token, written)),
+                    treatment => {
+                        self.scalar(field, treatment, token, written);
+                        Some(Left::Written)
+                    }
+                }
             }
             _ => None,
         }
@@ -155,14 +199,17 @@ impl<'p> Writer<'_, 'p> {
             let piece = self.scanned.pieces.get(place)?;
             let member = members.get(usize::from(piece.member))?;
             if stays(piece, member, plan) {
+                let start = self.out.len();
                 self.out.extend_from_slice(&member.encoded);
-                self.value(&member.node, place, plan)?;
-                self.out.push(b',');
+                match self.value(&member.node, place, plan)? {
+                    Left::Written => self.out.push(b','),
+                    Left::Out => self.lost(start, member),
+                }
             }
             place = piece.next(place);
         }
         self.close(b'}');
-        Some(())
+        Some(Left::Written)
     }
 
     fn array(&mut self, item: &Node, inside: std::ops::Range<usize>, plan: &Plan) -> Written {
@@ -181,14 +228,54 @@ impl<'p> Writer<'_, 'p> {
                 }
                 _ => false,
             };
-            if !dropped {
-                self.value(item, place, plan)?;
+            if !dropped && self.value(item, place, plan)? == Left::Written {
                 self.out.push(b',');
             }
             place = piece.next(place);
         }
         self.close(b']');
-        Some(())
+        Some(Left::Written)
+    }
+
+    /// Writes a link, if it leads somewhere.
+    fn link(&mut self, field: FieldId, plan: &Plan, token: Token, written: &str) -> Left {
+        let Some(shaped) = self.scanned.shape.fields.get(usize::from(field.0)) else {
+            return Left::Out;
+        };
+        if token == Token::Null {
+            self.out.extend_from_slice(written.as_bytes());
+            return Left::Written;
+        }
+        let value = unescape(unquoted(written));
+        let link = self.leading.lead(shaped, plan, &value);
+        self.leading.note(field, link.is_some());
+        match link {
+            None => Left::Out,
+            Some(link) => {
+                self.out.push(b'"');
+                write_content(&link, self.out);
+                self.out.push(b'"');
+                Left::Written
+            }
+        }
+    }
+
+    /// A member whose link leads nowhere, and which began at `start`, is withheld as one that may
+    /// leave in no form.
+    fn lost(&mut self, start: usize, member: &Member) {
+        let field = match member.node {
+            Node::Scalar(field) => self.scanned.shape.fields.get(usize::from(field.0)),
+            Node::Object(_) | Node::Array(_) => None,
+        };
+        match field.map(without_form) {
+            Some(Treatment::Null) => self.out.extend_from_slice(b"null,"),
+            Some(Treatment::Empty) => {
+                self.out
+                    .extend_from_slice(field.map_or(b"null", |field| &field.empty));
+                self.out.push(b',');
+            }
+            _ => self.out.truncate(start),
+        }
     }
 
     /// Ends an object or array; the comma behind its last member becomes the bracket.
@@ -221,7 +308,9 @@ impl<'p> Writer<'_, 'p> {
                 self.out
                     .extend_from_slice(field.map_or(b"null", |field| &field.empty));
             }
-            (Treatment::Null | Treatment::Remove, _) => self.out.extend_from_slice(b"null"),
+            (Treatment::Null | Treatment::Remove | Treatment::Link, _) => {
+                self.out.extend_from_slice(b"null")
+            }
         }
     }
 }
