@@ -194,7 +194,7 @@ impl Gateway {
         let core_names = self.names.under(&permit.partner().rules().catalogue);
         let links = names::links(&permit, &self.about, &core_names);
         let inspected =
-            inspect::inspect(exchange, &permit, &answer, &self.registry, &links).await?;
+            inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let filtered = filter::filter(&permit, &inspected, &self.pseudonyms, &links)?;
         shadow.see(exchange, &permit, &inspected, &answer.body);
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;

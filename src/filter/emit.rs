@@ -32,7 +32,7 @@ pub struct Released {
 
 impl Scanned<'_> {
     /// Appends to `out` the answer in which each record leaves as decided, and everything outside of
-    /// records by `envelope`. `decisions` goes by the order of [`Scanned::records`]; a record without
+    /// records by `envelope`. Links leave as `links` leads them; without, none does. `decisions` goes by the order of [`Scanned::records`]; a record without
     /// one is dropped. All plans must be made for the shape that was scanned.
     ///
     /// A dropped record is left out of the array it stands in. If one stands elsewhere there is no
@@ -43,7 +43,7 @@ impl Scanned<'_> {
         decisions: &[RecordDecision<'_>],
         envelope: &Plan,
         key: &PseudonymKey,
-        links: &Links<'_>,
+        links: Option<&Links<'_>>,
         out: &mut Vec<u8>,
     ) -> Option<Emitted> {
         let start = out.len();
@@ -391,7 +391,7 @@ mod tests {
         let decisions = vec![RecordDecision::Keep(record); scanned.records().len()];
         let mut out = Vec::new();
         let emitted = scanned
-            .emit(&decisions, envelope, &key(), &mut out)
+            .emit(&decisions, envelope, &key(), None, &mut out)
             .unwrap();
         (String::from_utf8(out).unwrap(), emitted)
     }
@@ -589,7 +589,9 @@ mod tests {
             RecordDecision::Drop,
             RecordDecision::Keep(&closed),
         ];
-        let emitted = scanned.emit(&decisions, &closed, &key(), &mut out).unwrap();
+        let emitted = scanned
+            .emit(&decisions, &closed, &key(), None, &mut out)
+            .unwrap();
         assert_eq!(
             out,
             br#"before{"data":[{"id":"1","email":"a"},{"name":""}]}"#
@@ -598,6 +600,7 @@ mod tests {
         let released = |released: &[u16], withheld: &[u16]| Released {
             released: set(released),
             withheld: set(withheld),
+            ..Released::default()
         };
         let records = vec![
             Some(released(&[0, 2], &[])),
@@ -627,7 +630,7 @@ mod tests {
         )
         .unwrap();
         let mut out = Vec::new();
-        let emitted = scanned.emit(&[], &plan, &key(), &mut out).unwrap();
+        let emitted = scanned.emit(&[], &plan, &key(), None, &mut out).unwrap();
         assert_eq!(out, br#"{"data":[],"count":2}"#);
         assert_eq!(emitted.records, [None, None]);
     }
@@ -655,11 +658,17 @@ mod tests {
             let scanned = scan(shape, body.as_bytes(), &Limits::default()).unwrap();
             let mut out = b"kept".to_vec();
             assert_eq!(
-                scanned.emit(&[RecordDecision::Drop], &plan, &key(), &mut out),
+                scanned.emit(&[RecordDecision::Drop], &plan, &key(), None, &mut out),
                 None
             );
             assert_eq!(out, b"kept");
-            let emitted = scanned.emit(&[RecordDecision::Keep(&plan)], &plan, &key(), &mut out);
+            let emitted = scanned.emit(
+                &[RecordDecision::Keep(&plan)],
+                &plan,
+                &key(),
+                None,
+                &mut out,
+            );
             assert!(emitted.is_some());
             assert_eq!(out, format!("kept{body}").as_bytes());
         }

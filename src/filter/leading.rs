@@ -19,7 +19,7 @@ pub(super) struct Led {
 pub(super) struct Leading<'s, 'p> {
     scanned: &'s Scanned<'s>,
     decisions: &'s [RecordDecision<'p>],
-    links: &'s Links<'s>,
+    links: Option<&'s Links<'s>>,
     /// The record that is being written; `None` around records.
     pub(super) record: Option<u32>,
     /// Customers whose id does not leave in clear; looked up when the first link is met.
@@ -31,7 +31,7 @@ impl<'s, 'p> Leading<'s, 'p> {
     pub(super) fn new(
         scanned: &'s Scanned<'s>,
         decisions: &'s [RecordDecision<'p>],
-        links: &'s Links<'s>,
+        links: Option<&'s Links<'s>>,
     ) -> Self {
         Self {
             scanned,
@@ -48,7 +48,7 @@ impl<'s, 'p> Leading<'s, 'p> {
         match field.link.as_ref()? {
             Link::Rewrite => self.rewritten(plan, value),
             Link::To(operation) => self.mediated(plan, operation),
-            Link::Foreign => self.links.is_foreign(value).then(|| value.to_owned()),
+            Link::Foreign => self.links?.is_foreign(value).then(|| value.to_owned()),
             Link::Remove => None,
         }
     }
@@ -72,18 +72,18 @@ impl<'s, 'p> Leading<'s, 'p> {
         let hidden = self
             .hidden
             .get_or_insert_with(|| hidden(scanned, decisions));
-        self.links.rewritten(value, &Seen { shown, hidden })
+        self.links?.rewritten(value, &Seen { shown, hidden })
     }
 
     /// The id that fills in a link must leave in clear beside it.
     fn mediated(&self, plan: &Plan, operation: &str) -> Option<String> {
         let record = self.current();
-        let (id, role) = match self.links.needed(operation)? {
+        let (id, role) = match self.links?.needed(operation)? {
             Needed::Customer => (record.customer(), FieldRole::CustomerKey),
             Needed::Resource(kind) => (record.resource(kind), FieldRole::ResourceId(kind)),
         };
         let id = id.filter(|_| self.shows(plan, role))?;
-        self.links.to(operation, id)
+        self.links?.to(operation, id)
     }
 
     fn current(&self) -> &'s Record<'s> {

@@ -11,7 +11,7 @@ use super::decide::Permit;
 use super::exchange::Exchange;
 use super::forward::Answer;
 use crate::catalogue::{self, Body, Creates, HeaderLink, Shape};
-use crate::filter::{self, Links, Record, Scanned};
+use crate::filter::{self, CoreNames, Record, Scanned};
 use crate::judgement::{self, Document, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Stopped};
@@ -62,10 +62,10 @@ pub async fn inspect<'a>(
     permit: &'a Permit,
     answer: &'a Answer,
     registry: &Registry,
-    links: &Links<'_>,
+    names: &CoreNames,
 ) -> Result<Inspected<'a>, Stopped> {
     let listed = judgement::listed(permit.operation(), answer.status)
-        .map_err(|stopped| with_fault(stopped, permit, answer, links))?;
+        .map_err(|stopped| with_fault(stopped, permit, answer, names))?;
     let content = match &listed.body {
         Body::Empty if answer.body.is_empty() => Content::Empty,
         Body::Empty => return Err(uninspectable("a body where the catalogue has none").into()),
@@ -141,7 +141,7 @@ fn header_links<'a>(
 
 /// A rejection says which field is at fault, where its body is what the catalogue says and that may
 /// leave. Whatever else is wrong with the body, the rejection stands.
-fn with_fault(stopped: Stopped, permit: &Permit, answer: &Answer, links: &Links<'_>) -> Stopped {
+fn with_fault(stopped: Stopped, permit: &Permit, answer: &Answer, names: &CoreNames) -> Stopped {
     let Stopped::Refused(refusal) = stopped else {
         return stopped;
     };
@@ -155,7 +155,7 @@ fn with_fault(stopped: Stopped, permit: &Permit, answer: &Answer, links: &Links<
         }) if refusal.code == Code::CoreRejected
             && expect_type(&answer.headers, media_type).is_ok() =>
         {
-            judgement::rejection(*format, shape, &answer.body, permit.grant(), links)
+            judgement::rejection(*format, shape, &answer.body, permit.grant(), names)
         }
         _ => None,
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::answer::Owner;
 use crate::catalogue::{Field, FieldId, FieldRole, Format, Shape};
 use crate::filter::{
-    self, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned, Treatment,
+    self, CoreNames, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned, Treatment,
 };
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
@@ -119,7 +119,7 @@ impl Document<'_> {
         let mut body = Vec::new();
         let emitted = self
             .scanned
-            .emit(&decisions, &around.plan, key, links, &mut body)?;
+            .emit(&decisions, &around.plan, key, Some(links), &mut body)?;
         Some(Release {
             body,
             emitted,
@@ -222,7 +222,7 @@ pub fn rejection(
     shape: &Shape,
     body: &[u8],
     grant: &Grant,
-    links: &Links<'_>,
+    names: &CoreNames,
 ) -> Option<Value> {
     let scanned = filter::read(format, shape, body, &Limits::default()).ok()?;
     let system = Category::parse("system")?;
@@ -236,10 +236,9 @@ pub fn rejection(
     // Nothing is a pseudonym, so that any key does.
     let key = PseudonymKey::new(&[0; 32]);
     let mut text = Vec::new();
-    let emitted = scanned.emit(&[], &plan, &key, links, &mut text)?;
+    let emitted = scanned.emit(&[], &plan, &key, None, &mut text)?;
     let says_something = !emitted.envelope.released.is_empty();
-    let leaves =
-        says_something && text.len() <= REJECTION_BYTES_MAX && !links.names.occur_in(&text);
+    let leaves = says_something && text.len() <= REJECTION_BYTES_MAX && !names.occur_in(&text);
     match format {
         Format::Json if leaves => serde_json::from_slice(&text).ok(),
         Format::Json => None,
