@@ -295,3 +295,330 @@ fn parameters(text: &str) -> Option<(Vec<(String, &str)>, &str)> {
     }
     Some((parameters, rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mistakes::Mistakes;
+    use crate::source::Folder;
+
+    const BASE: &str = "https://gate.example:8443";
+    const LISTED: [&str; 4] = ["listCustomers", "listJobs", "getCustomer", "getDocument"];
+
+    static SHIPPED: LazyLock<Catalogue> = LazyLock::new(|| {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        let mut mistakes = Mistakes::new();
+        let folder = Folder::read(&directory, &mut mistakes);
+        Catalogue::load(&folder, &mut mistakes).unwrap()
+    });
+    static NAMES: LazyLock<CoreNames> = LazyLock::new(|| {
+        let names = [
+            ("mailing".into(), "core.example:8080"),
+            ("mailing".into(), "api.core.example"),
+            ("billing".into(), "bills.example"),
+        ];
+        CoreNames::new(names, ["gate.example:8443"])
+    });
+    static OPERATIONS: LazyLock<BTreeSet<Arc<str>>> =
+        LazyLock::new(|| LISTED.map(Arc::from).into());
+
+    fn links(customer: Option<&'static str>) -> Links<'static> {
+        Links {
+            base_uri: BASE,
+            catalogue: &SHIPPED,
+            names: &NAMES,
+            service: "mailing",
+            operations: &OPERATIONS,
+            customer,
+        }
+    }
+
+    fn led(link: &str) -> Option<String> {
+        let hidden = BTreeSet::new();
+        let seen = Seen {
+            shown: None,
+            hidden: &hidden,
+        };
+        links(None).rewritten(link, &seen)
+    }
+
+    #[test]
+    fn a_link_of_the_core_becomes_the_same_of_the_gateway() {
+        for (link, path) in [
+            (
+                "http://core.example:8080/v1/jobs?limit=25&cursor=job_25",
+                "/v1/jobs?limit=25&cursor=job_25",
+            ),
+            ("https://api.core.example/v1/jobs", "/v1/jobs"),
+            ("http://api.core.example/v1/jobs?", "/v1/jobs"),
+            ("/v1/jobs?cursor=a%2Bb", "/v1/jobs?cursor=a%2Bb"),
+            ("/v1/jobs?cursor=a+b", "/v1/jobs?cursor=a%20b"),
+            ("/v1/%6Aobs", "/v1/jobs"),
+            (
+                "/v1/jobs?include%5B%5D=total_count",
+                "/v1/jobs?include[]=total_count",
+            ),
+            ("/v1/documents/doc_1", "/v1/documents/doc_1"),
+            ("/v1/documents/d%c3%a9", "/v1/documents/d%C3%A9"),
+        ] {
+            assert_eq!(led(link), Some(format!("{BASE}{path}")), "{link}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_plainly_a_link_of_the_core_leads_nowhere() {
+        for link in [
+            "",
+            " ",
+            "/",
+            "v1/jobs",
+            "?cursor=1",
+            "//core.example:8080/v1/jobs",
+            "/\\core.example/v1/jobs",
+            "\\\\core.example\\v1\\jobs",
+            "http:/v1/jobs",
+            "http:///v1/jobs",
+            "http://core.example:8080",
+            "http://core.example:8080/",
+            "http://core.example:8080?cursor=1",
+            "HTTP://core.example:8080/v1/jobs",
+            "http:\\\\core.example:8080/v1/jobs",
+            "ftp://core.example:8080/v1/jobs",
+            "ws://core.example:8080/v1/jobs",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "mailto:core@core.example",
+            " http://core.example:8080/v1/jobs",
+            "http://core.example:8080/v1/jobs ",
+            "http://core.example:8080/v1/jobs\n",
+            "http://core.example:8080\t/v1/jobs",
+            // user information, ports, spellings of the host
+            "http://u@core.example:8080/v1/jobs",
+            "http://u:p@core.example:8080/v1/jobs",
+            "http://core.example:8080@evil.example/v1/jobs",
+            "http://evil.example\\@core.example:8080/v1/jobs",
+            "http://core.example/v1/jobs",
+            "http://core.example:80/v1/jobs",
+            "http://core.example:08080/v1/jobs",
+            "http://core.example:8080:8080/v1/jobs",
+            "https://api.core.example:443/v1/jobs",
+            "https://API.core.example/v1/jobs",
+            "https://api.core.example./v1/jobs",
+            "https://api.core.example.evil.example/v1/jobs",
+            "https://evil-api.core.example/v1/jobs",
+            "https://xn--ap-mja.core.example/v1/jobs",
+            "https://\u{430}pi.core.example/v1/jobs",
+            "https://api%2Ecore.example/v1/jobs",
+            "https://[::1]/v1/jobs",
+            "https://2130706433/v1/jobs",
+            "https://evil.example/v1/jobs",
+            "https://gate.example:8443.evil.example/v1/jobs",
+            // another service's name
+            "https://bills.example/v1/jobs",
+            // fragments, and paths in a spelling of their own
+            "/v1/jobs#x",
+            "/v1/jobs?cursor=1#x",
+            "/v1/jobs/",
+            "/v1//jobs",
+            "/v1/./jobs",
+            "/v1/x/../jobs",
+            "/v1/%2e%2e/jobs",
+            "/v1%2Fjobs",
+            "/v1/jobs%00",
+            "/v1/jobs%252e",
+            "/v1/jobs;a=b",
+            "/v1/jobs?cursor=1;a=b",
+            "/v1/jobs?cursor=1&cursor=2",
+            "/v1/jobs?cursor=%ff",
+            "/v1/jobs?cursor=%0d%0aSet-Cookie:%20a=b",
+            "/v1/jobs?access_token=x",
+            // what the gateway would not take
+            "/v1/jobs?email=ann%40example.com",
+            "/v1/nothing",
+            "/V1/jobs",
+            "/.covenant/whoami",
+            // served, but not listed in the contract; written, not read
+            "/v1/address_lists",
+            "/v1/jobs/job_1/submit",
+            "/v1/exports/exp_1",
+        ] {
+            assert_eq!(led(link), None, "{link:?}");
+        }
+        let long = format!("/v1/jobs?cursor={}", "a".repeat(LINK_CHARACTERS_MAX));
+        assert_eq!(led(&long), None);
+        let longer_once_led = format!("/v1/jobs?cursor={}", "a".repeat(2_020));
+        assert_eq!(led(&longer_once_led), None);
+    }
+
+    #[test]
+    fn a_link_names_a_customer_only_whom_the_partner_sees_anyway() {
+        let hidden = BTreeSet::from(["cus_2", "cus_9"]);
+        let lead = |asked, shown, link: &str| {
+            let seen = Seen {
+                shown,
+                hidden: &hidden,
+            };
+            links(asked).rewritten(link, &seen).is_some()
+        };
+        let (one, jobs) = ("/v1/customers/cus_1", "/v1/jobs?customer_id=cus_1");
+        for link in [one, jobs] {
+            assert!(!lead(None, None, link), "{link}");
+            assert!(lead(Some("cus_1"), None, link), "{link}");
+            assert!(lead(None, Some("cus_1"), link), "{link}");
+            assert!(!lead(Some("cus_3"), Some("cus_4"), link), "{link}");
+        }
+        assert!(lead(None, None, "/v1/customers?cursor=cus_1"));
+        assert!(!lead(None, None, "/v1/customers?cursor=cus_2"));
+        assert!(!lead(None, None, "/v1/documents/cus_9"));
+        assert!(lead(Some("cus_2"), None, "/v1/customers?cursor=cus_2"));
+    }
+
+    #[test]
+    fn a_mediated_link_is_made_of_the_id_alone() {
+        let links = links(None);
+        let to = |id: &str| links.to("getDocument", id);
+        assert_eq!(to("doc_1"), Some(format!("{BASE}/v1/documents/doc_1")));
+        assert_eq!(to("d é"), Some(format!("{BASE}/v1/documents/d%20%C3%A9")));
+        for id in [
+            "", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a\\b", "a;b", "\n",
+        ] {
+            assert_eq!(to(id), None, "{id:?}");
+        }
+        assert_eq!(links.to("getAddressList", "list_1"), None, "not listed");
+        assert_eq!(links.to("nothing", "x"), None);
+        let every: BTreeSet<Arc<str>> = SHIPPED
+            .operations
+            .iter()
+            .map(|one| one.id.clone())
+            .collect();
+        let links = Links {
+            operations: &every,
+            ..links
+        };
+        assert!(links.to("getJob", "job_1").is_some());
+        assert_eq!(
+            links.needed("getJob"),
+            Some(Needed::Resource(ResourceKind::Job))
+        );
+        assert_eq!(links.needed("getCustomer"), Some(Needed::Customer));
+        assert_eq!(links.needed("listJobs"), None);
+    }
+
+    #[test]
+    fn somebody_elses_address_leaves_unless_the_core_is_named_in_it() {
+        let links = links(None);
+        assert!(links.is_foreign("https://holt-bindery.example/about?x=1"));
+        assert!(!links.is_foreign("https://api.core.example/about"));
+        assert!(!links.is_foreign("https://x.example/?to=http%3A%2F%2FAPI.core.example"));
+        assert!(!links.is_foreign(&"a".repeat(LINK_CHARACTERS_MAX + 1)));
+    }
+
+    #[test]
+    fn a_link_header_keeps_known_relations_and_nothing_else() {
+        let hidden = BTreeSet::new();
+        let seen = Seen {
+            shown: None,
+            hidden: &hidden,
+        };
+        let links = links(None);
+        let header = |value: &str| links.header(value, &seen);
+        let next = format!("<{BASE}/v1/jobs?cursor=2>; rel=\"next\"");
+        for value in [
+            "<http://core.example:8080/v1/jobs?cursor=2>; rel=\"next\"",
+            "</v1/jobs?cursor=2>;rel=next",
+            " </v1/jobs?cursor=2> ; title=\"core-7, page 2\" ; REL = \"NEXT\" ",
+            "</v1/jobs?cursor=2>; rel=next; crossorigin, <https://evil.example/>; rel=prev",
+            "<https://evil.example/v1/jobs>; rel=last, </v1/jobs?cursor=2>; rel=\"next\"",
+            "</v1/jobs?cursor=2>; rel=next, </v1/jobs>; rel=stylesheet",
+            "</v1/jobs?cursor=2>; rel=next, </v1/jobs>; rel=first; anchor=\"/v1/customers\"",
+            "</v1/jobs?cursor=2>; rel=next, </v1/jobs>",
+        ] {
+            assert_eq!(header(value), Some(next.clone()), "{value}");
+        }
+        let both = "</v1/jobs?cursor=2>; rel=next, </v1/jobs?cursor=1>; rel=prev";
+        let prev = format!("{next}, <{BASE}/v1/jobs?cursor=1>; rel=\"prev\"");
+        assert_eq!(header(both), Some(prev));
+        for value in [
+            "",
+            "/v1/jobs; rel=next",
+            "</v1/jobs; rel=next",
+            "</v1/jobs> rel=next",
+            "</v1/jobs>; rel=next; rel=prev",
+            "</v1/jobs>; rel=\"next",
+            "</v1/jobs>; rel=\"ne\\xt\"",
+            "</v1/jobs>; =next",
+            "</v1/jobs>; rel=next, ",
+            "</v1/jobs>; rel=next </v1/jobs>",
+            "</v1/jobs>; rel=\"next prev\"",
+            "<https://evil.example/>; rel=next",
+        ] {
+            assert_eq!(header(value), None, "{value}");
+        }
+        let many = vec!["</v1/jobs>; rel=next"; HEADER_LINKS_MAX + 1].join(", ");
+        assert_eq!(header(&many), None);
+    }
+
+    /// A piece of a link, right or wrong.
+    fn piece() -> impl Strategy<Value = String> {
+        let known = [
+            "http://",
+            "https://",
+            "core.example:8080",
+            "api.core.example",
+            "/v1/jobs",
+            "/v1/customers",
+            "/v1/documents/",
+            "doc_1",
+            "?",
+            "limit=5",
+            "cursor=",
+            "&",
+            "cus_1",
+            "gate.example:8443",
+            "//",
+            "..",
+            "%2f",
+            "%2e",
+            "@",
+            ":",
+            "\\",
+            "#",
+            ";",
+            "\"",
+            "<",
+            "\u{430}",
+            "\r\n",
+        ];
+        prop_oneof![
+            4 => prop::sample::select(&known[..]).prop_map(str::to_owned),
+            1 => any::<String>(),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn whatever_a_link_is_what_leaves_leads_to_a_listed_operation_of_the_gateway(
+            pieces in prop::collection::vec(piece(), 0..7),
+        ) {
+            let link = pieces.concat();
+            if let Some(led) = led(&link) {
+                let rest = led.strip_prefix(BASE).unwrap();
+                let uri: http::Uri = led.parse().unwrap();
+                prop_assert_eq!(uri.authority().unwrap().as_str(), "gate.example:8443");
+                let path = CanonicalPath::parse(uri.path()).unwrap();
+                let routed = SHIPPED.route(&Method::GET, path.as_str()).unwrap();
+                prop_assert!(LISTED.contains(&&*routed.operation.id), "{}", rest);
+                prop_assert!(!NAMES.occur_in(led.as_bytes()));
+                // It is in its only spelling: led again, as a link of the core, it is the same.
+                prop_assert_eq!(super::tests::led(rest), Some(led.clone()));
+            }
+        }
+    }
+}
