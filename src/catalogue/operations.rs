@@ -388,7 +388,7 @@ impl<'a> Call<'a, '_> {
         };
         let responses = self.entry.part.get("responses").map(Part::entries);
         let responses = responses.unwrap_or_default();
-        let succeeds = |entry: &Entry| answers::status(entry).is_some_and(|status| status < 300);
+        let succeeds = |entry: &Entry| answers::status(entry).is_some_and(|status| status < 400);
         if !responses.iter().any(succeeds) {
             let message = "an operation without an answer of success";
             self.reading.mistake(&self.entry.place, message);

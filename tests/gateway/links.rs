@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::caller::{Call, Reply};
 use crate::lab::{Scripted, ScriptedCore, Service};
 use crate::refusals::refused;
-use crate::stand::{SERVICE, Stand, shared};
+use crate::stand::{SERVICE, Stand};
 
 /// A name of the core that only the configuration knows.
 const ALIAS: &str = "things.internal.example";
@@ -526,7 +526,12 @@ async fn head_is_asked_recorded_and_headed_as_get_and_has_no_body() {
 
 #[tokio::test]
 async fn a_partner_walks_all_pages_by_the_links_it_is_given() {
-    let stand = shared();
+    let budget = [
+        ("customers_per_day: 500", "customers_per_day: 50000"),
+        ("customers_per_month: 5000", "customers_per_month: 50000"),
+    ];
+    let edits = budget.map(|(from, to)| ("partners/acme.yaml", from, to));
+    let stand = Stand::start_with(&edits, |_| {}).await;
     let mut acme = stand.partner("acme").await;
     for path in ["/v1/customers", "/v1/jobs", "/v1/address_lists"] {
         let mut target = format!("{path}?limit=100");
