@@ -595,7 +595,7 @@ mod tests {
             "\r\n",
         ];
         prop_oneof![
-            4 => prop::sample::select(&known[..]).prop_map(str::to_owned),
+            4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned),
             1 => any::<String>(),
         ]
     }
