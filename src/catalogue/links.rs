@@ -286,22 +286,12 @@ mod tests {
             (
                 "{type: string, enum: [a]}",
                 &rewrite,
-                "breaks the field's `enum`",
-            ),
-            (
-                "{type: string, pattern: '^h'}",
-                &rewrite,
-                "breaks the field's `pattern`",
-            ),
-            (
-                "{type: string, maxLength: 255}",
-                &rewrite,
-                "`maxLength`; an overlay can set those",
+                "is none of the field's values",
             ),
             (
                 "{type: string, format: email}",
                 &rewrite,
-                "not of the field's format `email`",
+                "is not of the field's format",
             ),
         ] {
             let told = mistake(schema, keys);

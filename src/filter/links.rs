@@ -183,7 +183,9 @@ impl<'a> Links<'a> {
         // So that it is the same in a JSON string, an XML text and a header.
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>".contains(&byte);
         let stands = rest.starts_with('/') && link.bytes().all(plain);
-        (stands && link.len() <= LINK_CHARACTERS_MAX).then_some(link)
+        let leaves = stands && link.len() <= LINK_CHARACTERS_MAX;
+        // An id that is a name of the core is not told either.
+        (leaves && !self.names.occur_in(link.as_bytes())).then_some(link)
     }
 }
 

@@ -154,7 +154,8 @@ impl Plan {
 }
 
 impl Treatment {
-    fn releases(self) -> bool {
+    /// Whether anything of the value leaves.
+    pub(super) fn releases(self) -> bool {
         matches!(
             self,
             Self::Clear | Self::Link | Self::Partial(_) | Self::Pseudonym(_)
@@ -182,7 +183,7 @@ fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
         (Some((_, Form::Clear)), _) if field.link.is_some() => Treatment::Link,
         (Some((_, Form::Clear)), _) => Treatment::Clear,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
-        (Some((category, Form::Pseudonym)), _) if text && field.pseudonym_fits => {
+        (Some((category, Form::Pseudonym)), _) if text && field.pseudonym.is_some() => {
             Treatment::Pseudonym(category)
         }
         _ => without_form(field),
