@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, Method};
 
 use super::request::RequestBody;
 use super::shape::Shape;
@@ -130,6 +130,24 @@ pub struct Answer {
     pub status: u16,
     /// What its body is.
     pub body: Body,
+    /// The headers with links that leave, led anew.
+    pub links: Vec<HeaderLink>,
+}
+
+impl Answer {
+    /// Whether it sends the caller elsewhere: then it is nothing without its `Location`.
+    pub fn is_redirect(&self) -> bool {
+        (300..400).contains(&self.status)
+    }
+}
+
+/// A header of an answer that holds links of the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderLink {
+    /// `Location` (RFC 9110 section 10.2.2) or `Link` (RFC 8288).
+    pub name: HeaderName,
+    /// Its data category, within `system`.
+    pub category: Category,
 }
 
 /// What the body of an answer is.
