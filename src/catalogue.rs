@@ -77,13 +77,13 @@ use crate::source::{Folder, read_yaml};
 
 pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::operation::{
-    Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Role, Unserved,
+    Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Unserved,
 };
 pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
 pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
 pub use self::request::{
     Expected, ExpectedKind, ExpectedList, ExpectedMember, ExpectedMembers, RequestBody,
-    RequestContent, RequestFields, RequestFormat, bare_name,
+    RequestContent, RequestFields, RequestFormat, Role, bare_name,
 };
 pub use self::router::Routed;
 pub use self::shape::{

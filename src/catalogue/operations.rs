@@ -8,8 +8,9 @@ use http::Method;
 
 use super::answers;
 use super::document::{Entry, Part};
-use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Role, Unserved};
+use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Unserved};
 use super::reading::Reading;
+use super::request::Role;
 use super::requests;
 use super::roles;
 use super::router::{parameter_name, segments};
