@@ -86,7 +86,7 @@ struct Text {
     /// Sorted.
     words: Option<Box<[Box<str>]>>,
     pattern: Option<(Box<str>, Arc<Matcher>)>,
-    format: Option<(Box<str>, fn(&str) -> bool)>,
+    format: Option<(Box<str>, format::IsOf)>,
     least: usize,
     most: usize,
     /// Whether `most` is the schema's own.

@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::times;
 
+/// Whether a text has a format.
+pub(super) type IsOf = fn(&str) -> bool;
+
 /// The formats that have a name in a standard, and `url`, which many write for `uri`.
 pub(super) const KNOWN: [&str; 33] = [
     "binary",
@@ -91,7 +94,7 @@ pub(super) fn is_email(format: &str) -> bool {
 
 /// What tells whether a text has this format; `None` where the format bounds nothing: it is none that is
 /// known (JSON Schema, section 7.2.3), or one of numbers.
-pub(super) fn checker(format: &str) -> Option<fn(&str) -> bool> {
+pub(super) fn checker(format: &str) -> Option<IsOf> {
     Some(match format {
         "date-time" => times::is_date_time,
         "date" => times::is_date,
