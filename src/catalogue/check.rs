@@ -86,7 +86,7 @@ struct Text {
     /// Sorted.
     words: Option<Box<[Box<str>]>>,
     pattern: Option<(Box<str>, Arc<Matcher>)>,
-    format: Option<(Box<str>, format::IsOf)>,
+    format: Option<(Box<str>, format::Checker)>,
     least: usize,
     most: usize,
     /// Whether `most` is the schema's own.

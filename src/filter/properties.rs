@@ -477,7 +477,7 @@ impl Case {
             })
             .collect();
         let mut out = Vec::new();
-        scanned.emit(&decisions, &self.plans[0], &self.key, &mut out)?;
+        scanned.emit(&decisions, &self.plans[0], &self.key, None, &mut out)?;
         Some(out)
     }
 

@@ -10,11 +10,11 @@ use jiff::civil::Date;
 
 use super::fullest::fullest;
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
-use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
+use crate::catalogue::{Body, Catalogue, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
-use crate::filter::{self, Plan, PseudonymSecret, Released, Treatment};
+use crate::filter::{self, CoreNames, Links, Plan, PseudonymSecret, Released, Treatment};
 use crate::judgement::{
     self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, uninspectable,
 };
@@ -26,6 +26,8 @@ use crate::terms::{CustomerRef, Promise};
 
 /// The host that the requests of cases are sent to.
 const HOST: &str = "gateway.example";
+/// What links of the gateway begin with in cases.
+const BASE_URI: &str = "https://gateway.example";
 /// The id of a customer whom neither request nor answer names.
 const SOMEBODY: &str = "customer";
 /// Pseudonyms of cases are made with a secret that protects nothing.
@@ -108,6 +110,7 @@ impl Case {
                     case: self,
                     rules,
                     contract,
+                    here: String::new(),
                     outcome: &mut outcome,
                 };
                 if let Err(stopped) = trial.judge() {
@@ -154,6 +157,8 @@ struct Trial<'a> {
     case: &'a Case,
     rules: &'a Rules,
     contract: &'a Contract,
+    /// Path and query of the request: where links of an answer that is made up lead.
+    here: String,
     outcome: &'a mut Outcome,
 }
 
@@ -161,6 +166,10 @@ impl Trial<'_> {
     fn judge(&mut self) -> Result<(), Stopped> {
         let (case, policy) = (self.case, &self.rules.policy);
         let head = accepted(&case.request)?;
+        self.here = match head.query() {
+            query if query.is_empty() => head.path().to_string(),
+            query => format!("{}?{query}", head.path()),
+        };
         let routed = self
             .rules
             .catalogue
@@ -307,9 +316,10 @@ impl Trial<'_> {
                 self.outcome.rules.extend(rules.iter().cloned());
             }
             Body::Data { format, shape, .. } => {
-                let made_up = || Bytes::from(fullest(shape, owner));
+                let made_up = || Bytes::from(fullest(shape, owner, &self.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
-                self.filter(*format, shape, &body, grant, subject)?;
+                let links = (&*operation.service, subject.customer.as_ref());
+                self.filter(*format, shape, &body, grant, links)?;
             }
         }
         Ok(())
@@ -321,13 +331,12 @@ impl Trial<'_> {
         shape: &Shape,
         body: &[u8],
         grant: &Grant,
-        subject: &Subject,
+        (service, named): (&str, Option<&OnBehalf>),
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
         let max = self.contract.page_records_max_on(self.outcome.today);
         judgement::refuse_large_page(max, &scanned)?;
-        let named = subject.customer.as_ref();
         let envelope = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
         let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
         let document = Document {
@@ -337,8 +346,17 @@ impl Trial<'_> {
             envelope,
         };
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
+        let names = core_names(&self.rules.catalogue);
+        let links = Links {
+            base_uri: BASE_URI,
+            catalogue: &self.rules.catalogue,
+            names: &names,
+            service,
+            operations: &self.contract.operations,
+            customer: named.map(|customer| &*customer.id),
+        };
         let released = document
-            .release(grant, &key)
+            .release(grant, &key, &links)
             .ok_or_else(Refusal::not_found)?;
         let mut account = Account::new(shape, grant, self.outcome);
         if let Some(granted) = released.granted(&document.envelope) {
@@ -390,10 +408,19 @@ impl<'a> Account<'a> {
             if !released.released.contains(id) && !released.withheld.contains(id) {
                 continue;
             }
-            let leaves = leaves(&granted.plan, id);
+            let lost = released.lost.contains(id);
+            let leaves = if lost {
+                Leaves::Withheld
+            } else {
+                leaves(&granted.plan, id)
+            };
             self.leaves.entry(place).or_default().insert(leaves);
             if leaves != Leaves::Clear {
-                let promise = granted.withheld_by(self.grant, field);
+                let promise = if lost {
+                    judgement::LINK_PROMISE
+                } else {
+                    granted.withheld_by(self.grant, field)
+                };
                 self.outcome.kept.insert(promise);
             }
             let personal = field.category.zip(user);
@@ -434,7 +461,7 @@ impl<'a> Account<'a> {
 
 fn leaves(plan: &Plan, field: FieldId) -> Leaves {
     match plan.treatment(field) {
-        Treatment::Clear => Leaves::Clear,
+        Treatment::Clear | Treatment::Link => Leaves::Clear,
         Treatment::Partial(_) => Leaves::Partial,
         Treatment::Pseudonym(_) => Leaves::Pseudonym,
         Treatment::Null | Treatment::Empty | Treatment::Remove => Leaves::Withheld,
@@ -461,6 +488,13 @@ fn accepted(request: &Asking) -> Result<AcceptedHead, Stopped> {
     let names = HostNames::new([HOST]).map_err(|error| malformed(error.to_string()))?;
     let (parts, ()) = request.into_parts();
     Ok(edge::accept(&parts, &Limits::default(), &names)?)
+}
+
+/// The core's names, as far as the documents say them: cases have no configuration.
+fn core_names(catalogue: &Catalogue) -> CoreNames {
+    let servers = catalogue.servers().iter();
+    let servers = servers.map(|(service, name)| (Arc::clone(service), &**name));
+    CoreNames::new(servers, [HOST])
 }
 
 /// A reference that is always the same for an id: cases have no book of customers.
