@@ -26,7 +26,7 @@ pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 pub(super) const STREET: &str = "street";
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "alternative",
     "channel",
     "creates",
@@ -36,6 +36,7 @@ pub(super) const KEYS: [&str; 13] = [
     "data-uses",
     "empty",
     "link",
+    "operational",
     "partial",
     "record",
     "resource-id",
