@@ -26,11 +26,16 @@ use crate::clock::Clock;
 use crate::edge::body::{CountedBody, RequestBody, ResponseBody};
 use crate::edge::http1::{Judge, REFUSED};
 use crate::edge::limits::{Limits, seconds};
+use crate::edge::presented::Presented;
 use crate::edge::stream::{Exchange, Guarded};
 use crate::edge::{Peer, body_without_meaning, may_have_body};
 use crate::identity::certificate::ClientCertificate;
+use crate::listen::standing::{GOODBYE_MAX, Standing};
 use crate::listen::watchdog::{Verdict, Watchdog};
+use crate::registry::Suspensions;
+use crate::terms::Principal;
 
+mod standing;
 pub mod tls;
 mod watchdog;
 
@@ -62,11 +67,16 @@ const OWN_HEADERS_MAX: usize = 3;
 ///
 /// The future of a handler is dropped when its client goes away; a handler that must finish what it
 /// began runs it as a task of its own.
+///
+/// A connection that let in whoever is suspended later ends within [`GOODBYE_MAX`], and so does one whose
+/// handler asked for it ([`crate::edge::presented::Presented::end`]): answers under way break off, what is
+/// not answered yet may still be refused, and nothing further is taken.
 pub async fn serve<H, F>(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
     limits: Limits,
     clock: Clock,
+    suspensions: Arc<Suspensions>,
     handler: H,
     shutdown: impl Future<Output = ()>,
 ) where
@@ -89,6 +99,7 @@ pub async fn serve<H, F>(
                 let connection = Connection {
                     limits: limits.clone(),
                     clock: clock.clone(),
+                    suspensions: Arc::clone(&suspensions),
                     handler: handler.clone(),
                     close: close.clone(),
                 };
@@ -128,6 +139,7 @@ async fn accept(
 struct Connection<H> {
     limits: Limits,
     clock: Clock,
+    suspensions: Arc<Suspensions>,
     handler: H,
     close: watch::Receiver<bool>,
 }
@@ -151,12 +163,18 @@ where
         let peer = Arc::new(Peer {
             address,
             certificate,
+            presented: Presented::default(),
         });
+        if let Some(certificate) = &peer.certificate {
+            let certificate = Principal::Certificate(certificate.thumbprint);
+            peer.presented.note([&certificate]);
+        }
+        let standing = Standing::new(Arc::clone(&peer), Arc::clone(&self.suspensions));
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let ended = if is_http2 {
-            self.http2(stream, peer).await
+            self.http2(stream, peer, standing).await
         } else {
-            self.http1(stream, peer).await
+            self.http1(stream, peer, standing).await
         };
         ended.map_err(io::Error::other)
     }
@@ -176,7 +194,12 @@ where
         Ok(Some(certificate))
     }
 
-    async fn http1(self, stream: TlsStream<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
+    async fn http1(
+        self,
+        stream: TlsStream<TcpStream>,
+        peer: Arc<Peer>,
+        standing: Standing,
+    ) -> hyper::Result<()> {
         let exchange = Arc::new(Exchange::default());
         let judge = Judge::new(self.limits.clone());
         let guarded = self.guard(stream, Some(judge), &exchange);
@@ -191,14 +214,30 @@ where
                 .serve_connection(TokioIo::new(guarded), service)
         );
         let mut close = self.close.clone();
-        tokio::select! {
-            ended = connection.as_mut() => return ended,
-            _ = close.wait_for(|close| *close) => connection.as_mut().graceful_shutdown(),
+        let mut lost = pin!(standing.lost());
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = lost.as_mut() => break,
+                _ = close.wait_for(|close| *close), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
         }
-        connection.await
+        exchange.cut();
+        connection.as_mut().graceful_shutdown();
+        // Whoever has not gone by then is cut off.
+        timeout(GOODBYE_MAX, connection).await.unwrap_or(Ok(()))
     }
 
-    async fn http2(self, stream: TlsStream<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
+    async fn http2(
+        self,
+        stream: TlsStream<TcpStream>,
+        peer: Arc<Peer>,
+        standing: Standing,
+    ) -> hyper::Result<()> {
         let exchange = Arc::new(Exchange::default());
         let guarded = self.guard(stream, None, &exchange);
         let service = service_fn(|request| self.answer(&peer, &exchange, request));
@@ -219,9 +258,11 @@ where
         );
         let mut watchdog = Watchdog::new(&self.limits);
         let mut close = self.close.clone();
+        let mut lost = pin!(standing.lost());
         loop {
             tokio::select! {
                 ended = connection.as_mut() => return ended,
+                () = lost.as_mut() => break,
                 _ = close.wait_for(|close| *close), if !watchdog.ending => {
                     watchdog.ending = true;
                     connection.as_mut().graceful_shutdown();
@@ -233,6 +274,9 @@ where
                 }
             }
         }
+        exchange.cut();
+        connection.as_mut().graceful_shutdown();
+        timeout(GOODBYE_MAX, connection).await.unwrap_or(Ok(()))
     }
 
     fn guard<S>(&self, stream: S, judge: Option<Judge>, exchange: &Arc<Exchange>) -> Guarded<S> {

@@ -41,3 +41,5 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
+#[path = "gateway/standing.rs"]
+mod standing;

@@ -109,7 +109,7 @@ impl From<TokenRejected> for Refusal {
     fn from(rejected: TokenRejected) -> Self {
         use TokenRejected as R;
         let fix = match rejected {
-            R::Expired => "Request a new access token.",
+            R::Expired | R::Revoked => "Request a new access token.",
             R::Audience => "Request the token for this gateway's audience.",
             R::Issuer | R::UnknownKey => {
                 "Request the token from the authorization server you were registered with."

@@ -113,6 +113,8 @@ pub enum TokenRejected {
     Algorithm,
     #[error("the token's signature is wrong")]
     Signature,
+    #[error("the token was revoked")]
+    Revoked,
 }
 
 /// A compact token taken apart, with nothing proved.

@@ -294,7 +294,9 @@ async fn serve_partners(
         move |peer, request| Arc::clone(&gateway).handle_to_the_end(peer, request)
     };
     let (clock, done) = (gateway.clock.clone(), until(stopped.clone()));
-    tasks.spawn(listen::serve(listener, tls, limits, clock, handler, done));
+    let suspensions = Arc::clone(gateway.registry.suspensions());
+    let serving = listen::serve(listener, tls, limits, clock, suspensions, handler, done);
+    tasks.spawn(serving);
     Ok(address)
 }
 

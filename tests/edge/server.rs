@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use covenant::clock::Clock;
 use covenant::edge::body::{RequestBody, ResponseBody, whole};
 use covenant::edge::host::HostNames;
@@ -13,8 +14,10 @@ use covenant::edge::{Peer, accept};
 use covenant::listen::{serve, tls};
 use covenant::refusal::{Executed, ProblemContext, Refusal};
 use covenant::terms::RequestId;
+use futures_util::{StreamExt as _, stream};
 use http::{Request, Response, header};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
@@ -136,6 +139,7 @@ impl Server {
             tls,
             limits,
             Clock::system(),
+            Arc::default(),
             handler,
             async {
                 let _ = stopped.await;
@@ -233,6 +237,9 @@ async fn echo(
         Ok(body) => body.to_bytes(),
         Err(refusal) => return refused(&refusal),
     };
+    if head.query().get("endless").is_some() {
+        return endless(&peer);
+    }
     if let Some(length) = head.query().get("answer_bytes") {
         return Response::new(whole(vec![b'x'; length.parse().unwrap()]));
     }
@@ -252,6 +259,17 @@ async fn echo(
             .as_ref()
             .map_or("none", |certificate| &certificate.names[0]),
     )))
+}
+
+/// One piece, and then nothing for ever; meanwhile the end of the connection is asked for.
+fn endless(peer: &Arc<Peer>) -> Response<ResponseBody> {
+    let peer = Arc::clone(peer);
+    let pieces = stream::once(async { Ok(Frame::data(Bytes::from_static(b"first"))) });
+    let pieces = pieces.chain(stream::once(async move {
+        peer.presented.end();
+        std::future::pending().await
+    }));
+    Response::new(StreamBody::new(pieces).boxed_unsync())
 }
 
 fn refused(refusal: &Refusal) -> Response<ResponseBody> {
