@@ -2,8 +2,7 @@
 
 use covenant::config::TermsSettings;
 use covenant::refusal::Code;
-use covenant::registry::Suspension;
-use covenant::terms::PartnerId;
+use covenant::terms::{PartnerId, Principal};
 use http::Method;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
