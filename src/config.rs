@@ -61,8 +61,19 @@ pub struct GatewaySettings {
     pub key: PathBuf,
     /// PEM file of the authority that issues client certificates to partners.
     pub partner_authority: PathBuf,
-    /// PEM files of revocation lists of that authority.
-    pub revocation_lists: Vec<PathBuf>,
+    /// Revocation lists of that authority.
+    pub revocation_lists: Vec<RevocationList>,
+    /// How often these files and lists are read again, in seconds. Default 60.
+    pub certificates_reload_seconds: u32,
+}
+
+/// Where a revocation list comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevocationList {
+    /// A file, PEM or DER.
+    File(PathBuf),
+    /// A plain http URL; the list is signed.
+    Url(String),
 }
 
 /// `[tokens]`: RFC 9068 access tokens.

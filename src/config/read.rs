@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
-    LedgerSettings, LimitSettings, Secret, TelemetrySettings, TermsSettings, TokenSettings,
+    LedgerSettings, LimitSettings, RevocationList, Secret, TelemetrySettings, TermsSettings,
+    TokenSettings,
 };
 use crate::source::{Fields, Node};
 
@@ -104,7 +105,17 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
     let key = fields.text("key").map(|path| base.join(path));
     let partner_authority = fields.text("partner_authority").map(|path| base.join(path));
     let lists = fields.optional_texts("revocation_lists");
-    let revocation_lists = lists.iter().map(|(path, _)| base.join(path)).collect();
+    let list = |text: &str| {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            RevocationList::Url(text.to_owned())
+        } else {
+            RevocationList::File(base.join(text))
+        }
+    };
+    let revocation_lists = lists.iter().map(|(text, _)| list(text)).collect();
+    let certificates_reload_seconds = fields
+        .optional_integer("certificates_reload_seconds", 1..=86_400)
+        .unwrap_or(60);
     Some(GatewaySettings {
         listen: listen?,
         names,
@@ -114,6 +125,7 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         key: key?,
         partner_authority: partner_authority?,
         revocation_lists,
+        certificates_reload_seconds,
     })
 }
 

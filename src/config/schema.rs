@@ -115,7 +115,17 @@ fn gateway() -> Value {
             ),
             (
                 "revocation_lists",
-                list("Revocation lists of that authority.", text("A PEM file.")),
+                list(
+                    "Revocation lists of that authority.",
+                    text("A file, PEM or DER, or a plain http URL."),
+                ),
+            ),
+            (
+                "certificates_reload_seconds",
+                integer(
+                    "How often these files and lists are read again. Default 60.",
+                    1..=86_400,
+                ),
             ),
         ],
     )
@@ -318,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 19, |changed| {
+        assert_same_limits(&schema(), &whole(), 20, |changed| {
             !mistakes(changed).is_empty()
         });
     }

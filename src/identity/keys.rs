@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
-use crate::identity::fetch::{FETCH_BYTES_MAX, FetchFailed, KeyUrl};
+use crate::identity::fetch::{FETCH_BYTES_MAX, FetchFailed, FetchUrl};
 use crate::identity::jwk::{Algorithm, KeySet, KeySetRejected};
 
 /// How often [`Keys::keep_fresh`] looks, in seconds: a new key is taken and a retired one refused
@@ -34,7 +34,7 @@ pub enum KeySource {
     /// A JWK Set in a file.
     File(PathBuf),
     /// A JWK Set behind a URL.
-    Url(KeyUrl),
+    Url(FetchUrl),
 }
 
 /// The key set could not be had. The last good one, if any, stays in force.
@@ -320,7 +320,7 @@ mod tests {
         async fn keys(&self) -> (Keys, Clock) {
             let clock = Clock::manual(jiff::Timestamp::from_second(1_795_000_000).unwrap());
             let url = format!("http://{}/jwks.json", self.address);
-            let source = KeySource::Url(KeyUrl::new(&url, None).unwrap());
+            let source = KeySource::Url(FetchUrl::new(&url, None).unwrap());
             (
                 Keys::load(source, None, clock.clone()).await.unwrap(),
                 clock,
