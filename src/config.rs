@@ -85,6 +85,8 @@ pub struct TokenSettings {
     pub audience: String,
     /// JWKS file or URL.
     pub keys: KeySource,
+    /// Signature algorithms whose keys are taken. Default all of them.
+    pub algorithms: Vec<String>,
     /// Allowance for clocks that differ. Default 30, at most 240.
     pub leeway_seconds: u32,
     /// Longest life of a token that is accepted. Default 3,600, at most 86,400.

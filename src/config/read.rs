@@ -12,6 +12,7 @@ use super::{
 };
 use crate::source::{Fields, Node};
 
+pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
 pub(super) const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
 
 /// Every table is read before anything is given up, so that all mistakes are noted.
@@ -157,6 +158,7 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
             KeySource::File(base.join(keys))
         }
     });
+    let algorithms = algorithms(fields);
     let leeway_seconds = fields
         .optional_integer("leeway_seconds", 0..=240)
         .unwrap_or(30);
@@ -167,9 +169,30 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
         issuer: issuer?,
         audience: audience?,
         keys: keys?,
+        algorithms,
         leeway_seconds,
         life_seconds_max,
     })
+}
+
+/// All of them where the key is absent.
+fn algorithms(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    if fields.optional("algorithms").is_none() {
+        return ALGORITHMS.map(str::to_owned).to_vec();
+    }
+    let named = fields.texts("algorithms");
+    for (name, span) in &named {
+        if !ALGORITHMS.contains(name) {
+            let source = Arc::clone(fields.source());
+            let message = format!(
+                "`{name}` is not an algorithm that tokens may be signed with; those are {}",
+                ALGORITHMS.join(", ")
+            );
+            let mistakes = fields.mistakes();
+            mistakes.add_unknown(&source, *span, message, name, ALGORITHMS);
+        }
+    }
+    named.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
 fn terms(fields: &mut Fields<'_, '_>) -> Option<TermsSettings> {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::LimitSettings;
-use super::read::ROLES;
+use super::read::{ALGORITHMS, ROLES};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, text};
 
 /// The schema.
@@ -144,6 +144,13 @@ fn tokens() -> Value {
             (
                 "keys_authority",
                 text("PEM file of the authority that vouches for that URL."),
+            ),
+            (
+                "algorithms",
+                list(
+                    "Whose keys are taken. Default all.",
+                    one_of("A signature algorithm.", ALGORITHMS),
+                ),
             ),
             (
                 "leeway_seconds",
@@ -318,6 +325,12 @@ mod tests {
     fn the_starting_configuration_satisfies_the_schema() {
         assert_eq!(misfits(&schema(), &whole()), Vec::<String>::new());
         assert_eq!(mistakes(&whole()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_algorithms_that_can_be_configured_are_those_there_are() {
+        let all = crate::identity::jwk::Algorithm::ALL;
+        assert_eq!(ALGORITHMS, all.map(crate::identity::jwk::Algorithm::name));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use crate::config::TermsSettings;
 use crate::edge::{AcceptedHead, Peer};
 use crate::entry::Recipient;
-use crate::identity::binding::{bind, credentials};
+use crate::identity::binding::{Carrier, bind, credentials, not_bearer};
 use crate::identity::certificate::ClientCertificate;
 use crate::identity::claims::{AccessToken, TokenRejected};
 use crate::identity::token::Verifier;
@@ -87,12 +87,17 @@ impl Authenticator<'_> {
         exchange.shown = certificate.map(|certificate| certificate.thumbprint);
         exchange.facts.certificate =
             certificate.map(|certificate| certificate.thumbprint.to_base64url());
-        let token = credentials(head.headers())?;
-        let token = self.verifier.verify(token).await.map_err(Refusal::from)?;
+        let credential = credentials(head.headers())?;
+        let verified = self.verifier.verify(&credential.token).await;
+        let token = verified.map_err(Refusal::from)?;
         exchange.facts.client = Some(token.client_id.to_string());
         let certificate = bind(&token, certificate)?.certificate();
         refuse_expired(certificate, exchange.arrived_at)?;
         let contract = one_contract(&rules, &token, certificate)?;
+        let basic = contract.credentials.basic;
+        if credential.carrier != Carrier::Bearer && basic != Some(credential.carrier) {
+            return Err((*not_bearer()).into());
+        }
         exchange.facts.recipient = Some(Recipient::Partner {
             id: contract.partner.to_string(),
             parent: contract.parent.as_ref().map(ToString::to_string),

@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_name_leads_only_to_public_addresses_and_an_address_is_taken_as_written() {
-        let url = |url| FetchUrl::of_revocation_list(url).unwrap();
+        let url = |url: &str| FetchUrl::of_revocation_list(url).unwrap();
         let named = url("http://lists.example/partners.crl");
         for private in [
             "127.0.0.1",
@@ -386,7 +386,8 @@ mod tests {
             assert!(named.check(&[address]).is_err(), "{private}");
             let public = "93.184.216.34:80".parse().unwrap();
             assert!(named.check(&[public, address]).is_err(), "{private}");
-            let written = url(&format!("http://{private}/partners.crl"));
+            let written = format!("http://{private}/partners.crl");
+            let written = url(&written);
             assert!(written.check(&[address]).is_ok(), "{private}");
         }
         for public in ["93.184.216.34:80", "[2606:2800:220:1::1]:80"] {

@@ -31,6 +31,7 @@ use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
 use crate::identity::fetch::FetchUrl;
+use crate::identity::jwk::Algorithm;
 use crate::identity::keys::{self, Keys};
 use crate::identity::token::Verifier;
 use crate::ledger::{self, Ledger, OpenError, Signer};
@@ -264,7 +265,11 @@ async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError
                 .map_err(|error| StartError::unusable("the token issuer's keys", error))?,
         ),
     };
-    let keys = Keys::load(source, None, clock.clone())
+    let algorithms = config.tokens.algorithms.iter();
+    let algorithms = algorithms
+        .filter_map(|name| Algorithm::parse(name))
+        .collect();
+    let keys = Keys::load(source, algorithms, clock.clone())
         .await
         .map_err(|error| StartError::unusable("the token issuer's keys", error))?;
     let rules = TokenRules {

@@ -183,3 +183,55 @@ async fn what_the_core_answers_after_the_suspension_reaches_nobody_and_is_no_dis
         core.answer("/lab/slow", Scripted::new("application/json", body.clone()));
     }
 }
+
+/// The credentials, with the token as one half of Basic.
+fn in_basic(credentials: &Credentials, written: impl Fn(&str) -> String) -> Credentials {
+    let token = credentials.authorization.as_deref().unwrap();
+    let token = token.strip_prefix("Bearer ").unwrap();
+    let encoded = base64::engine::general_purpose::STANDARD.encode(written(token));
+    Credentials {
+        authorization: Some(format!("Basic {encoded}")),
+        ..credentials.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_token_comes_in_basic_only_where_the_contract_says_in_which_half() {
+    let clients = "\n  clients:";
+    let basic = "\n  token_in_basic: password\n  clients:";
+    let stand = Stand::start_with(&[("partners/acme.yaml", clients, basic)], |_| {}).await;
+    for (partner, half, status) in [
+        ("acme", "Bearer", 200),
+        ("acme", "password", 200),
+        ("acme", "user name", 401),
+        ("bluebird", "password", 401),
+        ("bluebird", "user name", 401),
+    ] {
+        let own = stand.credentials(partner);
+        let credentials = match half {
+            "password" => in_basic(&own, |token| format!("api:{token}")),
+            "user name" => in_basic(&own, |token| format!("{token}:")),
+            _ => own,
+        };
+        let mut caller = stand.connect(&credentials, Version::Http1).await;
+        let reply = caller.get("/.covenant/whoami", SERVICE).await;
+        let told = reply.everything();
+        assert_eq!(reply.status, status, "{partner} {half}: {told}");
+        if status == 401 {
+            assert_eq!(reply.json()["code"], "credentials-missing");
+        }
+    }
+    let twice = in_basic(&stand.credentials("acme"), |token| {
+        format!("{token}:{token}")
+    });
+    let mut caller = stand.connect(&twice, Version::Http1).await;
+    let reply = caller.get("/.covenant/whoami", SERVICE).await;
+    assert_eq!(reply.json()["code"], "request-malformed");
+    // Bound to another certificate it is worth nothing, however it came.
+    let stolen = in_basic(&stand.mixed("bluebird", "acme"), |token| {
+        format!(":{token}")
+    });
+    let mut caller = stand.connect(&stolen, Version::Http1).await;
+    let reply = caller.get("/.covenant/whoami", SERVICE).await;
+    assert_eq!(reply.json()["code"], "identity-mismatch");
+}
