@@ -16,6 +16,8 @@
 //! send          the first byte
 //! ```
 //!
+//! Who was suspended while the core was at work is found right before `spend`: nothing was disclosed yet.
+//!
 //! Three values make the order unbreakable: `forward` demands a [`decide::Permit`] and an
 //! [`admit::Admission`], which only those stages make; what `send` sends comes only out of a
 //! [`crate::ledger::Recorded`], which only the ledger makes. A stage may name what an earlier one made,
@@ -198,6 +200,7 @@ impl Gateway {
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let filtered = filter::filter(&permit, &inspected, &self.pseudonyms, &links)?;
         shadow.see(exchange, &permit, &inspected, &answer.body);
+        authenticator.stands(permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
         Ok(send::send(exchange, recorded))

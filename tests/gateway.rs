@@ -49,3 +49,5 @@ mod shadow;
 mod stand;
 #[path = "gateway/values.rs"]
 mod values;
+#[path = "gateway/standing.rs"]
+mod standing;
