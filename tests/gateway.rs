@@ -47,7 +47,7 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
-#[path = "gateway/values.rs"]
-mod values;
 #[path = "gateway/standing.rs"]
 mod standing;
+#[path = "gateway/values.rs"]
+mod values;

@@ -9,12 +9,13 @@ use http::Request;
 use jiff::civil::Date;
 
 use super::fullest::fullest;
+use super::links::{self, HOST};
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
-use crate::catalogue::{Body, Catalogue, FieldId, FieldRole, Format, Operation, Shape};
+use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
-use crate::filter::{self, CoreNames, Links, Plan, PseudonymSecret, Released, Treatment};
+use crate::filter::{self, Plan, PseudonymSecret, Released, Treatment};
 use crate::judgement::{
     self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, uninspectable,
 };
@@ -24,10 +25,6 @@ use crate::rules::Rules;
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{CustomerRef, Promise};
 
-/// The host that the requests of cases are sent to.
-const HOST: &str = "gateway.example";
-/// What links of the gateway begin with in cases.
-const BASE_URI: &str = "https://gateway.example";
 /// The id of a customer whom neither request nor answer names.
 const SOMEBODY: &str = "customer";
 /// Pseudonyms of cases are made with a secret that protects nothing.
@@ -157,7 +154,7 @@ struct Trial<'a> {
     case: &'a Case,
     rules: &'a Rules,
     contract: &'a Contract,
-    /// Path and query of the request: where links of an answer that is made up lead.
+    /// Where links of an answer that is made up lead.
     here: String,
     outcome: &'a mut Outcome,
 }
@@ -166,10 +163,7 @@ impl Trial<'_> {
     fn judge(&mut self) -> Result<(), Stopped> {
         let (case, policy) = (self.case, &self.rules.policy);
         let head = accepted(&case.request)?;
-        self.here = match head.query() {
-            query if query.is_empty() => head.path().to_string(),
-            query => format!("{}?{query}", head.path()),
-        };
+        self.here = links::here(&head);
         let routed = self
             .rules
             .catalogue
@@ -318,8 +312,8 @@ impl Trial<'_> {
             Body::Data { format, shape, .. } => {
                 let made_up = || Bytes::from(fullest(shape, owner, &self.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
-                let links = (&*operation.service, subject.customer.as_ref());
-                self.filter(*format, shape, &body, grant, links)?;
+                let named = subject.customer.as_ref();
+                self.filter(operation, (*format, shape, &body), grant, named)?;
             }
         }
         Ok(())
@@ -327,11 +321,10 @@ impl Trial<'_> {
 
     fn filter(
         &mut self,
-        format: Format,
-        shape: &Shape,
-        body: &[u8],
+        operation: &Operation,
+        (format, shape, body): (Format, &Shape, &[u8]),
         grant: &Grant,
-        (service, named): (&str, Option<&OnBehalf>),
+        named: Option<&OnBehalf>,
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
@@ -346,15 +339,10 @@ impl Trial<'_> {
             envelope,
         };
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
-        let names = core_names(&self.rules.catalogue);
-        let links = Links {
-            base_uri: BASE_URI,
-            catalogue: &self.rules.catalogue,
-            names: &names,
-            service,
-            operations: &self.contract.operations,
-            customer: named.map(|customer| &*customer.id),
-        };
+        let (catalogue, contract) = (&self.rules.catalogue, self.contract);
+        let names = links::core_names(catalogue, operation);
+        let customer = named.map(|customer| &*customer.id);
+        let links = links::links(catalogue, &names, contract, operation, customer);
         let released = document
             .release(grant, &key, &links)
             .ok_or_else(Refusal::not_found)?;
@@ -488,13 +476,6 @@ fn accepted(request: &Asking) -> Result<AcceptedHead, Stopped> {
     let names = HostNames::new([HOST]).map_err(|error| malformed(error.to_string()))?;
     let (parts, ()) = request.into_parts();
     Ok(edge::accept(&parts, &Limits::default(), &names)?)
-}
-
-/// The core's names, as far as the documents say them: cases have no configuration.
-fn core_names(catalogue: &Catalogue) -> CoreNames {
-    let servers = catalogue.servers().iter();
-    let servers = servers.map(|(service, name)| (Arc::clone(service), &**name));
-    CoreNames::new(servers, [HOST])
 }
 
 /// A reference that is always the same for an id: cases have no book of customers.
