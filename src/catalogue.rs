@@ -17,7 +17,7 @@
 //! | `x-covenant-customer-key` | text | the id of that customer |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
 //! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
-//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
+//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient`; the outermost object of a record that is about a recipient is one person |
 //! | `x-covenant-partial` | text | `{first: n}` or `{last: n}` |
 //! | `x-covenant-empty` | scalar | what stands there when it is withheld but required |
 //!
@@ -38,6 +38,7 @@ pub mod operation;
 mod operations;
 pub mod overlay;
 mod pattern;
+mod persons;
 mod reading;
 mod router;
 mod schema;
@@ -62,7 +63,7 @@ pub use self::operation::{
 pub use self::router::Routed;
 pub use self::shape::{
     EMAIL_REST, Field, FieldId, FieldRole, Member, Node, ObjectNode, PARTIAL_MASK,
-    PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape,
+    PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape, TellsWho,
 };
 
 /// Where the catalogue lies in a policies folder.

@@ -17,6 +17,7 @@
 
 mod emit;
 mod field_set;
+mod persons;
 mod piece;
 mod plan;
 mod pseudonym;
@@ -38,6 +39,7 @@ mod sample;
 
 pub use emit::{Emitted, RecordDecision, Released};
 pub use field_set::FieldSet;
+pub use persons::{Particulars, Person};
 pub use plan::{Method, Plan, Treatment, WithheldField};
 pub use pseudonym::{PseudonymKey, PseudonymSecret};
 pub use scan::scan;

@@ -188,7 +188,7 @@ impl Gateway {
         let outbound = outbound(&head, std::mem::take(&mut reading.body));
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;
-        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms)?;
+        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms, &self.registry)?;
         shadow.see(exchange, &permit, &inspected, &answer.body);
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;

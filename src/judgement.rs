@@ -8,11 +8,13 @@
 mod answer;
 mod ask;
 mod decide;
+mod recipients;
 mod release;
 mod route;
 
 pub use self::answer::{CORE_STATUS, Owner, listed, owners, refuse_large_page, uninspectable};
 pub use self::ask::{Asked, OnBehalf, Selector, Subject, ask, is_media_type, subject};
 pub use self::decide::{Call, choose_purpose, decide};
+pub use self::recipients::Recipient;
 pub use self::release::{Document, Extent, Granted, Release};
 pub use self::route::check_query;

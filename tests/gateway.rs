@@ -31,6 +31,8 @@ mod misbehaving;
 mod publishing;
 #[path = "gateway/purposes.rs"]
 mod purposes;
+#[path = "gateway/recipients.rs"]
+mod recipients;
 #[path = "gateway/record.rs"]
 mod record;
 #[path = "gateway/refusals.rs"]

@@ -159,6 +159,8 @@ impl Administration {
             requests_per_minute: contract.requests_per_minute,
             customers_per_day: contract.budgets.customers_per_day,
             customers_per_month: contract.budgets.customers_per_month,
+            recipients_per_day: contract.budgets.recipients_per_day,
+            recipients_per_month: contract.budgets.recipients_per_month,
             suspended: suspended.map(|suspension| ByAndWhy {
                 time: suspension.since,
                 by: suspension.by.to_string(),

@@ -43,6 +43,7 @@ fn contract(id: &str) -> Arc<Contract> {
         budgets: Budgets {
             customers_per_day: 500,
             customers_per_month: 5_000,
+            ..Budgets::default()
         },
         terms: AcceptedTerms {
             version: "2026-01".into(),

@@ -37,6 +37,9 @@ pub struct ObjectNode {
     pub members: Vec<Member>,
     /// Whether each such object is a record: the unit that belongs to one customer. Records do not nest.
     pub record: bool,
+    /// Whether each such object is one recipient of mail: a person on a customer's list, who may have no
+    /// id. Stands in a record, or is one; persons do not nest.
+    pub person: bool,
     /// Whether `null` may stand in its place.
     pub nullable: bool,
 }
@@ -80,6 +83,38 @@ pub struct Field {
     /// The value that stands for "nothing" where it is required and not nullable, as JSON; it
     /// satisfies the field's type, pattern and enum.
     pub empty: Arc<[u8]>,
+}
+
+impl Field {
+    /// Whether it says something about a person or organisation (P1).
+    pub fn is_personal(&self) -> bool {
+        self.is_within("user")
+    }
+
+    /// Whether it tells one recipient of mail from another.
+    pub fn tells_who(&self) -> Option<TellsWho> {
+        if self.is_within("user.name") {
+            Some(TellsWho::Name)
+        } else if self.is_within("user.contact.address") {
+            Some(TellsWho::Address)
+        } else {
+            None
+        }
+    }
+
+    fn is_within(&self, key: &str) -> bool {
+        let both = self.category.zip(Category::parse(key));
+        both.is_some_and(|(category, around)| category.is_within(around))
+    }
+}
+
+/// What a field tells one recipient of mail from another by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TellsWho {
+    /// The name, or a part of it.
+    Name,
+    /// The postal address, or a part of it; a text that holds the name too will do.
+    Address,
 }
 
 /// The JSON type of a scalar.

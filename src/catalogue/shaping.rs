@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting;
+use super::persons;
 use super::reading::{Reading, Unusable};
 use super::schema::{Kind, Schema};
 use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
-use crate::taxonomy::Category;
 
 /// Deepest nesting of an answer.
 const LEVELS_MAX: usize = 24;
@@ -60,8 +60,9 @@ pub(super) fn shape<'a>(
         recipient: false,
     };
     match shaping.node(part, &root) {
-        Ok(node) => {
+        Ok(mut node) => {
             shaping.check_loose_fields();
+            shaping.find_persons(&mut node);
             let Shaping {
                 fields, left_out, ..
             } = shaping;
@@ -189,6 +190,7 @@ impl<'a> Shaping<'a, '_> {
         Ok(Node::Object(ObjectNode {
             members,
             record,
+            person: at.recipient,
             nullable,
         }))
     }
@@ -276,6 +278,7 @@ impl<'a> Shaping<'a, '_> {
         };
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
+        let role = self.role(schema, kind);
         let field = Field {
             path: at.path.as_str().into(),
             category,
@@ -284,9 +287,10 @@ impl<'a> Shaping<'a, '_> {
             null_fits: null.fits,
             pseudonym_fits: fitting::pseudonym_fits(schema, kind),
             required: at.required,
-            role: self.role(schema, kind),
+            role,
             partial: self.partial(schema, kind),
-            recipient: at.recipient,
+            // Whose list it is stands among the people on it.
+            recipient: at.recipient && role != FieldRole::CustomerKey,
             empty: self.empty(schema, kind, at.required && !(null.nullable && null.fits)),
         };
         self.fields.push(field);
@@ -365,7 +369,7 @@ impl<'a> Shaping<'a, '_> {
         let mut keys = Vec::new();
         let mut personal = false;
         for (field, (place, _)) in fields {
-            personal |= is_personal(field);
+            personal |= field.is_personal();
             if field.role == FieldRole::CustomerKey {
                 let within = field.path.strip_prefix(path).unwrap_or_default();
                 keys.push((*place, within.contains("[*]")));
@@ -387,6 +391,15 @@ impl<'a> Shaping<'a, '_> {
         }
     }
 
+    /// Which objects are one recipient each.
+    fn find_persons(&mut self, root: &mut Node) {
+        for (field, reason) in persons::find(root, &self.fields) {
+            if let Some((place, _)) = self.places.get(usize::from(field.0)) {
+                self.reading.mistake(place, reason);
+            }
+        }
+    }
+
     /// Outside of records there is nobody's data.
     fn check_loose_fields(&mut self) {
         let loose = self.fields.iter().zip(&self.places);
@@ -394,7 +407,7 @@ impl<'a> Shaping<'a, '_> {
         let wrong: Vec<_> = loose
             .filter(|(field, _)| {
                 let key = field.role == FieldRole::CustomerKey;
-                key || (is_personal(field) && self.ownership != Ownership::Aggregate)
+                key || (field.is_personal() && self.ownership != Ownership::Aggregate)
             })
             .map(|(field, (place, _))| (field.path.clone(), *place))
             .collect();
@@ -418,12 +431,6 @@ fn holds_records(node: &Node) -> bool {
             object.record || members.any(|member| holds_records(&member.node))
         }
     }
-}
-
-fn is_personal(field: &Field) -> bool {
-    let user = Category::parse("user");
-    let within = |category: Category| user.is_some_and(|user| category.is_within(user));
-    field.category.is_some_and(within)
 }
 
 /// The path of a member (RFC 9535): `$.a`, or `$['a b']` where the name is not a plain word.

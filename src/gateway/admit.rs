@@ -6,7 +6,7 @@ use http::header;
 use super::budget;
 use super::decide::Permit;
 use super::exchange::Exchange;
-use crate::allowance::{Allowance, BudgetExhausted, RateExceeded, headers};
+use crate::allowance::{Allowance, BudgetExhausted, People, RateExceeded, headers};
 use crate::entry::{Entry, Event, Intent};
 use crate::ledger::Ledger;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
@@ -76,8 +76,12 @@ fn reserve_customer(
         .iter()
         .map(|customer| customer.reference)
         .collect();
-    let state = budget::reserve(exchange, permit, allowance, &named)?;
-    let full: Vec<_> = [state.day, state.month]
+    let people = People {
+        customers: &named,
+        recipients: &[],
+    };
+    let state = budget::reserve(exchange, permit, allowance, people)?;
+    let full: Vec<_> = [state.customers.day, state.customers.month]
         .into_iter()
         .filter(|one| one.remaining == 0)
         .collect();

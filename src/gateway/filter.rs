@@ -13,9 +13,10 @@ use super::decide::Permit;
 use super::inspect::{Content, Inspected};
 use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::PseudonymSecret;
-use crate::judgement::Document;
+use crate::judgement::{Document, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Refusal, Stopped};
+use crate::registry::Registry;
 use crate::taxonomy::Category;
 use crate::terms::CustomerRef;
 
@@ -32,6 +33,8 @@ pub struct Filtered {
     pub subjects: Vec<SubjectGroup>,
     /// Distinct customers of whom something leaves.
     pub customers: BTreeSet<CustomerRef>,
+    /// Distinct people on customers' lists of whom something leaves.
+    pub recipients: BTreeSet<CustomerRef>,
     /// Fields that do not leave as they were.
     pub withheld: Vec<Withheld>,
 }
@@ -39,11 +42,13 @@ pub struct Filtered {
 /// Filters.
 ///
 /// # Errors
-/// `not-found` when the one record asked for is not this partner's to see.
+/// `not-found` when the one record asked for is not this partner's to see; `response-uninspectable`
+/// for a person on a list who cannot be told from others.
 pub fn filter(
     permit: &Permit,
     inspected: &Inspected<'_>,
     secret: &PseudonymSecret,
+    registry: &Registry,
 ) -> Result<Filtered, Stopped> {
     let filtered = Filtered {
         status: inspected.status,
@@ -51,6 +56,7 @@ pub fn filter(
         body: Bytes::new(),
         subjects: Vec::new(),
         customers: BTreeSet::new(),
+        recipients: BTreeSet::new(),
         withheld: Vec::new(),
     };
     match &inspected.content {
@@ -60,7 +66,7 @@ pub fn filter(
             category,
             body,
         } => Ok(whole(permit, filtered, media_type, *category, body)),
-        Content::Json(document) => released(permit, filtered, document, secret),
+        Content::Json(document) => released(permit, filtered, document, secret, registry),
     }
 }
 
@@ -97,6 +103,7 @@ fn released(
     mut filtered: Filtered,
     document: &Document<'_>,
     secret: &PseudonymSecret,
+    registry: &Registry,
 ) -> Result<Filtered, Stopped> {
     let key = secret.key_of(&permit.partner().contract().partner);
     let released = document.release(permit.grant(), &key);
@@ -109,6 +116,13 @@ fn released(
         if let (Some(granted), Some(record)) = (released.granted(owner), record) {
             account.add(owner, granted, record);
         }
+    }
+    for recipient in document.recipients(&released)? {
+        let who = &recipient.particulars;
+        let reference = registry.recipient_reference(&who.name, &who.address);
+        let reference =
+            reference.ok_or_else(|| uninspectable("a recipient of mail who is nobody"))?;
+        account.add_recipient(recipient.granted, &recipient.released, reference);
     }
     account.close(&mut filtered);
     filtered.media_type = Some("application/json".into());

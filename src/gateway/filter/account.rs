@@ -1,16 +1,17 @@
 //! The account of an answer: whose data leaves, in which form, and what was withheld, as the ledger
-//! says it. What the filter cut is cut from it too.
+//! says it. What the filter cut is cut from it too. A person on a customer's list stands in it as a
+//! recipient, under a reference of the person's own, beside the customer whose list it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Filtered;
-use crate::catalogue::Shape;
+use crate::allowance::Subject;
+use crate::catalogue::{Field, Shape};
 use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::{FieldSet, Method, Released, Treatment, WithheldField};
 use crate::gateway::decide::Permit;
 use crate::judgement::{Granted, Owner};
-use crate::taxonomy::Category;
-use crate::terms::{CustomerRef, Promise};
+use crate::terms::{CustomerRef, Form, Promise};
 
 /// What the ledger must say, gathered record by record; records of which the same fields left under
 /// the same circumstances share a group.
@@ -22,6 +23,7 @@ pub(super) struct Account<'a> {
 }
 
 struct Group<'a> {
+    subject: Subject,
     granted: &'a Granted,
     released: FieldSet,
     references: BTreeSet<CustomerRef>,
@@ -43,27 +45,44 @@ impl<'a> Account<'a> {
 
     /// Adds what left of one record, or of what stands around the records.
     pub(super) fn add(&mut self, owner: &Owner, granted: &'a Granted, released: &Released) {
-        let reference = match owner {
-            Owner::Nobody => None,
-            Owner::Customer { reference, .. } => Some(*reference),
-        };
-        let same = |group: &&mut Group<'_>| {
-            std::ptr::eq(group.granted, granted) && group.released == released.released
-        };
-        match (self.groups.iter_mut().find(same), reference) {
-            (Some(group), reference) => group.references.extend(reference),
-            (None, Some(reference)) => {
-                let references = BTreeSet::from([reference]);
-                let released = released.released.clone();
-                self.groups.push(Group {
-                    granted,
-                    released,
-                    references,
-                });
-            }
-            (None, None) => {}
+        if let Owner::Customer { reference, .. } = owner {
+            self.count(Subject::Customer, granted, &released.released, *reference);
         }
         self.add_withheld(granted, released);
+    }
+
+    /// Adds one person on a list of a customer who is granted `granted`.
+    pub(super) fn add_recipient(
+        &mut self,
+        granted: &'a Granted,
+        released: &FieldSet,
+        reference: CustomerRef,
+    ) {
+        self.count(Subject::Recipient, granted, released, reference);
+    }
+
+    fn count(
+        &mut self,
+        subject: Subject,
+        granted: &'a Granted,
+        released: &FieldSet,
+        reference: CustomerRef,
+    ) {
+        let same = |group: &&mut Group<'_>| {
+            let same = group.subject == subject && std::ptr::eq(group.granted, granted);
+            same && group.released == *released
+        };
+        match self.groups.iter_mut().find(same) {
+            Some(group) => {
+                group.references.insert(reference);
+            }
+            None => self.groups.push(Group {
+                subject,
+                granted,
+                released: released.clone(),
+                references: BTreeSet::from([reference]),
+            }),
+        }
     }
 
     /// Fields that stood in the answer and do not leave as they were.
@@ -84,27 +103,22 @@ impl<'a> Account<'a> {
     /// Writes it down beside what leaves.
     pub(super) fn close(self, filtered: &mut Filtered) {
         for group in &self.groups {
-            let person = self.categories(group);
-            if person.iter().all(|(_, categories)| categories.is_empty()) {
+            if !self.says_something(group) {
                 continue;
             }
-            filtered.customers.extend(&group.references);
-            let basis = self
-                .permit
-                .grant()
-                .basis(group.granted.circumstances())
-                .word();
-            for (subject, categories) in person {
-                if !categories.is_empty() {
-                    filtered.subjects.push(SubjectGroup {
-                        subject: subject.to_owned(),
-                        basis: basis.to_owned(),
-                        circumstances: super::words(group.granted.circumstances()),
-                        categories,
-                        references: group.references.iter().map(ToString::to_string).collect(),
-                    });
-                }
-            }
+            let people = match group.subject {
+                Subject::Customer => &mut filtered.customers,
+                Subject::Recipient => &mut filtered.recipients,
+            };
+            people.extend(&group.references);
+            let circumstances = group.granted.circumstances();
+            filtered.subjects.push(SubjectGroup {
+                subject: group.subject.word().to_owned(),
+                basis: self.permit.grant().basis(circumstances).word().to_owned(),
+                circumstances: super::words(circumstances),
+                categories: self.categories(group),
+                references: group.references.iter().map(ToString::to_string).collect(),
+            });
         }
         for ((field, method), promise) in self.withheld {
             if let Some(field) = self.shape.fields.get(usize::from(field)) {
@@ -117,32 +131,40 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Categories about a person that left, with their forms: the customer's own, and those of the
-    /// people on the customer's lists.
-    fn categories(&self, group: &Group<'_>) -> [(&'static str, BTreeMap<String, String>); 2] {
-        let user = Category::parse("user");
-        let (mut customer, mut recipient) = (BTreeMap::new(), BTreeMap::new());
+    /// Whether anything about a person left with the records of this group. A customer of whom nothing
+    /// left but people on a list is one whose data left all the same.
+    fn says_something(&self, group: &Group<'_>) -> bool {
+        let mut released = group.released.iter();
+        released.any(|id| {
+            let field = self.shape.fields.get(usize::from(id.0));
+            let form = form(group.granted.plan.treatment(id));
+            form.is_some() && field.is_some_and(Field::is_personal)
+        })
+    }
+
+    /// Categories about the group's subject that left, with their forms.
+    fn categories(&self, group: &Group<'_>) -> BTreeMap<String, String> {
+        let mut categories = BTreeMap::new();
         for id in group.released.iter() {
             let Some(field) = self.shape.fields.get(usize::from(id.0)) else {
                 continue;
             };
-            let personal = |category: &Category| user.is_some_and(|user| category.is_within(user));
-            let Some(category) = field.category.filter(personal) else {
-                continue;
-            };
-            let form = match group.granted.plan.treatment(id) {
-                Treatment::Clear => "clear",
-                Treatment::Partial(_) => "partial",
-                Treatment::Pseudonym(_) => "pseudonym",
-                Treatment::Null | Treatment::Empty | Treatment::Remove => continue,
-            };
-            let categories = if field.recipient {
-                &mut recipient
-            } else {
-                &mut customer
-            };
-            categories.insert(category.key().to_owned(), form.to_owned());
+            let about =
+                field.is_personal() && field.recipient == (group.subject == Subject::Recipient);
+            let form = form(group.granted.plan.treatment(id)).filter(|_| about);
+            if let Some((category, form)) = field.category.zip(form) {
+                categories.insert(category.key().to_owned(), form.word().to_owned());
+            }
         }
-        [("customer", customer), ("recipient", recipient)]
+        categories
+    }
+}
+
+fn form(treatment: Treatment) -> Option<Form> {
+    match treatment {
+        Treatment::Clear => Some(Form::Clear),
+        Treatment::Partial(_) => Some(Form::Partial),
+        Treatment::Pseudonym(_) => Some(Form::Pseudonym),
+        Treatment::Null | Treatment::Empty | Treatment::Remove => None,
     }
 }

@@ -3,9 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::read::{
-    APPROVERS_MIN, CUSTOMERS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
-};
+use super::Budgets;
+use super::read::{APPROVERS_MIN, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Form, PartnerKind};
@@ -153,15 +152,23 @@ fn categories() -> Value {
 }
 
 fn budgets() -> Value {
-    let customers = |description| integer(description, 1..=CUSTOMERS_MAX);
+    let people = |description| integer(description, 1..=Budgets::PEOPLE_MAX);
     mapping(
-        "How many different customers it may read of.",
+        "How many different people it may read of: customers, and people on their lists.",
         [
             (
                 "customers_per_day!",
-                customers("In a day; at most those of a month."),
+                people("In a day; at most those of a month."),
             ),
-            ("customers_per_month!", customers("In a month.")),
+            ("customers_per_month!", people("In a month.")),
+            (
+                "recipients_per_day",
+                people("People on customers' lists in a day; at most those of a month."),
+            ),
+            (
+                "recipients_per_month",
+                people("People on customers' lists in a month."),
+            ),
         ],
     )
 }

@@ -324,6 +324,7 @@ impl Trial<'_> {
         let released = document
             .release(grant, &key)
             .ok_or_else(Refusal::not_found)?;
+        document.recipients(&released)?;
         let mut account = Account::new(shape, grant, self.outcome);
         if let Some(granted) = released.granted(&document.envelope) {
             account.add(&document.envelope, granted, &released.emitted.envelope);
