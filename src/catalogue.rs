@@ -12,8 +12,10 @@
 //! | `x-covenant-data-uses` | operation | the only uses it may be called for |
 //! | `x-covenant-alternative` | operation | what a refused partner can do instead |
 //! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
-//! | `x-covenant-role` | parameter, member of a request | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include` |
+//! | `x-covenant-role` | parameter, member of a request | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`; of figures `period-from`, `period-to` (days, both within) and `partition` (different values never share a customer) |
 //! | `x-covenant-record` | object | belongs to one customer |
+//! | `x-covenant-group` | object in a list, channel `aggregate` | figures over one group of customers |
+//! | `x-covenant-group-size` | whole number, there | how many different customers the group is; outside of groups, all together |
 //! | `x-covenant-customer-key` | text | the id of that customer |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
 //! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
@@ -33,6 +35,7 @@ pub mod draft;
 mod empty;
 mod fitting;
 mod format;
+mod groups;
 mod keywords;
 pub mod operation;
 mod operations;

@@ -17,6 +17,7 @@
 
 mod emit;
 mod field_set;
+mod parts;
 mod persons;
 mod piece;
 mod plan;
@@ -39,6 +40,7 @@ mod sample;
 
 pub use emit::{Emitted, RecordDecision, Released};
 pub use field_set::FieldSet;
+pub use parts::Part;
 pub use persons::{Particulars, Person};
 pub use plan::{Method, Plan, Treatment, WithheldField};
 pub use pseudonym::{PseudonymKey, PseudonymSecret};

@@ -29,6 +29,7 @@ pub mod authenticate;
 pub mod budget;
 pub mod decide;
 pub mod exchange;
+pub mod figures;
 pub mod filter;
 pub mod forward;
 pub mod inspect;
@@ -184,7 +185,14 @@ impl Gateway {
         let decided = decide::decide(exchange, partner, operation, &reading, &head);
         shadow.hear(exchange, &decided);
         let permit = decided?;
-        let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
+        let admission = admit::admit(
+            exchange,
+            &permit,
+            &self.allowance,
+            &self.registry,
+            &self.ledger,
+        )
+        .await?;
         let outbound = outbound(&head, std::mem::take(&mut reading.body));
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;

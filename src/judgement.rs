@@ -8,6 +8,8 @@
 mod answer;
 mod ask;
 mod decide;
+mod figures;
+mod question;
 mod recipients;
 mod release;
 mod route;
@@ -15,6 +17,8 @@ mod route;
 pub use self::answer::{CORE_STATUS, Owner, listed, owners, refuse_large_page, uninspectable};
 pub use self::ask::{Asked, OnBehalf, Selector, Subject, ask, is_media_type, subject};
 pub use self::decide::{Call, choose_purpose, decide};
+pub use self::figures::{Earlier, Figures, Label, Leaving, TOTAL};
+pub use self::question::Question;
 pub use self::recipients::Recipient;
 pub use self::release::{Document, Extent, Granted, Release};
 pub use self::route::check_query;

@@ -105,6 +105,19 @@ pub enum Role {
     Audience,
     /// Asks for more fields or counts than the plain answer has (Lob's `include[]`).
     Include,
+    /// The first day that figures are asked for.
+    PeriodFrom,
+    /// The last day that figures are asked for; it is within.
+    PeriodTo,
+    /// Chooses whom figures are about: two different values never share a customer.
+    Partition,
+}
+
+impl Role {
+    /// Whether it tells one question about figures from another.
+    pub fn asks_for_figures(&self) -> bool {
+        matches!(self, Self::PeriodFrom | Self::PeriodTo | Self::Partition)
+    }
 }
 
 /// A request body.

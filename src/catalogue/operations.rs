@@ -18,7 +18,7 @@ use super::shape::{FieldRole, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
 
-pub(super) const ROLES: [&str; 8] = [
+pub(super) const ROLES: [&str; 11] = [
     "audience",
     "customer",
     "document",
@@ -26,6 +26,9 @@ pub(super) const ROLES: [&str; 8] = [
     "job",
     "list",
     "page-size",
+    "partition",
+    "period-from",
+    "period-to",
     "use-type",
 ];
 
@@ -145,6 +148,7 @@ impl<'a> Call<'a, '_> {
         let alternative = self.reading.extension(part, "alternative");
         let alternative = alternative.and_then(|part| self.reading.text(part));
         let parameters = self.parameters();
+        self.check_figures(channel, &parameters);
         let creates = self.creates();
         let request = self.request(creates);
         let answers = self.answers(channel, &parameters);
@@ -216,6 +220,9 @@ impl<'a> Call<'a, '_> {
             Some("use-type") => Role::UseType,
             Some("audience") => Role::Audience,
             Some("include") => Role::Include,
+            Some("period-from") => Role::PeriodFrom,
+            Some("period-to") => Role::PeriodTo,
+            Some("partition") => Role::Partition,
             Some(kind) => ResourceKind::parse(kind).map_or(Role::Plain, Role::Resource),
             None => Role::Plain,
         }
@@ -232,6 +239,22 @@ impl<'a> Call<'a, '_> {
                 self.reading.mistake(&role.place, message);
                 Role::Plain
             }
+        }
+    }
+
+    /// What tells one question about figures from another is said of questions about figures, and once.
+    fn check_figures(&mut self, channel: Option<Channel>, parameters: &[Parameter]) {
+        let mut roles: Vec<&Role> = parameters.iter().map(|one| &one.role).collect();
+        roles.retain(|role| role.asks_for_figures());
+        if !roles.is_empty() && channel != Some(Channel::Aggregate) {
+            let message =
+                "`period-from`, `period-to` and `partition` are only for the channel `aggregate`";
+            self.reading.mistake(&self.entry.place, message);
+        }
+        let twice = |role: Role| roles.iter().filter(|one| ***one == role).count() > 1;
+        if twice(Role::PeriodFrom) || twice(Role::PeriodTo) {
+            let message = "a second beginning or end of the period";
+            self.reading.mistake(&self.entry.place, message);
         }
     }
 
@@ -333,7 +356,14 @@ impl<'a> Call<'a, '_> {
             let target = self.reading.resolve(&entry.part);
             let target = target.and_then(|target| self.reading.extension(target, "role"));
             if let Some(role) = own.or(target) {
+                let place = &role.place;
                 let role = self.role(role, Some(&entry.part));
+                if role.asks_for_figures() {
+                    self.reading.mistake(
+                        place,
+                        "only a parameter can say which figures are asked for",
+                    );
+                }
                 request.roles.push((name, role));
             }
         }

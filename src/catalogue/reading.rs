@@ -20,7 +20,7 @@ const REFERENCES_MAX: usize = 32;
 pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 14] = [
     "alternative",
     "channel",
     "creates",
@@ -29,6 +29,8 @@ pub(super) const KEYS: [&str; 12] = [
     "data-subject",
     "data-uses",
     "empty",
+    "group",
+    "group-size",
     "partial",
     "record",
     "resource-id",

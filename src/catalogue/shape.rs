@@ -40,6 +40,9 @@ pub struct ObjectNode {
     /// Whether each such object is one recipient of mail: a person on a customer's list, who may have no
     /// id. Stands in a record, or is one; persons do not nest.
     pub person: bool,
+    /// Whether each such object is a group of customers that figures are about (`x-covenant-group`). It is
+    /// a record too, of nobody: it leaves or does not as a whole.
+    pub group: bool,
     /// Whether `null` may stand in its place.
     pub nullable: bool,
 }
@@ -78,6 +81,8 @@ pub struct Field {
     pub pseudonym_fits: bool,
     /// How its partial form is made; without one, partial means withheld.
     pub partial: Option<Partial>,
+    /// Whether it stands in an answer of the channel `aggregate`: there it is a figure over customers.
+    pub figure: bool,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
     pub recipient: bool,
     /// The value that stands for "nothing" where it is required and not nullable, as JSON; it
@@ -141,6 +146,8 @@ pub enum FieldRole {
     CustomerKey,
     /// The id of a thing that belongs to that customer.
     ResourceId(ResourceKind),
+    /// How many different customers the group is, or all together (`x-covenant-group-size`).
+    GroupSize,
 }
 
 /// How a partial value is made.

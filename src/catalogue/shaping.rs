@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting;
+use super::groups;
 use super::persons;
 use super::reading::{Reading, Unusable};
 use super::schema::{Kind, Schema};
@@ -63,6 +64,7 @@ pub(super) fn shape<'a>(
         Ok(mut node) => {
             shaping.check_loose_fields();
             shaping.find_persons(&mut node);
+            shaping.check_groups(part, &node);
             let Shaping {
                 fields, left_out, ..
             } = shaping;
@@ -169,7 +171,10 @@ impl<'a> Shaping<'a, '_> {
             return Err(schema.unusable(reason));
         }
         let marked = schema.extension(self.reading, "record");
-        let record = self.reading.flag(marked);
+        let group = schema.extension(self.reading, "group");
+        let is_group = self.reading.flag(group);
+        let record = self.reading.flag(marked) || is_group;
+        let marked = marked.or(group);
         let place = marked.map_or(schema.place, |marked| &marked.place);
         if record && self.in_record {
             let message = "a record within a record: only one of them can belong to a customer";
@@ -187,10 +192,14 @@ impl<'a> Shaping<'a, '_> {
         if record {
             self.check_customer_key(place, first_field, &at.path);
         }
+        if is_group {
+            self.check_group(place, first_field, &at.path);
+        }
         Ok(Node::Object(ObjectNode {
             members,
             record,
             person: at.recipient,
+            group: is_group,
             nullable,
         }))
     }
@@ -289,6 +298,7 @@ impl<'a> Shaping<'a, '_> {
             required: at.required,
             role,
             partial: self.partial(schema, kind),
+            figure: self.ownership == Ownership::Aggregate,
             // Whose list it is stands among the people on it.
             recipient: at.recipient && role != FieldRole::CustomerKey,
             empty: self.empty(schema, kind, at.required && !(null.nullable && null.fits)),
@@ -303,19 +313,30 @@ impl<'a> Shaping<'a, '_> {
         let is_key = self.reading.flag(key);
         let resource = schema.extension(self.reading, "resource-id");
         let resource = resource.and_then(|part| self.reading.resource_kind(part));
-        let role = match (is_key, resource) {
-            (false, None) => FieldRole::Data,
-            (true, None) => FieldRole::CustomerKey,
-            (false, Some(kind)) => FieldRole::ResourceId(kind),
-            (true, Some(_)) => {
+        let size = schema.extension(self.reading, "group-size");
+        let is_size = self.reading.flag(size);
+        let role = match (is_key, resource, is_size) {
+            (false, None, false) => FieldRole::Data,
+            (true, None, false) => FieldRole::CustomerKey,
+            (false, Some(kind), false) => FieldRole::ResourceId(kind),
+            (false, None, true) => FieldRole::GroupSize,
+            _ => {
                 let message = "one field cannot be the id of a customer and of something else";
                 self.reading.mistake(schema.place, message);
                 FieldRole::CustomerKey
             }
         };
-        if role != FieldRole::Data && kind != ScalarKind::String {
-            let message = "an id must be a text";
-            self.reading.mistake(schema.place, message);
+        match role {
+            FieldRole::Data => {}
+            FieldRole::GroupSize if kind == ScalarKind::Integer => {}
+            FieldRole::GroupSize => {
+                let message = "how many customers a group is must be a whole number";
+                self.reading.mistake(schema.place, message);
+            }
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) if kind == ScalarKind::String => {}
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) => {
+                self.reading.mistake(schema.place, "an id must be a text");
+            }
         }
         role
     }
@@ -388,6 +409,28 @@ impl<'a> Shaping<'a, '_> {
             let message = "a record that does not say whose it is: mark the field that holds the \
                            customer's id with `x-covenant-customer-key`";
             self.reading.mistake(place, message);
+        }
+    }
+
+    /// Whether a group can be judged; where it is a mistake, at `place`.
+    fn check_group(&mut self, place: &'a Origin, first_field: usize, path: &str) {
+        let fields = self.fields.get(first_field..).unwrap_or_default();
+        let is_for_figures = self.ownership == Ownership::Aggregate;
+        for reason in groups::mistakes_of_group(fields, path, is_for_figures) {
+            self.reading.mistake(place, reason);
+        }
+    }
+
+    /// Whether figures that stand in no group can be judged.
+    fn check_groups(&mut self, answer: &'a Part, root: &Node) {
+        let loose = self.fields.iter().zip(&self.places);
+        let loose = loose.filter(|(_, (_, in_record))| !in_record);
+        let loose: Vec<(&Field, &Origin)> =
+            loose.map(|(field, (place, _))| (field, *place)).collect();
+        let is_for_figures = self.ownership == Ownership::Aggregate;
+        let lists = groups::lists(root);
+        for (place, reason) in groups::mistakes_of_totals(&loose, is_for_figures, lists) {
+            self.reading.mistake(place.unwrap_or(&answer.place), reason);
         }
     }
 

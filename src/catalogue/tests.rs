@@ -677,3 +677,61 @@ fn a_named_empty_value_matches_the_fields_pattern() {
         ["overlay:11 `x-covenant-empty` does not match the field's pattern"]
     );
 }
+
+#[test]
+fn the_outermost_object_about_a_recipient_is_one_person() {
+    let catalogue = shipped();
+    let persons = |id: &str| {
+        let mut found = Vec::new();
+        fn walk(node: &Node, path: &str, found: &mut Vec<String>) {
+            match node {
+                Node::Scalar(_) => {}
+                Node::Array(item) => walk(item, &format!("{path}[*]"), found),
+                Node::Object(object) => {
+                    if object.person {
+                        found.push(path.to_owned());
+                    }
+                    for member in &object.members {
+                        walk(&member.node, &format!("{path}.{}", member.name), found);
+                    }
+                }
+            }
+        }
+        walk(&shape(&catalogue, id).root, "$", &mut found);
+        found
+    };
+    assert_eq!(persons("getAddressList"), ["$.recipients[*]"]);
+    // A loose text about the recipient makes the object around it the person.
+    assert_eq!(persons("getJobTracking"), ["$.pieces[*]"]);
+    assert_eq!(persons("listCustomers"), Vec::<String>::new());
+    let key = field(&catalogue, "getJobTracking", "$.customer_id");
+    assert!(!key.recipient);
+}
+
+#[test]
+fn people_who_cannot_be_told_apart_are_mistakes() {
+    let with = |schema: &str, subject: &str| {
+        let document = DOCUMENT.replace(
+            "        name: {type: string}\n",
+            &format!("        name: {{type: string}}\n        to:\n{schema}"),
+        );
+        let update =
+            format!("{OVERLAY}  - target: $..properties.to.items\n    update: {{{subject}}}\n");
+        load(&document, &update).err().unwrap_or_default()
+    };
+    let texts = "          type: array\n          items: {type: string}\n";
+    let subject = "x-covenant-data-category: user.name, x-covenant-data-subject: recipient";
+    let wrong = with(texts, subject);
+    assert!(
+        wrong[0].starts_with("openapi:29 a list of texts about recipients"),
+        "{wrong:?}"
+    );
+    let list = "          type: array\n          items: {type: object, properties: {people: {type: array, \
+                items: {type: object, properties: {name: {type: string, x-covenant-data-category: \
+                user.name}}}}}}\n";
+    let wrong = with(list, "x-covenant-data-subject: recipient");
+    assert!(
+        wrong[0].starts_with("openapi:29 a list of people within one recipient"),
+        "{wrong:?}"
+    );
+}

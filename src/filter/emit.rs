@@ -202,8 +202,10 @@ impl<'p> Writer<'_, 'p> {
     #[inline]
     fn scalar(&mut self, field: FieldId, treatment: Treatment, token: Token, written: &str) {
         match (treatment, token) {
-            (Treatment::Clear, Token::Escaped) => respell(unquoted(written), self.out),
-            (Treatment::Clear, _)
+            (Treatment::Clear | Treatment::Figure, Token::Escaped) => {
+                respell(unquoted(written), self.out)
+            }
+            (Treatment::Clear | Treatment::Figure, _)
             | (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => {
                 self.out.extend_from_slice(written.as_bytes());
             }

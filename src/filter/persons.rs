@@ -3,18 +3,17 @@
 //! more and every format has the same.
 
 use super::field_set::FieldSet;
-use super::piece::{Content, Token};
+use super::parts::Part;
+use super::piece::Content;
 use super::scanned::Scanned;
-use super::text::{unescape, unquoted};
-use crate::catalogue::{FieldId, Node, TellsWho};
+use crate::catalogue::{Node, TellsWho};
 
 /// One recipient of mail in an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Person {
     /// The record it stands in, by its place in [`Scanned::records`].
     pub record: usize,
-    first: usize,
-    after: usize,
+    part: Part,
 }
 
 /// By what a recipient of mail is told from others, as the answer has it, decoded. Holds what it must
@@ -52,36 +51,29 @@ impl Scanned<'_> {
     }
 
     /// The fields of a person that hold something: neither `null` nor an empty text.
-    pub fn values(&self, person: Person) -> FieldSet {
-        let scalars = self.scalars(person);
-        let held =
-            scalars.filter(|(_, token, written)| *token != Token::Null && *written != "\"\"");
-        held.map(|(field, _, _)| field).collect()
+    pub fn held(&self, person: Person) -> FieldSet {
+        let held = self.values(person.part);
+        let held = held.filter(|(_, value)| !value.is_empty());
+        held.map(|(field, _)| field).collect()
     }
 
     /// By what a person is told from others. Parts come in the order of their categories, and within
     /// one in that of the shape, so that two operations that say the same of somebody mean the same.
     pub fn particulars(&self, person: Person) -> Particulars {
-        let mut parts: Vec<_> = self
-            .scalars(person)
-            .filter_map(|(field, token, written)| {
+        let mut told: Vec<_> = self
+            .values(person.part)
+            .filter_map(|(field, value)| {
                 let shaped = self.shape.fields.get(usize::from(field.0))?;
                 let who = shaped.tells_who().filter(|_| shaped.recipient)?;
-                let category = shaped.category?.index();
-                Some((category, field, who, token, written))
+                Some((shaped.category?.index(), field, who, value))
             })
             .collect();
-        parts.sort_by_key(|(category, field, ..)| (*category, *field));
+        told.sort_by_key(|(category, field, ..)| (*category, *field));
         let mut particulars = Particulars::default();
-        for (_, _, who, token, written) in parts {
-            let into = match who {
-                TellsWho::Name => &mut particulars.name,
-                TellsWho::Address => &mut particulars.address,
-            };
-            match token {
-                Token::Null => {}
-                Token::Bare => into.push_str(written),
-                Token::Plain | Token::Escaped => into.push_str(&unescape(unquoted(written))),
+        for (_, _, who, value) in told {
+            match who {
+                TellsWho::Name => particulars.name.push_str(&value),
+                TellsWho::Address => particulars.address.push_str(&value),
             }
         }
         particulars
@@ -101,8 +93,10 @@ impl Scanned<'_> {
             (Node::Object(object), Some(record)) if object.person && inside < after => {
                 found.push(Person {
                     record,
-                    first: inside,
-                    after,
+                    part: Part {
+                        first: inside,
+                        after,
+                    },
                 });
             }
             (Node::Object(object), _) => {
@@ -125,24 +119,6 @@ impl Scanned<'_> {
             }
             (Node::Array(_) | Node::Scalar(_), _) => {}
         }
-    }
-
-    /// The scalars of a person, as they are written.
-    fn scalars(&self, person: Person) -> impl Iterator<Item = (FieldId, Token, &str)> {
-        let pieces = self.pieces.get(person.first..person.after);
-        let pieces = pieces.unwrap_or_default().iter();
-        pieces.filter_map(|piece| match piece.content {
-            Content::Scalar {
-                field,
-                token,
-                start,
-                end,
-            } => {
-                let written = self.text.get(start as usize..end as usize)?;
-                Some((field, token, written))
-            }
-            _ => None,
-        })
     }
 }
 
@@ -201,7 +177,7 @@ mod tests {
         assert_eq!(told(1), (String::new(), "1 MainFlat 2".to_owned()));
         assert!(scanned.particulars(persons[1]).tell_anyone());
         assert!(!scanned.particulars(persons[2]).tell_anyone());
-        let values = |place: usize| scanned.values(persons[place]).iter().count();
+        let values = |place: usize| scanned.held(persons[place]).iter().count();
         assert_eq!([values(0), values(1), values(2)], [4, 1, 0]);
     }
 }

@@ -109,7 +109,7 @@ fn released(
     let released = document.release(permit.grant(), &key);
     let released = released.ok_or_else(Refusal::not_found)?;
     let mut account = Account::new(permit, document.shape);
-    if let Some(around) = released.granted(&document.envelope) {
+    if let Some(around) = released.granted_around(&document.envelope) {
         account.add(&document.envelope, around, &released.emitted.envelope);
     }
     for (owner, record) in document.owners.iter().zip(&released.emitted.records) {

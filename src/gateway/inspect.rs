@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
+use super::figures;
 use super::forward::Answer;
 use crate::catalogue::{Body, Creates, Shape};
 use crate::filter::{self, Record, Scanned};
-use crate::judgement::{self, Document, Owner, is_media_type, uninspectable};
+use crate::judgement::{self, Document, Figures, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Stopped};
 use crate::registry::{NotKept, Registry};
@@ -85,8 +86,13 @@ pub async fn inspect<'a>(
             };
             let envelope = owners.of_request();
             let owners = owners.of_records(shape, &scanned, &envelope)?;
+            let figures = match Figures::of(shape, &scanned) {
+                Some(figures) => Some(figures::settle(exchange, permit, figures, registry).await?),
+                None => None,
+            };
             Content::Json(Box::new(Document {
                 shape,
+                figures,
                 scanned,
                 owners,
                 envelope,

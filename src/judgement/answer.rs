@@ -76,7 +76,9 @@ fn rejected(status: u16, listed: bool) -> Stopped {
 /// # Errors
 /// `page-too-large`.
 pub fn refuse_large_page(page_records_max: u32, scanned: &Scanned<'_>) -> Result<(), Refusal> {
-    let records = scanned.records().len();
+    // Groups of customers are no customers.
+    let records = scanned.records().iter();
+    let records = records.filter(|record| record.size().is_none()).count();
     if usize::try_from(page_records_max).is_ok_and(|max| records <= max) {
         return Ok(());
     }

@@ -68,7 +68,7 @@ pub fn ask(routed: &Routed, head: &AcceptedHead, body: &Bytes) -> Result<Asked, 
 }
 
 /// The value of a parameter, where it was sent.
-fn sent(
+pub(super) fn sent(
     parameter: &Parameter,
     routed: &Routed,
     head: &AcceptedHead,
@@ -121,7 +121,7 @@ impl Asked {
             text.ok_or_else(|| Box::new(Refusal::not_found()))
         };
         match role {
-            Role::Plain | Role::Include => {}
+            Role::Plain | Role::Include | Role::PeriodFrom | Role::PeriodTo | Role::Partition => {}
             Role::Customer => self.selectors.push(Selector::Customer(id()?)),
             Role::Resource(kind) => self.selectors.push(Selector::Resource(*kind, id()?)),
             Role::PageSize { .. } => self.page_records = Some(page_size(value)?),

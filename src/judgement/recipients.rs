@@ -39,7 +39,7 @@ impl Document<'_> {
             let Some(granted) = release.granted(owner) else {
                 continue;
             };
-            let (held, _) = self.scanned.values(person).split(&about);
+            let (held, _) = self.scanned.held(person).split(&about);
             let (released, _) = held.split(granted.plan.released());
             if released.is_empty() {
                 continue;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::answer::Owner;
+use super::figures::{Figures, Leaving};
 use crate::catalogue::{Field, Shape};
 use crate::filter::{Emitted, Plan, PseudonymKey, RecordDecision, Scanned, Treatment};
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
-use crate::terms::{CategoryForms, Promise};
+use crate::terms::{CategoryForms, Form, Promise};
 
 /// A JSON document of the catalogue's shape, and whose it is.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Document<'a> {
     pub owners: Vec<Owner>,
     /// Whose the whole answer is, where the request named one customer.
     pub envelope: Owner,
+    /// The groups of customers that it tells figures of, where it does.
+    pub figures: Option<Figures>,
 }
 
 /// What of a document leaves.
@@ -30,7 +33,17 @@ pub struct Release {
     pub body: Vec<u8>,
     /// Which fields of which record are in it.
     pub emitted: Emitted,
-    grants: Vec<Granted>,
+    grants: Grants,
+}
+
+/// What the customers of each case are granted.
+#[derive(Debug)]
+struct Grants {
+    all: Vec<Granted>,
+    /// Of what stands outside of groups, where figures may not leave there.
+    without_figures: Option<Granted>,
+    /// Which groups leave, in an answer of figures.
+    leaving: Option<Leaving>,
 }
 
 /// How much of a field leaves, over all records it stands in.
@@ -41,7 +54,7 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// How much: 3 for each record in the clear, 2 in part, 1 as a pseudonym.
+    /// How much: 3 for each record in the clear, 2 in part, 1 as a pseudonym. A figure leaves as it is.
     pub fn leaves(&self) -> u32 {
         self.leaves
     }
@@ -54,7 +67,7 @@ impl Extent {
     fn add(&mut self, treatment: Treatment) {
         self.stands += 3;
         self.leaves += match treatment {
-            Treatment::Clear => 3,
+            Treatment::Clear | Treatment::Figure => 3,
             Treatment::Partial(_) => 2,
             Treatment::Pseudonym(_) => 1,
             Treatment::Null | Treatment::Empty | Treatment::Remove => 0,
@@ -92,7 +105,23 @@ impl Granted {
 impl Release {
     /// What the grant gives of this owner's records; only of an owner in the document is that known.
     pub fn granted(&self, owner: &Owner) -> Option<&Granted> {
-        granted(&self.grants, owner)
+        self.grants.of(owner)
+    }
+
+    /// What it gives of what stands around them, which is this owner's.
+    pub fn granted_around(&self, envelope: &Owner) -> Option<&Granted> {
+        self.grants.around(envelope)
+    }
+}
+
+impl Grants {
+    fn of(&self, owner: &Owner) -> Option<&Granted> {
+        let case = case_of(owner);
+        self.all.iter().find(|granted| granted.case == case)
+    }
+
+    fn around(&self, envelope: &Owner) -> Option<&Granted> {
+        self.without_figures.as_ref().or_else(|| self.of(envelope))
     }
 }
 
@@ -100,12 +129,12 @@ impl Document<'_> {
     /// Writes what leaves; nothing when the one record asked for is not this partner's to see.
     pub fn release(&self, grant: &Grant, key: &PseudonymKey) -> Option<Release> {
         let grants = self.grants(grant);
-        let decide = |owner: &Owner| match self.plan(&grants, owner) {
+        let decide = |(record, owner)| match self.plan(&grants, record, owner) {
             Some(plan) => RecordDecision::Keep(plan),
             None => RecordDecision::Drop,
         };
-        let decisions: Vec<_> = self.owners.iter().map(decide).collect();
-        let around = granted(&grants, &self.envelope)?;
+        let decisions: Vec<_> = self.owners.iter().enumerate().map(decide).collect();
+        let around = grants.around(&self.envelope)?;
         let mut body = Vec::new();
         let emitted = self
             .scanned
@@ -121,15 +150,13 @@ impl Document<'_> {
     pub fn extents(&self, grant: &Grant) -> BTreeMap<Arc<str>, Extent> {
         let grants = self.grants(grant);
         let mut extents: BTreeMap<Arc<str>, Extent> = BTreeMap::new();
-        let around = [(self.scanned.envelope(), &self.envelope, true)];
-        let records = self.scanned.records().iter().zip(&self.owners);
-        let records = records.map(|(record, owner)| (record, owner, false));
-        for (record, owner, is_envelope) in around.into_iter().chain(records) {
-            let plan = if is_envelope {
-                granted(&grants, owner).map(|granted| &granted.plan)
-            } else {
-                self.plan(&grants, owner)
-            };
+        let around = grants.around(&self.envelope);
+        let around = around.map(|granted| &granted.plan);
+        let around = [(self.scanned.envelope(), around)];
+        let records = self.scanned.records().iter().zip(&self.owners).enumerate();
+        let records =
+            records.map(|(place, (record, owner))| (record, self.plan(&grants, place, owner)));
+        for (record, plan) in around.into_iter().chain(records) {
             for field in record.present().iter() {
                 let Some(shaped) = self.shape.fields.get(usize::from(field.0)) else {
                     continue;
@@ -143,44 +170,55 @@ impl Document<'_> {
     }
 
     /// One plan for each case that occurs.
-    fn grants(&self, grant: &Grant) -> Vec<Granted> {
-        let mut grants: Vec<Granted> = Vec::new();
+    fn grants(&self, grant: &Grant) -> Grants {
+        let mut all: Vec<Granted> = Vec::new();
         for owner in std::iter::once(&self.envelope).chain(&self.owners) {
             let case = case_of(owner);
-            if grants.iter().all(|granted| granted.case != case) {
+            if all.iter().all(|granted| granted.case != case) {
                 let plan = Plan::new(self.shape, &forms(grant, case));
-                grants.push(Granted { case, plan });
+                all.push(Granted { case, plan });
             }
         }
-        grants
+        let case = case_of(&self.envelope);
+        let figures = self.figures.as_ref();
+        let leaving = figures.map(|figures| figures.leaving(grant.smallest_group(case.0)));
+        let withheld = leaving.as_ref().filter(|leaving| !leaving.total);
+        let without_figures = withheld.map(|_| Granted {
+            case,
+            plan: Plan::new(self.shape, &figureless(forms(grant, case))),
+        });
+        Grants {
+            all,
+            without_figures,
+            leaving,
+        }
     }
 
     /// The plan of a record of this owner; nothing where the record is left out. One that belongs to
-    /// no customer (a price, a status) may leave, without anything that would belong to one.
-    fn plan<'a>(&self, grants: &'a [Granted], owner: &Owner) -> Option<&'a Plan> {
-        let plan = &granted(grants, owner)?.plan;
-        let leaves = match owner {
-            Owner::Nobody => self.is_ownerless(),
-            Owner::Customer { .. } => !plan.discloses_nothing(),
+    /// no customer (a price, a status) may leave, without anything that would belong to one; a group of
+    /// customers, where it is large enough.
+    fn plan<'a>(&self, grants: &'a Grants, record: usize, owner: &Owner) -> Option<&'a Plan> {
+        let plan = &grants.of(owner)?.plan;
+        let leaves = match (&grants.leaving, owner) {
+            (Some(leaving), _) => leaving.groups.get(record).copied().unwrap_or_default(),
+            (None, Owner::Nobody) => self.is_ownerless(),
+            (None, Owner::Customer { .. }) => !plan.discloses_nothing(),
         };
         leaves.then_some(plan)
     }
 
     /// Whether the shape has no field that is about a person, so that no record of it needs an owner.
     fn is_ownerless(&self) -> bool {
-        let user = Category::parse("user");
-        self.shape.fields.iter().all(|field| {
-            !field
-                .category
-                .zip(user)
-                .is_some_and(|(category, user)| category.is_within(user))
-        })
+        !self.shape.fields.iter().any(Field::is_personal)
     }
 }
 
-fn granted<'a>(grants: &'a [Granted], owner: &Owner) -> Option<&'a Granted> {
-    let case = case_of(owner);
-    grants.iter().find(|granted| granted.case == case)
+/// The forms without figures.
+fn figureless(mut forms: CategoryForms) -> CategoryForms {
+    for form in &mut forms {
+        *form = form.filter(|form| *form != Form::Aggregate);
+    }
+    forms
 }
 
 fn case_of(owner: &Owner) -> Case {

@@ -8,10 +8,10 @@ use super::Filtered;
 use crate::allowance::Subject;
 use crate::catalogue::{Field, Shape};
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::{FieldSet, Method, Released, Treatment, WithheldField};
+use crate::filter::{FieldSet, Method, Released, WithheldField};
 use crate::gateway::decide::Permit;
 use crate::judgement::{Granted, Owner};
-use crate::terms::{CustomerRef, Form, Promise};
+use crate::terms::{CustomerRef, Promise};
 
 /// What the ledger must say, gathered record by record; records of which the same fields left under
 /// the same circumstances share a group.
@@ -45,8 +45,13 @@ impl<'a> Account<'a> {
 
     /// Adds what left of one record, or of what stands around the records.
     pub(super) fn add(&mut self, owner: &Owner, granted: &'a Granted, released: &Released) {
-        if let Owner::Customer { reference, .. } = owner {
-            self.count(Subject::Customer, granted, &released.released, *reference);
+        match owner {
+            Owner::Customer { reference, .. } => {
+                let who = Some(*reference);
+                self.count(Subject::Customer, granted, &released.released, who);
+            }
+            // Figures are about people, and about none of them.
+            Owner::Nobody => self.count(Subject::Customer, granted, &released.released, None),
         }
         self.add_withheld(granted, released);
     }
@@ -58,7 +63,7 @@ impl<'a> Account<'a> {
         released: &FieldSet,
         reference: CustomerRef,
     ) {
-        self.count(Subject::Recipient, granted, released, reference);
+        self.count(Subject::Recipient, granted, released, Some(reference));
     }
 
     fn count(
@@ -66,7 +71,7 @@ impl<'a> Account<'a> {
         subject: Subject,
         granted: &'a Granted,
         released: &FieldSet,
-        reference: CustomerRef,
+        reference: Option<CustomerRef>,
     ) {
         let same = |group: &&mut Group<'_>| {
             let same = group.subject == subject && std::ptr::eq(group.granted, granted);
@@ -74,13 +79,13 @@ impl<'a> Account<'a> {
         };
         match self.groups.iter_mut().find(same) {
             Some(group) => {
-                group.references.insert(reference);
+                group.references.extend(reference);
             }
             None => self.groups.push(Group {
                 subject,
                 granted,
                 released: released.clone(),
-                references: BTreeSet::from([reference]),
+                references: reference.into_iter().collect(),
             }),
         }
     }
@@ -137,7 +142,7 @@ impl<'a> Account<'a> {
         let mut released = group.released.iter();
         released.any(|id| {
             let field = self.shape.fields.get(usize::from(id.0));
-            let form = form(group.granted.plan.treatment(id));
+            let form = group.granted.plan.treatment(id).form();
             form.is_some() && field.is_some_and(Field::is_personal)
         })
     }
@@ -151,20 +156,11 @@ impl<'a> Account<'a> {
             };
             let about =
                 field.is_personal() && field.recipient == (group.subject == Subject::Recipient);
-            let form = form(group.granted.plan.treatment(id)).filter(|_| about);
+            let form = group.granted.plan.treatment(id).form().filter(|_| about);
             if let Some((category, form)) = field.category.zip(form) {
                 categories.insert(category.key().to_owned(), form.word().to_owned());
             }
         }
         categories
-    }
-}
-
-fn form(treatment: Treatment) -> Option<Form> {
-    match treatment {
-        Treatment::Clear => Some(Form::Clear),
-        Treatment::Partial(_) => Some(Form::Partial),
-        Treatment::Pseudonym(_) => Some(Form::Pseudonym),
-        Treatment::Null | Treatment::Empty | Treatment::Remove => None,
     }
 }

@@ -228,13 +228,13 @@ categories: {user.name: clear}
 operations: [getCustomer]
 page_records_max: 10
 requests_per_minute: 10
-budgets: {customers_per_day: 10, customers_per_month: 10000000}
+budgets: {customers_per_day: 10, customers_per_month: 10000000, recipients_per_day: 10, recipients_per_month: 10000000}
 terms: {version: '1', accepted_on: 2026-01-01, accepted_by: Someone}
 exceptions:
   - because: it must be
     until: 2026-12-31
     approved_by: [Someone, Another]
-    budgets: {customers_per_day: 10, customers_per_month: 10000000}
+    budgets: {customers_per_day: 10, customers_per_month: 10000000, recipients_per_day: 10, recipients_per_month: 10000000}
     page_records_max: 10
 ";
 
@@ -269,7 +269,7 @@ exceptions:
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
         let whole = value(WHOLE);
-        assert_same_limits(&schema(), &whole, 8, |changed| {
+        assert_same_limits(&schema(), &whole, 12, |changed| {
             let mut told = mistakes(changed).into_iter();
             told.any(|told| told.contains("it must be from"))
         });

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::catalogue::{FieldRole, Node, ScalarKind, Shape};
 
+/// How many customers each group is.
+const MANY: u32 = 1_000_000;
+
 /// Writes it; each record is `customer`'s.
 pub(super) fn fullest(shape: &Shape, customer: &str) -> Vec<u8> {
     value(shape, &shape.root, customer).to_string().into_bytes()
@@ -28,6 +31,8 @@ fn value(shape: &Shape, node: &Node, customer: &str) -> Value {
             Some(field) => match field.kind {
                 ScalarKind::String if field.role == FieldRole::CustomerKey => customer.into(),
                 ScalarKind::String => "made up".into(),
+                // Enough customers for any group, and for all together.
+                ScalarKind::Integer if field.role == FieldRole::GroupSize => MANY.into(),
                 ScalarKind::Integer | ScalarKind::Number => 1.into(),
                 ScalarKind::Boolean => true.into(),
             },

@@ -14,15 +14,16 @@ use crate::catalogue::{Body, FieldId, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
-use crate::filter::{self, Plan, PseudonymSecret, Released, Treatment};
+use crate::filter::{self, Plan, PseudonymSecret, Released};
 use crate::judgement::{
-    self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, uninspectable,
+    self, Asked, Call, Document, Figures, Granted, OnBehalf, Owner, Selector, Subject,
+    uninspectable,
 };
 use crate::policy::{Circumstances, Contract, Grant, Rule, Standing};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::rules::Rules;
 use crate::taxonomy::{Category, Purpose};
-use crate::terms::{CustomerRef, Promise};
+use crate::terms::{CustomerRef, Form, Promise};
 
 /// The host that the requests of cases are sent to.
 const HOST: &str = "gateway.example";
@@ -316,6 +317,7 @@ impl Trial<'_> {
         let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
         let document = Document {
             shape,
+            figures: Figures::of(shape, &scanned),
             scanned,
             owners,
             envelope,
@@ -326,7 +328,7 @@ impl Trial<'_> {
             .ok_or_else(Refusal::not_found)?;
         document.recipients(&released)?;
         let mut account = Account::new(shape, grant, self.outcome);
-        if let Some(granted) = released.granted(&document.envelope) {
+        if let Some(granted) = released.granted_around(&document.envelope) {
             account.add(&document.envelope, granted, &released.emitted.envelope);
         }
         let records = document.scanned.records().iter();
@@ -377,7 +379,7 @@ impl<'a> Account<'a> {
             }
             let leaves = leaves(&granted.plan, id);
             self.leaves.entry(place).or_default().insert(leaves);
-            if leaves != Leaves::Clear {
+            if !leaves.is_whole() {
                 let promise = granted.withheld_by(self.grant, field);
                 self.outcome.kept.insert(promise);
             }
@@ -396,7 +398,7 @@ impl<'a> Account<'a> {
             .leaves
             .values()
             .flatten()
-            .any(|leaves| *leaves != Leaves::Clear);
+            .any(|leaves| !leaves.is_whole());
         self.outcome.decision = if redacted {
             Decision::Redact
         } else {
@@ -418,11 +420,12 @@ impl<'a> Account<'a> {
 }
 
 fn leaves(plan: &Plan, field: FieldId) -> Leaves {
-    match plan.treatment(field) {
-        Treatment::Clear => Leaves::Clear,
-        Treatment::Partial(_) => Leaves::Partial,
-        Treatment::Pseudonym(_) => Leaves::Pseudonym,
-        Treatment::Null | Treatment::Empty | Treatment::Remove => Leaves::Withheld,
+    match plan.treatment(field).form() {
+        Some(Form::Clear) => Leaves::Clear,
+        Some(Form::Partial) => Leaves::Partial,
+        Some(Form::Pseudonym) => Leaves::Pseudonym,
+        Some(Form::Aggregate) => Leaves::Aggregate,
+        None => Leaves::Withheld,
     }
 }
 

@@ -151,6 +151,9 @@ fn decides(role: &Role) -> String {
         Role::UseType => "states the use".to_owned(),
         Role::Audience => "names an audience".to_owned(),
         Role::Include => "asks for more fields".to_owned(),
+        Role::PeriodFrom => "first day of the figures".to_owned(),
+        Role::PeriodTo => "last day of the figures".to_owned(),
+        Role::Partition => "whom the figures are about".to_owned(),
     }
 }
 

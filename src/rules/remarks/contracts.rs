@@ -182,7 +182,8 @@ impl Review<'_> {
     /// Notes the fields whose schema has no room for the form asked for: they are withheld.
     fn check_room(&mut self, family: &[Category], form: Form, span: Span) {
         let has_room = |field: &Field| match form {
-            Form::Clear | Form::Aggregate => true,
+            Form::Clear => true,
+            Form::Aggregate => field.figure,
             Form::Partial => field.partial.is_some(),
             Form::Pseudonym => field.pseudonym_fits,
         };

@@ -1,0 +1,57 @@
+//! Parts of an answer that has been read, and the values in them, decoded: for whoever must know what they
+//! say without letting any of it out.
+
+use std::borrow::Cow;
+
+use super::piece::{Content, Token};
+use super::scanned::Scanned;
+use super::text::{unescape, unquoted};
+use crate::catalogue::FieldId;
+
+/// Everything inside one object.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Part {
+    pub(super) first: usize,
+    pub(super) after: usize,
+}
+
+impl Scanned<'_> {
+    /// The records, by their place in [`Scanned::records`].
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts = vec![Part::default(); self.records.len()];
+        for (place, piece) in self.pieces.iter().enumerate() {
+            if let Content::Record { after, record } = piece.content
+                && let Some(part) = parts.get_mut(record as usize)
+            {
+                *part = Part {
+                    first: place + 1,
+                    after: after as usize,
+                };
+            }
+        }
+        parts
+    }
+
+    /// The values in a part, in order, but for `null`.
+    pub fn values(&self, part: Part) -> impl Iterator<Item = (FieldId, Cow<'_, str>)> {
+        let pieces = self.pieces.get(part.first..part.after);
+        let pieces = pieces.unwrap_or_default().iter();
+        pieces.filter_map(|piece| match piece.content {
+            Content::Scalar {
+                field,
+                token,
+                start,
+                end,
+            } => {
+                let written = self.text.get(start as usize..end as usize)?;
+                let value = match token {
+                    Token::Null => return None,
+                    Token::Bare => Cow::Borrowed(written),
+                    Token::Plain | Token::Escaped => unescape(unquoted(written)),
+                };
+                Some((field, value))
+            }
+            _ => None,
+        })
+    }
+}
