@@ -2,16 +2,19 @@
 //! the one field that says whose it is. An optional member that is not understood is left out of the
 //! shape, so that the filter drops it; a required one is a mistake.
 
+mod whose;
+
 use std::sync::Arc;
 
+use super::check::Check;
 use super::document::{Entry, Origin, Part};
 use super::empty;
-use super::fitting;
-use super::groups;
-use super::persons;
+use super::fitting::{self, Fit};
+use super::partial::Partial;
 use super::reading::{Reading, Unusable};
 use super::schema::{Kind, Schema};
 use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use crate::taxonomy::Category;
 
 /// Deepest nesting of an answer.
 const LEVELS_MAX: usize = 24;
@@ -287,22 +290,32 @@ impl<'a> Shaping<'a, '_> {
         };
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
+        let content = Category::parse("user.content");
+        let open = category.zip(content);
+        let open = open.is_some_and(|(category, content)| category.is_within(content));
+        let fit = Fit::of(self.reading, schema, kind, open);
+        if category.is_some() {
+            self.check_pattern(schema, &fit);
+        }
         let role = self.role(schema, kind);
-        let field = Field {
+        let mut field = Field {
             path: at.path.as_str().into(),
             category,
             kind,
             nullable: null.nullable,
             null_fits: null.fits,
-            pseudonym_fits: fitting::pseudonym_fits(schema, kind),
             required: at.required,
             role,
-            partial: self.partial(schema, kind),
+            partial: self.partial(schema, kind, &fit),
+            // What never leaves is not looked at.
+            check: category.map_or_else(Check::default, |_| fit.check.clone()),
+            pseudonym: category.and_then(|_| fit.pseudonym()),
             figure: self.ownership == Ownership::Aggregate,
             // Whose list it is stands among the people on it.
             recipient: at.recipient && role != FieldRole::CustomerKey,
-            empty: self.empty(schema, kind, at.required && !(null.nullable && null.fits)),
+            empty: Arc::from(&b"null"[..]),
         };
+        self.empty(schema, &fit, &mut field);
         self.fields.push(field);
         self.places.push((schema.place, self.in_record));
         Ok(Node::Scalar(id))
@@ -341,7 +354,18 @@ impl<'a> Shaping<'a, '_> {
         role
     }
 
-    fn partial(&mut self, schema: &Schema<'a>, kind: ScalarKind) -> Option<super::shape::Partial> {
+    /// A value that leaves is held to its pattern, so that there is none that could not be.
+    fn check_pattern(&mut self, schema: &Schema<'a>, fit: &Fit) {
+        if let (Some(bad), Some(pattern)) = (fit.bad_pattern, schema.keyword("pattern")) {
+            let message = format!(
+                "values cannot be held to this pattern: it is {bad}. An overlay can put another \
+                 `pattern` in its place, or `''` and a `maxLength`"
+            );
+            self.reading.mistake(&pattern.place, message);
+        }
+    }
+
+    fn partial(&mut self, schema: &Schema<'a>, kind: ScalarKind, fit: &Fit) -> Option<Partial> {
         let part = schema.extension(self.reading, "partial")?;
         if kind != ScalarKind::String {
             let message = "only a text has a partial form";
@@ -349,7 +373,7 @@ impl<'a> Shaping<'a, '_> {
             return None;
         }
         let partial = self.reading.partial(part)?;
-        match fitting::partial(schema, partial) {
+        match fit.partial(partial) {
             Ok(partial) => Some(partial),
             Err(reason) => {
                 let message = format!("{reason}; without `x-covenant-partial` it is withheld");
@@ -359,107 +383,28 @@ impl<'a> Shaping<'a, '_> {
         }
     }
 
-    fn empty(&mut self, schema: &Schema<'a>, kind: ScalarKind, needed: bool) -> Arc<[u8]> {
+    /// Finds the value that stands for nothing, for where it is needed: because the field is required, or
+    /// because a part or a pseudonym of a value may not fit.
+    fn empty(&mut self, schema: &Schema<'a>, fit: &Fit, field: &mut Field) {
+        let null = field.nullable && field.null_fits;
+        let needed = !null && (field.required || field.partial.is_some());
+        let wanted = !null && field.pseudonym.is_some();
         let named = schema.extension(self.reading, "empty");
-        let value = match empty::value(schema, kind, named) {
-            Ok(value) => value,
-            Err(reason) => {
-                if needed || named.is_some() {
-                    let place = named.map_or(schema.place, |named| &named.place);
-                    self.reading.mistake(place, reason);
-                }
-                serde_json::Value::Null
-            }
-        };
-        if let Some(named) = named.filter(|_| !fitting::pattern_is_understood(schema)) {
+        if let Some(named) = named.filter(|_| fit.bad_pattern.is_some() && field.category.is_none())
+        {
             let message = "whether this matches the field's pattern could not be told: the pattern \
                            is beyond what is understood here";
             self.reading.remark(&named.place, message);
         }
-        let value = if needed {
-            value
-        } else {
-            serde_json::Value::Null
-        };
-        value.to_string().into_bytes().into()
-    }
-
-    /// A record has one customer key, and not in a list within it.
-    fn check_customer_key(&mut self, place: &'a Origin, first_field: usize, path: &str) {
-        let fields = self.fields.iter().zip(&self.places).skip(first_field);
-        let mut keys = Vec::new();
-        let mut personal = false;
-        for (field, (place, _)) in fields {
-            personal |= field.is_personal();
-            if field.role == FieldRole::CustomerKey {
-                let within = field.path.strip_prefix(path).unwrap_or_default();
-                keys.push((*place, within.contains("[*]")));
-            }
-        }
-        if let Some((second, _)) = keys.get(1) {
-            let message = "a second customer key in one record: which of them is it about?";
-            self.reading.mistake(second, message);
-        }
-        if let Some((key, _)) = keys.iter().find(|(_, in_list)| *in_list) {
-            let message =
-                "a customer key in a list within the record; mark the list's items as records";
-            self.reading.mistake(key, message);
-        }
-        if keys.is_empty() && personal && self.ownership == Ownership::InRecord {
-            let message = "a record that does not say whose it is: mark the field that holds the \
-                           customer's id with `x-covenant-customer-key`";
-            self.reading.mistake(place, message);
-        }
-    }
-
-    /// Whether a group can be judged; where it is a mistake, at `place`.
-    fn check_group(&mut self, place: &'a Origin, first_field: usize, path: &str) {
-        let fields = self.fields.get(first_field..).unwrap_or_default();
-        let is_for_figures = self.ownership == Ownership::Aggregate;
-        for reason in groups::mistakes_of_group(fields, path, is_for_figures) {
-            self.reading.mistake(place, reason);
-        }
-    }
-
-    /// Whether figures that stand in no group can be judged.
-    fn check_groups(&mut self, answer: &'a Part, root: &Node) {
-        let loose = self.fields.iter().zip(&self.places);
-        let loose = loose.filter(|(_, (_, in_record))| !in_record);
-        let loose: Vec<(&Field, &Origin)> =
-            loose.map(|(field, (place, _))| (field, *place)).collect();
-        let is_for_figures = self.ownership == Ownership::Aggregate;
-        let lists = groups::lists(root);
-        for (place, reason) in groups::mistakes_of_totals(&loose, is_for_figures, lists) {
-            self.reading.mistake(place.unwrap_or(&answer.place), reason);
-        }
-    }
-
-    /// Which objects are one recipient each.
-    fn find_persons(&mut self, root: &mut Node) {
-        for (field, reason) in persons::find(root, &self.fields) {
-            if let Some((place, _)) = self.places.get(usize::from(field.0)) {
+        match empty::value(schema, field.kind, fit, named) {
+            Ok(value) if needed || wanted => field.empty = value.to_string().into_bytes().into(),
+            Ok(_) => {}
+            Err(reason) if needed || named.is_some() => {
+                let place = named.map_or(schema.place, |named| &named.place);
                 self.reading.mistake(place, reason);
             }
-        }
-    }
-
-    /// Outside of records there is nobody's data.
-    fn check_loose_fields(&mut self) {
-        let loose = self.fields.iter().zip(&self.places);
-        let loose = loose.filter(|(_, (_, in_record))| !in_record);
-        let wrong: Vec<_> = loose
-            .filter(|(field, _)| {
-                let key = field.role == FieldRole::CustomerKey;
-                key || (field.is_personal() && self.ownership != Ownership::Aggregate)
-            })
-            .map(|(field, (place, _))| (field.path.clone(), *place))
-            .collect();
-        for (path, place) in wrong {
-            let message = format!(
-                "`{path}` is about a customer but stands in no record: mark the object that \
-                 belongs to one customer with `x-covenant-record`"
-            );
-            self.reading.mistake(place, message);
+            Err(_) if wanted => field.pseudonym = None,
+            Err(_) => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Limits;
 use super::piece::{Content, Piece, Token};
 use super::reader::Quoted;
 use super::scanned::{Record, Scanned};
-use super::text::{unescape, unquoted};
+use super::text::{unescape, unescape_into, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Node, ObjectNode, ScalarKind, Shape};
@@ -17,7 +17,7 @@ use crate::catalogue::{Field, FieldId, FieldRole, Node, ObjectNode, ScalarKind, 
 ///
 /// # Errors
 /// The first doubt: not strict JSON, beyond a limit, or not what the catalogue says. Missing members
-/// are no doubt (nothing leaks by them); a value of another type is.
+/// are no doubt (nothing leaks by them); a value of another type is, and one that its schema does not allow.
 pub fn scan<'a>(
     shape: &'a Shape,
     body: &'a [u8],
@@ -33,6 +33,7 @@ pub fn scan<'a>(
         envelope: Record::default(),
         record: None,
         uncatalogued: 0,
+        decoded: String::new(),
     };
     scanner.value(&shape.root, 0, 0..0, 1)?;
     scanner.walk.reader.end()?;
@@ -54,6 +55,8 @@ struct Scanner<'a> {
     /// The record being read.
     record: Option<Record<'a>>,
     uncatalogued: usize,
+    /// Room for the text that is being checked, where it is written with escapes.
+    decoded: String,
 }
 
 impl<'a> Scanner<'a> {
@@ -265,6 +268,9 @@ impl<'a> Scanner<'a> {
         let first = self.walk.reader.next();
         let start = self.walk.reader.position();
         let token = self.token(field, first)?;
+        if field.check.is_needed() {
+            self.check(field, token, start)?;
+        }
         let end = self.walk.reader.position();
         let (start, end) = (index(start), index(end));
         self.pieces.push(Piece {
@@ -309,6 +315,26 @@ impl<'a> Scanner<'a> {
                 self.walk.reader.literal(b"null").map(|()| Token::Null)
             }
             _ => Err(self.walk.reader.not_this_value()),
+        }
+    }
+
+    /// Holds the value just read, whose token begins at `start`, to what the catalogue says of it.
+    #[inline]
+    fn check(&mut self, field: &Field, token: Token, start: usize) -> Result<(), Uninspectable> {
+        let written = self.walk.reader.since(start);
+        let admitted = match token {
+            Token::Null => true,
+            Token::Bare => field.check.admits_bare(written),
+            Token::Plain => field.check.admits(unquoted(written)),
+            Token::Escaped => {
+                self.decoded.clear();
+                unescape_into(unquoted(written), &mut self.decoded);
+                field.check.admits(&self.decoded)
+            }
+        };
+        match admitted {
+            true => Ok(()),
+            false => Err(Uninspectable::new(Reason::Mismatch, start)),
         }
     }
 

@@ -167,7 +167,7 @@ fn forms_of(field: &Field) -> FormSet {
         Form::Clear => true,
         Form::Aggregate => field.figure,
         Form::Partial => text && field.partial.is_some(),
-        Form::Pseudonym => text && field.pseudonym_fits,
+        Form::Pseudonym => text && field.pseudonym.is_some(),
     };
     Form::ALL.into_iter().filter(can).collect()
 }

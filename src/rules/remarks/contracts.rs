@@ -185,7 +185,7 @@ impl Review<'_> {
             Form::Clear => true,
             Form::Aggregate => field.figure,
             Form::Partial => field.partial.is_some(),
-            Form::Pseudonym => field.pseudonym_fits,
+            Form::Pseudonym => field.pseudonym.is_some(),
         };
         let mut fields = Vec::new();
         for id in self.contract.operations.iter() {
