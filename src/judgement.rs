@@ -14,7 +14,9 @@ mod recipients;
 mod release;
 mod route;
 
-pub use self::answer::{CORE_STATUS, Owner, listed, owners, refuse_large_page, uninspectable};
+pub use self::answer::{
+    CORE_STATUS, Opened, Owner, listed, owners, refuse_large_page, uninspectable,
+};
 pub use self::ask::{Asked, OnBehalf, Selector, Subject, ask, is_media_type, subject};
 pub use self::decide::{Call, choose_purpose, decide};
 pub use self::figures::{Earlier, Figures, Label, Leaving, TOTAL};

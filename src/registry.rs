@@ -37,7 +37,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::terms::CustomerRef;
 
-pub use consents::Consent;
+pub use consents::{Agreement, Consent};
 pub use customers::CustomerRow;
 pub use database::CannotOpen;
 pub use figures::{Against, Asking, NotAnswered, QUESTION_DAYS, QUESTIONS_MAX};

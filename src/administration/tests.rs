@@ -139,6 +139,7 @@ impl Fixture {
             subjects: vec![SubjectGroup {
                 subject: "customer".to_owned(),
                 basis: "service".to_owned(),
+                basis_reference: None,
                 circumstances: vec!["own".to_owned()],
                 categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
                 references: vec![self.reference(id)],

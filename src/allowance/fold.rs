@@ -52,6 +52,7 @@ mod tests {
         SubjectGroup {
             subject: subject.to_owned(),
             basis: "service".to_owned(),
+            basis_reference: None,
             circumstances: vec!["own".to_owned()],
             categories: BTreeMap::new(),
             references: numbers.iter().map(reference).collect(),

@@ -609,7 +609,104 @@ fn figures_over_groups_belong_to_nobody() {
         .replace("channel: record", "channel: aggregate")
         .replace(", x-covenant-customer-key: true", "")
         .replace("x-covenant-record: true", "x-covenant-record: false");
-    assert!(load(DOCUMENT, &overlay).is_ok());
+    let wrong = load(DOCUMENT, &overlay).unwrap_err();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].contains("figures about customers that do not say about how many"));
+    let document = DOCUMENT.replace("name: {type: string}", "name: {type: integer}");
+    let counted = overlay.replace(
+        "category: user.name",
+        "category: user.name, x-covenant-group-size: true",
+    );
+    assert!(
+        load(&document, &counted).is_ok(),
+        "{:?}",
+        load(&document, &counted).err()
+    );
+    assert!(load(DOCUMENT, &counted).unwrap_err()[0].contains("must be a whole number"));
+}
+
+#[test]
+fn a_group_says_once_how_many_it_is_and_stands_in_one_list() {
+    let groups = "        groups:\n          type: array\n          items: {type: object, properties: {\
+                  page: {type: string}, views: {type: integer}, customers: {type: integer}, \
+                  days: {type: array, items: {type: integer}}}}\n";
+    let document = DOCUMENT.replace("        name: {type: string}\n", groups);
+    let aggregate = r"overlay: 1.0.0
+info: {title: t, version: '1'}
+actions:
+  - target: $.paths['/pets/{pet_id}'].get
+    update: {x-covenant-channel: aggregate}
+  - target: $..properties.groups.items
+    update: {x-covenant-group: true}
+  - target: $..properties['views','customers']
+    update: {x-covenant-data-category: user.behavior}
+  - target: $..properties.customers
+    update: {x-covenant-group-size: true}
+";
+    let mistakes = |from: &str, to: &str| {
+        assert!(aggregate.contains(from), "{from}");
+        load(&document, &aggregate.replace(from, to))
+            .err()
+            .unwrap_or_default()
+    };
+    assert_eq!(mistakes("aggregate", "aggregate"), Vec::<String>::new());
+    for (from, to, expected) in [
+        (
+            "channel: aggregate",
+            "channel: record",
+            "only an operation of the channel `aggregate` has groups",
+        ),
+        (
+            "properties.customers\n",
+            "properties.page\n",
+            "must be a whole number",
+        ),
+        (
+            "properties.customers\n",
+            "properties['views','customers']\n",
+            "says twice how many",
+        ),
+        (
+            "$..properties.customers\n    update: {x-covenant-group-size",
+            "$..properties.customers\n    update: {x-covenant-data-category: system.operations, x-covenant-group-size",
+            "its category lies below `user`",
+        ),
+        (
+            "{x-covenant-group-size: true}",
+            "{x-covenant-group-size: false}",
+            "does not say how many customers",
+        ),
+        (
+            "groups.items\n    update: {x-covenant-group: true}",
+            "days.items\n    update: {x-covenant-data-category: user.behavior}",
+            "stands in no group",
+        ),
+        (
+            "['views','customers']\n",
+            "days.items\n",
+            "in a list within the group",
+        ),
+        (
+            "aggregate}",
+            "aggregate}\n  - target: $.paths['/pets/{pet_id}'].get.parameters[0]\n    update: {x-covenant-role: page-number}",
+            "is not one of",
+        ),
+    ] {
+        let told = mistakes(from, to);
+        assert!(
+            told.iter().any(|told| told.contains(expected)),
+            "{expected}: {told:?}"
+        );
+    }
+    let apart = OVERLAY.replace(
+        "  - target: $.components.schemas.Pet\n",
+        "  - target: $.paths['/pets/{pet_id}'].get.parameters[0]\n    update: {x-covenant-role: partition}\n  - target: $.components.schemas.Pet\n",
+    );
+    let told = load(DOCUMENT, &apart).unwrap_err();
+    assert!(
+        told[0].contains("only for the channel `aggregate`"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -723,7 +820,9 @@ fn people_who_cannot_be_told_apart_are_mistakes() {
     let subject = "x-covenant-data-category: user.name, x-covenant-data-subject: recipient";
     let wrong = with(texts, subject);
     assert!(
-        wrong[0].starts_with("openapi:29 a list of texts about recipients"),
+        wrong
+            .iter()
+            .any(|told| told.contains("a list of texts about recipients")),
         "{wrong:?}"
     );
     let list = "          type: array\n          items: {type: object, properties: {people: {type: array, \
@@ -731,7 +830,9 @@ fn people_who_cannot_be_told_apart_are_mistakes() {
                 user.name}}}}}}\n";
     let wrong = with(list, "x-covenant-data-subject: recipient");
     assert!(
-        wrong[0].starts_with("openapi:29 a list of people within one recipient"),
+        wrong
+            .iter()
+            .any(|told| told.contains("a list of people within one recipient")),
         "{wrong:?}"
     );
 }

@@ -85,6 +85,7 @@ fn whole(
         filtered.subjects.push(SubjectGroup {
             subject: "customer".to_owned(),
             basis: permit.grant().basis(Circumstances::OWN).word().to_owned(),
+            basis_reference: None,
             circumstances: words(Circumstances::OWN),
             categories: BTreeMap::from([(category.key().to_owned(), "clear".to_owned())]),
             references: vec![customer.reference.to_string()],
@@ -122,7 +123,7 @@ fn released(
         let reference = registry.recipient_reference(&who.name, &who.address);
         let reference =
             reference.ok_or_else(|| uninspectable("a recipient of mail who is nobody"))?;
-        account.add_recipient(recipient.granted, &recipient.released, reference);
+        account.add_recipient(&recipient, reference);
     }
     account.close(&mut filtered);
     filtered.media_type = Some("application/json".into());

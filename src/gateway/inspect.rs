@@ -215,19 +215,17 @@ impl Owners<'_> {
     fn owner(&self, reference: CustomerRef, own: bool) -> Owner {
         let partner = &self.permit.partner().contract().partner;
         let purpose = self.permit.purpose();
-        let consented = self
-            .registry
-            .consented(reference, partner, purpose, self.now);
+        let opened = self.registry.opened(reference, partner, purpose, self.now);
         let circumstances = Circumstances {
             own,
-            consented: !consented.is_empty(),
-            agreement: false,
+            consented: !opened.consented.is_empty(),
+            agreement: !opened.agreed.is_empty(),
             order: false,
         };
         Owner::Customer {
             reference,
             circumstances,
-            consented,
+            opened,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The people on customers' lists of whom something leaves: subjects of their own, who are counted apart
 //! from the customers. One who cannot be told from others could not be counted, so nothing is released.
 
-use super::answer::uninspectable;
+use super::answer::{Owner, uninspectable};
 use super::release::{Document, Granted, Release};
 use crate::catalogue::{FieldId, Shape};
 use crate::filter::{FieldSet, Particulars};
@@ -10,6 +10,8 @@ use crate::refusal::Fault;
 /// One recipient of mail of whom something leaves.
 #[derive(Debug)]
 pub struct Recipient<'a> {
+    /// Whose list the person is on.
+    pub owner: &'a Owner,
     /// What is granted about the customer whose list it is.
     pub granted: &'a Granted,
     /// The fields about the person of which something leaves.
@@ -23,7 +25,7 @@ impl Document<'_> {
     ///
     /// # Errors
     /// `response-uninspectable` where one of them has neither name nor address.
-    pub fn recipients<'a>(&self, release: &'a Release) -> Result<Vec<Recipient<'a>>, Fault> {
+    pub fn recipients<'a>(&'a self, release: &'a Release) -> Result<Vec<Recipient<'a>>, Fault> {
         let persons = self.scanned.persons();
         if persons.is_empty() {
             return Ok(Vec::new());
@@ -51,6 +53,7 @@ impl Document<'_> {
                 ));
             }
             found.push(Recipient {
+                owner,
                 granted,
                 released,
                 particulars,

@@ -75,8 +75,25 @@ impl Extent {
     }
 }
 
-/// What decides about a customer's categories: the circumstances, and what was consented to.
-type Case = (Circumstances, CategorySet);
+/// What decides about a customer's categories.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Case {
+    circumstances: Circumstances,
+    consented: CategorySet,
+    agreed: CategorySet,
+}
+
+impl Case {
+    /// The circumstances of one category: consent and agreements open those they name, and no other.
+    fn of(self, category: Category) -> Circumstances {
+        let (consented, agreement) = (self.circumstances.consented, self.circumstances.agreement);
+        Circumstances {
+            consented: consented && self.consented.contains(category),
+            agreement: agreement && self.agreed.contains(category),
+            ..self.circumstances
+        }
+    }
+}
 
 /// What the customers of one case are granted.
 #[derive(Debug)]
@@ -89,7 +106,26 @@ pub struct Granted {
 impl Granted {
     /// The circumstances of these customers.
     pub fn circumstances(&self) -> Circumstances {
-        self.case.0
+        self.case.circumstances
+    }
+
+    /// What explains that `category` leaves as it does: the least of the circumstances that gives the form.
+    pub fn grounds(&self, grant: &Grant, category: Category) -> Circumstances {
+        let held = self.case.of(category);
+        let form = |about: Circumstances| grant.forms(about).get(category.index()).copied();
+        let without = Circumstances {
+            consented: false,
+            agreement: false,
+            ..held
+        };
+        let consented = Circumstances {
+            consented: held.consented,
+            ..without
+        };
+        let mut least = [without, consented].into_iter();
+        least
+            .find(|about| form(*about) == form(held))
+            .unwrap_or(held)
     }
 
     /// The promise kept by not letting `field` leave as it is. One without a category is withheld
@@ -97,7 +133,7 @@ impl Granted {
     pub fn withheld_by(&self, grant: &Grant, field: &Field) -> Promise {
         let category = field.category;
         category.map_or(Promise::number(1), |category| {
-            grant.withheld_by(self.circumstances(), category)
+            grant.withheld_by(self.case.of(category), category)
         })
     }
 }
@@ -181,7 +217,8 @@ impl Document<'_> {
         }
         let case = case_of(&self.envelope);
         let figures = self.figures.as_ref();
-        let leaving = figures.map(|figures| figures.leaving(grant.smallest_group(case.0)));
+        let leaving =
+            figures.map(|figures| figures.leaving(grant.smallest_group(case.circumstances)));
         let withheld = leaving.as_ref().filter(|leaving| !leaving.total);
         let without_figures = withheld.map(|_| Granted {
             case,
@@ -223,29 +260,26 @@ fn figureless(mut forms: CategoryForms) -> CategoryForms {
 
 fn case_of(owner: &Owner) -> Case {
     match owner {
-        Owner::Nobody => (Circumstances::default(), CategorySet::NONE),
+        Owner::Nobody => Case::default(),
         Owner::Customer {
             circumstances,
-            consented,
+            opened,
             ..
-        } => (*circumstances, *consented),
+        } => Case {
+            circumstances: *circumstances,
+            consented: opened.consented,
+            agreed: opened.agreed,
+        },
     }
 }
 
-/// Consent opens the categories it names, and no other.
-fn forms(grant: &Grant, (circumstances, consented): Case) -> CategoryForms {
-    let mut forms = *grant.forms(circumstances);
-    if circumstances.consented {
-        let without = grant.forms(Circumstances {
-            consented: false,
-            ..circumstances
-        });
-        for category in Category::all().filter(|category| !consented.contains(*category)) {
-            if let (Some(form), Some(plain)) = (
-                forms.get_mut(category.index()),
-                without.get(category.index()),
-            ) {
-                *form = *plain;
+fn forms(grant: &Grant, case: Case) -> CategoryForms {
+    let mut forms = *grant.forms(case.circumstances);
+    if case.circumstances.consented || case.circumstances.agreement {
+        for category in Category::all() {
+            let named = grant.forms(case.of(category)).get(category.index());
+            if let (Some(form), Some(named)) = (forms.get_mut(category.index()), named) {
+                *form = *named;
             }
         }
     }

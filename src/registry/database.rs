@@ -77,8 +77,11 @@ const SCHEMA_OF_THE_SHADOW: &str = "
     PRAGMA user_version = 3;
 ";
 
-/// Questions about figures that were answered, and the sizes of the groups that were released.
-const SCHEMA_OF_FIGURES: &str = "
+/// Agreements stand beside consents, with the profile and the document of each; questions about figures that
+/// were answered, with the sizes of the groups that were released.
+const SCHEMA_OF_AGREEMENTS_AND_FIGURES: &str = "
+    ALTER TABLE consent ADD COLUMN profile TEXT;
+    ALTER TABLE consent ADD COLUMN document TEXT;
     CREATE TABLE figure_question (
         place INTEGER PRIMARY KEY, owner TEXT NOT NULL, operation TEXT NOT NULL,
         question TEXT NOT NULL, until INTEGER NOT NULL
@@ -147,7 +150,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
         SCHEMA,
         SCHEMA_OF_POLICIES,
         SCHEMA_OF_THE_SHADOW,
-        SCHEMA_OF_FIGURES,
+        SCHEMA_OF_AGREEMENTS_AND_FIGURES,
     ];
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = usize::try_from(found)

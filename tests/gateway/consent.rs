@@ -61,6 +61,7 @@ async fn consent(stand: &Stand, partner: &str, purpose: &str, categories: &[&str
         purpose: Purpose::parse(purpose).unwrap(),
         categories: categories.collect::<CategorySet>(),
         until: stand.clock.now().checked_add(1.hour()).unwrap(),
+        reference: Some("CON-7".into()),
     };
     let reference = registry.customer(FOREIGN).unwrap().reference;
     registry

@@ -101,6 +101,10 @@ fn value_of(key: &str) -> Value {
             one_of("A fideslang data use.", Purpose::all().map(Purpose::key)),
         ),
         "empty" => json!({"description": "What stands in a required field when it is withheld."}),
+        "group" => boolean("Of an object in a list: figures over one group of customers."),
+        "group-size" => boolean(
+            "Of a whole number: how many different customers the group is; outside of groups, all together.",
+        ),
         "partial" => partial(),
         "record" => boolean("Of an object: each belongs to one customer."),
         "resource-id" => one_of(

@@ -10,8 +10,9 @@ use crate::catalogue::{Field, Shape};
 use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::{FieldSet, Method, Released, WithheldField};
 use crate::gateway::decide::Permit;
-use crate::judgement::{Granted, Owner};
-use crate::terms::{CustomerRef, Promise};
+use crate::judgement::{Granted, Opened, Owner, Recipient};
+use crate::taxonomy::Category;
+use crate::terms::{Basis, CustomerRef, Promise};
 
 /// What the ledger must say, gathered record by record; records of which the same fields left under
 /// the same circumstances share a group.
@@ -25,6 +26,8 @@ pub(super) struct Account<'a> {
 struct Group<'a> {
     subject: Subject,
     granted: &'a Granted,
+    /// What the customers opened, where they did; of all alike.
+    opened: Option<&'a Opened>,
     released: FieldSet,
     references: BTreeSet<CustomerRef>,
 }
@@ -44,38 +47,38 @@ impl<'a> Account<'a> {
     }
 
     /// Adds what left of one record, or of what stands around the records.
-    pub(super) fn add(&mut self, owner: &Owner, granted: &'a Granted, released: &Released) {
-        match owner {
-            Owner::Customer { reference, .. } => {
-                let who = Some(*reference);
-                self.count(Subject::Customer, granted, &released.released, who);
-            }
-            // Figures are about people, and about none of them.
-            Owner::Nobody => self.count(Subject::Customer, granted, &released.released, None),
-        }
+    pub(super) fn add(&mut self, owner: &'a Owner, granted: &'a Granted, released: &Released) {
+        // Figures are about people, and about none of them.
+        let who = match owner {
+            Owner::Customer { reference, .. } => Some(*reference),
+            Owner::Nobody => None,
+        };
+        self.count(Subject::Customer, owner, granted, &released.released, who);
         self.add_withheld(granted, released);
     }
 
-    /// Adds one person on a list of a customer who is granted `granted`.
-    pub(super) fn add_recipient(
-        &mut self,
-        granted: &'a Granted,
-        released: &FieldSet,
-        reference: CustomerRef,
-    ) {
-        self.count(Subject::Recipient, granted, released, Some(reference));
+    /// Adds one person on a list of this owner's.
+    pub(super) fn add_recipient(&mut self, recipient: &Recipient<'a>, reference: CustomerRef) {
+        let (owner, granted) = (recipient.owner, recipient.granted);
+        let who = Some(reference);
+        self.count(Subject::Recipient, owner, granted, &recipient.released, who);
     }
 
     fn count(
         &mut self,
         subject: Subject,
+        owner: &'a Owner,
         granted: &'a Granted,
         released: &FieldSet,
         reference: Option<CustomerRef>,
     ) {
+        let opened = match owner {
+            Owner::Customer { opened, .. } => Some(opened).filter(|it| **it != Opened::default()),
+            Owner::Nobody => None,
+        };
         let same = |group: &&mut Group<'_>| {
             let same = group.subject == subject && std::ptr::eq(group.granted, granted);
-            same && group.released == *released
+            same && group.released == *released && group.opened == opened
         };
         match self.groups.iter_mut().find(same) {
             Some(group) => {
@@ -84,6 +87,7 @@ impl<'a> Account<'a> {
             None => self.groups.push(Group {
                 subject,
                 granted,
+                opened,
                 released: released.clone(),
                 references: reference.into_iter().collect(),
             }),
@@ -117,13 +121,16 @@ impl<'a> Account<'a> {
             };
             people.extend(&group.references);
             let circumstances = group.granted.circumstances();
-            filtered.subjects.push(SubjectGroup {
-                subject: group.subject.word().to_owned(),
-                basis: self.permit.grant().basis(circumstances).word().to_owned(),
-                circumstances: super::words(circumstances),
-                categories: self.categories(group),
-                references: group.references.iter().map(ToString::to_string).collect(),
-            });
+            for ((basis, reference), categories) in self.categories(group) {
+                filtered.subjects.push(SubjectGroup {
+                    subject: group.subject.word().to_owned(),
+                    basis: basis.word().to_owned(),
+                    basis_reference: reference.map(|reference| reference.to_string()),
+                    circumstances: super::words(circumstances),
+                    categories,
+                    references: group.references.iter().map(ToString::to_string).collect(),
+                });
+            }
         }
         for ((field, method), promise) in self.withheld {
             if let Some(field) = self.shape.fields.get(usize::from(field)) {
@@ -147,9 +154,10 @@ impl<'a> Account<'a> {
         })
     }
 
-    /// Categories about the group's subject that left, with their forms.
-    fn categories(&self, group: &Group<'_>) -> BTreeMap<String, String> {
-        let mut categories = BTreeMap::new();
+    /// Categories about the group's subject that left, with their forms, apart by what explains each: what
+    /// would have left without consent and agreement does not rest on them.
+    fn categories(&self, group: &Group<'a>) -> BTreeMap<Ground<'a>, BTreeMap<String, String>> {
+        let mut grounds: BTreeMap<Ground<'a>, BTreeMap<String, String>> = BTreeMap::new();
         for id in group.released.iter() {
             let Some(field) = self.shape.fields.get(usize::from(id.0)) else {
                 continue;
@@ -158,9 +166,34 @@ impl<'a> Account<'a> {
                 field.is_personal() && field.recipient == (group.subject == Subject::Recipient);
             let form = group.granted.plan.treatment(id).form().filter(|_| about);
             if let Some((category, form)) = field.category.zip(form) {
+                let categories = grounds.entry(self.ground(group, category)).or_default();
                 categories.insert(category.key().to_owned(), form.word().to_owned());
             }
         }
-        categories
+        if grounds.is_empty() {
+            let circumstances = group.granted.circumstances();
+            let basis = self.permit.grant().basis(circumstances);
+            grounds.insert((basis, None), BTreeMap::new());
+        }
+        grounds
+    }
+
+    fn ground(&self, group: &Group<'a>, category: Category) -> Ground<'a> {
+        let grant = self.permit.grant();
+        let about = group.granted.grounds(grant, category);
+        match (grant.basis(about), group.opened) {
+            (basis @ (Basis::LegalProcess | Basis::CustomerRequest), _) => (basis, None),
+            (_, Some(opened)) if about.agreement => {
+                let reference = opened.agreement_reference.as_deref();
+                (Basis::CustomerAgreement, reference)
+            }
+            (_, Some(opened)) if about.consented => {
+                (Basis::Consent, opened.consent_reference.as_deref())
+            }
+            (basis, _) => (basis, None),
+        }
     }
 }
+
+/// On what something left, and where that is written down.
+type Ground<'a> = (Basis, Option<&'a str>);

@@ -16,13 +16,13 @@ use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
 use crate::filter::{self, Plan, PseudonymSecret, Released};
 use crate::judgement::{
-    self, Asked, Call, Document, Figures, Granted, OnBehalf, Owner, Selector, Subject,
-    uninspectable,
+    self, Asked, Call, Document, Figures, Granted, OnBehalf, Opened, Owner, Question, Selector,
+    Subject, uninspectable,
 };
 use crate::policy::{Circumstances, Contract, Grant, Rule, Standing};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::rules::Rules;
-use crate::taxonomy::{Category, Purpose};
+use crate::taxonomy::{Category, CategorySet, Purpose};
 use crate::terms::{CustomerRef, Form, Promise};
 
 /// The host that the requests of cases are sent to.
@@ -172,6 +172,7 @@ impl Trial<'_> {
         self.refuse_suspended()?;
         judgement::check_query(operation, &head)?;
         let asked = judgement::ask(&routed, &head, &case.request.body)?;
+        Question::of(&routed, &head, &case.request.body)?;
         let owner = self.owner_id(operation, &asked);
         let subject = self.subject(operation, &asked, &owner)?;
         let token_purposes = case.given.token_purposes.value.as_deref();
@@ -261,7 +262,15 @@ impl Trial<'_> {
         Owner::Customer {
             reference: reference(id),
             circumstances: known.circumstances,
-            consented: known.consented,
+            opened: Opened {
+                consented: known.consented,
+                // A case that speaks of an agreement speaks of one that covers everything.
+                agreed: match known.circumstances.agreement {
+                    true => Category::all().collect(),
+                    false => CategorySet::NONE,
+                },
+                ..Opened::default()
+            },
         }
     }
 
