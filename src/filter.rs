@@ -17,7 +17,7 @@
 
 mod emit;
 mod field_set;
-mod parts;
+
 mod persons;
 mod piece;
 mod plan;
@@ -25,6 +25,7 @@ mod pseudonym;
 mod reader;
 mod scan;
 mod scanned;
+mod subtrees;
 mod text;
 mod uninspectable;
 mod walk;
@@ -40,12 +41,12 @@ mod sample;
 
 pub use emit::{Emitted, RecordDecision, Released};
 pub use field_set::FieldSet;
-pub use parts::Part;
 pub use persons::{Particulars, Person};
 pub use plan::{Method, Plan, Treatment, WithheldField};
 pub use pseudonym::{PseudonymKey, PseudonymSecret};
 pub use scan::scan;
 pub use scanned::{Record, Scanned};
+pub use subtrees::Subtree;
 pub use uninspectable::{Reason, Uninspectable};
 pub use walk::validate_strict;
 

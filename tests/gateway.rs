@@ -19,6 +19,8 @@ mod consent;
 mod creating;
 #[path = "gateway/decisions.rs"]
 mod decisions;
+#[path = "gateway/figures.rs"]
+mod figures;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/lab.rs"]

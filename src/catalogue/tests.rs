@@ -682,8 +682,8 @@ actions:
             "stands in no group",
         ),
         (
-            "['views','customers']\n",
-            "days.items\n",
+            "  - target: $..properties.customers\n",
+            "  - target: $..properties.days.items\n    update: {x-covenant-data-category: user.behavior}\n  - target: $..properties.customers\n",
             "in a list within the group",
         ),
         (

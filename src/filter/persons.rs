@@ -3,9 +3,9 @@
 //! more and every format has the same.
 
 use super::field_set::FieldSet;
-use super::parts::Part;
 use super::piece::Content;
 use super::scanned::Scanned;
+use super::subtrees::Subtree;
 use crate::catalogue::{Node, TellsWho};
 
 /// One recipient of mail in an answer.
@@ -13,7 +13,7 @@ use crate::catalogue::{Node, TellsWho};
 pub struct Person {
     /// The record it stands in, by its place in [`Scanned::records`].
     pub record: usize,
-    part: Part,
+    subtree: Subtree,
 }
 
 /// By what a recipient of mail is told from others, as the answer has it, decoded. Holds what it must
@@ -52,7 +52,7 @@ impl Scanned<'_> {
 
     /// The fields of a person that hold something: neither `null` nor an empty text.
     pub fn held(&self, person: Person) -> FieldSet {
-        let held = self.values(person.part);
+        let held = self.values(person.subtree);
         let held = held.filter(|(_, value)| !value.is_empty());
         held.map(|(field, _)| field).collect()
     }
@@ -61,7 +61,7 @@ impl Scanned<'_> {
     /// one in that of the shape, so that two operations that say the same of somebody mean the same.
     pub fn particulars(&self, person: Person) -> Particulars {
         let mut told: Vec<_> = self
-            .values(person.part)
+            .values(person.subtree)
             .filter_map(|(field, value)| {
                 let shaped = self.shape.fields.get(usize::from(field.0))?;
                 let who = shaped.tells_who().filter(|_| shaped.recipient)?;
@@ -93,7 +93,7 @@ impl Scanned<'_> {
             (Node::Object(object), Some(record)) if object.person && inside < after => {
                 found.push(Person {
                     record,
-                    part: Part {
+                    subtree: Subtree {
                         first: inside,
                         after,
                     },

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_lc_rs::digest;
 
 use crate::catalogue::{FieldRole, Shape};
-use crate::filter::{Part, Scanned};
+use crate::filter::{Scanned, Subtree};
 
 /// What a group is called: a digest of what the answer says of it beside figures.
 pub type Label = [u8; 32];
@@ -56,9 +56,9 @@ impl Figures {
         if !shape.fields.iter().any(|field| field.figure) {
             return None;
         }
-        let records = scanned.records().iter().zip(scanned.parts());
-        let groups = records.map(|(record, part)| Group {
-            label: label(shape, scanned, part),
+        let records = scanned.records().iter().zip(scanned.subtrees());
+        let groups = records.map(|(record, subtree)| Group {
+            label: label(shape, scanned, subtree),
             size: record.size(),
             held_back: false,
         });
@@ -138,9 +138,9 @@ impl Figures {
     }
 }
 
-fn label(shape: &Shape, scanned: &Scanned<'_>, part: Part) -> Label {
+fn label(shape: &Shape, scanned: &Scanned<'_>, subtree: Subtree) -> Label {
     let mut told: Vec<_> = scanned
-        .values(part)
+        .values(subtree)
         .filter(|(field, _)| {
             let field = shape.fields.get(usize::from(field.0));
             field.is_some_and(|field| !field.is_personal() && field.role != FieldRole::GroupSize)
@@ -157,4 +157,75 @@ fn label(shape: &Shape, scanned: &Scanned<'_>, part: Part) -> Label {
     let mut label = TOTAL;
     label.copy_from_slice(context.finish().as_ref());
     label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(groups: &[(u8, u64)], total: Option<u64>) -> Figures {
+        let group = |(name, size): &(u8, u64)| Group {
+            label: [*name; 32],
+            size: Some(*size),
+            held_back: false,
+        };
+        let mut figures = Figures {
+            groups: groups.iter().map(group).collect(),
+            total: Group {
+                label: TOTAL,
+                size: total,
+                held_back: false,
+            },
+        };
+        figures.hold_back_namesakes();
+        figures
+    }
+
+    fn leaving(figures: &Figures) -> (Vec<bool>, bool) {
+        let leaving = figures.leaving(Some(50));
+        (leaving.groups, leaving.total)
+    }
+
+    #[test]
+    fn a_group_leaves_from_the_smallest_size_on_and_the_total_only_where_all_do() {
+        let all = figures(&[(1, 50), (2, 70)], Some(120));
+        assert_eq!(leaving(&all), (vec![true, true], true));
+        let one_small = figures(&[(1, 49), (2, 70)], Some(119));
+        assert_eq!(leaving(&one_small), (vec![false, true], false));
+        let two_small = figures(&[(1, 30), (2, 70), (3, 40)], Some(140));
+        assert_eq!(leaving(&two_small), (vec![false, true, false], false));
+        let unlisted = figures(&[(1, 50), (2, 70)], Some(123));
+        assert_eq!(leaving(&unlisted), (vec![true, true], false));
+        let unsaid = figures(&[(1, 50)], None);
+        assert_eq!(leaving(&unsaid), (vec![true], false));
+        assert_eq!(all.leaving(None).groups, [false, false]);
+        assert!(!all.leaving(None).total);
+    }
+
+    #[test]
+    fn namesakes_and_what_differs_by_a_few_stay_inside() {
+        let namesakes = figures(&[(1, 50), (1, 70), (2, 60)], None);
+        assert_eq!(leaving(&namesakes).0, [false, false, true]);
+        let earlier = Earlier::from([
+            ([1; 32], BTreeSet::from([60, 200])),
+            (TOTAL, BTreeSet::from([130])),
+        ]);
+        for (size, total, group_leaves, total_leaves) in [
+            (60, 130, true, true),
+            (61, 131, false, false),
+            (109, 179, false, false),
+            (110, 180, true, true),
+            (151, 221, false, false),
+            (200, 131, true, false),
+        ] {
+            let mut now = figures(&[(1, size), (2, 70)], Some(total));
+            now.compare(&earlier, 50);
+            let expected = (vec![group_leaves, true], total_leaves);
+            assert_eq!(leaving(&now), expected, "{size} {total}");
+        }
+        // Under another name it could be the same group, one customer larger.
+        let mut renamed = figures(&[(3, 61), (2, 70)], None);
+        renamed.compare(&earlier, 50);
+        assert_eq!(leaving(&renamed).0, [false, false]);
+    }
 }

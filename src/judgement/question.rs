@@ -140,3 +140,50 @@ fn hashed<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     }
     hexadecimal(context.finish().as_ref())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(from: &str, to: &str, state: &str) -> Question {
+        let parts = [("state".to_owned(), hashed([state.as_bytes()]))];
+        Question {
+            whole: hashed([from.as_bytes(), to.as_bytes(), state.as_bytes()]),
+            from: from.parse().ok(),
+            to: to.parse().ok(),
+            parts: parts.into_iter().filter(|_| !state.is_empty()).collect(),
+        }
+    }
+
+    #[test]
+    fn only_other_days_and_other_values_are_apart() {
+        let january = asked("2026-01-01", "2026-01-31", "");
+        for (from, to, state, apart) in [
+            ("2026-02-01", "2026-02-28", "", true),
+            ("2026-02-01", "", "", true),
+            ("", "2025-12-31", "", true),
+            ("2026-01-31", "2026-02-28", "", false),
+            ("", "2026-01-01", "", false),
+            ("", "", "ny", false),
+        ] {
+            let other = asked(from, to, state);
+            assert_eq!(january.is_apart_from(&other), apart, "{from} {to} {state}");
+            assert_eq!(other.is_apart_from(&january), apart, "{from} {to} {state}");
+        }
+        let (york, ohio) = (asked("", "", "ny"), asked("", "", "oh"));
+        assert!(york.is_apart_from(&ohio));
+        assert!(!york.is_apart_from(&york));
+        assert!(!york.is_apart_from(&asked("", "", "")));
+    }
+
+    #[test]
+    fn a_value_that_could_choose_several_is_refused() {
+        assert_eq!(chosen("state", " NY ").unwrap(), "ny");
+        for several in ["", " ", "NY,OH", "*", "N?", "NY|OH", "[NY]", "a;b"] {
+            assert!(chosen("state", several).is_err(), "{several}");
+        }
+        for no_day in ["", "2026-02-30", "2026-1-1", "today", "2026-01-01T00:00"] {
+            assert!(day("from", no_day).is_err(), "{no_day}");
+        }
+    }
+}

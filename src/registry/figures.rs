@@ -203,3 +203,6 @@ fn forgotten(now: Timestamp) -> Timestamp {
     let remembered = (QUESTION_DAYS * 24).hours();
     now.checked_add(remembered).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests;

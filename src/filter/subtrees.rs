@@ -10,31 +10,31 @@ use crate::catalogue::FieldId;
 
 /// Everything inside one object.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Part {
+pub struct Subtree {
     pub(super) first: usize,
     pub(super) after: usize,
 }
 
 impl Scanned<'_> {
     /// The records, by their place in [`Scanned::records`].
-    pub fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![Part::default(); self.records.len()];
+    pub fn subtrees(&self) -> Vec<Subtree> {
+        let mut subtrees = vec![Subtree::default(); self.records.len()];
         for (place, piece) in self.pieces.iter().enumerate() {
             if let Content::Record { after, record } = piece.content
-                && let Some(part) = parts.get_mut(record as usize)
+                && let Some(subtree) = subtrees.get_mut(record as usize)
             {
-                *part = Part {
+                *subtree = Subtree {
                     first: place + 1,
                     after: after as usize,
                 };
             }
         }
-        parts
+        subtrees
     }
 
-    /// The values in a part, in order, but for `null`.
-    pub fn values(&self, part: Part) -> impl Iterator<Item = (FieldId, Cow<'_, str>)> {
-        let pieces = self.pieces.get(part.first..part.after);
+    /// The values in a subtree, in order, but for `null`.
+    pub fn values(&self, subtree: Subtree) -> impl Iterator<Item = (FieldId, Cow<'_, str>)> {
+        let pieces = self.pieces.get(subtree.first..subtree.after);
         let pieces = pieces.unwrap_or_default().iter();
         pieces.filter_map(|piece| match piece.content {
             Content::Scalar {
