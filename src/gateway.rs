@@ -57,6 +57,7 @@ use self::authenticate::Authenticator;
 use self::exchange::Exchange;
 use self::forward::{Cores, Outbound};
 use self::places::Places;
+use self::read::Reading;
 use self::refuse::Ending;
 use self::settings::About;
 use self::shadow::Shadow;
@@ -178,7 +179,7 @@ impl Gateway {
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let _share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
-        let mut reading = read::read(&route, &head, body, partner.contract(), &self.registry)?;
+        let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();
         let shadow = Shadow::ask(shadow, exchange, &partner, operation, &reading, &head);
@@ -193,7 +194,7 @@ impl Gateway {
             &self.ledger,
         )
         .await?;
-        let outbound = outbound(&head, std::mem::take(&mut reading.body));
+        let outbound = outbound(&head, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;
         let filtered = filter::filter(&permit, &inspected, &self.pseudonyms, &self.registry)?;
@@ -328,11 +329,13 @@ async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
     }
 }
 
-fn outbound(head: &AcceptedHead, body: Bytes) -> Outbound<'_> {
+/// What goes on is what was read, not what was sent.
+fn outbound<'a>(head: &'a AcceptedHead, reading: &mut Reading) -> Outbound<'a> {
     Outbound {
         path: head.path().as_str(),
         query: head.query().to_string(),
         headers: head.headers(),
-        body,
+        content_type: reading.asked.content_type.take(),
+        body: std::mem::take(&mut reading.asked.body),
     }
 }

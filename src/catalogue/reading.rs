@@ -25,7 +25,7 @@ pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 pub(super) const STREET: &str = "street";
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 15] = [
     "alternative",
     "channel",
     "creates",
@@ -36,6 +36,7 @@ pub(super) const KEYS: [&str; 14] = [
     "empty",
     "group",
     "group-size",
+    "operational",
     "partial",
     "record",
     "resource-id",

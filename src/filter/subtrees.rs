@@ -37,19 +37,14 @@ impl Scanned<'_> {
         let pieces = self.pieces.get(subtree.first..subtree.after);
         let pieces = pieces.unwrap_or_default().iter();
         pieces.filter_map(|piece| match piece.content {
-            Content::Scalar {
-                field,
-                token,
-                start,
-                end,
-            } => {
-                let written = self.text.get(start as usize..end as usize)?;
-                let value = match token {
+            Content::Scalar(scalar) => {
+                let written = self.text.get(scalar.start as usize..scalar.end as usize)?;
+                let value = match scalar.token {
                     Token::Null => return None,
                     Token::Bare => Cow::Borrowed(written),
-                    Token::Plain | Token::Escaped => unescape(unquoted(written)),
+                    Token::Plain | Token::Escaped | Token::Respelled => unescape(unquoted(written)),
                 };
-                Some((field, value))
+                Some((scalar.field, value))
             }
             _ => None,
         })

@@ -24,8 +24,6 @@ pub struct Reading {
     pub subject: Subject,
     /// Which figures it asks for, where it asks for any.
     pub question: Option<Question>,
-    /// Its body, judged.
-    pub body: Bytes,
 }
 
 impl Reading {
@@ -58,19 +56,18 @@ impl Reading {
 pub fn read(
     routed: &Routed,
     head: &AcceptedHead,
-    body: Bytes,
+    body: &Bytes,
     contract: &Contract,
     registry: &Registry,
 ) -> Result<Reading, Stopped> {
-    let asked = ask(routed, head, &body)?;
-    let question = Question::of(routed, head, &body)?;
+    let asked = ask(routed, head, body)?;
+    let question = Question::of(routed, head, body)?;
     let found = |selector: &Selector| in_book(selector, contract, registry);
     let subject = subject(&asked, &routed.operation, found)?;
     Ok(Reading {
         asked,
         subject,
         question,
-        body,
     })
 }
 

@@ -51,9 +51,15 @@ impl Question {
         };
         let mut values: Vec<(Place, &str, String)> = Vec::new();
         for parameter in &routed.operation.parameters {
-            let Some(value) = sent(parameter, routed, head)? else {
+            let mut sent = sent(parameter, routed, head)?;
+            let Some(value) = sent.pop() else {
                 continue;
             };
+            if !sent.is_empty() && parameter.role.asks_for_figures() {
+                return Err(several(&parameter.name).into());
+            }
+            let others = sent.into_iter();
+            values.extend(others.map(|value| (parameter.place, &*parameter.name, value)));
             match parameter.role {
                 Role::PeriodFrom => question.from = Some(day(&parameter.name, &value)?),
                 Role::PeriodTo => question.to = Some(day(&parameter.name, &value)?),
@@ -113,14 +119,17 @@ fn chosen(name: &str, value: &str) -> Result<String, Box<Refusal>> {
     let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
     let value = value.trim();
     if value.is_empty() || !value.chars().all(plain) {
-        let refusal = Refusal::new(
-            Code::RequestMalformed,
-            format!("`{name}` is not one value."),
-            "Name one value, of letters, digits, spaces, `-` and `_`.",
-        );
-        return Err(refusal.into());
+        return Err(several(name).into());
     }
     Ok(value.to_lowercase())
+}
+
+fn several(name: &str) -> Refusal {
+    Refusal::new(
+        Code::RequestMalformed,
+        format!("`{name}` is not one value."),
+        "Name one value, of letters, digits, spaces, `-` and `_`.",
+    )
 }
 
 fn no_period(detail: impl Into<String>) -> Refusal {
