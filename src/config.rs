@@ -138,6 +138,8 @@ pub struct ActorSettings {
 pub struct CoreService {
     /// `http://` and an authority, without a slash at the end.
     pub base_url: String,
+    /// Further names by which the core is known, with their ports: what it calls itself in its answers.
+    pub names: Vec<String>,
     /// The whole `Authorization` header the core wants of us, read from a file.
     pub authorization: Option<Secret>,
     /// How long an answer may take, from the first byte asked to the last received. Default 10,000.

@@ -34,6 +34,7 @@ pub mod exchange;
 pub mod filter;
 pub mod forward;
 pub mod inspect;
+pub mod names;
 pub mod pages;
 pub mod places;
 pub mod read;
@@ -57,7 +58,9 @@ use http_body_util::BodyExt;
 use self::authenticate::Authenticator;
 use self::exchange::Exchange;
 use self::forward::{Cores, Outbound};
+use self::names::Names;
 use self::places::Places;
+use self::read::Reading;
 use self::refuse::Ending;
 use self::settings::About;
 use self::shadow::Shadow;
@@ -101,6 +104,8 @@ pub struct Gateway {
     pub ledger: Ledger,
     /// The core services.
     pub cores: Cores,
+    /// Their names.
+    pub names: Names,
     /// Secret of the pseudonyms.
     pub pseudonyms: PseudonymSecret,
     /// Counters.
@@ -179,7 +184,7 @@ impl Gateway {
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let _share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
-        let mut reading = read::read(&route, &head, body, partner.contract(), &self.registry)?;
+        let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();
         let shadow = Shadow::ask(shadow, exchange, &partner, operation, &reading, &head);
@@ -187,10 +192,13 @@ impl Gateway {
         shadow.hear(exchange, &decided);
         let permit = decided?;
         let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
-        let outbound = outbound(&head, std::mem::take(&mut reading.body));
+        let outbound = outbound(&head, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
-        let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;
-        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms)?;
+        let core_names = self.names.under(&permit.partner().rules().catalogue);
+        let links = names::links(&permit, &self.about, &core_names);
+        let inspected =
+            inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
+        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms, &links)?;
         shadow.see(exchange, &permit, &inspected, &answer.body);
         authenticator.stands(permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
@@ -323,11 +331,13 @@ async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
     }
 }
 
-fn outbound(head: &AcceptedHead, body: Bytes) -> Outbound<'_> {
+/// What goes on is what was read, not what was sent.
+fn outbound<'a>(head: &'a AcceptedHead, reading: &mut Reading) -> Outbound<'a> {
     Outbound {
         path: head.path().as_str(),
         query: head.query().to_string(),
         headers: head.headers(),
-        body,
+        content_type: reading.asked.content_type.take(),
+        body: std::mem::take(&mut reading.asked.body),
     }
 }

@@ -9,6 +9,8 @@
     reason = "a test may fail loudly"
 )]
 
+#[path = "gateway/asking.rs"]
+mod asking;
 #[path = "gateway/budgets.rs"]
 mod budgets;
 #[path = "gateway/caller.rs"]
@@ -25,12 +27,16 @@ mod headers;
 mod lab;
 #[path = "gateway/leaving.rs"]
 mod leaving;
+#[path = "gateway/links.rs"]
+mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
 #[path = "gateway/publishing.rs"]
 mod publishing;
 #[path = "gateway/purposes.rs"]
 mod purposes;
+#[path = "gateway/raw_core.rs"]
+mod raw_core;
 #[path = "gateway/record.rs"]
 mod record;
 #[path = "gateway/refusals.rs"]
@@ -43,3 +49,5 @@ mod shadow;
 mod stand;
 #[path = "gateway/standing.rs"]
 mod standing;
+#[path = "gateway/values.rs"]
+mod values;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, Method};
 
+use super::request::{RequestBody, Role};
 use super::shape::Shape;
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -40,12 +41,10 @@ impl Operation {
     /// Whether a call names the customer it is about, by id or by a thing of the customer: in its
     /// path, in a required parameter, or in a required body.
     pub fn names_customer(&self) -> bool {
-        let names = |role: &Role| matches!(role, Role::Customer | Role::Resource(_));
         let parameters = self.parameters.iter();
         let mut needed = parameters.filter(|one| one.required || one.place == Place::Path);
         let body = self.request.as_ref().filter(|body| body.required);
-        let mut members = body.into_iter().flat_map(|body| &body.roles);
-        needed.any(|one| names(&one.role)) || members.any(|(_, role)| names(role))
+        needed.any(|one| one.role.names_customer()) || body.is_some_and(RequestBody::names_customer)
     }
 }
 
@@ -85,43 +84,6 @@ pub struct Parameter {
     pub role: Role,
 }
 
-/// What a parameter, or a member of a request body, decides (`x-covenant-role`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Nothing: passed on.
-    Plain,
-    /// A customer's id: on whose behalf the core is called. Checked against the book, set by the gateway.
-    Customer,
-    /// The id of a thing that belongs to a customer. Checked against the book.
-    Resource(ResourceKind),
-    /// How many records a page has, and the largest number allowed.
-    PageSize {
-        /// Largest page the core serves.
-        max: u32,
-    },
-    /// States a use: a value of `marketing` makes the call a marketing use (Lob's `use_type`).
-    UseType,
-    /// Names an audience of customers who did not ask for it.
-    Audience,
-    /// Asks for more fields or counts than the plain answer has (Lob's `include[]`).
-    Include,
-}
-
-/// A request body.
-#[derive(Clone, Debug)]
-pub struct RequestBody {
-    /// Whether the call is refused without it.
-    pub required: bool,
-    /// The media type that can be inspected; any other is refused.
-    pub media_type: Arc<str>,
-    /// What its top-level members decide, by name. Others are passed on.
-    pub roles: Vec<(Arc<str>, Role)>,
-    /// The names of all top-level members; a body with another one is refused.
-    pub members: Vec<Arc<str>>,
-    /// Whether it is a document or list that remembers the purpose it was uploaded for (P11).
-    pub uploads: Option<ResourceKind>,
-}
-
 /// One answer of an operation.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -129,6 +91,24 @@ pub struct Answer {
     pub status: u16,
     /// What its body is.
     pub body: Body,
+    /// The headers with links that leave, led anew.
+    pub links: Vec<HeaderLink>,
+}
+
+impl Answer {
+    /// Whether it sends the caller elsewhere: then it is nothing without its `Location`.
+    pub fn is_redirect(&self) -> bool {
+        (300..400).contains(&self.status)
+    }
+}
+
+/// A header of an answer that holds links of the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderLink {
+    /// `Location` (RFC 9110 section 10.2.2) or `Link` (RFC 8288).
+    pub name: HeaderName,
+    /// Its data category, within `system`.
+    pub category: Category,
 }
 
 /// What the body of an answer is.

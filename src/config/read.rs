@@ -255,6 +255,7 @@ fn services(fields: &mut Fields<'_, '_>, base: &Path) -> Option<HashMap<Arc<str>
 fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreService)> {
     let name = fields.text("name");
     let base_url = origin(fields, "url", "http://");
+    let names = core_names(fields);
     let answer_milliseconds_max = fields
         .optional_integer("answer_milliseconds_max", 1..=600_000)
         .unwrap_or(10_000)
@@ -277,10 +278,26 @@ fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreSe
         name?.into(),
         CoreService {
             base_url: base_url?,
+            names,
             authorization,
             answer_milliseconds_max,
         },
     ))
+}
+
+/// Hosts, each with its port unless its links name none.
+fn core_names(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    let named: Vec<_> = fields.optional_texts("names");
+    let mut names = Vec::new();
+    for (name, span) in named {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+        if name.is_empty() || !name.bytes().all(plain) {
+            let message = "a name of a core is a host and a port, as `core.example:8080`";
+            fields.mistake(span, message);
+        }
+        names.push(name.to_owned());
+    }
+    names
 }
 
 fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {

@@ -205,6 +205,13 @@ fn service() -> Value {
                 }),
             ),
             (
+                "names",
+                list(
+                    "Further names by which the core is known; links to them are its own, and none of them leaves.",
+                    text("A host, with its port unless its links name none."),
+                ),
+            ),
+            (
                 "answer_milliseconds_max",
                 integer("How long an answer may take. Default 10000.", 1..=600_000),
             ),

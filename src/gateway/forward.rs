@@ -2,6 +2,8 @@
 //! Everything the core is told is set here: path and query as decided, headers by allow-list,
 //! identity by us, credentials of our own. Nothing of the partner's credentials goes on.
 
+mod framing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::admit::Admission;
@@ -75,6 +77,8 @@ pub struct Outbound<'a> {
     pub query: String,
     /// The partner's headers, of which only listed ones go on.
     pub headers: &'a HeaderMap,
+    /// The media type of the body, with its parameters; none where there is no body.
+    pub content_type: Option<String>,
     /// The judged body.
     pub body: Bytes,
 }
@@ -121,6 +125,7 @@ pub async fn forward(
 enum Unanswered {
     NotConnected(String),
     Broken(String),
+    Doubtful(&'static str),
     TooLarge,
 }
 
@@ -130,6 +135,10 @@ impl From<Unanswered> for Fault {
             Unanswered::NotConnected(cause) | Unanswered::Broken(cause) => {
                 Self::new(Code::CoreUnavailable, cause)
             }
+            Unanswered::Doubtful(why) => Self::new(
+                Code::ResponseUninspectable,
+                format!("where the core's answer ends is in doubt: {why}"),
+            ),
             Unanswered::TooLarge => Self::new(
                 Code::ResponseUninspectable,
                 format!("the answer is larger than {ANSWER_BYTES_MAX} bytes"),
@@ -140,8 +149,9 @@ impl From<Unanswered> for Fault {
 
 async fn exchange_bytes(
     client: &Client<HttpConnector, Full<Bytes>>,
-    request: Request<Full<Bytes>>,
+    mut request: Request<Full<Bytes>>,
 ) -> Result<Answer, Unanswered> {
+    let connection = capture_connection(&mut request);
     let response = client.request(request).await.map_err(|error| {
         let cause = format!("core: {error}");
         if error.is_connect() {
@@ -151,6 +161,13 @@ async fn exchange_bytes(
         }
     })?;
     let (parts, body) = response.into_parts();
+    if let Some(why) = framing::doubt(parts.version, parts.status, &parts.headers) {
+        // What follows on this connection could be taken for the answer to another request.
+        if let Some(connection) = connection.connection_metadata().as_ref() {
+            connection.poison();
+        }
+        return Err(Unanswered::Doubtful(why));
+    }
     let body = Limited::new(body, ANSWER_BYTES_MAX)
         .collect()
         .await
@@ -189,6 +206,9 @@ fn build(
         set(&mut headers, header::HOST, authority.as_str());
     }
     allow_listed(&mut headers, permit, outbound.headers);
+    if let Some(content_type) = &outbound.content_type {
+        set(&mut headers, header::CONTENT_TYPE, content_type);
+    }
     set(&mut headers, header::ACCEPT, expected_media_type(permit));
     set(&mut headers, header::ACCEPT_ENCODING, "identity");
     set(&mut headers, header::USER_AGENT, "covenant");
@@ -230,16 +250,17 @@ fn build(
     Ok(request)
 }
 
-/// Headers of the partner that go on: those the catalogue lists, and two that every core knows.
+/// Headers of the partner that go on: those the catalogue lists, and one that every core knows. The
+/// media type of a body is that of the body as it was read.
 fn allow_listed(headers: &mut HeaderMap, permit: &Permit, received: &HeaderMap) {
     let listed = permit.operation().parameters.iter();
     let listed = listed.filter(|parameter| parameter.place == Place::Header);
     let names = listed.filter_map(|parameter| HeaderName::try_from(&*parameter.name).ok());
-    let always = [
-        header::CONTENT_TYPE,
-        HeaderName::from_static("idempotency-key"),
-    ];
-    for name in names.chain(always) {
+    let always = HeaderName::from_static("idempotency-key");
+    for name in names
+        .chain([always])
+        .filter(|name| *name != header::CONTENT_TYPE)
+    {
         if let Some(value) = received.get(&name) {
             headers.insert(name, value.clone());
         }

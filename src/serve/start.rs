@@ -27,6 +27,7 @@ use crate::files::{self, Readers};
 use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
 use crate::gateway::forward::Cores;
+use crate::gateway::names::Names;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
@@ -75,6 +76,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         allowance,
         ledger: ledger.clone(),
         cores: Cores::new(config.services.clone()),
+        names: Names::new(config),
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
         telemetry,

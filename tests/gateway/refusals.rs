@@ -488,13 +488,15 @@ async fn what_the_core_rejects_is_told_with_its_status_and_none_of_its_words() {
     let reply = acme.get("/v1/jobs?cursor=job_nothing", SERVICE).await;
     let document = refused(&reply, 400, "core-rejected");
     assert_eq!(document["executed"], "no");
+    let fault = serde_json::json!({"error": {"code": "invalid", "field": "cursor"}});
+    assert_eq!(document["core"], fault);
     let own = stand.subject("acme", 0);
     let submit = Call::new(Method::POST, &format!("/v1/jobs/{}/submit", own.job)).purpose(SERVICE);
     let reply = acme.call(submit).await;
     refused(&reply, 409, "core-rejected");
     let all = reply.everything();
     assert!(
-        !all.contains("shard") && !all.contains("wrong_status"),
+        !all.contains("shard") && !all.contains("\"message\""),
         "{all}"
     );
     assert!(document.get("core_status").is_none(), "{all}");

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::operations::ROLES;
 use super::super::reading::{KEYS, PARTIAL_CHARACTERS_MAX, PREFIX, STREET};
+use super::super::roles::ROLES;
 use crate::source::schema::{boolean, file, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -101,6 +101,11 @@ fn value_of(key: &str) -> Value {
             one_of("A fideslang data use.", Purpose::all().map(Purpose::key)),
         ),
         "empty" => json!({"description": "What stands in a required field when it is withheld."}),
+        "operational" => set(
+            "Beside the role `use-type`: the values that are no marketing use, instead of `operational`.",
+            text("A value, as it is sent."),
+        ),
+        "link" => link(),
         "partial" => partial(),
         "record" => boolean("Of an object: each belongs to one customer."),
         "resource-id" => one_of(
@@ -113,6 +118,20 @@ fn value_of(key: &str) -> Value {
         ),
         _ => json!({}),
     }
+}
+
+fn link() -> Value {
+    let mediated = mapping(
+        "To an operation, with the id of what the record is about.",
+        [("to!", text("The operation's id."))],
+    );
+    json!({
+        "description": "Of a text, or of a header `Location` or `Link`: where a link leads once it leaves.",
+        "anyOf": [
+            one_of("What becomes of it.", ["foreign", "remove", "rewrite"]),
+            mediated,
+        ],
+    })
 }
 
 fn partial() -> Value {
@@ -168,6 +187,8 @@ mod tests {
             ("{first: 2}", "{first: 2, last: 2}"),
             ("{first: 2}", "streets"),
             ("x-covenant-record: true", "x-covenant-record: yes please"),
+            ("x-covenant-link: rewrite", "x-covenant-link: rewritten"),
+            ("{to: getDocument}", "{too: getDocument}"),
             ("- target:", "- taget:"),
         ] {
             assert!(SHIPPED.contains(from), "{from}");
