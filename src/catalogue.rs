@@ -21,6 +21,7 @@
 //! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
 //! | `x-covenant-partial` | text | `{first: n}`, `{last: n}` or `street`: what stays of it in part |
 //! | `x-covenant-empty` | scalar | what stands there when it is withheld but required, or cannot be replaced |
+//! | `x-covenant-link` | text; header `Location` or `Link` | where it leads: `rewrite`, `{to: operationId}`, `foreign`, `remove` ([`Link`]) |
 //!
 //! A field with a category is held to its schema, value by value ([`Check`]): `type`, `enum`, `const`,
 //! `pattern`, `format`, `minLength`, `maxLength`, `minimum`, `maximum`, `exclusiveMinimum`,
@@ -43,6 +44,7 @@ mod empty;
 mod fitting;
 mod format;
 mod keywords;
+mod links;
 mod matcher;
 pub mod operation;
 mod operations;
@@ -56,6 +58,7 @@ mod requests;
 mod roles;
 mod router;
 mod schema;
+mod servers;
 pub mod shape;
 mod shaping;
 mod times;
@@ -74,16 +77,19 @@ use crate::source::{Folder, read_yaml};
 
 pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::operation::{
-    Answer, Body, Creates, Format, Operation, Parameter, Place, Role, Unserved,
+    Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Unserved,
 };
 pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
 pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
 pub use self::request::{
     Expected, ExpectedKind, ExpectedList, ExpectedMember, ExpectedMembers, RequestBody,
-    RequestContent, RequestFields, RequestFormat, bare_name,
+    RequestContent, RequestFields, RequestFormat, Role, bare_name,
 };
 pub use self::router::Routed;
-pub use self::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+pub use self::shape::{
+    Field, FieldId, FieldRole, LINK_CHARACTERS_MAX, Link, Member, Node, ObjectNode, ScalarKind,
+    Shape,
+};
 
 /// Where the catalogue lies in a policies folder.
 const FOLDER: &str = "catalogue";
@@ -99,6 +105,7 @@ pub struct Catalogue {
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
     unserved: Vec<Unserved>,
+    servers: Vec<(Arc<str>, Arc<str>)>,
     digest: [u8; 32],
 }
 
@@ -158,6 +165,12 @@ impl Catalogue {
         &self.unserved
     }
 
+    /// The names that documents give the services (`servers`): service, and authority in lower case.
+    /// They are names of the core, so that links to them are links to it, and none of them leaves.
+    pub fn servers(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.servers
+    }
+
     /// What is never released because nobody has said what it is: operation id and path, the fields
     /// without a category and the members whose schema cannot be filtered.
     pub fn unclassified(&self) -> Vec<(Arc<str>, Arc<str>)> {
@@ -165,7 +178,9 @@ impl Catalogue {
         for operation in &self.operations {
             for answer in &operation.answers {
                 if let Body::Data { shape, .. } = &answer.body {
-                    let fields = shape.fields.iter().filter(|field| field.category.is_none());
+                    let fields = shape.fields.iter().filter(|field| {
+                        field.category.is_none() && field.link != Some(Link::Remove)
+                    });
                     found.extend(fields.map(|field| (operation.id.clone(), field.path.clone())));
                 }
             }
@@ -226,6 +241,7 @@ struct Loading {
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
     unserved: Vec<Unserved>,
+    servers: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Loading {
@@ -249,6 +265,14 @@ impl Loading {
         for (operation, place) in offered.operations {
             self.add(Arc::new(operation), &place, &mut reading);
         }
+        let of_service = |id: &str| {
+            let found = self.by_id.get(id);
+            found.filter(|operation| &*operation.service == service)
+        };
+        links::check_mediated(&mut reading, of_service);
+        let servers = servers::read(&mut reading).into_iter();
+        self.servers
+            .extend(servers.map(|server| (Arc::from(service), server)));
         self.left_out.extend(offered.left_out);
         self.unserved.extend(offered.unserved);
         reading.finish();
@@ -277,6 +301,7 @@ impl Loading {
             router: self.router,
             left_out: self.left_out,
             unserved: self.unserved,
+            servers: self.servers,
             digest,
         }
     }

@@ -10,13 +10,18 @@
 //! that how the core (or whoever fed it) spelled it carries nothing; most tokens are spelled so already
 //! and are copied. A number is copied as its validated token: converting it could change it. Where the
 //! body goes on with the same bytes as what is written, one copy of the body does for all of them.
+//! A link is written anew from its parts, as one of the gateway's ([`Links`]), or not at all.
+//!
+//! [`CoreNames`] finds a name of the core in whatever is about to leave, in any format: the last look.
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
-//! chooses a plan per record); links to the core, which stay inside because a field holding one is
-//! given no category; formats other than JSON; bodies too large to buffer.
+//! chooses a plan per record); formats other than JSON; bodies too large to buffer.
 
 mod emit;
 mod field_set;
+mod leading;
+mod links;
+mod names;
 mod piece;
 mod plan;
 mod pseudonym;
@@ -36,9 +41,11 @@ mod properties;
 #[cfg(test)]
 mod sample;
 
-pub use emit::{Emitted, RecordDecision, Released};
+pub use emit::{Emitted, Released};
 pub use field_set::FieldSet;
-pub use plan::{Method, Plan, Treatment, WithheldField};
+pub use links::{Links, Seen};
+pub use names::CoreNames;
+pub use plan::{Method, Plan, RecordDecision, Treatment, WithheldField, withheld_link};
 pub use pseudonym::{PseudonymKey, PseudonymSecret};
 pub use scan::scan;
 pub use scanned::{Record, Scanned};

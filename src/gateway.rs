@@ -16,6 +16,8 @@
 //! send          the first byte
 //! ```
 //!
+//! Who was suspended while the core was at work is found right before `spend`: nothing was disclosed yet.
+//!
 //! Three values make the order unbreakable: `forward` demands a [`decide::Permit`] and an
 //! [`admit::Admission`], which only those stages make; what `send` sends comes only out of a
 //! [`crate::ledger::Recorded`], which only the ledger makes. A stage may name what an earlier one made,
@@ -32,6 +34,7 @@ pub mod exchange;
 pub mod filter;
 pub mod forward;
 pub mod inspect;
+pub mod names;
 pub mod pages;
 pub mod places;
 pub mod read;
@@ -55,6 +58,7 @@ use http_body_util::BodyExt;
 use self::authenticate::Authenticator;
 use self::exchange::Exchange;
 use self::forward::{Cores, Outbound};
+use self::names::Names;
 use self::places::Places;
 use self::read::Reading;
 use self::refuse::Ending;
@@ -100,6 +104,8 @@ pub struct Gateway {
     pub ledger: Ledger,
     /// The core services.
     pub cores: Cores,
+    /// Their names.
+    pub names: Names,
     /// Secret of the pseudonyms.
     pub pseudonyms: PseudonymSecret,
     /// Counters.
@@ -188,9 +194,13 @@ impl Gateway {
         let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
         let outbound = outbound(&head, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
-        let inspected = inspect::inspect(exchange, &permit, &answer, &self.registry).await?;
-        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms)?;
+        let core_names = self.names.under(&permit.partner().rules().catalogue);
+        let links = names::links(&permit, &self.about, &core_names);
+        let inspected =
+            inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
+        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms, &links)?;
         shadow.see(exchange, &permit, &inspected, &answer.body);
+        authenticator.stands(permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
         Ok(send::send(exchange, recorded))

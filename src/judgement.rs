@@ -15,6 +15,6 @@ mod subject;
 pub use self::answer::{CORE_STATUS, Owner, listed, owners, refuse_large_page, uninspectable};
 pub use self::ask::{Asked, INCLUDED, Selector, ask, is_media_type};
 pub use self::decide::{Call, choose_purpose, decide};
-pub use self::release::{Document, Extent, Granted, Release};
+pub use self::release::{Document, Extent, Granted, LINK_PROMISE, Release, rejection};
 pub use self::route::check_query;
 pub use self::subject::{OnBehalf, Subject, subject};

@@ -44,7 +44,7 @@ pub use policy_sets::{HISTORY_SHOWN_MAX, InForce, KeptSet, POLICY_PROPOSAL, Publ
 pub use policy_shadow::InShadow;
 pub use proposals::{PROPOSAL_LIFE_HOURS, Proposal};
 pub use resources::ResourceRow;
-pub use suspensions::Suspension;
+pub use suspensions::{SUSPENSIONS_MAX, Suspension, Suspensions, TOKEN_SUSPENSION_HOURS};
 
 use fingerprint::Fingerprints;
 use writer::Writer;
@@ -68,7 +68,7 @@ pub struct Registry {
 struct Memory {
     customers: customers::Customers,
     resources: resources::Resources,
-    suspensions: suspensions::Suspensions,
+    suspensions: Arc<Suspensions>,
     consents: consents::Consents,
 }
 

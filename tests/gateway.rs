@@ -27,12 +27,16 @@ mod headers;
 mod lab;
 #[path = "gateway/leaving.rs"]
 mod leaving;
+#[path = "gateway/links.rs"]
+mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
 #[path = "gateway/publishing.rs"]
 mod publishing;
 #[path = "gateway/purposes.rs"]
 mod purposes;
+#[path = "gateway/raw_core.rs"]
+mod raw_core;
 #[path = "gateway/record.rs"]
 mod record;
 #[path = "gateway/refusals.rs"]
@@ -43,5 +47,7 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
+#[path = "gateway/standing.rs"]
+mod standing;
 #[path = "gateway/values.rs"]
 mod values;

@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::times;
 
+/// Whether a text has a format.
+pub(super) type IsOf = fn(&str) -> bool;
+
 /// The formats that have a name in a standard, and `url`, which many write for `uri`.
 pub(super) const KNOWN: [&str; 33] = [
     "binary",
@@ -87,6 +90,14 @@ pub(super) fn keeps_shape(format: &str) -> bool {
 /// Whether `format` is that of an e-mail address.
 pub(super) fn is_email(format: &str) -> bool {
     matches!(format, "email" | "idn-email")
+}
+
+/// Whether `format` is that of a link.
+pub(super) fn is_link(format: &str) -> bool {
+    matches!(
+        format,
+        "uri" | "url" | "iri" | "uri-reference" | "iri-reference"
+    )
 }
 
 /// Whether a text has a format.

@@ -8,14 +8,37 @@ use http::Method;
 
 use super::answers;
 use super::document::{Entry, Part};
-use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Role, Unserved};
+use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Unserved};
 use super::reading::Reading;
+use super::request::Role;
 use super::requests;
 use super::roles;
 use super::router::{parameter_name, segments};
 use super::shape::{FieldRole, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
+
+/// Headers that never reach the core.
+const STAYS_BEHIND: [&str; 16] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+/// The same by how the name begins.
+const STAYS_BEHIND_PREFIXES: [&str; 5] = ["accept", "covenant-", "if-", "proxy-", "x-forwarded-"];
 
 /// What one service offers.
 #[derive(Default)]
@@ -108,6 +131,14 @@ fn method(name: &str) -> Option<Method> {
     }
 }
 
+/// Whether a header never reaches the core, whatever a document says: a partner's credentials, what
+/// speaks of the connection or for a proxy, ranges and conditionals, and what the gateway negotiates.
+fn stays_behind(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let begins = |prefix: &&str| name.starts_with(prefix);
+    STAYS_BEHIND.contains(&name.as_str()) || STAYS_BEHIND_PREFIXES.iter().any(begins)
+}
+
 /// The reading of one operation.
 struct Call<'a, 'run> {
     reading: &'run mut Reading<'a>,
@@ -181,6 +212,14 @@ impl<'a> Call<'a, '_> {
         let (name, place) = match resolved.get("in").and_then(Part::text)? {
             "path" => (name.to_owned(), Place::Path),
             "query" => (name.to_owned(), Place::Query),
+            "header" if stays_behind(name) => {
+                let message = format!(
+                    "the header `{name}` is never passed on: it belongs to the connection, to its \
+                     ends or to the gateway, or asks for a part of an answer"
+                );
+                self.reading.remark(&resolved.place, message);
+                return None;
+            }
             "header" => (name.to_ascii_lowercase(), Place::Header),
             // No cookie crosses the gateway (P17).
             _ => return None,
@@ -266,7 +305,7 @@ impl<'a> Call<'a, '_> {
         };
         let responses = self.entry.part.get("responses").map(Part::entries);
         let responses = responses.unwrap_or_default();
-        let succeeds = |entry: &Entry| answers::status(entry).is_some_and(|status| status < 300);
+        let succeeds = |entry: &Entry| answers::status(entry).is_some_and(|status| status < 400);
         if !responses.iter().any(succeeds) {
             let message = "an operation without an answer of success";
             self.reading.mistake(&self.entry.place, message);

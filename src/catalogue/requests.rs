@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::answers::media_type;
 use super::document::{Entry, Part};
-use super::operation::{Creates, Parameter, Role};
+use super::operation::{Creates, Parameter};
 use super::reading::{PREFIX, Reading, Unusable};
 use super::request::{
     Expected, ExpectedKind, ExpectedList, ExpectedMember, ExpectedMembers, RequestBody,
-    RequestContent, RequestFields, RequestFormat, bare_name,
+    RequestContent, RequestFields, RequestFormat, Role, bare_name,
 };
 use super::roles;
 use super::schema::{Kind, Schema};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::document::Part;
-use super::operation::Role;
 use super::reading::Reading;
+use super::request::Role;
 use crate::terms::ResourceKind;
 
 /// The words of `x-covenant-role`.

@@ -79,6 +79,8 @@ pub struct Field {
     pub check: Check,
     /// How a pseudonym of it is written; without one, pseudonym means withheld.
     pub pseudonym: Option<Pseudonym>,
+    /// Where it leads, if it is a link (`x-covenant-link`): then it leaves led anew, or not at all.
+    pub link: Option<Link>,
     /// How its partial form is made; without one, partial means withheld.
     pub partial: Option<Partial>,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
@@ -124,3 +126,20 @@ pub enum FieldRole {
     /// The id of a thing that belongs to that customer.
     ResourceId(ResourceKind),
 }
+
+/// Where a link leads once it has passed the gateway (`x-covenant-link`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// `rewrite`: a link of the core to one of its operations becomes the gateway's to the same.
+    Rewrite,
+    /// `{to: <operationId>}`: whatever the core's link was, the gateway's own to that operation stands
+    /// in its place, with the id of the thing that the record is about.
+    To(Arc<str>),
+    /// `foreign`: an address of somebody else's that is data like any other, a customer's web site.
+    Foreign,
+    /// `remove`: it never leaves.
+    Remove,
+}
+
+/// Most characters of a link that leaves; a longer one is withheld.
+pub const LINK_CHARACTERS_MAX: usize = 2_048;

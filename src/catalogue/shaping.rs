@@ -8,10 +8,11 @@ use super::check::Check;
 use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting::{self, Fit};
+use super::links;
 use super::partial::Partial;
-use super::reading::{Reading, Unusable};
+use super::reading::{Mediated, Reading, Unusable};
 use super::schema::{Kind, Schema};
-use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use super::shape::{Field, FieldId, FieldRole, Link, Member, Node, ObjectNode, ScalarKind, Shape};
 use crate::taxonomy::Category;
 
 /// Deepest nesting of an answer.
@@ -64,6 +65,7 @@ pub(super) fn shape<'a>(
     match shaping.node(part, &root) {
         Ok(node) => {
             shaping.check_loose_fields();
+            shaping.keep_mediated();
             let Shaping {
                 fields, left_out, ..
             } = shaping;
@@ -278,6 +280,7 @@ impl<'a> Shaping<'a, '_> {
         };
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
+        let link = links::of_field(self.reading, schema, kind, category);
         let content = Category::parse("user.content");
         let open = category.zip(content);
         let open = open.is_some_and(|(category, content)| category.is_within(content));
@@ -296,8 +299,11 @@ impl<'a> Shaping<'a, '_> {
             partial: self.partial(schema, kind, &fit),
             // What never leaves is not looked at.
             check: category.map_or_else(Check::default, |_| fit.check.clone()),
-            pseudonym: category.and_then(|_| fit.pseudonym()),
+            pseudonym: category
+                .filter(|_| link.is_none())
+                .and_then(|_| fit.pseudonym()),
             recipient: at.recipient,
+            link,
             empty: Arc::from(&b"null"[..]),
         };
         self.empty(schema, &fit, &mut field);
@@ -379,6 +385,20 @@ impl<'a> Shaping<'a, '_> {
             }
             Err(_) if wanted => field.pseudonym = None,
             Err(_) => {}
+        }
+    }
+
+    /// Links to an operation need an id in the same answer; which, only the operation tells.
+    fn keep_mediated(&mut self) {
+        let roles: Vec<FieldRole> = self.fields.iter().map(|field| field.role).collect();
+        for (field, (place, _)) in self.fields.iter().zip(&self.places) {
+            if let Some(Link::To(operation)) = &field.link {
+                self.reading.mediate(Mediated {
+                    place: (*place).clone(),
+                    operation: Arc::clone(operation),
+                    roles: roles.clone(),
+                });
+            }
         }
     }
 

@@ -3,21 +3,14 @@
 use std::ops::Range;
 
 use super::field_set::FieldSet;
+use super::leading::{Leading, Led};
+use super::links::Links;
 use super::piece::{Content, Scalar, Token};
-use super::plan::{Plan, Treatment};
+use super::plan::{Plan, RecordDecision, Treatment, without_form};
 use super::pseudonym::PseudonymKey;
 use super::scanned::Scanned;
 use super::text::{respell, same, unescape, unquoted, write_content};
 use crate::catalogue::{Field, Member, Node};
-
-/// What is to happen to one record.
-#[derive(Clone, Copy, Debug)]
-pub enum RecordDecision<'p> {
-    /// It leaves as this plan, made for the same shape, says.
-    Keep(&'p Plan),
-    /// Nothing of it leaves, and that it was there does not show.
-    Drop,
-}
 
 /// What left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +28,13 @@ pub struct Released {
     pub released: FieldSet,
     /// These did not leave.
     pub withheld: FieldSet,
+    /// Links of which one or more led nowhere and did not leave, though others may have.
+    pub lost: FieldSet,
 }
 
 impl Scanned<'_> {
     /// Appends to `out` the answer in which each record leaves as decided, and everything outside of
-    /// records by `envelope`. `decisions` goes by the order of [`Scanned::records`]; a record without
+    /// records by `envelope`. Links leave as `links` leads them; without, none does. `decisions` goes by the order of [`Scanned::records`]; a record without
     /// one is dropped. All plans must be made for the shape that was scanned.
     ///
     /// A dropped record is left out of the array it stands in. If one stands elsewhere there is no
@@ -50,6 +45,7 @@ impl Scanned<'_> {
         decisions: &[RecordDecision<'_>],
         envelope: &Plan,
         key: &PseudonymKey,
+        links: Option<&Links<'_>>,
         out: &mut Vec<u8>,
     ) -> Option<Emitted> {
         let start = out.len();
@@ -58,6 +54,7 @@ impl Scanned<'_> {
             scanned: self,
             decisions,
             key,
+            leading: Leading::new(self, decisions, links),
             run: 0..0,
             out,
             made: String::new(),
@@ -67,6 +64,7 @@ impl Scanned<'_> {
             return None;
         }
         writer.behind_run();
+        let led = writer.leading.finish();
         let decided = decisions
             .iter()
             .copied()
@@ -79,17 +77,43 @@ impl Scanned<'_> {
                 RecordDecision::Keep(plan) => Some(Released::of(record.present(), plan)),
                 RecordDecision::Drop => None,
             });
-        Some(Emitted {
+        let mut emitted = Emitted {
             records: records.collect(),
             envelope: Released::of(self.envelope().present(), envelope),
-        })
+        };
+        for (place, led) in led {
+            let released = match place {
+                None => Some(&mut emitted.envelope),
+                Some(record) => {
+                    let records = emitted.records.get_mut(record as usize);
+                    records.and_then(Option::as_mut)
+                }
+            };
+            if let Some(released) = released {
+                released.lose(&led);
+            }
+        }
+        Some(emitted)
     }
 }
 
 impl Released {
     fn of(present: &FieldSet, plan: &Plan) -> Self {
         let (released, withheld) = present.split(plan.released());
-        Self { released, withheld }
+        Self {
+            released,
+            withheld,
+            lost: FieldSet::default(),
+        }
+    }
+
+    /// Takes back the links that led nowhere.
+    fn lose(&mut self, led: &Led) {
+        let (_, nothing_left) = led.lost.split(&led.led);
+        let (_, released) = self.released.split(&nothing_left);
+        self.released = released;
+        self.withheld.extend(&nothing_left);
+        self.lost = led.lost.clone();
     }
 }
 
@@ -100,6 +124,7 @@ struct Writer<'s, 'p> {
     scanned: &'s Scanned<'s>,
     decisions: &'s [RecordDecision<'p>],
     key: &'s PseudonymKey,
+    leading: Leading<'s, 'p>,
     /// A part of the body that is, byte for byte, what is to be written behind `out`: what is written
     /// next makes it longer as long as the body goes on with the same bytes, and one copy then does for
     /// many. What the body says otherwise, or what is not to leave, ends it.
@@ -162,7 +187,11 @@ impl<'p> Writer<'_, 'p> {
             (Content::Record { after, record }, Node::Object(object)) => {
                 match self.decision(record) {
                     RecordDecision::Keep(plan) => {
-                        self.object(&object.members, place + 1..after as usize, plan)
+                        self.leading.record = Some(record);
+                        let inside = place + 1..after as usize;
+                        let written = self.object(&object.members, inside, plan);
+                        self.leading.record = None;
+                        written
                     }
                     RecordDecision::Drop => None,
                 }
@@ -175,7 +204,8 @@ impl<'p> Writer<'_, 'p> {
                 Some(())
             }
             (Content::Scalar(scalar), Node::Scalar(_)) => {
-                self.scalar(scalar, plan.treatment(scalar.field))
+                let treatment = self.treatment(scalar, plan);
+                self.scalar(scalar, treatment)
             }
             _ => None,
         }
@@ -194,7 +224,7 @@ impl<'p> Writer<'_, 'p> {
             let piece = self.scanned.pieces.get(place)?;
             let member = members.get(usize::from(piece.member))?;
             if let Content::Scalar(scalar) = piece.content {
-                let treatment = plan.treatment(scalar.field);
+                let treatment = self.treatment(scalar, plan);
                 if treatment != Treatment::Remove {
                     self.name(member, &mut first);
                     self.scalar(scalar, treatment)?;
@@ -235,6 +265,18 @@ impl<'p> Writer<'_, 'p> {
         let mut first = true;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
+            if let Content::Scalar(scalar) = piece.content {
+                let treatment = self.treatment(scalar, plan);
+                // A link that leads nowhere is no item.
+                if treatment.releases() {
+                    if !std::mem::take(&mut first) {
+                        self.write_byte(b',');
+                    }
+                    self.scalar(scalar, treatment)?;
+                }
+                place += 1;
+                continue;
+            }
             let dropped = match piece.content {
                 Content::Record { record, .. } => {
                     matches!(self.decision(record), RecordDecision::Drop)
@@ -251,6 +293,36 @@ impl<'p> Writer<'_, 'p> {
         }
         self.write_byte(b']');
         Some(())
+    }
+
+    /// What happens to a scalar: of a link, whether it leads anywhere. The link that leaves is then
+    /// what was `made`.
+    #[inline]
+    fn treatment(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
+        match plan.treatment(scalar.field) {
+            Treatment::Link if scalar.token != Token::Null => self.lead(scalar, plan),
+            treatment => treatment,
+        }
+    }
+
+    #[inline(never)]
+    fn lead(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
+        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
+        let part = scalar.start as usize..scalar.end as usize;
+        let (Some(field), Some(written)) = (field, self.scanned.text.get(part)) else {
+            return Treatment::Remove;
+        };
+        let value = unescape(unquoted(written));
+        let link = self.leading.lead(field, plan, &value);
+        let link = link.filter(|link| field.check.admits(link));
+        self.leading.note(scalar.field, link.is_some());
+        match link {
+            Some(link) => {
+                self.made = link;
+                Treatment::Link
+            }
+            None => without_form(field),
+        }
     }
 
     #[inline]
@@ -273,12 +345,17 @@ impl<'p> Writer<'_, 'p> {
         match (treatment, scalar.token) {
             (Treatment::Clear, Token::Respelled) => respell(unquoted(written), out),
             (Treatment::Clear, _)
-            | (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => {
+            | (Treatment::Partial(_) | Treatment::Pseudonym(_) | Treatment::Link, Token::Null) => {
                 out.extend_from_slice(written.as_bytes());
             }
             (Treatment::Partial(_) | Treatment::Pseudonym(_), _) => {
                 let value = unescape(unquoted(written));
                 self.replacement(field, treatment, &value);
+            }
+            (Treatment::Link, _) => {
+                out.push(b'"');
+                write_content(&self.made, self.out);
+                self.out.push(b'"');
             }
             (Treatment::Empty, _) => {
                 out.extend_from_slice(field.map_or(b"null", |field| &field.empty));
@@ -332,7 +409,7 @@ mod tests {
         let decisions = vec![RecordDecision::Keep(record); scanned.records().len()];
         let mut out = Vec::new();
         let emitted = scanned
-            .emit(&decisions, envelope, &key(), &mut out)
+            .emit(&decisions, envelope, &key(), None, &mut out)
             .unwrap();
         (String::from_utf8(out).unwrap(), emitted)
     }
@@ -528,7 +605,9 @@ mod tests {
             RecordDecision::Drop,
             RecordDecision::Keep(&closed),
         ];
-        let emitted = scanned.emit(&decisions, &closed, &key(), &mut out).unwrap();
+        let emitted = scanned
+            .emit(&decisions, &closed, &key(), None, &mut out)
+            .unwrap();
         assert_eq!(
             out,
             br#"before{"data":[{"id":"1","email":"a"},{"name":""}]}"#
@@ -537,6 +616,7 @@ mod tests {
         let released = |released: &[u16], withheld: &[u16]| Released {
             released: set(released),
             withheld: set(withheld),
+            ..Released::default()
         };
         let records = vec![
             Some(released(&[0, 2], &[])),
@@ -566,7 +646,7 @@ mod tests {
         )
         .unwrap();
         let mut out = Vec::new();
-        let emitted = scanned.emit(&[], &plan, &key(), &mut out).unwrap();
+        let emitted = scanned.emit(&[], &plan, &key(), None, &mut out).unwrap();
         assert_eq!(out, br#"{"data":[],"count":2}"#);
         assert_eq!(emitted.records, [None, None]);
     }
@@ -594,11 +674,17 @@ mod tests {
             let scanned = scan(shape, body.as_bytes(), &Limits::default()).unwrap();
             let mut out = b"kept".to_vec();
             assert_eq!(
-                scanned.emit(&[RecordDecision::Drop], &plan, &key(), &mut out),
+                scanned.emit(&[RecordDecision::Drop], &plan, &key(), None, &mut out),
                 None
             );
             assert_eq!(out, b"kept");
-            let emitted = scanned.emit(&[RecordDecision::Keep(&plan)], &plan, &key(), &mut out);
+            let emitted = scanned.emit(
+                &[RecordDecision::Keep(&plan)],
+                &plan,
+                &key(),
+                None,
+                &mut out,
+            );
             assert!(emitted.is_some());
             assert_eq!(out, format!("kept{body}").as_bytes());
         }

@@ -11,6 +11,9 @@ use crate::terms::{CategoryForms, Form};
 pub enum Treatment {
     /// It leaves as the core answered it.
     Clear,
+    /// It is a link, and leaves led to the gateway ([`super::Links`]); one that leads nowhere is
+    /// withheld.
+    Link,
     /// A part of it leaves.
     Partial(Partial),
     /// A replacement leaves, keyed by partner and made within this category.
@@ -65,6 +68,15 @@ pub struct Plan {
     released: FieldSet,
     withheld: Vec<WithheldField>,
     discloses_nothing: bool,
+}
+
+/// What is to happen to one record.
+#[derive(Clone, Copy, Debug)]
+pub enum RecordDecision<'p> {
+    /// It leaves as this plan, made for the same shape, says.
+    Keep(&'p Plan),
+    /// Nothing of it leaves, and that it was there does not show.
+    Drop,
 }
 
 impl Plan {
@@ -142,13 +154,17 @@ impl Plan {
 }
 
 impl Treatment {
-    fn releases(self) -> bool {
-        matches!(self, Self::Clear | Self::Partial(_) | Self::Pseudonym(_))
+    /// Whether anything of the value leaves.
+    pub(super) fn releases(self) -> bool {
+        matches!(
+            self,
+            Self::Clear | Self::Link | Self::Partial(_) | Self::Pseudonym(_)
+        )
     }
 
     fn method(self) -> Option<Method> {
         match self {
-            Self::Clear => None,
+            Self::Clear | Self::Link => None,
             Self::Partial(_) => Some(Method::PartialValue),
             Self::Pseudonym(_) => Some(Method::ReplacementValue),
             Self::Null | Self::Empty => Some(Method::EmptyValue),
@@ -164,15 +180,33 @@ fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
     });
     let text = field.kind == ScalarKind::String;
     match (granted, field.partial) {
+        (Some((_, Form::Clear)), _) if field.link.is_some() => Treatment::Link,
         (Some((_, Form::Clear)), _) => Treatment::Clear,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
         (Some((category, Form::Pseudonym)), _) if text && field.pseudonym.is_some() => {
             Treatment::Pseudonym(category)
         }
-        _ if !field.required => Treatment::Remove,
-        _ if field.nullable && field.null_fits => Treatment::Null,
-        _ => Treatment::Empty,
+        _ => without_form(field),
     }
+}
+
+/// What stands for a field that may leave in no form.
+pub(super) fn without_form(field: &Field) -> Treatment {
+    match field.required {
+        false => Treatment::Remove,
+        true if field.nullable && field.null_fits => Treatment::Null,
+        true => Treatment::Empty,
+    }
+}
+
+/// How a link that leads nowhere is withheld; as an item of a list it is left out of it.
+pub fn withheld_link(field: &Field) -> Method {
+    let treatment = if field.path.ends_with("[*]") {
+        Treatment::Remove
+    } else {
+        without_form(field)
+    };
+    treatment.method().unwrap_or(Method::Removal)
 }
 
 /// Marks every field as removed that stands in a closed container which is left out or emptied:

@@ -2,18 +2,20 @@
 //! is cut here is cut from the disclosure's record too, so that the ledger says what left.
 
 mod account;
+mod headers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use self::account::Account;
 use super::decide::Permit;
 use super::inspect::{Content, Inspected};
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::PseudonymSecret;
-use crate::judgement::Document;
+use crate::filter::{Links, PseudonymSecret};
+use crate::judgement::{Document, Release, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Refusal, Stopped};
 use crate::taxonomy::Category;
@@ -32,18 +34,22 @@ pub struct Filtered {
     pub subjects: Vec<SubjectGroup>,
     /// Distinct customers of whom something leaves.
     pub customers: BTreeSet<CustomerRef>,
-    /// Fields that do not leave as they were.
+    /// Fields and headers that do not leave as they were.
     pub withheld: Vec<Withheld>,
+    /// Headers with links of the gateway.
+    pub headers: HeaderMap,
 }
 
 /// Filters.
 ///
 /// # Errors
-/// `not-found` when the one record asked for is not this partner's to see.
+/// `not-found` when the one record asked for is not this partner's to see; `response-uninspectable`
+/// for a redirect that leads nowhere, and where a name of the core would leave.
 pub fn filter(
     permit: &Permit,
     inspected: &Inspected<'_>,
     secret: &PseudonymSecret,
+    links: &Links<'_>,
 ) -> Result<Filtered, Stopped> {
     let filtered = Filtered {
         status: inspected.status,
@@ -52,15 +58,32 @@ pub fn filter(
         subjects: Vec::new(),
         customers: BTreeSet::new(),
         withheld: Vec::new(),
+        headers: HeaderMap::new(),
     };
     match &inspected.content {
-        Content::Empty => Ok(filtered),
+        Content::Empty => headers::lead(permit, inspected, links, None, filtered),
+        // What passes unopened cannot be looked into: neither for fields nor for names.
         Content::Whole {
             media_type,
             category,
             body,
-        } => Ok(whole(permit, filtered, media_type, *category, body)),
-        Content::Json(document) => released(permit, filtered, document, secret),
+        } => {
+            let filtered = whole(permit, filtered, media_type, *category, body);
+            headers::lead(permit, inspected, links, None, filtered)
+        }
+        Content::Json(document) => {
+            let key = secret.key_of(&permit.partner().contract().partner);
+            let release = document.release(permit.grant(), &key, links);
+            let release = release.ok_or_else(Refusal::not_found)?;
+            let seen = Some(document.seen(&release));
+            let filtered = headers::lead(permit, inspected, links, seen, filtered)?;
+            let filtered = released(permit, filtered, document, release);
+            // The last look: whatever a field says, it does not say where the core is.
+            if links.names.occur_in(&filtered.body) {
+                return Err(uninspectable("a name of the core in what would leave").into());
+            }
+            Ok(filtered)
+        }
     }
 }
 
@@ -96,11 +119,8 @@ fn released(
     permit: &Permit,
     mut filtered: Filtered,
     document: &Document<'_>,
-    secret: &PseudonymSecret,
-) -> Result<Filtered, Stopped> {
-    let key = secret.key_of(&permit.partner().contract().partner);
-    let released = document.release(permit.grant(), &key);
-    let released = released.ok_or_else(Refusal::not_found)?;
+    released: Release,
+) -> Filtered {
     let mut account = Account::new(permit, document.shape);
     if let Some(around) = released.granted(&document.envelope) {
         account.add(&document.envelope, around, &released.emitted.envelope);
@@ -113,5 +133,5 @@ fn released(
     account.close(&mut filtered);
     filtered.media_type = Some("application/json".into());
     filtered.body = released.body.into();
-    Ok(filtered)
+    filtered
 }

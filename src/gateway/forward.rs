@@ -2,6 +2,8 @@
 //! Everything the core is told is set here: path and query as decided, headers by allow-list,
 //! identity by us, credentials of our own. Nothing of the partner's credentials goes on.
 
+mod framing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::admit::Admission;
@@ -123,6 +125,7 @@ pub async fn forward(
 enum Unanswered {
     NotConnected(String),
     Broken(String),
+    Doubtful(&'static str),
     TooLarge,
 }
 
@@ -132,6 +135,10 @@ impl From<Unanswered> for Fault {
             Unanswered::NotConnected(cause) | Unanswered::Broken(cause) => {
                 Self::new(Code::CoreUnavailable, cause)
             }
+            Unanswered::Doubtful(why) => Self::new(
+                Code::ResponseUninspectable,
+                format!("where the core's answer ends is in doubt: {why}"),
+            ),
             Unanswered::TooLarge => Self::new(
                 Code::ResponseUninspectable,
                 format!("the answer is larger than {ANSWER_BYTES_MAX} bytes"),
@@ -142,8 +149,9 @@ impl From<Unanswered> for Fault {
 
 async fn exchange_bytes(
     client: &Client<HttpConnector, Full<Bytes>>,
-    request: Request<Full<Bytes>>,
+    mut request: Request<Full<Bytes>>,
 ) -> Result<Answer, Unanswered> {
+    let connection = capture_connection(&mut request);
     let response = client.request(request).await.map_err(|error| {
         let cause = format!("core: {error}");
         if error.is_connect() {
@@ -153,6 +161,13 @@ async fn exchange_bytes(
         }
     })?;
     let (parts, body) = response.into_parts();
+    if let Some(why) = framing::doubt(parts.version, parts.status, &parts.headers) {
+        // What follows on this connection could be taken for the answer to another request.
+        if let Some(connection) = connection.connection_metadata().as_ref() {
+            connection.poison();
+        }
+        return Err(Unanswered::Doubtful(why));
+    }
     let body = Limited::new(body, ANSWER_BYTES_MAX)
         .collect()
         .await

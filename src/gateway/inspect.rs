@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::decide::Permit;
 use super::exchange::Exchange;
 use super::forward::Answer;
-use crate::catalogue::{Body, Creates, Shape};
-use crate::filter::{self, Record, Scanned};
+use crate::catalogue::{self, Body, Creates, HeaderLink, Shape};
+use crate::filter::{self, CoreNames, Record, Scanned};
 use crate::judgement::{self, Document, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Stopped};
@@ -26,6 +26,8 @@ pub struct Inspected<'a> {
     pub status: u16,
     /// What it holds.
     pub content: Content<'a>,
+    /// The catalogue's headers with links, as the core sent them: not yet led anywhere.
+    pub links: Vec<(&'a HeaderLink, &'a str)>,
 }
 
 /// What an answer holds.
@@ -46,6 +48,9 @@ pub enum Content<'a> {
     },
 }
 
+/// Under this name a `core-rejected` carries what the core says is at fault.
+const REJECTION: &str = "core";
+
 /// Inspects, and enters in the book what came to be by this call: the core has done it, whatever
 /// becomes of the answer. The fact's entry is the call's intent.
 ///
@@ -57,8 +62,10 @@ pub async fn inspect<'a>(
     permit: &'a Permit,
     answer: &'a Answer,
     registry: &Registry,
+    names: &CoreNames,
 ) -> Result<Inspected<'a>, Stopped> {
-    let listed = judgement::listed(permit.operation(), answer.status)?;
+    let listed = judgement::listed(permit.operation(), answer.status)
+        .map_err(|stopped| with_fault(stopped, permit, answer, names))?;
     let content = match &listed.body {
         Body::Empty if answer.body.is_empty() => Content::Empty,
         Body::Empty => return Err(uninspectable("a body where the catalogue has none").into()),
@@ -108,7 +115,54 @@ pub async fn inspect<'a>(
     Ok(Inspected {
         status: answer.status,
         content,
+        links: header_links(listed, &answer.headers)?,
     })
+}
+
+/// The catalogued headers that hold links. One that is not text leads nowhere.
+fn header_links<'a>(
+    listed: &'a catalogue::Answer,
+    headers: &'a HeaderMap,
+) -> Result<Vec<(&'a HeaderLink, &'a str)>, Fault> {
+    let mut found = Vec::new();
+    for link in &listed.links {
+        let values: Vec<_> = headers.get_all(&link.name).iter().collect();
+        if values.len() > 1 && link.name == header::LOCATION {
+            return Err(uninspectable("more than one `Location`"));
+        }
+        found.extend(
+            values
+                .iter()
+                .map(|value| (link, value.to_str().unwrap_or_default())),
+        );
+    }
+    Ok(found)
+}
+
+/// A rejection says which field is at fault, where its body is what the catalogue says and that may
+/// leave. Whatever else is wrong with the body, the rejection stands.
+fn with_fault(stopped: Stopped, permit: &Permit, answer: &Answer, names: &CoreNames) -> Stopped {
+    let Stopped::Refused(refusal) = stopped else {
+        return stopped;
+    };
+    let mut answers = permit.operation().answers.iter();
+    let listed = answers.find(|listed| listed.status == answer.status);
+    let fault = match listed.map(|listed| &listed.body) {
+        Some(Body::Data {
+            format,
+            media_type,
+            shape,
+        }) if refusal.code == Code::CoreRejected
+            && expect_type(&answer.headers, media_type).is_ok() =>
+        {
+            judgement::rejection(*format, shape, &answer.body, permit.grant(), names)
+        }
+        _ => None,
+    };
+    match fault {
+        Some(fault) => refusal.member(REJECTION, fault).into(),
+        None => Stopped::Refused(refusal),
+    }
 }
 
 fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {

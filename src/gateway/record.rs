@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
@@ -23,8 +24,10 @@ pub struct Outgoing {
     pub media_type: Option<Arc<str>>,
     /// Its body.
     pub body: Bytes,
-    /// Fields that do not leave as they were.
+    /// Fields and headers that do not leave as they were.
     pub withheld: Vec<Withheld>,
+    /// Headers with links of the gateway.
+    pub headers: HeaderMap,
 }
 
 impl Outgoing {
@@ -55,6 +58,7 @@ pub async fn record(
         media_type: filtered.media_type,
         body: filtered.body,
         withheld: filtered.withheld,
+        headers: filtered.headers,
     };
     let disclosure = Disclosure {
         request: exchange.facts.clone(),

@@ -24,6 +24,7 @@ pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>) -> Response<R
     let mut response = Response::new(whole(outgoing.body));
     *response.status_mut() = StatusCode::from_u16(outgoing.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
+    headers.extend(outgoing.headers);
     if let Some(media_type) = outgoing.media_type
         && let Ok(value) = HeaderValue::from_str(&media_type)
     {

@@ -1,14 +1,24 @@
 //! What of a JSON answer leaves: per record by the circumstances of its customer, under one grant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::answer::Owner;
-use crate::catalogue::{Field, Shape};
-use crate::filter::{Emitted, Plan, PseudonymKey, RecordDecision, Scanned, Treatment};
+use crate::catalogue::{Field, FieldId, FieldRole, Format, Shape};
+use crate::filter::{
+    self, CoreNames, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned, Treatment,
+};
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
-use crate::terms::{CategoryForms, Promise};
+use crate::terms::{CategoryForms, Form, Promise};
+
+/// The promise kept by withholding a link that leads nowhere: what is not understood does not leave.
+pub const LINK_PROMISE: Promise = Promise::number(1);
+
+/// Most that is told of a rejection, in bytes.
+const REJECTION_BYTES_MAX: usize = 4_096;
 
 /// A JSON document of the catalogue's shape, and whose it is.
 #[derive(Debug)]
@@ -54,7 +64,7 @@ impl Extent {
     fn add(&mut self, treatment: Treatment) {
         self.stands += 3;
         self.leaves += match treatment {
-            Treatment::Clear => 3,
+            Treatment::Clear | Treatment::Link => 3,
             Treatment::Partial(_) => 2,
             Treatment::Pseudonym(_) => 1,
             Treatment::Null | Treatment::Empty | Treatment::Remove => 0,
@@ -98,7 +108,7 @@ impl Release {
 
 impl Document<'_> {
     /// Writes what leaves; nothing when the one record asked for is not this partner's to see.
-    pub fn release(&self, grant: &Grant, key: &PseudonymKey) -> Option<Release> {
+    pub fn release(&self, grant: &Grant, key: &PseudonymKey, links: &Links<'_>) -> Option<Release> {
         let grants = self.grants(grant);
         let decide = |owner: &Owner| match self.plan(&grants, owner) {
             Some(plan) => RecordDecision::Keep(plan),
@@ -109,12 +119,39 @@ impl Document<'_> {
         let mut body = Vec::new();
         let emitted = self
             .scanned
-            .emit(&decisions, &around.plan, key, &mut body)?;
+            .emit(&decisions, &around.plan, key, Some(links), &mut body)?;
         Some(Release {
             body,
             emitted,
             grants,
         })
+    }
+
+    /// Customers whose id leaves in clear in `release`, and the other customers of its records.
+    pub fn seen(&self, release: &Release) -> [BTreeSet<&str>; 2] {
+        let fields = (0..=u16::MAX).map(FieldId).zip(&self.shape.fields);
+        let keys: Vec<FieldId> = fields
+            .filter(|(_, field)| field.role == FieldRole::CustomerKey)
+            .map(|(id, _)| id)
+            .collect();
+        let (mut shown, mut hidden) = (BTreeSet::new(), BTreeSet::new());
+        let records = self.scanned.records().iter().zip(&self.owners);
+        for ((record, owner), left) in records.zip(&release.emitted.records) {
+            let Some(customer) = record.customer() else {
+                continue;
+            };
+            let in_clear = |key: &FieldId| {
+                let left = left
+                    .as_ref()
+                    .is_some_and(|left| left.released.contains(*key));
+                let plan = release.granted(owner).map(|granted| &granted.plan);
+                left && plan.is_some_and(|plan| plan.treatment(*key) == Treatment::Clear)
+            };
+            let shows = keys.iter().any(in_clear);
+            if shows { &mut shown } else { &mut hidden }.insert(customer);
+        }
+        hidden.retain(|customer| !shown.contains(customer));
+        [shown, hidden]
     }
 
     /// How much of each field that stands in the document would leave under `grant`, by its path.
@@ -175,6 +212,36 @@ impl Document<'_> {
                 .zip(user)
                 .is_some_and(|(category, user)| category.is_within(user))
         })
+    }
+}
+
+/// What of a rejection's body leaves: its fields of category `system` and below, of no record and in
+/// clear, as the catalogue names them. `None` where there are none, and at any doubt.
+pub fn rejection(
+    format: Format,
+    shape: &Shape,
+    body: &[u8],
+    grant: &Grant,
+    names: &CoreNames,
+) -> Option<Value> {
+    let scanned = filter::read(format, shape, body, &Limits::default()).ok()?;
+    let system = Category::parse("system")?;
+    let mut forms = *grant.forms(Circumstances::default());
+    for category in Category::all() {
+        if let Some(form) = forms.get_mut(category.index()) {
+            *form = form.filter(|form| *form == Form::Clear && category.is_within(system));
+        }
+    }
+    let plan = Plan::new(shape, &forms);
+    // Nothing is a pseudonym, so that any key does.
+    let key = PseudonymKey::new(&[0; 32]);
+    let mut text = Vec::new();
+    let emitted = scanned.emit(&[], &plan, &key, None, &mut text)?;
+    let says_something = !emitted.envelope.released.is_empty();
+    let leaves = says_something && text.len() <= REJECTION_BYTES_MAX && !names.occur_in(&text);
+    match format {
+        Format::Json if leaves => serde_json::from_slice(&text).ok(),
+        Format::Json => None,
     }
 }
 

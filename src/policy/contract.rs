@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use crate::identity::binding::Carrier;
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
 
@@ -92,7 +93,15 @@ pub struct Credentials {
     pub certificate_names: Vec<Arc<str>>,
     /// `client_id`s of its access tokens.
     pub clients: Vec<Arc<str>>,
+    /// Where in Basic credentials its token may stand as well, for software that speaks nothing else.
+    pub basic: Option<Carrier>,
 }
+
+/// The words for [`Credentials::basic`].
+pub(super) const BASIC: [(&str, Carrier); 2] = [
+    ("user_name", Carrier::BasicUserName),
+    ("password", Carrier::BasicPassword),
+];
 
 impl Credentials {
     /// Each with its kind, `certificate` or `client`, in the order of the file: a client may be

@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 /// Version of the tables below, in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 /// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
 const SCHEMA: &str = "
@@ -77,6 +77,18 @@ const SCHEMA_OF_THE_SHADOW: &str = "
     PRAGMA user_version = 3;
 ";
 
+/// Partners are not the only ones who can be suspended: `kind` and `name` are those of a principal.
+const SCHEMA_OF_SUSPENSIONS: &str = "
+    CREATE TABLE shut_out (
+        kind TEXT NOT NULL, name TEXT NOT NULL, since TEXT NOT NULL, actor TEXT NOT NULL,
+        because TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (kind, name)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO shut_out (kind, name, since, actor, because, entry)
+        SELECT 'partner', partner, since, actor, because, entry FROM suspension;
+    DROP TABLE suspension;
+    PRAGMA user_version = 4;
+";
+
 /// The registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotOpen {
@@ -128,7 +140,12 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "secure_delete", true)?;
-    let steps = [SCHEMA, SCHEMA_OF_POLICIES, SCHEMA_OF_THE_SHADOW];
+    let steps = [
+        SCHEMA,
+        SCHEMA_OF_POLICIES,
+        SCHEMA_OF_THE_SHADOW,
+        SCHEMA_OF_SUSPENSIONS,
+    ];
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = usize::try_from(found)
         .ok()

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::taxonomy::{Category, CategorySet, Purpose};
-use crate::terms::{PartnerId, ResourceKind};
+use crate::terms::{PartnerId, Principal, ResourceKind};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -247,29 +247,89 @@ async fn a_remembered_resource_keeps_its_customer_and_purpose() {
 #[tokio::test]
 async fn a_suspension_is_seen_at_once_outlives_a_restart_and_ends() {
     let fixture = Fixture::new();
-    let registry = fixture.open();
     let suspension = |because: &str| Suspension {
         since: fixture.clock.now(),
         by: "Ann".into(),
         because: because.into(),
     };
-    let acme = partner("acme");
-    registry
-        .suspend(&acme, suspension("a leak"), 1)
-        .await
-        .unwrap();
-    registry
-        .suspend(&acme, suspension("again"), 2)
-        .await
-        .unwrap();
+    let all = [
+        Principal::Partner(partner("acme")),
+        Principal::Certificate(crate::terms::Thumbprint([3; 32])),
+        Principal::Client("acme".into()),
+        Principal::Token("acme".into()),
+    ];
+    for one in &all {
+        let registry = fixture.open();
+        let mut changes = registry.suspensions().changes();
+        registry
+            .suspend(one, suspension("a leak"), 1)
+            .await
+            .unwrap();
+        assert!(changes.has_changed().unwrap());
+        registry.suspend(one, suspension("again"), 2).await.unwrap();
+        drop(registry);
+        let registry = fixture.open();
+        for other in &all {
+            let expected = (one == other).then(|| suspension("a leak"));
+            assert_eq!(registry.suspensions().of(other), expected, "{one} {other}");
+        }
+        changes = registry.suspensions().changes();
+        registry.resume(one).await.unwrap();
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(registry.suspensions().of(one), None);
+        drop(registry);
+        assert_eq!(fixture.open().suspensions().of(one), None);
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_token_is_forgotten_once_it_must_have_expired_and_nothing_else_is() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let suspend = async |principal: &Principal| {
+        let suspension = Suspension {
+            since: fixture.clock.now(),
+            by: "Ann".into(),
+            because: "a leak".into(),
+        };
+        registry.suspend(principal, suspension, 1).await.unwrap();
+    };
+    let token = |name: &str| Principal::Token(name.into());
+    let client = Principal::Client("acme-portal".into());
+    suspend(&client).await;
+    suspend(&token("one")).await;
+    let hours = |hours: i64| std::time::Duration::from_secs(3_600 * hours.unsigned_abs());
+    fixture.clock.advance(hours(TOKEN_SUSPENSION_HOURS - 1));
+    suspend(&token("two")).await;
+    assert!(registry.suspensions().of(&token("one")).is_some());
+    fixture.clock.advance(hours(1));
+    suspend(&token("three")).await;
     drop(registry);
     let registry = fixture.open();
-    assert_eq!(registry.suspension(&acme), Some(suspension("a leak")));
-    assert_eq!(registry.suspension(&partner("bright")), None);
-    registry.resume(&acme).await.unwrap();
-    assert_eq!(registry.suspension(&acme), None);
-    drop(registry);
-    assert_eq!(fixture.open().suspension(&acme), None);
+    assert_eq!(registry.suspensions().of(&token("one")), None);
+    for stays in [client, token("two"), token("three")] {
+        assert!(registry.suspensions().of(&stays).is_some(), "{stays}");
+    }
+}
+
+#[tokio::test]
+async fn partners_suspended_by_an_earlier_version_stay_suspended() {
+    let fixture = Fixture::new();
+    drop(fixture.open());
+    let connection = rusqlite::Connection::open(fixture.path()).unwrap();
+    let earlier = "
+        DROP TABLE shut_out;
+        CREATE TABLE suspension (
+            partner TEXT PRIMARY KEY, since TEXT NOT NULL, actor TEXT NOT NULL,
+            because TEXT NOT NULL, entry INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO suspension VALUES ('acme', '2026-11-22T12:00:00Z', 'Ann', 'a leak', 7);
+        PRAGMA user_version = 3;";
+    connection.execute_batch(earlier).unwrap();
+    drop(connection);
+    let acme = Principal::Partner(partner("acme"));
+    let found = fixture.open().suspensions().of(&acme).unwrap();
+    assert_eq!(&*found.because, "a leak");
 }
 
 #[tokio::test]

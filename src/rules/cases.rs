@@ -9,6 +9,7 @@ mod coverage;
 mod expect;
 mod fullest;
 mod junit;
+mod links;
 mod read;
 mod report;
 mod request;

@@ -203,6 +203,7 @@ impl Service<'_> {
         let stand = Stand::start_with(&all, |config| {
             let lab = CoreService {
                 base_url: format!("http://{address}"),
+                names: Vec::new(),
                 authorization: None,
                 answer_milliseconds_max: 10_000,
             };

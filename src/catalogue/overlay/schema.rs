@@ -105,6 +105,7 @@ fn value_of(key: &str) -> Value {
             "Beside the role `use-type`: the values that are no marketing use, instead of `operational`.",
             text("A value, as it is sent."),
         ),
+        "link" => link(),
         "partial" => partial(),
         "record" => boolean("Of an object: each belongs to one customer."),
         "resource-id" => one_of(
@@ -117,6 +118,20 @@ fn value_of(key: &str) -> Value {
         ),
         _ => json!({}),
     }
+}
+
+fn link() -> Value {
+    let mediated = mapping(
+        "To an operation, with the id of what the record is about.",
+        [("to!", text("The operation's id."))],
+    );
+    json!({
+        "description": "Of a text, or of a header `Location` or `Link`: where a link leads once it leaves.",
+        "anyOf": [
+            one_of("What becomes of it.", ["foreign", "remove", "rewrite"]),
+            mediated,
+        ],
+    })
 }
 
 fn partial() -> Value {
@@ -172,6 +187,8 @@ mod tests {
             ("{first: 2}", "{first: 2, last: 2}"),
             ("{first: 2}", "streets"),
             ("x-covenant-record: true", "x-covenant-record: yes please"),
+            ("x-covenant-link: rewrite", "x-covenant-link: rewritten"),
+            ("{to: getDocument}", "{too: getDocument}"),
             ("- target:", "- taget:"),
         ] {
             assert!(SHIPPED.contains(from), "{from}");

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Filtered;
 use crate::catalogue::Shape;
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::{FieldSet, Method, Released, Treatment, WithheldField};
+use crate::filter::{self, FieldSet, Method, Released, Treatment, WithheldField};
 use crate::gateway::decide::Permit;
-use crate::judgement::{Granted, Owner};
+use crate::judgement::{Granted, LINK_PROMISE, Owner};
 use crate::taxonomy::Category;
 use crate::terms::{CustomerRef, Promise};
 
@@ -79,6 +79,12 @@ impl<'a> Account<'a> {
             let promise = granted.withheld_by(self.permit.grant(), shaped);
             self.withheld.insert((field.0, *method), promise);
         }
+        for lost in released.lost.iter() {
+            if let Some(shaped) = self.shape.fields.get(usize::from(lost.0)) {
+                let key = (lost.0, filter::withheld_link(shaped));
+                self.withheld.insert(key, LINK_PROMISE);
+            }
+        }
     }
 
     /// Writes it down beside what leaves.
@@ -131,7 +137,7 @@ impl<'a> Account<'a> {
                 continue;
             };
             let form = match group.granted.plan.treatment(id) {
-                Treatment::Clear => "clear",
+                Treatment::Clear | Treatment::Link => "clear",
                 Treatment::Partial(_) => "partial",
                 Treatment::Pseudonym(_) => "pseudonym",
                 Treatment::Null | Treatment::Empty | Treatment::Remove => continue,

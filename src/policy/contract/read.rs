@@ -8,7 +8,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::references::References;
-use super::{AcceptedTerms, Budgets, Contract, Credentials, Exception, folded};
+use super::{AcceptedTerms, BASIC, Budgets, Contract, Credentials, Exception, folded};
 use crate::mistakes::Mistakes;
 use crate::source::{Fields, Node, Source, Span, read_yaml};
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -175,6 +175,12 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
         places.extend(certificates.map(|(_, span)| *span));
         Some((names, parsed))
     });
+    let basic = fields.optional("token_in_basic").is_some();
+    let words = BASIC.map(|(word, _)| word);
+    let basic = basic
+        .then(|| fields.one_of("token_in_basic", &words))
+        .flatten();
+    let basic = BASIC.iter().find(|(word, _)| Some(*word) == basic);
     if clients.is_empty() {
         fields.mistake(fields.span(), "at least one of `clients` is needed");
     }
@@ -184,6 +190,7 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
         certificate_thumbprints,
         certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
+        basic: basic.map(|(_, carrier)| *carrier),
     })
 }
 

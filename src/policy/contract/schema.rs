@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::BASIC;
 use super::read::{
     APPROVERS_MIN, CUSTOMERS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
 };
@@ -125,6 +126,13 @@ fn credentials() -> Value {
                 "clients!",
                 set("Its clients, as tokens name them.", text("A client_id.")),
             ),
+            (
+                "token_in_basic",
+                one_of(
+                    "For software that only speaks Basic: its half in which the token may stand.",
+                    BASIC.map(|(word, _)| word),
+                ),
+            ),
         ],
     )
 }
@@ -216,6 +224,7 @@ version: 1
 credentials:
   certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']}
   clients: [whole]
+  token_in_basic: password
 purposes: [essential.service]
 categories: {user.name: clear}
 operations: [getCustomer]
@@ -278,6 +287,7 @@ exceptions:
             ("user.name: clear", "user.name: clearly"),
             ("user.name: clear", "user.nmae: clear"),
             ("clients: [whole]", "clients: []"),
+            ("token_in_basic: password", "token_in_basic: pasword"),
             ("until: 2026-12-31", "until: soon"),
             ("name: Whole", "name: ' '"),
             ("partner: whole", "partner: Whole"),

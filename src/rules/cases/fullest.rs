@@ -3,33 +3,40 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalogue::{Field, FieldRole, Node, ScalarKind, Shape};
+use crate::catalogue::{Field, FieldRole, Link, Node, ScalarKind, Shape};
 
 /// A text, where any will do.
 const PLAIN: &str = "made up";
 
-/// Writes it; each record is `customer`'s.
-pub(super) fn fullest(shape: &Shape, customer: &str) -> Vec<u8> {
-    value(shape, &shape.root, customer).to_string().into_bytes()
+/// Writes it; each record is `customer`'s, and the core's links lead `here`.
+pub(super) fn fullest(shape: &Shape, customer: &str, here: &str) -> Vec<u8> {
+    let known = Known { customer, here };
+    value(shape, &shape.root, known).to_string().into_bytes()
 }
 
-fn value(shape: &Shape, node: &Node, customer: &str) -> Value {
+/// What is not made up.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    customer: &'a str,
+    here: &'a str,
+}
+
+fn value(shape: &Shape, node: &Node, known: Known<'_>) -> Value {
     match node {
-        Node::Array(item) => Value::Array(vec![value(shape, item, customer)]),
+        Node::Array(item) => Value::Array(vec![value(shape, item, known)]),
         Node::Object(object) => {
             let members = object.members.iter();
             let written = members.map(|member| {
-                (
-                    member.name.to_string(),
-                    value(shape, &member.node, customer),
-                )
+                let written = value(shape, &member.node, known);
+                (member.name.to_string(), written)
             });
             Value::Object(written.collect::<Map<_, _>>())
         }
         Node::Scalar(id) => match shape.fields.get(usize::from(id.0)) {
             None => Value::Null,
             Some(field) => match field.kind {
-                ScalarKind::String if field.role == FieldRole::CustomerKey => customer.into(),
+                ScalarKind::String if field.role == FieldRole::CustomerKey => known.customer.into(),
+                ScalarKind::String if field.link == Some(Link::Rewrite) => known.here.into(),
                 ScalarKind::String => field.check.example_text(PLAIN).unwrap_or_default().into(),
                 ScalarKind::Integer | ScalarKind::Number => bare(field, "1"),
                 ScalarKind::Boolean => bare(field, "true"),

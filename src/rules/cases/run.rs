@@ -9,6 +9,7 @@ use http::Request;
 use jiff::civil::Date;
 
 use super::fullest::fullest;
+use super::links::{self, HOST};
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
 use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
@@ -24,8 +25,6 @@ use crate::rules::Rules;
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{CustomerRef, Promise};
 
-/// The host that the requests of cases are sent to.
-const HOST: &str = "gateway.example";
 /// The id of a customer whom neither request nor answer names.
 const SOMEBODY: &str = "customer";
 /// Pseudonyms of cases are made with a secret that protects nothing.
@@ -108,6 +107,7 @@ impl Case {
                     case: self,
                     rules,
                     contract,
+                    here: String::new(),
                     outcome: &mut outcome,
                 };
                 if let Err(stopped) = trial.judge() {
@@ -154,6 +154,8 @@ struct Trial<'a> {
     case: &'a Case,
     rules: &'a Rules,
     contract: &'a Contract,
+    /// Where links of an answer that is made up lead.
+    here: String,
     outcome: &'a mut Outcome,
 }
 
@@ -161,6 +163,7 @@ impl Trial<'_> {
     fn judge(&mut self) -> Result<(), Stopped> {
         let (case, policy) = (self.case, &self.rules.policy);
         let head = accepted(&case.request)?;
+        self.here = links::here(&head);
         let routed = self
             .rules
             .catalogue
@@ -307,9 +310,10 @@ impl Trial<'_> {
                 self.outcome.rules.extend(rules.iter().cloned());
             }
             Body::Data { format, shape, .. } => {
-                let made_up = || Bytes::from(fullest(shape, owner));
+                let made_up = || Bytes::from(fullest(shape, owner, &self.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
-                self.filter(*format, shape, &body, grant, subject)?;
+                let named = subject.customer.as_ref();
+                self.filter(operation, (*format, shape, &body), grant, named)?;
             }
         }
         Ok(())
@@ -317,17 +321,15 @@ impl Trial<'_> {
 
     fn filter(
         &mut self,
-        format: Format,
-        shape: &Shape,
-        body: &[u8],
+        operation: &Operation,
+        (format, shape, body): (Format, &Shape, &[u8]),
         grant: &Grant,
-        subject: &Subject,
+        named: Option<&OnBehalf>,
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
         let max = self.contract.page_records_max_on(self.outcome.today);
         judgement::refuse_large_page(max, &scanned)?;
-        let named = subject.customer.as_ref();
         let envelope = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
         let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
         let document = Document {
@@ -337,8 +339,12 @@ impl Trial<'_> {
             envelope,
         };
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
+        let (catalogue, contract) = (&self.rules.catalogue, self.contract);
+        let names = links::core_names(catalogue, operation);
+        let customer = named.map(|customer| &*customer.id);
+        let links = links::links(catalogue, &names, contract, operation, customer);
         let released = document
-            .release(grant, &key)
+            .release(grant, &key, &links)
             .ok_or_else(Refusal::not_found)?;
         let mut account = Account::new(shape, grant, self.outcome);
         if let Some(granted) = released.granted(&document.envelope) {
@@ -390,10 +396,19 @@ impl<'a> Account<'a> {
             if !released.released.contains(id) && !released.withheld.contains(id) {
                 continue;
             }
-            let leaves = leaves(&granted.plan, id);
+            let lost = released.lost.contains(id);
+            let leaves = if lost {
+                Leaves::Withheld
+            } else {
+                leaves(&granted.plan, id)
+            };
             self.leaves.entry(place).or_default().insert(leaves);
             if leaves != Leaves::Clear {
-                let promise = granted.withheld_by(self.grant, field);
+                let promise = if lost {
+                    judgement::LINK_PROMISE
+                } else {
+                    granted.withheld_by(self.grant, field)
+                };
                 self.outcome.kept.insert(promise);
             }
             let personal = field.category.zip(user);
@@ -434,7 +449,7 @@ impl<'a> Account<'a> {
 
 fn leaves(plan: &Plan, field: FieldId) -> Leaves {
     match plan.treatment(field) {
-        Treatment::Clear => Leaves::Clear,
+        Treatment::Clear | Treatment::Link => Leaves::Clear,
         Treatment::Partial(_) => Leaves::Partial,
         Treatment::Pseudonym(_) => Leaves::Pseudonym,
         Treatment::Null | Treatment::Empty | Treatment::Remove => Leaves::Withheld,

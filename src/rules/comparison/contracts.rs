@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::{Change, Direction, Topic};
+use crate::identity::binding::Carrier;
 use crate::policy::Contract;
 use crate::policy::contract::Exception;
 
@@ -168,7 +169,12 @@ fn credentials(old: Option<&Contract>, new: Option<&Contract>, changes: &mut Vec
         let names = names.map(|name| format!("certificate name `{name}`"));
         let thumbprints = credentials.certificate_thumbprints.iter();
         let thumbprints = thumbprints.map(|print| format!("certificate `sha256:{print:?}`"));
-        clients.chain(names).chain(thumbprints).collect()
+        let basic = credentials.basic.map(|half| match half {
+            Carrier::BasicUserName => "token as the user name of Basic".to_owned(),
+            Carrier::BasicPassword | Carrier::Bearer => "token as the password of Basic".to_owned(),
+        });
+        let certificates = names.chain(thumbprints);
+        clients.chain(certificates).chain(basic).collect()
     };
     let (old, new) = (all(old), all(new));
     let credential = |what: &String, came| Change::came_or_went(Topic::Credential, what, came, "");

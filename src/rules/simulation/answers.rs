@@ -81,7 +81,7 @@ impl Replaying<'_> {
         let plan = self.plans.entry(about.index());
         let plan = plan.or_insert_with(|| Plan::new(self.shape, self.grant.forms(about)));
         match plan.treatment(field) {
-            Treatment::Clear => Some(Form::Clear),
+            Treatment::Clear | Treatment::Link => Some(Form::Clear),
             Treatment::Partial(_) => Some(Form::Partial),
             Treatment::Pseudonym(_) => Some(Form::Pseudonym),
             Treatment::Null | Treatment::Empty | Treatment::Remove => None,
@@ -140,7 +140,7 @@ impl Replaying<'_> {
         };
         let ids = (0..=u16::MAX).map(FieldId);
         let mut fields = ids.zip(&self.shape.fields);
-        let Some((field, _)) = fields.find(|(_, field)| *field.path == *withheld.field) else {
+        let Some((field, shaped)) = fields.find(|(_, field)| *field.path == *withheld.field) else {
             self.told.not_told.insert(OTHER_FIELDS);
             return;
         };
@@ -158,6 +158,9 @@ impl Replaying<'_> {
         };
         match (forms.iter().find(|form| richer(form)), forms.len()) {
             (None, _) => {}
+            (Some(_), _) if shaped.link.is_some() => {
+                self.told.not_told.insert(LINK);
+            }
             (Some(after), 1) => self.note(Outcome::Disclosed, &withheld.field, before, *after),
             (Some(_), _) => {
                 self.told.not_told.insert(WHOSE);
@@ -180,4 +183,5 @@ const UNKNOWN_CIRCUMSTANCES: &str = "the circumstances on record have no meaning
 const OTHER_CATEGORY: &str = "what left is of another category in the catalogue here";
 const OTHER_FIELDS: &str = "a field that was withheld is not in the catalogue here";
 const CONSENT: &str = "whether the customer's consent names the category";
+const LINK: &str = "whether a withheld link would lead anywhere";
 const WHOSE: &str = "whose the withheld field was, of customers who differ here";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Change, Direction, Topic};
 use super::Found;
 use crate::catalogue::{
-    Answer, Body, Field, FieldRole, Node, Operation, Partial, Pseudonym, ScalarKind, Shape,
+    Answer, Body, Field, FieldRole, Link, Node, Operation, Partial, Pseudonym, ScalarKind, Shape,
 };
 
 pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
@@ -19,6 +19,7 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
     let nothing = Answer {
         status: 0,
         body: Body::Empty,
+        links: Vec::new(),
     };
     for status in before
         .keys()
@@ -32,6 +33,15 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
             _ => Direction::Loosens,
         };
         found.aspect(&aspect, words(was), words(is), direction);
+        let [before, after] = [was, is].map(header_links);
+        let more = after.iter().any(|link| !before.contains(link));
+        let direction = if more {
+            Direction::Loosens
+        } else {
+            Direction::Tightens
+        };
+        let aspect = format!("headers with links of answer {status}");
+        found.aspect(&aspect, listed(&before), listed(&after), direction);
         let shapes = [was, is].map(|one| match &one.unwrap_or(&nothing).body {
             Body::Data { shape, .. } => Some(&**shape),
             _ => None,
@@ -39,6 +49,24 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
         if let [Some(old), Some(new)] = shapes {
             fields(found, *status, old, new);
         }
+    }
+}
+
+/// Headers whose links leave, with their categories.
+fn header_links(answer: Option<&Answer>) -> Vec<String> {
+    let links = answer.map(|answer| answer.links.as_slice());
+    let words = links
+        .unwrap_or_default()
+        .iter()
+        .map(|link| format!("{} ({})", link.name, link.category));
+    words.collect()
+}
+
+fn listed(words: &[String]) -> String {
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
     }
 }
 
@@ -122,6 +150,13 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
     told("data subject", subject, unclear);
     told("what it says of its record", role, unclear);
     told("type", kind, unclear);
+    let stays = |field: &Field| matches!(field.link, Some(Link::Remove));
+    let direction = if stays(new) && !stays(old) {
+        Direction::Tightens
+    } else {
+        unclear
+    };
+    told("where its link leads", link, direction);
     let direction = match (
         new.check.is_within(&old.check),
         old.check.is_within(&new.check),
@@ -153,6 +188,16 @@ fn role(field: &Field) -> String {
         FieldRole::Data => "nothing".to_owned(),
         FieldRole::CustomerKey => "whose it is".to_owned(),
         FieldRole::ResourceId(kind) => format!("which {} it is", kind.word()),
+    }
+}
+
+fn link(field: &Field) -> String {
+    match &field.link {
+        None => "it is no link".to_owned(),
+        Some(Link::Rewrite) => "to the same operation through the gateway".to_owned(),
+        Some(Link::To(operation)) => format!("to {operation} through the gateway"),
+        Some(Link::Foreign) => "to somebody else".to_owned(),
+        Some(Link::Remove) => "nowhere, it is removed".to_owned(),
     }
 }
 
