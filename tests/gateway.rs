@@ -23,6 +23,8 @@ mod creating;
 mod decisions;
 #[path = "gateway/figures.rs"]
 mod figures;
+#[path = "gateway/formats.rs"]
+mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/lab.rs"]

@@ -55,7 +55,7 @@ pub fn filter(
     (secret, registry): (&PseudonymSecret, &Registry),
     links: &Links<'_>,
 ) -> Result<Filtered, Stopped> {
-    let filtered = Filtered {
+    let mut filtered = Filtered {
         status: inspected.status,
         media_type: None,
         body: Bytes::new(),
@@ -76,7 +76,11 @@ pub fn filter(
             let filtered = whole(permit, filtered, media_type, *category, body);
             headers::lead(permit, inspected, links, None, filtered)
         }
-        Content::Json(document) => {
+        Content::Data {
+            media_type,
+            document,
+        } => {
+            filtered.media_type = Some(written_as(media_type));
             let key = secret.key_of(&permit.partner().contract().partner);
             let release = document.release(permit.grant(), &key, links);
             let release = release.ok_or_else(Refusal::not_found)?;
@@ -120,7 +124,15 @@ fn words(circumstances: Circumstances) -> Vec<String> {
     circumstances.words().map(str::to_owned).collect()
 }
 
-/// Writes what leaves of a JSON answer, and keeps the account of it.
+/// Of texts, whose coding was once another where nobody said it, the coding is said.
+fn written_as(media_type: &Arc<str>) -> Arc<str> {
+    if media_type.starts_with("text/") {
+        return format!("{media_type}; charset=utf-8").into();
+    }
+    Arc::clone(media_type)
+}
+
+/// Writes what leaves of an answer's fields, and keeps the account of it.
 fn released(
     permit: &Permit,
     mut filtered: Filtered,
@@ -145,7 +157,6 @@ fn released(
         account.add_recipient(&recipient, reference);
     }
     account.close(&mut filtered);
-    filtered.media_type = Some("application/json".into());
     filtered.body = released.body.into();
     Ok(filtered)
 }

@@ -36,8 +36,13 @@ pub struct Inspected<'a> {
 pub enum Content<'a> {
     /// Nothing.
     Empty,
-    /// A JSON document.
-    Json(Box<Document<'a>>),
+    /// Fields that are known one by one.
+    Data {
+        /// Their media type, by the catalogue.
+        media_type: Arc<str>,
+        /// What they are.
+        document: Box<Document<'a>>,
+    },
     /// Bytes that stay unopened.
     Whole {
         /// Its media type, by the catalogue.
@@ -97,13 +102,16 @@ pub async fn inspect<'a>(
                 Some(figures) => Some(figures::settle(exchange, permit, figures, registry).await?),
                 None => None,
             };
-            Content::Json(Box::new(Document {
-                shape,
-                figures,
-                scanned,
-                owners,
-                envelope,
-            }))
+            Content::Data {
+                media_type: Arc::clone(media_type),
+                document: Box::new(Document {
+                    shape,
+                    figures,
+                    scanned,
+                    owners,
+                    envelope,
+                }),
+            }
         }
         Body::Document {
             media_type,

@@ -81,7 +81,7 @@ impl Shadow {
     ) {
         let Some(judged) = &self.0 else { return };
         let document = match &inspected.content {
-            Content::Json(document) => Some(&**document),
+            Content::Data { document, .. } => Some(&**document),
             Content::Empty | Content::Whole { .. } => None,
         };
         let leaves = document.map_or_else(Extents::new, |one| one.extents(permit.grant()));

@@ -313,7 +313,8 @@ pub fn rejection(
     let leaves = says_something && text.len() <= REJECTION_BYTES_MAX && !names.occur_in(&text);
     match format {
         Format::Json if leaves => serde_json::from_slice(&text).ok(),
-        Format::Json => None,
+        // A problem document is JSON.
+        Format::Json | Format::Xml | Format::Csv => None,
     }
 }
 

@@ -320,7 +320,7 @@ impl Trial<'_> {
                 self.outcome.rules.extend(rules.iter().cloned());
             }
             Body::Data { format, shape, .. } => {
-                let made_up = || Bytes::from(fullest(shape, owner, &self.here));
+                let made_up = || Bytes::from(fullest(*format, shape, owner, &self.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
                 let named = subject.customer.as_ref();
                 self.filter(operation, (*format, shape, &body), grant, named)?;
