@@ -13,7 +13,8 @@
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
 //! chooses a plan per record); links to the core, which stay inside because a field holding one is
-//! given no category; formats other than JSON; bodies too large to buffer.
+//! given no category; formats other than JSON and lines of JSON. Answers too large to be held are read
+//! and written in parts, by the same code ([`stream`]).
 
 mod emit;
 mod field_set;
@@ -23,6 +24,7 @@ mod pseudonym;
 mod reader;
 mod scan;
 mod scanned;
+pub mod stream;
 mod text;
 mod uninspectable;
 mod walk;
@@ -59,6 +61,7 @@ pub fn read<'a>(
 ) -> Result<Scanned<'a>, Uninspectable> {
     match format {
         Format::Json => scan(shape, body, limits),
+        Format::JsonLines => scan::lines(shape, body, limits),
     }
 }
 

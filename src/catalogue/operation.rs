@@ -164,6 +164,8 @@ pub enum Body {
 pub enum Format {
     /// One JSON document (RFC 8259).
     Json,
+    /// Lines, each a JSON document (NDJSON). The shape is an array of them.
+    JsonLines,
 }
 
 /// What a successful call brings into being; the answer's field with [`super::FieldRole::ResourceId`]

@@ -4,7 +4,7 @@ use super::field_set::FieldSet;
 use super::piece::{Content, Piece, Token};
 use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
-use super::scanned::Scanned;
+use super::scanned::{Part, Scanned};
 use super::text::{respell, unescape, unquoted, write_content};
 use crate::catalogue::{EMAIL_REST, FieldId, Member, Node, PARTIAL_MASK, Partial};
 
@@ -58,7 +58,13 @@ impl Scanned<'_> {
             key,
             out,
         };
-        if writer.value(&self.shape.root, 0, envelope).is_none() {
+        let written = match self.part {
+            Part::Document => writer.value(self.root, 0, envelope),
+            Part::Member(member) => writer.alone(member, envelope),
+            Part::Items => writer.items(self.root, envelope),
+            Part::Lines => writer.lines(self.root, envelope),
+        };
+        if written.is_none() {
             out.truncate(start);
             return None;
         }
@@ -167,6 +173,19 @@ impl<'p> Writer<'_, 'p> {
 
     fn array(&mut self, item: &Node, inside: std::ops::Range<usize>, plan: &Plan) -> Written {
         self.out.push(b'[');
+        self.each(item, inside, plan, b',')?;
+        self.close(b']');
+        Some(())
+    }
+
+    /// Writes the items at `inside` that stay, `end` behind each.
+    fn each(
+        &mut self,
+        item: &Node,
+        inside: std::ops::Range<usize>,
+        plan: &Plan,
+        end: u8,
+    ) -> Written {
         // Where nothing of the items may leave, not even their number does.
         let mut place = if plan.opens(item) {
             inside.start
@@ -183,12 +202,45 @@ impl<'p> Writer<'_, 'p> {
             };
             if !dropped {
                 self.value(item, place, plan)?;
-                self.out.push(b',');
+                self.out.push(end);
             }
             place = piece.next(place);
         }
-        self.close(b']');
         Some(())
+    }
+
+    /// Writes the only member that was read, where it stays.
+    fn alone(&mut self, member: &Member, plan: &Plan) -> Written {
+        let piece = self.scanned.pieces.first()?;
+        if stays(piece, member, plan) {
+            self.out.extend_from_slice(&member.encoded);
+            self.value(&member.node, 0, plan)?;
+        }
+        Some(())
+    }
+
+    /// Writes the items of an array without its brackets.
+    fn items(&mut self, array: &Node, plan: &Plan) -> Written {
+        let before = self.out.len();
+        self.all(array, plan, b',')?;
+        if self.out.len() > before {
+            self.out.pop();
+        }
+        Some(())
+    }
+
+    fn lines(&mut self, array: &Node, plan: &Plan) -> Written {
+        self.all(array, plan, b'\n')
+    }
+
+    fn all(&mut self, array: &Node, plan: &Plan, end: u8) -> Written {
+        let Content::Array { after } = self.scanned.pieces.first()?.content else {
+            return None;
+        };
+        let Node::Array(item) = array else {
+            return None;
+        };
+        self.each(item, 1..after as usize, plan, end)
     }
 
     /// Ends an object or array; the comma behind its last member becomes the bracket.

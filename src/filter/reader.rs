@@ -37,6 +37,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Over nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            text: "",
+            position: 0,
+        }
+    }
+
     /// The whole body.
     pub(super) fn text(&self) -> &'a str {
         self.text
@@ -219,6 +227,33 @@ impl<'a> Reader<'a> {
             0 if self.peek().is_none() => Err(self.refuse(Reason::Truncated)),
             0 => Err(self.refuse(Reason::BadNumber)),
             digits => Ok(digits),
+        }
+    }
+
+    /// Whether another line begins here. It must begin with its value.
+    pub(super) fn begin_line(&self) -> Result<bool, Uninspectable> {
+        match self.peek() {
+            None => Ok(false),
+            Some(b' ' | b'\n' | b'\r' | b'\t') => Err(self.refuse(Reason::Unexpected)),
+            Some(_) => Ok(true),
+        }
+    }
+
+    /// The end of a line whose value was read from `start` on, within the line.
+    pub(super) fn end_line(&mut self, start: usize) -> Result<(), Uninspectable> {
+        if memchr::memchr(b'\n', self.since(start).as_bytes()).is_some() {
+            return Err(Uninspectable::new(Reason::Unexpected, start));
+        }
+        while let Some(b' ' | b'\r' | b'\t') = self.peek() {
+            self.position += 1;
+        }
+        match self.peek() {
+            None => Ok(()),
+            Some(b'\n') => {
+                self.position += 1;
+                Ok(())
+            }
+            Some(_) => Err(self.refuse(Reason::TrailingData)),
         }
     }
 

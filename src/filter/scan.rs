@@ -7,11 +7,11 @@ use std::ops::Range;
 use super::Limits;
 use super::piece::{Content, Piece, Token};
 use super::reader::Quoted;
-use super::scanned::{Record, Scanned};
+use super::scanned::{Part, Record, Scanned};
 use super::text::{unescape, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
-use crate::catalogue::{Field, FieldId, FieldRole, Node, ObjectNode, ScalarKind, Shape};
+use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
 
 /// Reads `body` once, strictly and against `shape`.
 ///
@@ -23,20 +23,65 @@ pub fn scan<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<Scanned<'a>, Uninspectable> {
-    let mut scanner = Scanner {
-        walk: Walk::new(body, limits)?,
-        shape,
-        number_bytes_max: limits.number_bytes_max,
-        // A guess for compact answers; the list grows where it is wrong.
-        pieces: Vec::with_capacity(body.len() / 16),
-        records: Vec::new(),
-        envelope: Record::default(),
-        record: None,
-        uncatalogued: 0,
-    };
+    let mut scanner = Scanner::new(shape, body, limits)?;
     scanner.value(&shape.root, 0, 0..0, 1)?;
     scanner.walk.reader.end()?;
-    Ok(scanner.finish())
+    Ok(scanner.finish(&shape.root, Part::Document))
+}
+
+/// Reads lines, each a value of its own that ends with its line (NDJSON): `shape` is an array of them. A
+/// line without a value is refused; the last may lack its end.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn lines<'a>(
+    shape: &'a Shape,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = match body {
+        [] => Scanner::over(shape, Walk::nothing(limits)),
+        _ => Scanner::new(shape, body, limits)?,
+    };
+    let Node::Array(item) = &shape.root else {
+        return Err(scanner.walk.reader.refuse(Reason::Mismatch));
+    };
+    scanner.lines(item)?;
+    Ok(scanner.finish(&shape.root, Part::Lines))
+}
+
+/// Reads `text`, an array of the shape `array` at level `depth`, of which only the items are an answer's.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn items<'a>(
+    shape: &'a Shape,
+    array: &'a Node,
+    text: &'a [u8],
+    depth: u8,
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = Scanner::new(shape, text, limits)?;
+    scanner.value(array, 0, 0..0, depth)?;
+    scanner.walk.reader.end()?;
+    Ok(scanner.finish(array, Part::Items))
+}
+
+/// Reads `text`, the value of one member, which is at level `depth` if it is an object or array.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn member<'a>(
+    shape: &'a Shape,
+    member: &'a Member,
+    text: &'a [u8],
+    depth: u8,
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = Scanner::new(shape, text, limits)?;
+    scanner.value(&member.node, 0, 0..0, depth)?;
+    scanner.walk.reader.end()?;
+    Ok(scanner.finish(&member.node, Part::Member(member)))
 }
 
 /// The pieces of an earlier object with the same shape, not yet passed by: what probably comes next.
@@ -57,7 +102,28 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn finish(mut self) -> Scanned<'a> {
+    fn new(shape: &'a Shape, body: &'a [u8], limits: &Limits) -> Result<Self, Uninspectable> {
+        let mut scanner = Self::over(shape, Walk::new(body, limits)?);
+        // A guess for compact answers; the list grows where it is wrong.
+        scanner.pieces.reserve(body.len() / 16);
+        scanner.number_bytes_max = limits.number_bytes_max;
+        Ok(scanner)
+    }
+
+    fn over(shape: &'a Shape, walk: Walk<'a>) -> Self {
+        Self {
+            walk,
+            shape,
+            number_bytes_max: 0,
+            pieces: Vec::new(),
+            records: Vec::new(),
+            envelope: Record::default(),
+            record: None,
+            uncatalogued: 0,
+        }
+    }
+
+    fn finish(mut self, root: &'a Node, part: Part<'a>) -> Scanned<'a> {
         let inherited = &self.envelope.customer;
         for record in self
             .records
@@ -68,6 +134,8 @@ impl<'a> Scanner<'a> {
         }
         Scanned {
             shape: self.shape,
+            root,
+            part,
             text: self.walk.reader.text(),
             pieces: self.pieces,
             records: self.records,
@@ -251,6 +319,27 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    fn lines(&mut self, item: &'a Node) -> Result<(), Uninspectable> {
+        self.pieces.push(Piece {
+            member: 0,
+            content: Content::Array { after: 1 },
+        });
+        if self.walk.reader.position() > 0 {
+            return Err(self.walk.reader.unexpected());
+        }
+        let mut earlier: Option<usize> = None;
+        while self.walk.reader.begin_line()? {
+            let start = self.walk.reader.position();
+            let inside = earlier.and_then(|at| Some(at + 1..self.pieces.get(at)?.next(at)));
+            earlier = Some(self.pieces.len());
+            self.value(item, 0, inside.unwrap_or_default(), 1)?;
+            self.walk.reader.end_line(start)?;
+        }
+        let after = index(self.pieces.len());
+        self.close(0, Content::Array { after });
+        Ok(())
+    }
+
     fn close(&mut self, place: usize, content: Content) {
         if let Some(piece) = self.pieces.get_mut(place) {
             piece.content = content;
@@ -351,8 +440,8 @@ impl<'a> Scanner<'a> {
 }
 
 /// The members of one object that have been read, by their place.
-#[derive(Default)]
-struct Seen {
+#[derive(Debug, Default)]
+pub(super) struct Seen {
     first: u64,
     others: Vec<u16>,
 }
@@ -360,7 +449,7 @@ struct Seen {
 impl Seen {
     /// Adds one; whether it was new.
     #[inline]
-    fn insert(&mut self, member: u16) -> bool {
+    pub(super) fn insert(&mut self, member: u16) -> bool {
         match 1u64.checked_shl(u32::from(member)) {
             Some(bit) => {
                 let new = self.first & bit == 0;

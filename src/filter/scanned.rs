@@ -4,18 +4,34 @@ use std::borrow::Cow;
 
 use super::field_set::FieldSet;
 use super::piece::Piece;
-use crate::catalogue::Shape;
+use crate::catalogue::{Member, Node, Shape};
 use crate::terms::ResourceKind;
 
 /// An inspected answer: nothing has been released yet.
 #[derive(Clone, Debug)]
 pub struct Scanned<'a> {
     pub(super) shape: &'a Shape,
+    /// The shape of what was read.
+    pub(super) root: &'a Node,
+    pub(super) part: Part<'a>,
     pub(super) text: &'a str,
     pub(super) pieces: Vec<Piece>,
     pub(super) records: Vec<Record<'a>>,
     pub(super) envelope: Record<'a>,
     pub(super) uncatalogued: usize,
+}
+
+/// Which part of an answer was read, and so how it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part<'a> {
+    /// All of it.
+    Document,
+    /// The value of this member: written with its key, or not at all.
+    Member(&'a Member),
+    /// Items of an array: written without its brackets.
+    Items,
+    /// Lines, each a value.
+    Lines,
 }
 
 /// What one record, or the envelope around the records, says about itself.
