@@ -191,7 +191,9 @@ impl Wanted {
                 let about = |reference: &String| is_about(act, reference, "customer");
                 self.references.iter().any(about)
             }
-            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) => false,
+            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) | Event::Delivered(_) => {
+                false
+            }
         }
     }
 }
@@ -202,6 +204,7 @@ fn request_of(event: &Event) -> Option<&RequestFacts> {
         Event::Intent(intent) => Some(&intent.request),
         Event::Refusal(refusal) => Some(&refusal.request),
         Event::Shadow(shadowed) => Some(&shadowed.request),
+        Event::Delivered(delivered) => Some(&delivered.request),
         Event::Act(_) | Event::Gateway(_) => None,
     }
 }

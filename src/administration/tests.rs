@@ -144,7 +144,8 @@ impl Fixture {
             }],
             withheld: withheld.collect(),
             created: None,
-            answer_sha256: "0".repeat(64),
+            part: None,
+            answer_sha256: Some("0".repeat(64)),
         };
         let entry = Entry::new(self.clock.now(), Event::Disclosure(disclosure)).unwrap();
         self.ledger.append(entry).await.unwrap();

@@ -69,7 +69,8 @@ pub async fn record(
         subjects: filtered.subjects,
         withheld: outgoing.withheld.clone(),
         created: exchange.created.clone(),
-        answer_sha256: hexadecimal(digest.as_ref()),
+        part: None,
+        answer_sha256: Some(hexadecimal(digest.as_ref())),
     };
     let unavailable = |reason: String| Fault::new(Code::RecordUnavailable, reason);
     let entry = Entry::new(exchange.arrived_at, Event::Disclosure(disclosure))
