@@ -1,5 +1,5 @@
-//! From a response of the document to an [`Answer`]: JSON with its shape, a document that passes
-//! unopened, or something that no filter exists for.
+//! From a response of the document to an [`Answer`]: JSON or lines of it with their shape, a document
+//! that passes unopened, or something that no filter exists for.
 
 use std::sync::Arc;
 
@@ -11,6 +11,12 @@ use crate::taxonomy::Category;
 use crate::terms::Channel;
 
 pub(super) const JSON: &str = "application/json";
+/// Lines, each a JSON document; the schema is that of one line.
+const JSON_LINES: [&str; 3] = [
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/ndjson",
+];
 /// What a body that passes unopened may hold (P10).
 const CONTENT: &str = "user.content";
 
@@ -35,27 +41,38 @@ pub(super) fn read<'a>(
     let content = content.unwrap_or_default();
     // JSON where the core offers it, since that is what can be filtered.
     let json = content.iter().find(|entry| media_type(entry) == JSON);
-    let schema = json.and_then(|entry| entry.part.get("schema"));
-    let body = match (schema, json.or(content.first())) {
-        (Some(schema), _) => {
-            let shaped = shaping::shape(reading, schema, ownership)?;
+    let lines = || content.iter().find(|entry| is_lines(entry));
+    let data = json.or_else(lines);
+    let schema = data.and_then(|entry| entry.part.get("schema"));
+    let body = match (schema, data.or(content.first())) {
+        (Some(schema), Some(entry)) => {
+            let format = if is_lines(entry) {
+                Format::JsonLines
+            } else {
+                Format::Json
+            };
+            let shaped = shaping::shape(reading, schema, ownership, format)?;
             left_out.extend(shaped.left_out);
             Body::Data {
-                format: Format::Json,
-                media_type: JSON.into(),
+                format,
+                media_type: media_type(entry).into(),
                 shape: Arc::new(shaped.shape),
             }
         }
         (None, Some(entry)) => match reading.extension(&entry.part, "data-category") {
             // JSON is always read, never passed unopened.
-            Some(category) if json.is_none() => document(reading, entry, category, channel)?,
+            Some(category) if data.is_none() => document(reading, entry, category, channel)?,
             _ => Body::Uninspectable {
                 media_type: media_type(entry).into(),
             },
         },
-        (None, None) => Body::Empty,
+        (_, None) => Body::Empty,
     };
     Some(Answer { status, body })
+}
+
+fn is_lines(entry: &Entry) -> bool {
+    JSON_LINES.contains(&media_type(entry).as_str())
 }
 
 /// A body that passes unopened: only private content, and only where a document is read back.

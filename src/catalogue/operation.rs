@@ -37,6 +37,12 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether a call can say how many records its answer has.
+    pub fn has_pages(&self) -> bool {
+        let is_size = |role: &Role| matches!(role, Role::PageSize { .. });
+        self.parameters.iter().any(|one| is_size(&one.role))
+    }
+
     /// Whether a call names the customer it is about, by id or by a thing of the customer: in its
     /// path, in a required parameter, or in a required body.
     pub fn names_customer(&self) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting;
+use super::operation::Format;
 use super::reading::{Reading, Unusable};
 use super::schema::{Kind, Schema};
 use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
@@ -42,6 +43,7 @@ pub(super) fn shape<'a>(
     reading: &mut Reading<'a>,
     part: &'a Part,
     ownership: Ownership,
+    format: Format,
 ) -> Option<Shaped> {
     let mut shaping = Shaping {
         reading,
@@ -54,24 +56,42 @@ pub(super) fn shape<'a>(
         visits: 0,
         in_record: false,
     };
+    let lines = format == Format::JsonLines;
     let root = Standing {
-        path: "$".to_owned(),
+        path: if lines { "$[*]" } else { "$" }.to_owned(),
         required: true,
         recipient: false,
     };
     match shaping.node(part, &root) {
         Ok(node) => {
             shaping.check_loose_fields();
+            if lines {
+                check_lines(shaping.reading, part, &node, ownership);
+            }
             let Shaping {
                 fields, left_out, ..
             } = shaping;
-            let shape = Shape { root: node, fields };
+            let root = if lines {
+                Node::Array(Box::new(node))
+            } else {
+                node
+            };
+            let shape = Shape { root, fields };
             Some(Shaped { shape, left_out })
         }
         Err(unusable) => {
             reading.give_up(unusable, "this answer cannot be filtered");
             None
         }
+    }
+}
+
+/// Each line stands by itself: nothing around it could say whose it is.
+fn check_lines(reading: &mut Reading<'_>, part: &Part, line: &Node, ownership: Ownership) {
+    let is_record = matches!(line, Node::Object(object) if object.record);
+    if !is_record && ownership != Ownership::Aggregate {
+        let message = "each line of such an answer must be an object marked `x-covenant-record`";
+        reading.mistake(&part.place, message);
     }
 }
 

@@ -75,8 +75,9 @@ pub async fn inspect<'a>(
             let scanned = filter::read(*format, shape, &answer.body, &limits)
                 .map_err(|reason| uninspectable(reason.to_string()))?;
             let contract = permit.partner().contract();
-            let page_records_max = contract.page_records_max_on(exchange.today());
-            judgement::refuse_large_page(page_records_max, &scanned)?;
+            let has_pages = permit.operation().has_pages();
+            let records_max = contract.records_max_on(exchange.today(), has_pages);
+            judgement::refuse_large_page(records_max, &scanned)?;
             remember(exchange, permit, &scanned, registry).await?;
             let owners = Owners {
                 permit,

@@ -31,7 +31,7 @@ pub struct Shadow(Option<Judged>);
 #[derive(Debug)]
 struct Judged {
     version: Arc<str>,
-    page_records_max: u32,
+    records_max: u32,
     granted: Result<(Arc<Operation>, Grant), Code>,
 }
 
@@ -51,9 +51,10 @@ impl Shadow {
         Self(rules.map(|rules| {
             let today = exchange.today();
             let contract = rules.policy.contract(&partner.contract().partner);
+            let has_pages = operation.has_pages();
             Judged {
                 version: rules.policy.version().into(),
-                page_records_max: contract.map_or(0, |one| one.page_records_max_on(today)),
+                records_max: contract.map_or(0, |one| one.records_max_on(today, has_pages)),
                 granted: granted(&rules, exchange, partner, operation, reading, head),
             }
         }))
@@ -143,7 +144,7 @@ impl Judged {
         };
         let scanned = filter::read(*format, shape, body, &filter::Limits::default());
         let scanned = scanned.map_err(|_| uninspectable)?;
-        judgement::refuse_large_page(self.page_records_max, &scanned)
+        judgement::refuse_large_page(self.records_max, &scanned)
             .map_err(|refusal| refusal.code.name())?;
         let records = known.scanned.records().iter().zip(&known.owners);
         let by_id: HashMap<&str, &Owner> = records

@@ -351,7 +351,8 @@ impl<'a> Simulation<'a> {
             .iter()
             .flat_map(|group| &group.references);
         let customers = references.collect::<BTreeSet<_>>().len();
-        let max = call.contract.page_records_max_on(day(entry));
+        let has_pages = call.operation.has_pages();
+        let max = call.contract.records_max_on(day(entry), has_pages);
         usize::try_from(max).is_ok_and(|max| customers > max)
     }
 }

@@ -293,7 +293,9 @@ impl Trial<'_> {
             Body::Data { format, shape, .. } => {
                 let made_up = || Bytes::from(fullest(shape, owner));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
-                self.filter(*format, shape, &body, grant, subject)?;
+                let has_pages = operation.has_pages();
+                let max = self.contract.records_max_on(self.outcome.today, has_pages);
+                self.filter((*format, shape, max), &body, grant, subject)?;
             }
         }
         Ok(())
@@ -301,16 +303,14 @@ impl Trial<'_> {
 
     fn filter(
         &mut self,
-        format: Format,
-        shape: &Shape,
+        (format, shape, records_max): (Format, &Shape, u32),
         body: &[u8],
         grant: &Grant,
         subject: &Subject,
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
-        let max = self.contract.page_records_max_on(self.outcome.today);
-        judgement::refuse_large_page(max, &scanned)?;
+        judgement::refuse_large_page(records_max, &scanned)?;
         let named = subject.customer.as_ref();
         let envelope = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
         let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;

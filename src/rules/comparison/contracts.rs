@@ -84,12 +84,16 @@ fn exception_noted(exception: &Exception, came: bool) -> Change {
 }
 
 /// The limits of a contract on one day.
-fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 4] {
+fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 5] {
     let budgets = contract.budgets_on(day);
     [
         ("customers a day", budgets.customers_per_day),
         ("customers a month", budgets.customers_per_month),
         ("records a page", contract.page_records_max_on(day)),
+        (
+            "records a large answer",
+            contract.large_answer_records_max.unwrap_or_default(),
+        ),
         ("requests a minute", contract.requests_per_minute),
     ]
 }
