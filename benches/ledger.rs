@@ -101,7 +101,7 @@ fn sample(clock: &Clock) -> Entry {
         withheld: vec![],
         created: None,
         part: None,
-            answer_sha256: Some("0".repeat(64)),
+        answer_sha256: Some("0".repeat(64)),
     });
     Entry::new(clock.now(), event).expect("random bytes")
 }

@@ -522,7 +522,12 @@ pub(crate) mod tests {
         let number = || 0..1_u64 << 53;
         (
             (any_request(), number(), any::<u32>(), number()),
-            (option::of(number()), text(), any::<bool>(), option::of(text())),
+            (
+                option::of(number()),
+                text(),
+                any::<bool>(),
+                option::of(text()),
+            ),
         )
             .prop_map(
                 |(
@@ -650,8 +655,20 @@ pub(crate) mod tests {
         });
         for (event, is_read) in [
             (disclosure.clone(), true),
-            (Disclosure { part, ..disclosure.clone() }, false),
-            (Disclosure { answer_sha256: None, ..disclosure }, false),
+            (
+                Disclosure {
+                    part,
+                    ..disclosure.clone()
+                },
+                false,
+            ),
+            (
+                Disclosure {
+                    answer_sha256: None,
+                    ..disclosure
+                },
+                false,
+            ),
         ] {
             let mut entry = Entry::new(Timestamp::UNIX_EPOCH, Event::Disclosure(event)).unwrap();
             assert!(Entry::parse(&entry.to_canonical()).is_ok());

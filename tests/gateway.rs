@@ -19,10 +19,14 @@ mod consent;
 mod creating;
 #[path = "gateway/decisions.rs"]
 mod decisions;
+#[path = "gateway/documents.rs"]
+mod documents;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/lab.rs"]
 mod lab;
+#[path = "gateway/large.rs"]
+mod large;
 #[path = "gateway/leaving.rs"]
 mod leaving;
 #[path = "gateway/misbehaving.rs"]

@@ -191,9 +191,7 @@ impl Wanted {
                 let about = |reference: &String| is_about(act, reference, "customer");
                 self.references.iter().any(about)
             }
-            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) | Event::Delivered(_) => {
-                false
-            }
+            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) | Event::Delivered(_) => false,
         }
     }
 }

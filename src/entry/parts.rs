@@ -120,7 +120,9 @@ mod tests {
             basis: "service".to_owned(),
             circumstances: vec!["own".to_owned()],
             categories: BTreeMap::from([(format!("user.name.{number}"), "clear".to_owned())]),
-            references: (0..references).map(|one| format!("{number:016x}{one:016x}")).collect(),
+            references: (0..references)
+                .map(|one| format!("{number:016x}{one:016x}"))
+                .collect(),
         };
         Disclosure {
             request: RequestFacts::default(),

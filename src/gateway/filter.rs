@@ -12,7 +12,7 @@ use self::account::Account;
 use super::decide::Permit;
 use super::inspect::{Content, Inspected};
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::PseudonymSecret;
+use crate::filter::{PseudonymKey, PseudonymSecret};
 use crate::judgement::Document;
 use crate::policy::Circumstances;
 use crate::refusal::{Refusal, Stopped};
@@ -45,14 +45,7 @@ pub fn filter(
     inspected: &Inspected<'_>,
     secret: &PseudonymSecret,
 ) -> Result<Filtered, Stopped> {
-    let filtered = Filtered {
-        status: inspected.status,
-        media_type: None,
-        body: Bytes::new(),
-        subjects: Vec::new(),
-        customers: BTreeSet::new(),
-        withheld: Vec::new(),
-    };
+    let filtered = Filtered::nothing(inspected.status);
     match &inspected.content {
         Content::Empty => Ok(filtered),
         Content::Whole {
@@ -60,12 +53,57 @@ pub fn filter(
             category,
             body,
         } => Ok(whole(permit, filtered, media_type, *category, body)),
-        Content::Json(document) => released(permit, filtered, document, secret),
+        Content::Json(document, media_type) => {
+            let key = secret.key_of(&permit.partner().contract().partner);
+            let mut filtered = released(permit, filtered, document, &key)?;
+            filtered.media_type = Some(Arc::clone(media_type));
+            Ok(filtered)
+        }
+    }
+}
+
+impl Filtered {
+    /// An answer of this status with nothing in it.
+    pub fn nothing(status: u16) -> Self {
+        Self {
+            status,
+            media_type: None,
+            body: Bytes::new(),
+            subjects: Vec::new(),
+            customers: BTreeSet::new(),
+            withheld: Vec::new(),
+        }
+    }
+
+    /// Adds what another part of the same answer is about; its body is written by who streams.
+    pub fn add(&mut self, part: Self) {
+        self.customers.extend(part.customers);
+        for group in part.subjects {
+            let alike = |known: &&mut SubjectGroup| {
+                (&known.subject, &known.basis) == (&group.subject, &group.basis)
+                    && known.circumstances == group.circumstances
+                    && known.categories == group.categories
+            };
+            match self.subjects.iter_mut().find(alike) {
+                Some(known) => {
+                    let named: BTreeSet<&String> = known.references.iter().collect();
+                    let new = |reference: &String| !named.contains(reference);
+                    let news: Vec<String> = group.references.into_iter().filter(new).collect();
+                    known.references.extend(news);
+                }
+                None => self.subjects.push(group),
+            }
+        }
+        for field in part.withheld {
+            if !self.withheld.contains(&field) {
+                self.withheld.push(field);
+            }
+        }
     }
 }
 
 /// A document leaves whole: `decide` made sure that its category may.
-fn whole(
+pub fn whole(
     permit: &Permit,
     mut filtered: Filtered,
     media_type: &Arc<str>,
@@ -91,15 +129,17 @@ fn words(circumstances: Circumstances) -> Vec<String> {
     circumstances.words().map(str::to_owned).collect()
 }
 
-/// Writes what leaves of a JSON answer, and keeps the account of it.
-fn released(
+/// Writes what leaves of an answer of data, or of a part of one, and keeps the account of it.
+///
+/// # Errors
+/// `not-found` when the one record asked for is not this partner's to see.
+pub fn released(
     permit: &Permit,
     mut filtered: Filtered,
     document: &Document<'_>,
-    secret: &PseudonymSecret,
+    key: &PseudonymKey,
 ) -> Result<Filtered, Stopped> {
-    let key = secret.key_of(&permit.partner().contract().partner);
-    let released = document.release(permit.grant(), &key);
+    let released = document.release(permit.grant(), key);
     let released = released.ok_or_else(Refusal::not_found)?;
     let mut account = Account::new(permit, document.shape);
     if let Some(around) = released.granted(&document.envelope) {
@@ -111,7 +151,6 @@ fn released(
         }
     }
     account.close(&mut filtered);
-    filtered.media_type = Some("application/json".into());
     filtered.body = released.body.into();
     Ok(filtered)
 }

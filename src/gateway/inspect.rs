@@ -33,8 +33,8 @@ pub struct Inspected<'a> {
 pub enum Content<'a> {
     /// Nothing.
     Empty,
-    /// A JSON document.
-    Json(Box<Document<'a>>),
+    /// Data that are known field by field, and their media type.
+    Json(Box<Document<'a>>, Arc<str>),
     /// Bytes that stay unopened.
     Whole {
         /// Its media type, by the catalogue.
@@ -71,7 +71,11 @@ pub async fn inspect<'a>(
             shape,
         } => {
             expect_type(&answer.headers, media_type)?;
-            let limits = filter::Limits::default();
+            // `forward` has held it to the limit.
+            let limits = filter::Limits {
+                body_bytes_max: answer.body.len(),
+                ..filter::Limits::default()
+            };
             let scanned = filter::read(*format, shape, &answer.body, &limits)
                 .map_err(|reason| uninspectable(reason.to_string()))?;
             let contract = permit.partner().contract();
@@ -86,12 +90,13 @@ pub async fn inspect<'a>(
             };
             let envelope = owners.of_request();
             let owners = owners.of_records(shape, &scanned, &envelope)?;
-            Content::Json(Box::new(Document {
+            let document = Document {
                 shape,
                 scanned,
                 owners,
                 envelope,
-            }))
+            };
+            Content::Json(Box::new(document), Arc::clone(media_type))
         }
         Body::Document {
             media_type,
@@ -112,7 +117,11 @@ pub async fn inspect<'a>(
     })
 }
 
-fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
+/// Whether the answer is of this type, and not coded.
+///
+/// # Errors
+/// `response-uninspectable`.
+pub fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
     if headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
@@ -172,15 +181,19 @@ async fn remember(
 }
 
 /// Finds out whose records are.
-struct Owners<'a> {
-    permit: &'a Permit,
-    registry: &'a Registry,
-    now: Timestamp,
+#[derive(Debug)]
+pub struct Owners<'a> {
+    /// For whom.
+    pub permit: &'a Permit,
+    /// The book.
+    pub registry: &'a Registry,
+    /// When: consents end.
+    pub now: Timestamp,
 }
 
 impl Owners<'_> {
     /// The customer the request named.
-    fn of_request(&self) -> Owner {
+    pub fn of_request(&self) -> Owner {
         match self.permit.customer() {
             Some(customer) => self.owner(customer.reference, true),
             None => Owner::Nobody,
@@ -188,7 +201,10 @@ impl Owners<'_> {
     }
 
     /// Whose each record is, by the book.
-    fn of_records(
+    ///
+    /// # Errors
+    /// `response-uninspectable` for one whose owner cannot be told, or is another than was asked for.
+    pub fn of_records(
         &self,
         shape: &Shape,
         scanned: &Scanned<'_>,

@@ -82,7 +82,7 @@ impl Shadow {
     ) {
         let Some(judged) = &self.0 else { return };
         let document = match &inspected.content {
-            Content::Json(document) => Some(&**document),
+            Content::Json(document, _) => Some(&**document),
             Content::Empty | Content::Whole { .. } => None,
         };
         let leaves = document.map_or_else(Extents::new, |one| one.extents(permit.grant()));
@@ -100,6 +100,17 @@ impl Shadow {
                 let (more, less) = compared(&leaves, &would_leave);
                 judged.note(exchange, decided, decision(&would_leave), &more, &less);
             }
+        }
+    }
+}
+
+impl Shadow {
+    /// Sees that an answer streams: what leaves of it is not compared, only that it may.
+    pub fn see_open(&self, exchange: &mut Exchange, decided: &str) {
+        if let Some(judged) = &self.0
+            && let Err(code) = &judged.granted
+        {
+            judged.note(exchange, decided, code.name(), &[], &[]);
         }
     }
 }
@@ -142,7 +153,11 @@ impl Judged {
         let Some(Body::Data { format, shape, .. }) = answer.map(|answer| &answer.body) else {
             return Err(uninspectable);
         };
-        let scanned = filter::read(*format, shape, body, &filter::Limits::default());
+        let limits = filter::Limits {
+            body_bytes_max: body.len(),
+            ..filter::Limits::default()
+        };
+        let scanned = filter::read(*format, shape, body, &limits);
         let scanned = scanned.map_err(|_| uninspectable)?;
         judgement::refuse_large_page(self.records_max, &scanned)
             .map_err(|refusal| refusal.code.name())?;

@@ -76,7 +76,14 @@ fn rejected(status: u16, listed: bool) -> Stopped {
 /// # Errors
 /// `page-too-large`.
 pub fn refuse_large_page(page_records_max: u32, scanned: &Scanned<'_>) -> Result<(), Refusal> {
-    let records = scanned.records().len();
+    refuse_many_records(page_records_max, scanned.records().len())
+}
+
+/// Likewise, of the records that were read so far.
+///
+/// # Errors
+/// `page-too-large`.
+pub fn refuse_many_records(page_records_max: u32, records: usize) -> Result<(), Refusal> {
     if usize::try_from(page_records_max).is_ok_and(|max| records <= max) {
         return Ok(());
     }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::answer::Owner;
-use crate::catalogue::{Field, Shape};
-use crate::filter::{Emitted, Plan, PseudonymKey, RecordDecision, Scanned, Treatment};
+use crate::catalogue::{Field, FieldId, Shape};
+use crate::filter::stream::outside_records;
+use crate::filter::{
+    Emitted, Plan, PseudonymKey, RecordDecision, Scanned, Treatment, WithheldField,
+};
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
 use crate::terms::{CategoryForms, Promise};
@@ -176,6 +179,36 @@ impl Document<'_> {
                 .is_some_and(|(category, user)| category.is_within(user))
         })
     }
+}
+
+/// The fields that do not leave as they are, with the promise kept by it, as far as that is known before
+/// an answer is seen: of records of the partner's own customers, and `around` the records.
+pub fn withheld_beforehand(
+    shape: &Shape,
+    grant: &Grant,
+    around: &Owner,
+) -> Vec<(WithheldField, Promise)> {
+    let of_case = |case: Case| Granted {
+        case,
+        plan: Plan::new(shape, &forms(grant, case)),
+    };
+    let records = of_case((Circumstances::OWN, CategorySet::NONE));
+    let around = of_case(case_of(around));
+    let outside = outside_records(shape);
+    let fields = shape.fields.iter();
+    let mut withheld = Vec::new();
+    for (id, field) in (0..=u16::MAX).map(FieldId).zip(fields) {
+        let granted = if outside.contains(id) {
+            &around
+        } else {
+            &records
+        };
+        let mut fields = granted.plan.withheld().iter();
+        if let Some(found) = fields.find(|one| one.field == id) {
+            withheld.push((*found, granted.withheld_by(grant, field)));
+        }
+    }
+    withheld
 }
 
 fn granted<'a>(grants: &'a [Granted], owner: &Owner) -> Option<&'a Granted> {

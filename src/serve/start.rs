@@ -73,7 +73,11 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         registry: Arc::clone(&registry),
         allowance,
         ledger: ledger.clone(),
-        cores: Cores::new(config.services.clone()),
+        cores: Cores::new(
+            config.services.clone(),
+            usize::try_from(config.limits.whole_answer_bytes_max).unwrap_or(usize::MAX),
+            clock.clone(),
+        ),
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
         telemetry,

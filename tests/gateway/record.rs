@@ -24,7 +24,8 @@ async fn disclosure(stand: &Shared, reply: &Reply) -> Disclosure {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     assert_eq!(
-        disclosure.answer_sha256, digest,
+        disclosure.answer_sha256.as_deref(),
+        Some(digest.as_str()),
         "what left is what is on record"
     );
     assert_eq!(disclosure.decision, reply.header("covenant-decision"));

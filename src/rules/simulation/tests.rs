@@ -52,7 +52,7 @@ fn answered(
         withheld: withheld.collect(),
         created: None,
         part: None,
-            answer_sha256: Some(String::new()),
+        answer_sha256: Some(String::new()),
     })
 }
 
