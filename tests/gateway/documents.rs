@@ -124,9 +124,10 @@ async fn a_document_that_the_core_breaks_off_is_closed_as_incomplete() {
         let (_, closing) = on_record(&stand, &request_id).await;
         assert!(!closing.complete);
         assert_eq!(closing.because.as_deref(), Some("core-unavailable"));
-        assert_eq!(closing.bytes, received.len() as u64);
+        let left = usize::try_from(closing.bytes).unwrap();
+        assert!(half.starts_with(&received) && left >= received.len());
         assert_eq!(closing.bytes_expected, Some(1_000_000));
-        assert_eq!(closing.sha256, sha256(&received));
+        assert_eq!(closing.sha256, sha256(&half[..left]));
     }
 }
 

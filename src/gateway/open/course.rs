@@ -1,5 +1,7 @@
 //! The course of an answer after its first byte, and its end: the entry that says what left.
 
+use std::time::Duration;
+
 use crate::entry::{Delivered, Entry, Event};
 use crate::gateway::open::House;
 use crate::gateway::outlet::{ClientLeft, Outlet};
@@ -7,6 +9,10 @@ use crate::gateway::places::Held;
 use crate::gateway::record::Series;
 use crate::refusal::{Fault, Refusal, Stopped};
 use crate::terms::hexadecimal;
+
+/// Breaking an answer off throws away what the connection holds of it. This gives it time to hand over
+/// what was let out, so that what counts as left has left.
+const FLUSHED_WITHIN: Duration = Duration::from_millis(100);
 
 /// Why an answer ended before it was whole.
 #[derive(Debug)]
@@ -86,6 +92,9 @@ impl Course {
             Err(Ended::ClientLeft | Ended::HeadersOnly) => outcome,
             _ => self.outlet.settle().await.map_err(Ended::from).and(outcome),
         };
+        if let Err(Ended::Stopped(_)) = outcome {
+            tokio::time::sleep(FLUSHED_WITHIN).await;
+        }
         let (bytes, digest) = self.outlet.handed_over();
         let request_id = self.series.facts.request_id.clone();
         if let Err(ended) = &outcome {
