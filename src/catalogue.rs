@@ -18,8 +18,14 @@
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
 //! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
 //! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
-//! | `x-covenant-partial` | text | `{first: n}` or `{last: n}` |
-//! | `x-covenant-empty` | scalar | what stands there when it is withheld but required |
+//! | `x-covenant-partial` | text | `{first: n}`, `{last: n}` or `street`: what stays of it in part |
+//! | `x-covenant-empty` | scalar | what stands there when it is withheld but required, or cannot be replaced |
+//!
+//! A field with a category is held to its schema, value by value ([`Check`]): `type`, `enum`, `const`,
+//! `pattern`, `format`, `minLength`, `maxLength`, `minimum`, `maximum`, `exclusiveMinimum`,
+//! `exclusiveMaximum` and `multipleOf`, as the document says them or as the overlay does instead. A text
+//! outside of `user.content` is moreover no JSON object or array, and has at most
+//! [`TEXT_CHARACTERS_MAX`] characters where no `maxLength` says otherwise.
 //!
 //! A key that is put where it has no effect is a mistake. The registered `x-data-classification` may
 //! stand beside them and is not read.
@@ -28,21 +34,27 @@
 //! [`Operation`], then [`shape::Shape`]; loading begins at [`Catalogue::load`].
 
 mod answers;
+mod check;
+mod decimal;
 mod document;
 pub mod draft;
 mod empty;
 mod fitting;
 mod format;
 mod keywords;
+mod matcher;
 pub mod operation;
 mod operations;
 pub mod overlay;
+mod partial;
 mod pattern;
+mod pseudonym;
 mod reading;
 mod router;
 mod schema;
 pub mod shape;
 mod shaping;
+mod times;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -56,14 +68,14 @@ use self::router::Router;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
+pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::operation::{
     Answer, Body, Creates, Format, Operation, Parameter, Place, RequestBody, Role, Unserved,
 };
+pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
+pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
 pub use self::router::Routed;
-pub use self::shape::{
-    EMAIL_REST, Field, FieldId, FieldRole, Member, Node, ObjectNode, PARTIAL_MASK,
-    PSEUDONYM_CHARACTERS, Partial, ScalarKind, Shape,
-};
+pub use self::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
 
 /// Where the catalogue lies in a policies folder.
 const FOLDER: &str = "catalogue";

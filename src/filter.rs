@@ -24,6 +24,7 @@ mod pseudonym;
 mod reader;
 mod scan;
 mod scanned;
+mod seen;
 pub mod stream;
 mod text;
 mod uninspectable;

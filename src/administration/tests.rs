@@ -39,6 +39,7 @@ fn contract(id: &str) -> Arc<Contract> {
         categories: Arc::new([FormSet::NONE; CATEGORY_COUNT]),
         operations: Default::default(),
         page_records_max: 50,
+        large_answer_records_max: None,
         requests_per_minute: 600,
         budgets: Budgets {
             customers_per_day: 500,

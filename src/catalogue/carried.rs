@@ -1,5 +1,6 @@
-//! Whatever form is granted, what leaves satisfies the field's schema: every stand-in of a field of
-//! small generated schemas, beside a validator that knows nothing of the loader.
+//! The check of a field says what its schema says, and whatever form is granted, what leaves satisfies it:
+//! every value and every stand-in of a field of small generated schemas, beside a validator that knows
+//! nothing of the loader.
 
 use super::*;
 use crate::mistakes::Mistakes;
@@ -49,6 +50,15 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^x_[0-9]+$" => text
             .strip_prefix("x_")
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())),
+        r"^\d{5}(-\d{4})?$" => {
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let (five, four) = text.split_once('-').unwrap_or((text, "0000"));
+            five.len() == 5 && four.len() == 4 && digits(five) && digits(four)
+        }
+        "^cus_[a-z0-9]+$" => text.strip_prefix("cus_").is_some_and(|rest| {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            !rest.is_empty() && rest.bytes().all(plain)
+        }),
         other => panic!("{other}"),
     }
 }
@@ -59,7 +69,8 @@ fn is_of(format: &str, text: &str) -> bool {
         "email" => text.split_once('@').is_some_and(|(local, host)| {
             !local.is_empty() && !host.contains('@') && host.contains('.')
         }),
-        "date" => text.len() == 10 && text.split('-').all(digits),
+        "date" => text.split('-').map(str::len).eq([4, 2, 2]) && text.split('-').all(digits),
+        "uuid" => uuid::Uuid::try_parse(text).is_ok() && text.len() == 36,
         _ => true,
     }
 }
@@ -71,6 +82,9 @@ fn any_schema() -> impl Strategy<Value = Value> {
             Just(json!({})),
             Just(json!({"pattern": "^[A-Z]{2}$"})),
             Just(json!({"pattern": "^x_[0-9]+$"})),
+            Just(json!({"pattern": r"^\d{5}(-\d{4})?$"})),
+            Just(json!({"pattern": "^cus_[a-z0-9]+$"})),
+            Just(json!({"format": "uuid"})),
             Just(json!({"format": "email"})),
             Just(json!({"format": "date"})),
             Just(json!({"format": "password"})),
@@ -127,35 +141,49 @@ fn field_of(schema: &Value, partial: Option<&str>) -> Option<Field> {
     fields.find(|field| &*field.path == "$.name").cloned()
 }
 
-/// What a partial form makes of values of every length that the schema allows.
-fn parts(partial: Partial, schema: &Value) -> Vec<String> {
-    let (shown, first, rest) = match partial {
-        Partial::First(count) => (count, true, ""),
-        Partial::Last(count) => (count, false, ""),
-        Partial::FirstOfEmail(count) => (count, true, "@example.invalid"),
-    };
-    let bound = |name: &str, other: i64| schema[name].as_i64().unwrap_or(other);
-    let lengths = bound("minLength", 0)..=bound("maxLength", 40);
-    let of_length = |length: i64| {
-        let shown = if length > i64::from(shown) { shown } else { 0 };
-        let kept = "a".repeat(usize::from(shown));
-        if first {
-            format!("{kept}***{rest}")
-        } else {
-            format!("***{kept}")
-        }
-    };
-    lengths.map(of_length).collect()
+/// Values that some of the schemas allow.
+fn values() -> Vec<Value> {
+    let texts = [
+        "",
+        "NY",
+        "ny",
+        "x_0",
+        "x_12345678",
+        "x_",
+        "22201",
+        "22201-1234",
+        "22201-123",
+        "cus_a1",
+        "cus_0123456789",
+        "ann@example.com",
+        "annette.long@mail.example.com",
+        "ann",
+        "2026-01-31",
+        "open",
+        "shut",
+        "ajar",
+        "0191f3a0-0000-7000-8000-0000000000ff",
+        "Ünïcödé",
+        "a",
+        "aaaaaaaa",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ];
+    let numbers = [-6, -1, 0, 1, 2, 3, 4, 6, 8, 9, 12];
+    texts
+        .iter()
+        .map(|text| json!(text))
+        .chain(numbers.iter().map(|number| json!(number)))
+        .collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn whatever_stands_in_for_a_value_satisfies_the_schema(
+    fn a_value_is_admitted_and_replaced_as_its_schema_says(
         schema in any_schema(),
         partial in proptest::option::of(prop_oneof![
-            Just("{first: 2}"), Just("{last: 4}"), Just("{first: 9}")
+            Just("{first: 2}"), Just("{last: 4}"), Just("{first: 9}"), Just("street")
         ]),
     ) {
         // A form that the schema cannot carry is a mistake, and then there is no catalogue.
@@ -166,18 +194,28 @@ proptest! {
             prop_assert!(without.is_some() || named, "refused without need: {schema}");
             return Ok(());
         };
-        if field.nullable && field.null_fits {
-            prop_assert!(allows(&schema, &Value::Null));
-        } else {
-            let empty: Value = serde_json::from_slice(&field.empty).unwrap();
-            prop_assert!(allows(&schema, &empty), "{schema} {empty}");
-        }
-        if field.pseudonym_fits {
-            let pseudonym = json!("a".repeat(PSEUDONYM_CHARACTERS));
-            prop_assert!(allows(&schema, &pseudonym), "{schema}");
-        }
-        for part in field.partial.iter().flat_map(|one| parts(*one, &schema)) {
-            prop_assert!(allows(&schema, &json!(part)), "{schema} {part}");
+        let stand_in: Value = serde_json::from_slice(field.stand_in()).unwrap();
+        prop_assert!(allows(&schema, &stand_in), "{schema} {stand_in}");
+        for value in values() {
+            let admitted = match &value {
+                Value::String(text) if field.kind == ScalarKind::String => field.check.admits(text),
+                Value::Number(number) if field.kind != ScalarKind::String => {
+                    field.check.admits_bare(&number.to_string())
+                }
+                _ => continue,
+            };
+            prop_assert_eq!(admitted, allows(&schema, &value), "{} {}", schema, value);
+            let mut made = String::new();
+            let text = value.as_str().filter(|_| admitted).unwrap_or_default();
+            if field.partial.is_some_and(|one| one.write(text, &field.check, &mut made)) {
+                prop_assert!(allows(&schema, &json!(made)), "{schema} {made}");
+            }
+            made.clear();
+            if let Some(pseudonym) = &field.pseudonym {
+                let byte = u8::try_from(text.len()).unwrap();
+                pseudonym.write(|number| [byte ^ number.to_le_bytes()[0]; 32], &mut made);
+                prop_assert!(allows(&schema, &json!(made)), "{schema} {made}");
+            }
         }
     }
 }
@@ -186,19 +224,45 @@ proptest! {
 fn a_form_that_the_schema_cannot_carry_is_a_mistake() {
     for (schema, partial) in [
         (
-            json!({"type": "string", "pattern": "^x_[0-9]+$"}),
+            json!({"type": "string", "pattern": "^x_[1-9]+$"}),
             "{first: 2}",
         ),
         (json!({"type": "string", "format": "date"}), "{first: 4}"),
         (json!({"type": "string", "format": "email"}), "{last: 4}"),
-        (json!({"type": "string", "maxLength": 5}), "{first: 4}"),
-        (json!({"type": "string", "minLength": 4}), "{first: 4}"),
+        (json!({"type": "string", "format": "email"}), "street"),
+        (
+            json!({"type": "string", "format": "email", "maxLength": 24}),
+            "{first: 9}",
+        ),
     ] {
         assert!(field_of(&schema, None).is_some(), "{schema}");
         assert!(
             field_of(&schema, Some(partial)).is_none(),
             "{schema} {partial}"
         );
+    }
+    let shaped = [
+        (
+            json!({"type": "string", "maxLength": 5}),
+            Partial::FirstInShape(4),
+        ),
+        (
+            json!({"type": "string", "minLength": 4}),
+            Partial::FirstInShape(4),
+        ),
+        (
+            json!({"type": "string", "pattern": "^x_[0-9]+$"}),
+            Partial::FirstInShape(4),
+        ),
+        (
+            json!({"type": "string", "format": "ipv4"}),
+            Partial::FirstInShape(4),
+        ),
+        (json!({"type": "string", "maxLength": 7}), Partial::First(4)),
+    ];
+    for (schema, expected) in shaped {
+        let field = field_of(&schema, Some("{first: 4}")).unwrap();
+        assert_eq!(field.partial, Some(expected), "{schema}");
     }
     let fixed = json!({"type": ["string", "null"], "enum": ["open", "shut"]});
     assert!(

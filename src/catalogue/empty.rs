@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::document::Part;
-use super::fitting::{misfit, pattern_is_understood};
+use super::fitting::Fit;
 use super::format;
 use super::pattern::Pattern;
 use super::schema::Schema;
@@ -21,11 +21,12 @@ const LENGTH_MAX: i64 = 1_024;
 pub(super) fn value(
     schema: &Schema<'_>,
     kind: ScalarKind,
+    fit: &Fit,
     named: Option<&Part>,
 ) -> Result<Value, String> {
     if let Some(named) = named {
         let value = named.to_value();
-        return match misfit(schema, kind, &value) {
+        return match fit.misfit(&value) {
             None => Ok(value),
             Some(reason) => Err(format!("`x-covenant-empty` {reason}")),
         };
@@ -37,9 +38,9 @@ pub(super) fn value(
     }
     // Whether an example satisfies a pattern that is not understood, nobody can say.
     let example = schema.keyword("example").map(Part::to_value);
-    let example = example.filter(|_| pattern_is_understood(schema));
-    let candidates = made(schema, kind).into_iter().chain(example);
-    let mut fitting = candidates.filter(|value| misfit(schema, kind, value).is_none());
+    let example = example.filter(|_| fit.bad_pattern.is_none());
+    let candidates = made(schema, kind, fit).into_iter().chain(example);
+    let mut fitting = candidates.filter(|value| fit.misfit(value).is_none());
     fitting.next().ok_or_else(|| {
         "a required field needs `x-covenant-empty`: no value satisfies its schema by itself"
             .to_owned()
@@ -47,7 +48,7 @@ pub(super) fn value(
 }
 
 /// Values that may fit, the plainest first.
-fn made(schema: &Schema<'_>, kind: ScalarKind) -> Vec<Value> {
+fn made(schema: &Schema<'_>, kind: ScalarKind, fit: &Fit) -> Vec<Value> {
     match kind {
         ScalarKind::Boolean => vec![json!(false)],
         ScalarKind::Integer | ScalarKind::Number => {
@@ -74,14 +75,14 @@ fn made(schema: &Schema<'_>, kind: ScalarKind) -> Vec<Value> {
             std::iter::once(0).chain(near).map(Value::from).collect()
         }
         ScalarKind::String => {
-            let text = match schema.keyword("pattern") {
-                Some(pattern) => pattern
-                    .text()
-                    .and_then(Pattern::parse)
-                    .and_then(|pattern| pattern.sample()),
-                None => Some(text(schema)),
-            };
-            text.map(Value::String).into_iter().collect()
+            let pattern = schema.keyword("pattern").and_then(Part::text);
+            let plain = pattern.is_none() || schema.keyword("format").is_some();
+            let pattern = pattern.and_then(Pattern::parse);
+            let mut samples = pattern.iter().flat_map(Pattern::samples);
+            let sample = samples.find(|sample| fit.check.admits(sample));
+            let texts = plain.then(|| text(schema)).into_iter().chain(sample);
+            let texts = texts.filter(|_| fit.bad_pattern.is_none());
+            texts.map(Value::String).collect()
         }
     }
 }

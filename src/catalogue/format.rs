@@ -1,8 +1,10 @@
-//! The `format`s of JSON Schema 2020-12 (section 7.3) and of OpenAPI, as far as a text that stands in
-//! for a value must satisfy one. Nothing of an answer is ever checked here: what the core says is the
-//! core's to keep.
+//! The `format`s of JSON Schema 2020-12 (section 7.3) and of OpenAPI: which texts have one. The values of
+//! answers are held to these, as is whatever stands in for one; so each is one pass without memory of
+//! its own.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::times;
 
 /// The formats that have a name in a standard, and `url`, which many write for `uri`.
 pub(super) const KNOWN: [&str; 33] = [
@@ -66,68 +68,138 @@ pub(super) fn is_free(format: &str) -> bool {
     matches!(format, "password" | "html" | "binary") || !KNOWN.contains(&format)
 }
 
+/// Whether a part of such a text can have the format again, by keeping its shape: not where what is put
+/// in the place of digits would say something else, as a month 00 does.
+pub(super) fn keeps_shape(format: &str) -> bool {
+    let named = [
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "uuid",
+        "uri",
+        "url",
+        "iri",
+    ];
+    is_free(format) || named.contains(&format)
+}
+
 /// Whether `format` is that of an e-mail address.
 pub(super) fn is_email(format: &str) -> bool {
     matches!(format, "email" | "idn-email")
 }
 
-/// Whether `text` has this format. What is not known bounds nothing (JSON Schema, section 7.2.3).
-pub(super) fn fits(format: &str, text: &str) -> bool {
-    match format {
-        "date-time" => text.contains(['T', 't']) && text.parse::<jiff::Timestamp>().is_ok(),
-        "date" => text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok(),
-        "time" => format!("1970-01-02T{text}")
-            .parse::<jiff::Timestamp>()
-            .is_ok(),
-        "duration" => text.starts_with('P') && text.parse::<jiff::Span>().is_ok(),
-        "email" | "idn-email" => text
-            .rsplit_once('@')
-            .is_some_and(|(local, host)| is_local_part(local) && is_host(host)),
-        "hostname" | "idn-hostname" => is_host(text),
-        "ipv4" => text.parse::<Ipv4Addr>().is_ok(),
-        "ipv6" => text.parse::<Ipv6Addr>().is_ok(),
-        "uri" | "url" | "iri" => is_absolute(text),
-        "uri-reference" | "iri-reference" | "uri-template" => !text.contains(char::is_whitespace),
-        "uuid" => is_uuid(text),
-        "byte" => is_base64(text),
-        "char" => text.chars().count() == 1,
-        "decimal" => text.parse::<f64>().is_ok_and(f64::is_finite),
-        "json-pointer" => text.is_empty() || text.starts_with('/'),
-        "relative-json-pointer" => text.starts_with(|first: char| first.is_ascii_digit()),
-        "regex" => super::pattern::Pattern::parse(text).is_some(),
-        _ => true,
-    }
+/// What tells whether a text has this format; `None` where the format bounds nothing: it is none that is
+/// known (JSON Schema, section 7.2.3), or one of numbers.
+pub(super) fn checker(format: &str) -> Option<fn(&str) -> bool> {
+    Some(match format {
+        "date-time" => times::is_date_time,
+        "date" => times::is_date,
+        "time" => times::is_time,
+        "duration" => is_duration,
+        "email" | "idn-email" => is_address,
+        "hostname" | "idn-hostname" => is_host,
+        "ipv4" => |text| text.parse::<Ipv4Addr>().is_ok(),
+        "ipv6" => |text| text.parse::<Ipv6Addr>().is_ok(),
+        "uri" | "url" | "iri" => is_absolute,
+        "uri-reference" | "iri-reference" => is_reference,
+        "uri-template" => |text| !text.contains(char::is_whitespace),
+        "uuid" => is_uuid,
+        "byte" => is_base64,
+        "char" => |text| text.chars().nth(1).is_none() && !text.is_empty(),
+        "decimal" => is_decimal,
+        "json-pointer" => |text| text.is_empty() || text.starts_with('/'),
+        "relative-json-pointer" => |text| text.starts_with(|first: char| first.is_ascii_digit()),
+        "regex" => |text| super::pattern::Pattern::parse(text).is_some(),
+        _ => return None,
+    })
 }
 
-/// A dot-atom (RFC 5322 section 3.2.3), letters of other scripts allowed (RFC 6532).
+/// Whether `text` has this format.
+#[cfg(test)]
+pub(super) fn fits(format: &str, text: &str) -> bool {
+    checker(format).is_none_or(|is_of| is_of(text))
+}
+
+/// As in ISO 8601; the other way of writing one that the library reads is none.
+fn is_duration(text: &str) -> bool {
+    text.starts_with('P') && text.parse::<jiff::Span>().is_ok()
+}
+
+/// A dot-atom (RFC 5322 section 3.2.3), letters of other scripts allowed (RFC 6531), and a host; no longer
+/// than RFC 5321 section 4.5.3.1 lets them be.
+fn is_address(text: &str) -> bool {
+    text.len() <= 254
+        && text
+            .rsplit_once('@')
+            .is_some_and(|(local, host)| is_local_part(local) && is_host(host))
+}
+
 fn is_local_part(text: &str) -> bool {
-    let of_atom = |letter: char| letter.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(letter);
-    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(of_atom);
-    text.split('.').all(is_atom)
+    let mut before = b'.';
+    for byte in text.bytes() {
+        let of_atom = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?'
+            )
+            || matches!(byte, b'^'..=b'`' | b'{'..=b'~' | 0x80..);
+        if !of_atom && (byte != b'.' || before == b'.') {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'.' && text.len() <= 64 && (text.is_ascii() || only_letters(text))
 }
 
 fn is_host(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let plain = |letter: char| letter.is_alphanumeric() || letter == '-';
-        let inside = !label.starts_with('-') && !label.ends_with('-');
-        (1..=63).contains(&label.len()) && inside && label.chars().all(plain)
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
+    let mut label = 0;
+    let mut before = b'.';
+    for byte in text.bytes() {
+        match byte {
+            b'.' if matches!(before, b'.' | b'-') => return false,
+            b'.' => label = 0,
+            b'-' if before == b'.' => return false,
+            b'-' | 0x80.. => label += 1,
+            _ if byte.is_ascii_alphanumeric() => label += 1,
+            _ => return false,
+        }
+        if label > 63 {
+            return false;
+        }
+        before = byte;
+    }
+    !matches!(before, b'.' | b'-') && text.len() <= 253 && (text.is_ascii() || only_letters(text))
+}
+
+/// Whether what is not ASCII is letters and digits of other scripts.
+fn only_letters(text: &str) -> bool {
+    let mut others = text.chars().filter(|letter| !letter.is_ascii());
+    others.all(char::is_alphanumeric)
 }
 
 /// A scheme and something behind it (RFC 3986 section 3).
 fn is_absolute(text: &str) -> bool {
-    let in_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+-.".contains(letter);
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     text.split_once(':').is_some_and(|(scheme, rest)| {
         let begins = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
-        begins && scheme.chars().all(in_scheme) && !rest.contains(char::is_whitespace)
+        begins && scheme.bytes().all(in_scheme) && is_reference(rest)
     })
 }
 
+/// None of what must be percent-encoded in ASCII (RFC 3986 appendix A), and no white space.
+fn is_reference(text: &str) -> bool {
+    let in_ascii = |byte: u8| byte > b' ' && byte != 0x7f && !b"\"<>\\^`{|}".contains(&byte);
+    text.bytes().all(in_ascii) && (text.is_ascii() || !text.contains(char::is_whitespace))
+}
+
+/// RFC 9562 section 4, in letters of either case.
 fn is_uuid(text: &str) -> bool {
-    let groups = text.split('-').map(str::len);
-    let digits = |letter: char| letter.is_ascii_hexdigit() || letter == '-';
-    groups.eq([8, 4, 4, 4, 12]) && text.chars().all(digits)
+    let fits = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
 fn is_base64(text: &str) -> bool {
@@ -136,6 +208,11 @@ fn is_base64(text: &str) -> bool {
     text.len().is_multiple_of(4)
         && text.len() - digits.len() <= 2
         && digits.bytes().all(of_alphabet)
+}
+
+fn is_decimal(text: &str) -> bool {
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    super::decimal::Decimal::read(text).is_some() && !text.starts_with('-')
 }
 
 #[cfg(test)]
@@ -166,6 +243,14 @@ mod tests {
             ("uuid", "0191f3a0-0000-7000-8000-000000000000", "0191"),
             ("byte", "YQ==", "***"),
             ("json-pointer", "/a", "a"),
+            ("email", "a@example.com", "@example.com"),
+            ("email", "ø@example.com", "\u{2028}@example.com"),
+            ("email", "a@b-c.example", "a@b-.example"),
+            ("hostname", "a", ""),
+            ("uri", "urn:x", "data:,{\"a\":1}"),
+            ("duration", "PT1M", "P"),
+            ("char", "é", "ab"),
+            ("decimal", "-1.50", "1e"),
         ] {
             assert!(fits(format, right), "{format} {right}");
             assert!(!fits(format, wrong), "{format} {wrong}");

@@ -1,9 +1,10 @@
 //! Regular expressions as far as the patterns of identifiers and codes go: literals, classes, groups,
 //! alternatives, counts and anchors. Enough to make a text that matches, for emptying a field whose
-//! schema has a `pattern`, and to check one that the overlay names. What is beyond that (look-around,
-//! back references, Unicode properties) is not understood, and the caller is told so.
+//! schema has a `pattern` and for its pseudonyms, and to say the same in the words of the library that
+//! matches on the request path ([`super::matcher`]). What is beyond that (look-around, back references,
+//! Unicode properties) is not understood, and the caller is told so.
 //!
-//! Nothing of a request is ever matched here.
+//! Nothing of an answer is ever matched here.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -11,28 +12,44 @@ use std::str::Chars;
 
 /// Longest text that is made or checked.
 const TEXT_CHARACTERS_MAX: usize = 1_024;
+/// How often a sample repeats what it need not.
+const REPEATED_MAX: usize = 32;
 /// Deepest nesting of groups.
 const GROUP_LEVELS_MAX: usize = 16;
 /// What a sample is made of where a class allows it, best first.
 const PLAIN: [char; 5] = ['0', 'x', 'A', '-', ' '];
 
+/// White space and ends of lines (ECMA-262, `\s`).
+const SPACES: [(char, char); 10] = [
+    ('\t', '\r'),
+    (' ', ' '),
+    ('\u{a0}', '\u{a0}'),
+    ('\u{1680}', '\u{1680}'),
+    ('\u{2000}', '\u{200a}'),
+    ('\u{2028}', '\u{2029}'),
+    ('\u{202f}', '\u{202f}'),
+    ('\u{205f}', '\u{205f}'),
+    ('\u{3000}', '\u{3000}'),
+    ('\u{feff}', '\u{feff}'),
+];
+
 /// A pattern that was understood.
 #[derive(Debug)]
-pub(super) struct Pattern(Alternatives);
+pub(super) struct Pattern(pub(super) Alternatives);
 
 #[derive(Debug)]
-struct Alternatives(Vec<Vec<Piece>>);
+pub(super) struct Alternatives(pub(super) Vec<Vec<Piece>>);
 
 /// An item and how often it comes.
 #[derive(Debug)]
-struct Piece {
-    item: Item,
-    least: usize,
-    most: Option<usize>,
+pub(super) struct Piece {
+    pub(super) item: Item,
+    pub(super) least: usize,
+    pub(super) most: Option<usize>,
 }
 
 #[derive(Debug)]
-enum Item {
+pub(super) enum Item {
     Class(Class),
     Group(Alternatives),
     Start,
@@ -40,7 +57,7 @@ enum Item {
 }
 
 #[derive(Debug)]
-struct Class {
+pub(super) struct Class {
     ranges: Vec<(char, char)>,
     negated: bool,
 }
@@ -58,10 +75,18 @@ impl Pattern {
     }
 
     /// A short text that matches, if one is found.
+    #[cfg(test)]
     pub(super) fn sample(&self) -> Option<String> {
-        let mut text = String::new();
-        self.0.sample(&mut text)?;
-        self.matches(&text).then_some(text)
+        self.samples().next()
+    }
+
+    /// Texts that match, the shortest first.
+    pub(super) fn samples(&self) -> impl Iterator<Item = String> {
+        (0..=REPEATED_MAX).filter_map(|repeated| {
+            let mut text = String::new();
+            self.0.sample(repeated, &mut text)?;
+            self.matches(&text).then_some(text)
+        })
     }
 
     /// Whether the pattern is found in `text`; a text that is too long to check is not.
@@ -70,16 +95,43 @@ impl Pattern {
         let starts = (0..=text.len()).collect();
         text.len() <= TEXT_CHARACTERS_MAX && !self.0.ends(&text, &starts).is_empty()
     }
+
+    /// Whether a match can begin at the start of a text only.
+    pub(super) fn begins_at_start(&self) -> bool {
+        let anchored = |sequence: &Vec<Piece>| {
+            let first = sequence.first().map(|piece| &piece.item);
+            matches!(first, Some(Item::Start))
+        };
+        self.0.0.iter().all(anchored)
+    }
+
+    /// The same in the syntax of the `regex` crate, with every class written out, so that none of its
+    /// meanings (Unicode digits, lines) takes the place of ECMA-262's.
+    pub(super) fn regular_expression(&self) -> String {
+        let mut written = String::new();
+        self.0.write(&mut written);
+        written
+    }
 }
 
 impl Alternatives {
-    /// Adds what the first alternative asks for at least.
-    fn sample(&self, text: &mut String) -> Option<()> {
+    fn write(&self, out: &mut String) {
+        for (place, sequence) in self.0.iter().enumerate() {
+            out.push_str(if place > 0 { "|" } else { "" });
+            for piece in sequence {
+                piece.write(out);
+            }
+        }
+    }
+
+    /// Adds what the first alternative asks for, at least and, where it may be, so many times.
+    fn sample(&self, repeated: usize, text: &mut String) -> Option<()> {
         for piece in self.0.first()? {
-            for _ in 0..piece.least {
+            let most = piece.most.unwrap_or(usize::MAX);
+            for _ in 0..piece.least.max(repeated.min(most)) {
                 match &piece.item {
                     Item::Class(class) => text.push(class.member()?),
-                    Item::Group(group) => group.sample(text)?,
+                    Item::Group(group) => group.sample(repeated, text)?,
                     Item::Start | Item::End => {}
                 }
                 if text.len() > TEXT_CHARACTERS_MAX {
@@ -103,6 +155,24 @@ impl Alternatives {
 }
 
 impl Piece {
+    fn write(&self, out: &mut String) {
+        match &self.item {
+            Item::Start => return out.push_str(r"\A"),
+            Item::End => return out.push_str(r"\z"),
+            Item::Class(class) => class.write(out),
+            Item::Group(group) => {
+                out.push_str("(?:");
+                group.write(out);
+                out.push(')');
+            }
+        }
+        match (self.least, self.most) {
+            (1, Some(1)) => {}
+            (least, None) => out.push_str(&format!("{{{least},}}")),
+            (least, Some(most)) => out.push_str(&format!("{{{least},{most}}}")),
+        }
+    }
+
     fn ends(&self, text: &[char], starts: BTreeSet<usize>) -> BTreeSet<usize> {
         let mut places = starts;
         for _ in 0..self.least {
@@ -150,12 +220,31 @@ impl Class {
         }
     }
 
-    fn has(&self, character: char) -> bool {
+    fn write(&self, out: &mut String) {
+        out.push_str(match (self.ranges.is_empty(), self.negated) {
+            // Nothing at all, and anything at all: each is the opposite of the other.
+            (true, false) => return out.push_str(r"[^\x{0}-\x{10FFFF}]"),
+            (true, true) => return out.push_str(r"[\x{0}-\x{10FFFF}]"),
+            (false, true) => "[^",
+            (false, false) => "[",
+        });
+        for (low, high) in &self.ranges {
+            out.push_str(&format!(
+                r"\x{{{:X}}}-\x{{{:X}}}",
+                u32::from(*low),
+                u32::from(*high)
+            ));
+        }
+        out.push(']');
+    }
+
+    pub(super) fn has(&self, character: char) -> bool {
         let within = |(low, high): &(char, char)| (*low..=*high).contains(&character);
         self.ranges.iter().any(within) != self.negated
     }
 
-    fn member(&self) -> Option<char> {
+    /// A character it has, a plain one where there is one.
+    pub(super) fn member(&self) -> Option<char> {
         let named = self.ranges.first().map(|(low, _)| *low);
         let mut members = PLAIN.into_iter().take(1).chain(named).chain(PLAIN);
         members.find(|member| self.has(*member))
@@ -198,7 +287,7 @@ impl Reader<'_> {
             '[' => Item::Class(self.class()?),
             '\\' => Item::Class(self.escape()?),
             '.' => Item::Class(Class {
-                ranges: vec![('\n', '\n'), ('\r', '\r')],
+                ranges: vec![('\n', '\n'), ('\r', '\r'), ('\u{2028}', '\u{2029}')],
                 negated: true,
             }),
             '*' | '+' | '?' | '{' | '}' | ']' => return None,
@@ -211,13 +300,30 @@ impl Reader<'_> {
         if self.levels > GROUP_LEVELS_MAX {
             return None;
         }
-        if self.rest.next_if_eq(&'?').is_some() {
-            self.rest.next_if_eq(&':')?;
+        if self.rest.next_if_eq(&'?').is_some() && self.rest.next_if_eq(&':').is_none() {
+            self.name()?;
         }
         let inner = self.alternatives()?;
         self.rest.next_if_eq(&')')?;
         self.levels -= 1;
         Some(inner)
+    }
+
+    /// The name of a group, which has no effect.
+    fn name(&mut self) -> Option<()> {
+        self.rest.next_if_eq(&'<')?;
+        let mut characters = 0;
+        while self
+            .rest
+            .next_if(|next| next.is_alphanumeric() || *next == '_')
+            .is_some()
+        {
+            characters += 1;
+        }
+        self.rest
+            .next_if_eq(&'>')
+            .filter(|_| characters > 0)
+            .map(|_| ())
     }
 
     /// How often the item before it comes, at least and at most.
@@ -290,14 +396,27 @@ impl Reader<'_> {
         let mut class = match letter.to_ascii_lowercase() {
             'd' => Class::of(&[('0', '9')]),
             'w' => Class::of(&[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')]),
-            's' => Class::of(&[(' ', ' '), ('\t', '\r'), ('\u{a0}', '\u{a0}')]),
+            's' => Class::of(&SPACES),
             _ if letter == 'n' => Class::of(&[('\n', '\n')]),
+            _ if letter == 'r' => Class::of(&[('\r', '\r')]),
             _ if letter == 't' => Class::of(&[('\t', '\t')]),
+            _ if letter == 'u' => self.code_point(4)?,
+            _ if letter == 'x' => self.code_point(2)?,
             _ if letter.is_alphanumeric() => return None,
             _ => Class::of(&[(letter, letter)]),
         };
         class.negated = letter.is_ascii_uppercase();
         Some(class)
+    }
+
+    /// The character with a code of so many hexadecimal digits.
+    fn code_point(&mut self, digits: usize) -> Option<Class> {
+        let mut code = 0;
+        for _ in 0..digits {
+            code = code << 4 | self.rest.next()?.to_digit(16)?;
+        }
+        let character = char::from_u32(code)?;
+        Some(Class::of(&[(character, character)]))
     }
 }
 
@@ -324,6 +443,7 @@ mod tests {
             ("^$", ""),
             ("abc", "abc"),
             ("^a$|^b$", "a"),
+            (r"^(?<year>\d{4})\x2D\u0041$", "0000-A"),
         ] {
             assert_eq!(sample(pattern).as_deref(), Some(expected), "{pattern}");
         }
@@ -357,8 +477,9 @@ mod tests {
     #[test]
     fn what_is_not_understood_or_cannot_match_has_no_sample() {
         for pattern in [
-            "(?=a)b", r"\bword", r"(a)\1", r"\p{L}+", "a{2,1}", "a{99999}", "a**", "(a", "a)",
-            "a$b", "[b-a]", "[a", "{2}", "a^", "^*", r"[\D]", "[]", r"[a-\d]",
+            "(?=a)b", "(?<=a)b", "(?<>a)", r"\u{41}", r"\x4", r"\bword", r"(a)\1", r"\p{L}+",
+            "a{2,1}", "a{99999}", "a**", "(a", "a)", "a$b", "[b-a]", "[a", "{2}", "a^", "^*",
+            r"[\D]", "[]", r"[a-\d]",
         ] {
             assert_eq!(sample(pattern), None, "{pattern}");
         }

@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::check::{self, BadPattern};
 use super::document::{Entry, Origin, Part};
-use super::shape::Partial;
+use super::matcher::Matcher;
+use super::partial::Partial;
 use crate::mistakes::{Mistakes, Span, nearest};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -18,6 +20,9 @@ const CLASSIFICATION: &str = "x-data-classification";
 const REFERENCES_MAX: usize = 32;
 /// Most characters of a partial form.
 pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
+
+/// The partial form of the line of an address.
+pub(super) const STREET: &str = "street";
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
 pub(super) const KEYS: [&str; 12] = [
@@ -53,6 +58,8 @@ pub(super) struct Reading<'a> {
     /// The operations that are not served, by where they stand.
     left: BTreeMap<(usize, Span), Arc<str>>,
     gave_up: bool,
+    /// The patterns met so far, made ready: many fields share one.
+    matchers: BTreeMap<String, Result<Arc<Matcher>, BadPattern>>,
 }
 
 impl<'a> Reading<'a> {
@@ -64,7 +71,18 @@ impl<'a> Reading<'a> {
             asked: BTreeSet::new(),
             left: BTreeMap::new(),
             gave_up: false,
+            matchers: BTreeMap::new(),
         }
+    }
+
+    /// A pattern made ready.
+    pub(super) fn matcher(&mut self, pattern: &str) -> Result<Arc<Matcher>, BadPattern> {
+        if let Some(known) = self.matchers.get(pattern) {
+            return known.clone();
+        }
+        let made = check::matcher(pattern);
+        self.matchers.insert(pattern.to_owned(), made.clone());
+        made
     }
 
     /// The whole document.
@@ -236,8 +254,11 @@ impl<'a> Reading<'a> {
         purposes
     }
 
-    /// `{last: 4}` or `{first: 2}`.
+    /// `{last: 4}`, `{first: 2}` or `street`.
     pub(super) fn partial(&mut self, part: &'a Part) -> Option<Partial> {
+        if part.text().is_some() {
+            return self.word(part, &[STREET]).map(|_| Partial::Street);
+        }
         let count = |name| {
             let count = part.get(name)?.integer()?;
             let fits = (1..=PARTIAL_CHARACTERS_MAX).contains(&count);
@@ -250,7 +271,8 @@ impl<'a> Reading<'a> {
         };
         if partial.is_none() || part.entries().len() != 1 {
             let message = format!(
-                "this must be `{{first: n}}` or `{{last: n}}`, n from 1 to {PARTIAL_CHARACTERS_MAX}"
+                "this must be `{{first: n}}`, `{{last: n}}` or `{STREET}`, n from 1 to \
+                 {PARTIAL_CHARACTERS_MAX}"
             );
             self.mistake(&part.place, message);
             return None;

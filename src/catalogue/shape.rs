@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use super::check::Check;
+use super::partial::Partial;
+use super::pseudonym::Pseudonym;
 use crate::taxonomy::Category;
 use crate::terms::ResourceKind;
 
@@ -71,15 +74,29 @@ pub struct Field {
     pub role: FieldRole,
     /// Whether the schema allows `null` among its values: some have it as a type and not in `enum`.
     pub null_fits: bool,
-    /// Whether the schema allows every pseudonym; without, pseudonym means withheld.
-    pub pseudonym_fits: bool,
+    /// What its values must be, beside their type. A value that is not makes the whole answer
+    /// uninspectable, and nothing that is not stands in its place.
+    pub check: Check,
+    /// How a pseudonym of it is written; without one, pseudonym means withheld.
+    pub pseudonym: Option<Pseudonym>,
     /// How its partial form is made; without one, partial means withheld.
     pub partial: Option<Partial>,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
     pub recipient: bool,
-    /// The value that stands for "nothing" where it is required and not nullable, as JSON; it
-    /// satisfies the field's type, pattern and enum.
+    /// The value that stands for "nothing" where it is required and not nullable, or where a part or a
+    /// pseudonym of a value cannot be made, as JSON; it satisfies the field's type and check.
     pub empty: Arc<[u8]>,
+}
+
+impl Field {
+    /// What stands in its place, as JSON, where nothing of the value may and something must: `null` where the
+    /// schema allows that, else the empty value.
+    pub fn stand_in(&self) -> &[u8] {
+        match self.nullable && self.null_fits || self.empty.is_empty() {
+            true => b"null",
+            false => &self.empty,
+        }
+    }
 }
 
 /// The JSON type of a scalar.
@@ -107,22 +124,3 @@ pub enum FieldRole {
     /// The id of a thing that belongs to that customer.
     ResourceId(ResourceKind),
 }
-
-/// How a partial value is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partial {
-    /// Only the last `n` characters stay, behind `***`: `***-0199`.
-    Last(u8),
-    /// Only the first `n` characters stay, followed by `***`.
-    First(u8),
-    /// Only the first `n` characters before the `@` stay, followed by `***@example.invalid`: an e-mail
-    /// address that nobody has (RFC 2606), where the schema asks for one.
-    FirstOfEmail(u8),
-}
-
-/// What stands for the characters of a partial value that stay inside.
-pub const PARTIAL_MASK: &str = "***";
-/// What ends the partial form of an e-mail address.
-pub const EMAIL_REST: &str = "@example.invalid";
-/// The length of a pseudonym, in characters.
-pub const PSEUDONYM_CHARACTERS: usize = 26;

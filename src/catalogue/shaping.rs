@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
+use super::check::Check;
 use super::document::{Entry, Origin, Part};
 use super::empty;
-use super::fitting;
+use super::fitting::{self, Fit};
 use super::operation::Format;
+use super::partial::Partial;
 use super::reading::{Reading, Unusable};
 use super::schema::{Kind, Schema};
 use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
@@ -296,19 +298,29 @@ impl<'a> Shaping<'a, '_> {
         };
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
-        let field = Field {
+        let content = Category::parse("user.content");
+        let open = category.zip(content);
+        let open = open.is_some_and(|(category, content)| category.is_within(content));
+        let fit = Fit::of(self.reading, schema, kind, open);
+        if category.is_some() {
+            self.check_pattern(schema, &fit);
+        }
+        let mut field = Field {
             path: at.path.as_str().into(),
             category,
             kind,
             nullable: null.nullable,
             null_fits: null.fits,
-            pseudonym_fits: fitting::pseudonym_fits(schema, kind),
             required: at.required,
             role: self.role(schema, kind),
-            partial: self.partial(schema, kind),
+            partial: self.partial(schema, kind, &fit),
+            // What never leaves is not looked at.
+            check: category.map_or_else(Check::default, |_| fit.check.clone()),
+            pseudonym: category.and_then(|_| fit.pseudonym()),
             recipient: at.recipient,
-            empty: self.empty(schema, kind, at.required && !(null.nullable && null.fits)),
+            empty: Arc::from(&b"null"[..]),
         };
+        self.empty(schema, &fit, &mut field);
         self.fields.push(field);
         self.places.push((schema.place, self.in_record));
         Ok(Node::Scalar(id))
@@ -336,7 +348,18 @@ impl<'a> Shaping<'a, '_> {
         role
     }
 
-    fn partial(&mut self, schema: &Schema<'a>, kind: ScalarKind) -> Option<super::shape::Partial> {
+    /// A value that leaves is held to its pattern, so that there is none that could not be.
+    fn check_pattern(&mut self, schema: &Schema<'a>, fit: &Fit) {
+        if let (Some(bad), Some(pattern)) = (fit.bad_pattern, schema.keyword("pattern")) {
+            let message = format!(
+                "values cannot be held to this pattern: it is {bad}. An overlay can put another \
+                 `pattern` in its place, or `''` and a `maxLength`"
+            );
+            self.reading.mistake(&pattern.place, message);
+        }
+    }
+
+    fn partial(&mut self, schema: &Schema<'a>, kind: ScalarKind, fit: &Fit) -> Option<Partial> {
         let part = schema.extension(self.reading, "partial")?;
         if kind != ScalarKind::String {
             let message = "only a text has a partial form";
@@ -344,7 +367,7 @@ impl<'a> Shaping<'a, '_> {
             return None;
         }
         let partial = self.reading.partial(part)?;
-        match fitting::partial(schema, partial) {
+        match fit.partial(partial) {
             Ok(partial) => Some(partial),
             Err(reason) => {
                 let message = format!("{reason}; without `x-covenant-partial` it is withheld");
@@ -354,29 +377,29 @@ impl<'a> Shaping<'a, '_> {
         }
     }
 
-    fn empty(&mut self, schema: &Schema<'a>, kind: ScalarKind, needed: bool) -> Arc<[u8]> {
+    /// Finds the value that stands for nothing, for where it is needed: because the field is required, or
+    /// because a part or a pseudonym of a value may not fit.
+    fn empty(&mut self, schema: &Schema<'a>, fit: &Fit, field: &mut Field) {
+        let null = field.nullable && field.null_fits;
+        let needed = !null && (field.required || field.partial.is_some());
+        let wanted = !null && field.pseudonym.is_some();
         let named = schema.extension(self.reading, "empty");
-        let value = match empty::value(schema, kind, named) {
-            Ok(value) => value,
-            Err(reason) => {
-                if needed || named.is_some() {
-                    let place = named.map_or(schema.place, |named| &named.place);
-                    self.reading.mistake(place, reason);
-                }
-                serde_json::Value::Null
-            }
-        };
-        if let Some(named) = named.filter(|_| !fitting::pattern_is_understood(schema)) {
+        if let Some(named) = named.filter(|_| fit.bad_pattern.is_some() && field.category.is_none())
+        {
             let message = "whether this matches the field's pattern could not be told: the pattern \
                            is beyond what is understood here";
             self.reading.remark(&named.place, message);
         }
-        let value = if needed {
-            value
-        } else {
-            serde_json::Value::Null
-        };
-        value.to_string().into_bytes().into()
+        match empty::value(schema, field.kind, fit, named) {
+            Ok(value) if needed || wanted => field.empty = value.to_string().into_bytes().into(),
+            Ok(_) => {}
+            Err(reason) if needed || named.is_some() => {
+                let place = named.map_or(schema.place, |named| &named.place);
+                self.reading.mistake(place, reason);
+            }
+            Err(_) if wanted => field.pseudonym = None,
+            Err(_) => {}
+        }
     }
 
     /// A record has one customer key, and not in a list within it.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::PseudonymKey;
-use crate::catalogue::{FieldId, Node, ObjectNode, Partial, ScalarKind, Shape};
+use crate::catalogue::{Field, FieldId, Node, ObjectNode, Partial, ScalarKind, Shape};
 use crate::terms::{CategoryForms, Form};
 
 /// The same filter, written as slowly and plainly as possible.
@@ -24,7 +24,7 @@ impl Model<'_> {
         match self.forms[forms][field.category?.index()]? {
             Form::Clear => Some(Form::Clear),
             Form::Partial => (text && field.partial.is_some()).then_some(Form::Partial),
-            Form::Pseudonym => text.then_some(Form::Pseudonym),
+            Form::Pseudonym => (text && field.pseudonym.is_some()).then_some(Form::Pseudonym),
             Form::Aggregate => None,
         }
     }
@@ -47,6 +47,8 @@ impl Model<'_> {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.hide(item)),
             Value::Object(members) => members.values().for_each(|member| self.hide(member)),
+            // One of a few words is said by others too.
+            Value::String(text) if text.starts_with("word-") => {}
             Value::String(text) => self.secrets.push(text.clone()),
             Value::Number(number) => self.secrets.push(number.to_string()),
             Value::Bool(_) | Value::Null => {}
@@ -124,29 +126,90 @@ impl Model<'_> {
         }
         match (form, value) {
             (Some(Form::Clear), _) | (Some(_), Value::Null) => Some(value.clone()),
-            (Some(Form::Partial), Value::String(text)) => {
-                let characters: Vec<char> = text.chars().collect();
-                let part: String = match field.partial? {
-                    Partial::Last(count) => characters[characters.len() - usize::from(count)..]
-                        .iter()
-                        .collect(),
-                    Partial::First(count) | Partial::FirstOfEmail(count) => {
-                        characters[..usize::from(count)].iter().collect()
+            (Some(form), Value::String(text)) => {
+                let made = match form {
+                    Form::Partial => parts(field.partial?, text),
+                    _ => {
+                        let mut made = String::new();
+                        let form = field.pseudonym.as_ref()?;
+                        self.key.write(form, field.category?, text, &mut made);
+                        vec![made]
                     }
                 };
-                Some(json!(match field.partial? {
-                    Partial::First(_) => part + "***",
-                    Partial::FirstOfEmail(_) => part + "***@example.invalid",
-                    Partial::Last(_) => "***".to_owned() + &part,
-                }))
-            }
-            (Some(_), Value::String(text)) => {
-                let pseudonym = self.key.pseudonym(field.category?, text);
-                Some(json!(std::str::from_utf8(&pseudonym).unwrap()))
+                let mut fitting = made.into_iter().filter(|made| field.check.admits(made));
+                Some(
+                    fitting
+                        .next()
+                        .map_or_else(|| stand_in(field), Value::String),
+                )
             }
             _ if !required => None,
             _ if field.nullable => Some(Value::Null),
             _ => Some(serde_json::from_slice(&field.empty).unwrap()),
+        }
+    }
+}
+
+fn stand_in(field: &Field) -> Value {
+    match field.nullable {
+        true => Value::Null,
+        false => serde_json::from_slice(&field.empty).unwrap(),
+    }
+}
+
+/// The parts of a text that may be shown, in the order in which they are tried.
+fn parts(partial: Partial, text: &str) -> Vec<String> {
+    let all: Vec<char> = text.chars().collect();
+    let cut = |count: u8| Some(usize::from(count)).filter(|count| all.len() > *count);
+    let first =
+        |count: u8| cut(count).map_or_else(String::new, |count| all[..count].iter().collect());
+    let last = |count: u8| {
+        cut(count).map_or_else(String::new, |count| {
+            all[all.len() - count..].iter().collect()
+        })
+    };
+    // Masks whatever stands at the places that `hide` names; all, where that would hide nothing.
+    let shape = |hide: &dyn Fn(usize) -> bool| {
+        let plain = |one: char| one == ' ' || one.is_ascii_punctuation();
+        let hides = (0..all.len()).any(|place| hide(place) && !plain(all[place]));
+        let masks = [['0', 'x', 'X'], ['0', '0', '0']].map(|[digit, small, capital]| {
+            let masked = all.iter().enumerate().map(|(place, one)| match *one {
+                one if plain(one) || (hides && !hide(place)) => one,
+                '0'..='9' => digit,
+                one if one.is_uppercase() => capital,
+                _ => small,
+            });
+            masked.collect::<String>()
+        });
+        let nothing = all.iter().all(|one| plain(*one));
+        if nothing { Vec::new() } else { masks.to_vec() }
+    };
+    match partial {
+        Partial::Last(count) => vec!["***".to_owned() + &last(count)],
+        Partial::First(count) => vec![first(count) + "***"],
+        Partial::FirstOfEmail(count) => {
+            let local = text.split('@').next().unwrap_or_default();
+            let shown = Some(usize::from(count)).filter(|count| local.len() > *count);
+            vec![format!(
+                "{}***@example.invalid",
+                &local[..shown.unwrap_or(0)]
+            )]
+        }
+        Partial::FirstInShape(count) => {
+            let shown = cut(count).unwrap_or(0);
+            shape(&|place| place >= shown)
+        }
+        Partial::LastInShape(count) => {
+            let hidden = cut(count).map_or(all.len(), |count| all.len() - count);
+            shape(&|place| place < hidden)
+        }
+        // The streets that are generated have a number before one word.
+        Partial::Street => {
+            let word = text.split(' ').next_back().unwrap_or_default();
+            match word.contains(|one: char| one.is_ascii_digit()) || word.is_empty() {
+                true => Vec::new(),
+                false => vec![format!("*** {word}"), word.to_owned()],
+            }
         }
     }
 }

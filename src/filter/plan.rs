@@ -166,7 +166,7 @@ fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
     match (granted, field.partial) {
         (Some((_, Form::Clear)), _) => Treatment::Clear,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
-        (Some((category, Form::Pseudonym)), _) if text && field.pseudonym_fits => {
+        (Some((category, Form::Pseudonym)), _) if text && field.pseudonym.is_some() => {
             Treatment::Pseudonym(category)
         }
         _ if !field.required => Treatment::Remove,

@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::model::Model;
 use super::sample::{Builder, array, member};
-use super::{Limits, Plan, PseudonymKey, RecordDecision, scan, validate_strict};
-use crate::catalogue::{Node, ObjectNode, Partial, ScalarKind, Shape};
+use super::{Limits, Plan, PseudonymKey, Reason, RecordDecision, scan, validate_strict};
+use crate::catalogue::{
+    Check, Node, NumberBounds, ObjectNode, Partial, Pseudonym, ScalarKind, Shape, TextBounds,
+};
 use crate::taxonomy::{CATEGORY_COUNT, Category};
 use crate::terms::{CategoryForms, Form};
 
@@ -57,19 +59,130 @@ impl Random {
     }
 }
 
+/// The sorts of texts that are generated, each with its own schema; a field's path says which.
+const SORTS: [&str; 8] = [
+    "free", "id", "zip", "email", "uuid", "word", "sized", "street",
+];
+
+/// What the schema of a sort says, its empty value, and the partial forms that the catalogue gives it.
+fn bounds_of(sort: &str, open: bool) -> (TextBounds, &'static str, [Partial; 2]) {
+    let bounds = TextBounds {
+        open,
+        ..TextBounds::default()
+    };
+    let pattern = |pattern: &str| TextBounds {
+        pattern: Some(pattern.to_owned()),
+        ..bounds.clone()
+    };
+    let format = |format: &str| TextBounds {
+        format: Some(format.to_owned()),
+        ..bounds.clone()
+    };
+    let in_shape = [Partial::LastInShape(2), Partial::FirstInShape(6)];
+    match sort {
+        "id" => (pattern("^job_[a-z0-9]+$"), "job_0", in_shape),
+        "zip" => (pattern(r"^\d{5}(-\d{4})?$"), "00000", in_shape),
+        "email" => (
+            format("email"),
+            "withheld@example.invalid",
+            [Partial::FirstOfEmail(2), Partial::FirstOfEmail(16)],
+        ),
+        "uuid" => (
+            format("uuid"),
+            "00000000-0000-0000-0000-000000000000",
+            in_shape,
+        ),
+        "word" => {
+            let words = WORDS.map(str::to_owned).to_vec();
+            let bounds = TextBounds {
+                words: Some(words),
+                ..bounds
+            };
+            (bounds, WORDS[0], in_shape)
+        }
+        "sized" => {
+            let bounds = TextBounds {
+                characters_min: 5,
+                characters_max: Some(20),
+                ..bounds
+            };
+            (bounds, "-----", in_shape)
+        }
+        "street" => {
+            let bounds = TextBounds {
+                characters_max: Some(10),
+                ..bounds
+            };
+            (bounds, "", [Partial::Street, Partial::Street])
+        }
+        _ => (bounds, "", [Partial::Last(2), Partial::First(3)]),
+    }
+}
+
+const WORDS: [&str; 3] = ["word-draft", "word-printed", "word-mailed"];
+
 fn any_scalar(random: &mut Random, make: &mut Builder) -> Node {
     let kinds = [
+        ScalarKind::String,
         ScalarKind::String,
         ScalarKind::String,
         ScalarKind::Integer,
         ScalarKind::Number,
         ScalarKind::Boolean,
     ];
-    let node = make.field(random.pick(&kinds), random.pick(&CATEGORIES));
+    let category = random.pick(&CATEGORIES);
+    let node = make.field(random.pick(&kinds), category);
+    let sort = random.pick(&SORTS);
     let field = make.last();
     field.nullable = random.one_in(3);
-    field.partial = random.pick(&[None, Some(Partial::Last(2)), Some(Partial::First(3))]);
+    field.path = sort.into();
+    if field.kind == ScalarKind::String {
+        let (bounds, empty, partials) = bounds_of(sort, category == "user.content");
+        field.check = Check::of_text(&bounds).unwrap();
+        field.pseudonym = Pseudonym::of(&bounds, &field.check);
+        field.empty = json!(empty).to_string().into_bytes().into();
+        field.partial = random.pick(&[None, Some(partials[0]), Some(partials[1])]);
+    } else if field.kind != ScalarKind::Boolean {
+        // The integers that are generated are above 71,000,000, the other numbers below -82,000,000.
+        let limit = |limit: &str| Some((limit.to_owned(), true));
+        field.check = Check::of_number(NumberBounds {
+            least: limit("-99e6"),
+            most: limit("99000000"),
+            step: Some("0.5".to_owned()),
+            ..NumberBounds::default()
+        });
+    }
     node
+}
+
+/// A text of this sort in which everything but `number` is the same for all.
+fn any_text(random: &mut Random, sort: &str, number: u64) -> String {
+    // The digits of the number to the base 9, none of them 0.
+    let nines = |places: u32| -> String {
+        let digit = |place| char::from(b'1' + u8::try_from(number / 9u64.pow(place) % 9).unwrap());
+        (0..places).rev().map(digit).collect()
+    };
+    match sort {
+        "id" => format!("job_canary{number:06}x"),
+        "zip" => format!("9{}-{}", &nines(8)[..4], &nines(8)[4..]),
+        "email" => format!("canary{number:06}@example.com"),
+        "uuid" => format!("0191f3a0-{number:04x}-7000-8000-{number:012x}"),
+        "word" => random.pick(&WORDS).to_owned(),
+        "sized" => format!("canary-{number:06}-é"),
+        "street" => {
+            let digits = nines(6);
+            let letters = digits.bytes().map(|digit| char::from(digit - b'1' + b'a'));
+            let longer = random.pick(&["", "x", "xx"]);
+            format!("{} {}{longer}", 1 + number % 9, letters.collect::<String>())
+        }
+        _ => {
+            let around = [
+                "", "é", "\"", "\\", "\n", "😀", "/", "\u{7f}", "\u{1}", "日本",
+            ];
+            let (before, behind) = (random.pick(&around), random.pick(&around));
+            format!("{before}canary-{number:06}-{behind}")
+        }
+    }
 }
 
 fn any_node(random: &mut Random, make: &mut Builder, depth: usize) -> Node {
@@ -140,16 +253,7 @@ fn any_value(random: &mut Random, shape: &Shape, node: &Node, next: &mut u64) ->
             let field = &shape.fields[usize::from(id.0)];
             match field.kind {
                 _ if field.nullable && random.one_in(4) => Value::Null,
-                ScalarKind::String => {
-                    let around = [
-                        "", "é", "\"", "\\", "\n", "😀", "/", "\u{7f}", "\u{1}", "日本",
-                    ];
-                    json!(format!(
-                        "{}canary-{next:06}-{}",
-                        random.pick(&around),
-                        random.pick(&around)
-                    ))
-                }
+                ScalarKind::String => json!(any_text(random, &field.path, *next)),
                 ScalarKind::Integer => json!(71_000_000 + *next),
                 ScalarKind::Number => json!(-82_000_000.5 - *next as f64),
                 ScalarKind::Boolean => json!(random.one_in(2)),
@@ -275,6 +379,44 @@ fn occurs(secret: &str, out: &str) -> bool {
     spellings.any(|spelling| out.contains(&spelling))
 }
 
+/// Puts a value that its schema does not allow, but its type does, in the place of one of those that
+/// `at` counts down to; what it is, if there is such a value there.
+fn spoil(shape: &Shape, node: &Node, value: &mut Value, at: &mut usize) -> Option<String> {
+    match (node, value) {
+        (Node::Scalar(id), value) => {
+            let field = &shape.fields[usize::from(id.0)];
+            *at = at.checked_sub(usize::from(*at > 0))?;
+            let wrong = match value {
+                Value::String(text) => {
+                    let hidden = format!("{{\"hidden\":\"{text}\"}}");
+                    let encoded = STANDARD_NO_PAD.encode(&hidden);
+                    let mut wrong = [hidden, encoded].into_iter();
+                    json!(wrong.find(|wrong| !field.check.admits(wrong))?)
+                }
+                Value::Number(_) => json!(100_000_000),
+                _ => return None,
+            };
+            let spoilt = *at == 0 && field.category.is_some() && field.check.is_needed();
+            spoilt.then(|| {
+                *value = wrong;
+                value.to_string()
+            })
+        }
+        (Node::Array(item), Value::Array(items)) => {
+            let mut items = items.iter_mut();
+            items.find_map(|value| spoil(shape, item, value, at))
+        }
+        (Node::Object(object), Value::Object(members)) => {
+            let mut known = object.members.iter();
+            known.find_map(|known| {
+                let value = members.get_mut(&*known.name)?;
+                spoil(shape, &known.node, value, at)
+            })
+        }
+        _ => None,
+    }
+}
+
 /// What one generated case is made of.
 struct Case {
     shape: Shape,
@@ -345,6 +487,23 @@ proptest! {
         prop_assert_eq!(&emitted, &expected.map(|value| value.to_string()));
         for secret in model.secrets {
             prop_assert!(!emitted.iter().any(|out| occurs(&secret, out)), "{secret} left");
+        }
+        // Whatever left satisfies the schema of its field.
+        let again = emitted.map(|out| scan(&case.shape, out.as_bytes(), &Limits::default()).map(drop));
+        prop_assert!(again.is_none_or(|again| again.is_ok()));
+    }
+
+    #[test]
+    fn a_value_that_its_schema_does_not_allow_refuses_the_whole_answer(seed: u64) {
+        let mut random = Random(seed);
+        let case = Case::new(&mut random);
+        let mut answer = case.answer.clone();
+        let mut at = random.below(20);
+        if spoil(&case.shape, &case.shape.root, &mut answer, &mut at).is_some() {
+            let mut body = String::new();
+            spell(&mut random, &answer, &mut body);
+            let refused = scan(&case.shape, body.as_bytes(), &Limits::default()).map(drop);
+            prop_assert_eq!(refused.map_err(|refused| refused.reason), Err(Reason::Mismatch), "{}", body);
         }
     }
 

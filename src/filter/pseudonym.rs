@@ -3,12 +3,9 @@
 
 use aws_lc_rs::hmac;
 
-use crate::catalogue::PSEUDONYM_CHARACTERS;
+use crate::catalogue::Pseudonym;
 use crate::taxonomy::Category;
 use crate::terms::PartnerId;
-
-/// The length of a pseudonym: 128 bits, five to a character.
-const LENGTH: usize = PSEUDONYM_CHARACTERS;
 
 /// The secret from which every partner's key is made.
 #[derive(Debug)]
@@ -41,29 +38,32 @@ impl PseudonymKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// The replacement for `value`: 26 lower-case base32 characters (RFC 4648 section 6), the first
-    /// 128 bits of HMAC-SHA-256 over the category's key, a zero byte and the decoded value.
-    pub fn pseudonym(&self, category: Category, value: &str) -> [u8; LENGTH] {
-        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    /// Appends the replacement for `value`, written as `form` says. Its first block is HMAC-SHA-256 over the
+    /// category's key, a zero byte and the decoded value; further ones are HMAC-SHA-256 over the first and
+    /// their number, four bytes with the highest first.
+    pub fn write(&self, form: &Pseudonym, category: Category, value: &str, out: &mut String) {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(category.key().as_bytes());
         context.update(&[0]);
         context.update(value.as_bytes());
-        let tag = context.sign();
-        let number = tag
-            .as_ref()
-            .first_chunk()
-            .map_or(0, |bytes| u128::from_be_bytes(*bytes));
-        std::array::from_fn(|place| {
-            // 26 characters hold 130 bits: the last two are zero.
-            let shifted = match 123usize.checked_sub(5 * place) {
-                Some(shift) => number >> shift,
-                None => number << 2,
-            };
-            let digit = shifted & 31;
-            ALPHABET.get(digit as usize).copied().unwrap_or(b'a')
-        })
+        let first = block(&context.sign());
+        form.write(
+            |number| match number {
+                0 => first,
+                _ => {
+                    let mut context = hmac::Context::with_key(&self.0);
+                    context.update(&first);
+                    context.update(&number.to_be_bytes());
+                    block(&context.sign())
+                }
+            },
+            out,
+        );
     }
+}
+
+fn block(tag: &hmac::Tag) -> [u8; 32] {
+    tag.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 impl std::fmt::Debug for PseudonymKey {
@@ -76,25 +76,29 @@ impl std::fmt::Debug for PseudonymKey {
 mod tests {
     use super::*;
 
+    fn pseudonym(key: &PseudonymKey, category: Category, value: &str) -> String {
+        let mut out = String::new();
+        key.write(&Pseudonym::PLAIN, category, value, &mut out);
+        out
+    }
+
     #[test]
     fn a_pseudonym_is_stable_for_one_partner_and_category_only() {
         let category = |key| Category::parse(key).unwrap();
         let (acme, other) = (PseudonymKey::new(&[1; 32]), PseudonymKey::new(&[2; 32]));
         let email = category("user.contact.email");
-        let first = acme.pseudonym(email, "ann@example.com");
-        assert_eq!(first, acme.pseudonym(email, "ann@example.com"));
-        assert_ne!(first, other.pseudonym(email, "ann@example.com"));
-        assert_ne!(
-            first,
-            acme.pseudonym(category("user.name"), "ann@example.com")
-        );
-        assert_ne!(first, acme.pseudonym(email, "ann@example.con"));
+        let first = pseudonym(&acme, email, "ann@example.com");
+        assert_eq!(first, pseudonym(&acme, email, "ann@example.com"));
+        assert_ne!(first, pseudonym(&other, email, "ann@example.com"));
+        let name = category("user.name");
+        assert_ne!(first, pseudonym(&acme, name, "ann@example.com"));
+        assert_ne!(first, pseudonym(&acme, email, "ann@example.con"));
     }
 
     #[test]
     fn a_pseudonym_is_the_start_of_the_tag_in_base32() {
-        let pseudonym =
-            PseudonymKey::new(&[7; 32]).pseudonym(Category::parse("user").unwrap(), "v");
+        let key = PseudonymKey::new(&[7; 32]);
+        let pseudonym = pseudonym(&key, Category::parse("user").unwrap(), "v");
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]), b"user\0v");
         let bits: Vec<u8> = tag.as_ref()[..16]
             .iter()
@@ -109,6 +113,6 @@ mod tests {
             })
             .map(|digit| b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(digit)])
             .collect();
-        assert_eq!(pseudonym.as_slice(), expected);
+        assert_eq!(pseudonym.as_bytes(), expected);
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::text::write_content;
-use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use crate::catalogue::{
+    Field, FieldId, FieldRole, Member, Node, ObjectNode, Pseudonym, ScalarKind, Shape,
+};
 use crate::taxonomy::{CATEGORY_COUNT, Category};
 use crate::terms::{CategoryForms, Form, ResourceKind};
 
@@ -26,7 +28,7 @@ impl Builder {
             category: Category::parse(category),
             kind,
             null_fits: true,
-            pseudonym_fits: true,
+            pseudonym: Some(Pseudonym::PLAIN),
             empty: Arc::from(empty),
             ..Field::default()
         });

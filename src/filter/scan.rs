@@ -8,7 +8,8 @@ use super::Limits;
 use super::piece::{Content, Piece, Token};
 use super::reader::Quoted;
 use super::scanned::{Part, Record, Scanned};
-use super::text::{unescape, unquoted};
+use super::seen::Seen;
+use super::text::{unescape, unescape_into, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
@@ -17,7 +18,7 @@ use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, Scal
 ///
 /// # Errors
 /// The first doubt: not strict JSON, beyond a limit, or not what the catalogue says. Missing members
-/// are no doubt (nothing leaks by them); a value of another type is.
+/// are no doubt (nothing leaks by them); a value of another type is, and one that its schema does not allow.
 pub fn scan<'a>(
     shape: &'a Shape,
     body: &'a [u8],
@@ -99,6 +100,8 @@ struct Scanner<'a> {
     /// The record being read.
     record: Option<Record<'a>>,
     uncatalogued: usize,
+    /// Room for the text that is being checked, where it is written with escapes.
+    decoded: String,
 }
 
 impl<'a> Scanner<'a> {
@@ -120,6 +123,7 @@ impl<'a> Scanner<'a> {
             envelope: Record::default(),
             record: None,
             uncatalogued: 0,
+            decoded: String::new(),
         }
     }
 
@@ -354,6 +358,9 @@ impl<'a> Scanner<'a> {
         let first = self.walk.reader.next();
         let start = self.walk.reader.position();
         let token = self.token(field, first)?;
+        if field.check.is_needed() {
+            self.check(field, token, start)?;
+        }
         let end = self.walk.reader.position();
         let (start, end) = (index(start), index(end));
         self.pieces.push(Piece {
@@ -401,6 +408,26 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Holds the value just read, whose token begins at `start`, to what the catalogue says of it.
+    #[inline]
+    fn check(&mut self, field: &Field, token: Token, start: usize) -> Result<(), Uninspectable> {
+        let written = self.walk.reader.since(start);
+        let admitted = match token {
+            Token::Null => true,
+            Token::Bare => field.check.admits_bare(written),
+            Token::Plain => field.check.admits(unquoted(written)),
+            Token::Escaped => {
+                self.decoded.clear();
+                unescape_into(unquoted(written), &mut self.decoded);
+                field.check.admits(&self.decoded)
+            }
+        };
+        match admitted {
+            true => Ok(()),
+            false => Err(Uninspectable::new(Reason::Mismatch, start)),
+        }
+    }
+
     /// Where what is read now belongs.
     #[inline]
     fn subject(&mut self) -> &mut Record<'a> {
@@ -436,34 +463,6 @@ impl<'a> Scanner<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// The members of one object that have been read, by their place.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    first: u64,
-    others: Vec<u16>,
-}
-
-impl Seen {
-    /// Adds one; whether it was new.
-    #[inline]
-    pub(super) fn insert(&mut self, member: u16) -> bool {
-        match 1u64.checked_shl(u32::from(member)) {
-            Some(bit) => {
-                let new = self.first & bit == 0;
-                self.first |= bit;
-                new
-            }
-            None => match self.others.binary_search(&member) {
-                Ok(_) => false,
-                Err(place) => {
-                    self.others.insert(place, member);
-                    true
-                }
-            },
-        }
     }
 }
 

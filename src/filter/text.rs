@@ -58,6 +58,12 @@ pub(super) fn unescape(content: &str) -> Cow<'_, str> {
         return Cow::Borrowed(content);
     }
     let mut decoded = String::with_capacity(content.len());
+    unescape_into(content, &mut decoded);
+    Cow::Owned(decoded)
+}
+
+/// Appends the decoded content of a string that the reader has accepted.
+pub(super) fn unescape_into(content: &str, decoded: &mut String) {
     let mut rest = content;
     while let Some((plain, after)) = rest.split_once('\\') {
         decoded.push_str(plain);
@@ -67,7 +73,6 @@ pub(super) fn unescape(content: &str) -> Cow<'_, str> {
         rest = after.get(length..).unwrap_or_default();
     }
     decoded.push_str(rest);
-    Cow::Owned(decoded)
 }
 
 /// Writes the value of a string whose accepted content (between its quotes) is `content`: as a JSON

@@ -51,7 +51,7 @@ pub enum Reason {
     TooManyMembers,
     /// Something follows the value.
     TrailingData,
-    /// A value of another type than the catalogue says.
+    /// A value of another type than the catalogue says, or one that its schema does not allow.
     Mismatch,
     /// One record, or what surrounds the records, names two customers.
     SeveralCustomers,

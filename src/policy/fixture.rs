@@ -8,7 +8,8 @@ use jiff::civil::{Date, date};
 
 use super::{AccessRequest, Circumstances, PolicySet, Standing};
 use crate::catalogue::{
-    Answer, Body, Catalogue, Field, FieldId, Format, Member, Node, ObjectNode, Operation, Shape,
+    Answer, Body, Catalogue, Field, FieldId, Format, Member, Node, ObjectNode, Operation,
+    Pseudonym, Shape,
 };
 use crate::mistakes::{Look, Mistakes};
 use crate::source::Folder;
@@ -84,7 +85,7 @@ pub(super) fn customer_operation() -> Operation {
         path: path.into(),
         category: Category::parse(category),
         null_fits: true,
-        pseudonym_fits: true,
+        pseudonym: Some(Pseudonym::PLAIN),
         empty: Arc::from(&b"\"\""[..]),
         ..Field::default()
     };

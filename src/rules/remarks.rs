@@ -12,14 +12,20 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::Rules;
+use crate::catalogue::{Body, Field, ScalarKind};
 use crate::mistakes::Mistakes;
+use crate::policy::Use;
 use crate::source::Folder;
+use crate::taxonomy::Category;
+use crate::terms::Form;
 
 /// What a remark is about; in the order in which they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// Fields of an operation that never leave, because no category says what they are (P1).
     FieldsWithoutCategory,
+    /// Texts that a contract gets in clear and that may be anything, so that anything could hide in them.
+    FieldsUnbounded,
     /// An operation that does not exist for partners, because no overlay opens it.
     OperationNotServed,
     /// A word of a document that is not known, or not read.
@@ -35,6 +41,7 @@ impl Topic {
     pub fn word(self) -> &'static str {
         match self {
             Self::FieldsWithoutCategory => "fields-without-category",
+            Self::FieldsUnbounded => "fields-unbounded",
             Self::OperationNotServed => "operation-not-served",
             Self::Document => "document",
             Self::Contract => "contract",
@@ -47,6 +54,10 @@ impl Topic {
         match self {
             Self::FieldsWithoutCategory => {
                 "fields that never leave, because no category in the overlay says what they are:"
+            }
+            Self::FieldsUnbounded => {
+                "texts that leave in clear and may be anything; bound each with `maxLength` or `pattern` \
+                 in the overlay:"
             }
             Self::OperationNotServed => {
                 "operations that do not exist for partners, because the overlay gives them no \
@@ -94,7 +105,9 @@ impl Remark {
 /// Every remark about `rules`, which were loaded from `folder` and noted what they did in `noted`;
 /// by topic, then by what it is about. Exceptions are judged on the day `today`.
 pub fn of(rules: &Rules, folder: &Folder, today: Date, noted: &Mistakes) -> Vec<Remark> {
-    let mut remarks = unclassified(rules);
+    let without = grouped(Topic::FieldsWithoutCategory, rules.catalogue.unclassified());
+    let mut remarks: Vec<Remark> = without.collect();
+    remarks.extend(grouped(Topic::FieldsUnbounded, unbounded(rules)));
     remarks.extend(rules.catalogue.unserved().iter().map(|one| Remark {
         topic: Topic::OperationNotServed,
         about: one.operation.to_string(),
@@ -117,10 +130,10 @@ pub fn of(rules: &Rules, folder: &Folder, today: Date, noted: &Mistakes) -> Vec<
     remarks
 }
 
-/// One remark for each set of operations: fields that the same operations leave out are told together.
-fn unclassified(rules: &Rules) -> Vec<Remark> {
+/// One remark for each set of operations: fields of which the same operations answer are told together.
+fn grouped(topic: Topic, found: Vec<(Arc<str>, Arc<str>)>) -> impl Iterator<Item = Remark> {
     let mut by_field: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
-    for (operation, path) in rules.catalogue.unclassified() {
+    for (operation, path) in found {
         by_field.entry(path).or_default().insert(operation);
     }
     let mut by_operations: BTreeMap<Vec<Arc<str>>, Vec<String>> = BTreeMap::new();
@@ -129,14 +142,54 @@ fn unclassified(rules: &Rules) -> Vec<Remark> {
         let fields = by_operations.entry(operations).or_default();
         fields.push(path.to_string());
     }
-    let remark = |(operations, fields): (Vec<Arc<str>>, Vec<String>)| Remark {
-        topic: Topic::FieldsWithoutCategory,
-        about: operations.join(", "),
-        message: String::new(),
-        fields,
-        place: None,
-    };
-    by_operations.into_iter().map(remark).collect()
+    by_operations
+        .into_iter()
+        .map(move |(operations, fields)| Remark {
+            topic,
+            about: operations.join(", "),
+            message: String::new(),
+            fields,
+            place: None,
+        })
+}
+
+/// Operation and path of each text that nothing bounds, outside of what customers wrote, where a contract
+/// gets it in clear.
+fn unbounded(rules: &Rules) -> Vec<(Arc<str>, Arc<str>)> {
+    let mut reach = rules.policy.reach();
+    let mut found = Vec::new();
+    for contract in rules.policy.contracts() {
+        let operations = contract.operations.iter();
+        for operation in operations.filter_map(|id| rules.catalogue.operation(id)) {
+            let mut leaves = |category: Category| {
+                let forms = contract.categories.get(category.index());
+                forms.is_some_and(|forms| forms.contains(Form::Clear))
+                    && contract.purposes.iter().any(|purpose| {
+                        let way = Use {
+                            kind: contract.kind,
+                            purpose: *purpose,
+                            channel: operation.channel,
+                        };
+                        reach.may_disclose(way, category, Form::Clear)
+                    })
+            };
+            for answer in &operation.answers {
+                if let Body::Data { shape, .. } = &answer.body {
+                    let open = shape.fields.iter().filter(|field| is_open(field));
+                    let open = open.filter(|field| field.category.is_some_and(&mut leaves));
+                    found.extend(open.map(|field| (operation.id.clone(), field.path.clone())));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn is_open(field: &Field) -> bool {
+    let content = Category::parse("user.content");
+    let content = field.category.zip(content);
+    let written = content.is_some_and(|(category, content)| category.is_within(content));
+    field.kind == ScalarKind::String && !written && !field.check.is_bounded()
 }
 
 #[cfg(test)]

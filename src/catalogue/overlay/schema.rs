@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::operations::ROLES;
-use super::super::reading::{KEYS, PARTIAL_CHARACTERS_MAX, PREFIX};
+use super::super::reading::{KEYS, PARTIAL_CHARACTERS_MAX, PREFIX, STREET};
 use crate::source::schema::{boolean, file, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -117,18 +117,25 @@ fn value_of(key: &str) -> Value {
 
 fn partial() -> Value {
     let count = |description: &str| json!({"type": "integer", "description": description, "minimum": 1, "maximum": PARTIAL_CHARACTERS_MAX});
-    let mut partial = mapping(
-        "Of a text: which characters stay in its partial form.",
+    let mut characters = mapping(
+        "Which characters stay.",
         [
             ("first", count("The first so many.")),
             ("last", count("The last so many.")),
         ],
     );
-    if let Value::Object(map) = &mut partial {
+    if let Value::Object(map) = &mut characters {
         map.insert("minProperties".to_owned(), json!(1));
         map.insert("maxProperties".to_owned(), json!(1));
     }
-    partial
+    let street = one_of(
+        "The words of a street stay, the numbers of houses do not.",
+        [STREET],
+    );
+    json!({
+        "description": "Of a text: what stays of it in its partial form.",
+        "anyOf": [characters, street],
+    })
 }
 
 #[cfg(test)]
@@ -159,6 +166,7 @@ mod tests {
             ("x-covenant-role: page-size", "x-covenant-role: page_size"),
             ("{first: 2}", "{first: 17}"),
             ("{first: 2}", "{first: 2, last: 2}"),
+            ("{first: 2}", "streets"),
             ("x-covenant-record: true", "x-covenant-record: yes please"),
             ("- target:", "- taget:"),
         ] {

@@ -84,7 +84,10 @@ fn tell_remarks(remarks: &[Remark], out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "\n{}", remark.topic.heading())?;
         }
         let fields = remark.fields.join(", ");
-        if remark.topic == Topic::FieldsWithoutCategory {
+        if matches!(
+            remark.topic,
+            Topic::FieldsWithoutCategory | Topic::FieldsUnbounded
+        ) {
             write_wrapped(&fields, "  ", "  ", out)?;
             write_wrapped(&format!("in {}", remark.about), "    ", "    ", out)?;
             continue;

@@ -9,7 +9,7 @@ use super::frame::Frame;
 use super::skim::Skimmer;
 use crate::catalogue::{Member, Node, ObjectNode};
 use crate::filter::Limits;
-use crate::filter::scan::Seen;
+use crate::filter::seen::Seen;
 use crate::filter::text::plain_length;
 use crate::filter::uninspectable::Reason;
 use crate::filter::walk::{Walk, validate_at};

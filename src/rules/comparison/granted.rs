@@ -166,7 +166,7 @@ fn forms_of(field: &Field) -> FormSet {
     let can = |form: &Form| match form {
         Form::Clear | Form::Aggregate => true,
         Form::Partial => text && field.partial.is_some(),
-        Form::Pseudonym => text && field.pseudonym_fits,
+        Form::Pseudonym => text && field.pseudonym.is_some(),
     };
     Form::ALL.into_iter().filter(can).collect()
 }

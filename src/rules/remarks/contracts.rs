@@ -155,7 +155,7 @@ impl Review<'_> {
         let has_room = |field: &Field| match form {
             Form::Clear | Form::Aggregate => true,
             Form::Partial => field.partial.is_some(),
-            Form::Pseudonym => field.pseudonym_fits,
+            Form::Pseudonym => field.pseudonym.is_some(),
         };
         let mut fields = Vec::new();
         for id in self.contract.operations.iter() {

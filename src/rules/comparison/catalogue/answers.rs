@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Change, Direction, Topic};
 use super::Found;
 use crate::catalogue::{
-    Answer, Body, Field, FieldRole, Node, Operation, Partial, ScalarKind, Shape,
+    Answer, Body, Field, FieldRole, Node, Operation, Partial, Pseudonym, ScalarKind, Shape,
 };
 
 pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
@@ -122,8 +122,17 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
     told("data subject", subject, unclear);
     told("what it says of its record", role, unclear);
     told("type", kind, unclear);
-    let direction = Direction::of_growth(&old.pseudonym_fits, &new.pseudonym_fits);
-    told("whether a pseudonym can stand for it", pseudonym, direction);
+    let direction = match (
+        new.check.is_within(&old.check),
+        old.check.is_within(&new.check),
+    ) {
+        (true, true) => Direction::Neither,
+        (true, false) => Direction::Tightens,
+        (false, _) => Direction::Loosens,
+    };
+    told("what its values must be", check, direction);
+    let direction = Direction::of_growth(&old.pseudonym.is_some(), &new.pseudonym.is_some());
+    told("the pseudonym that can stand for it", pseudonym, direction);
     let direction = partial_direction(old.partial, new.partial);
     told("the part of it that may be seen", partial, direction);
     let direction = Direction::Neither;
@@ -158,8 +167,24 @@ fn kind(field: &Field) -> String {
 }
 
 fn pseudonym(field: &Field) -> String {
-    let word = if field.pseudonym_fits { "yes" } else { "no" };
-    word.to_owned()
+    match &field.pseudonym {
+        None => "none".to_owned(),
+        Some(Pseudonym::Text(count)) => format!("{count} characters"),
+        Some(Pseudonym::Email(count)) => {
+            format!("an e-mail address, {count} characters before the @")
+        }
+        Some(Pseudonym::Uuid) => "a UUID".to_owned(),
+        Some(Pseudonym::Pattern(places)) => {
+            format!("{} characters of its pattern", places.len())
+        }
+    }
+}
+
+fn check(field: &Field) -> String {
+    match field.category {
+        Some(_) => field.check.to_string(),
+        None => "not looked at".to_owned(),
+    }
 }
 
 fn stand_in(field: &Field) -> String {
@@ -179,6 +204,9 @@ fn partial(field: &Field) -> String {
         Some(Partial::First(count)) => format!("the first {count} characters"),
         Some(Partial::Last(count)) => format!("the last {count} characters"),
         Some(Partial::FirstOfEmail(count)) => format!("the first {count} characters before the @"),
+        Some(Partial::FirstInShape(count)) => format!("the first {count} characters and its shape"),
+        Some(Partial::LastInShape(count)) => format!("the last {count} characters and its shape"),
+        Some(Partial::Street) => "the words of a street without numbers".to_owned(),
     }
 }
 
@@ -188,7 +216,10 @@ fn partial_direction(old: Option<Partial>, new: Option<Partial>) -> Direction {
         (Some(_), None) => Direction::Tightens,
         (Some(Partial::First(old)), Some(Partial::First(new)))
         | (Some(Partial::FirstOfEmail(old)), Some(Partial::FirstOfEmail(new)))
+        | (Some(Partial::FirstInShape(old)), Some(Partial::FirstInShape(new)))
+        | (Some(Partial::LastInShape(old)), Some(Partial::LastInShape(new)))
         | (Some(Partial::Last(old)), Some(Partial::Last(new))) => Direction::of_growth(&old, &new),
+        (Some(Partial::Street), Some(Partial::Street)) => Direction::Neither,
         _ => Direction::Loosens,
     }
 }
