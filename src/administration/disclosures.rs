@@ -15,6 +15,9 @@ use crate::terms::{CustomerRef, PartnerId, RequestId};
 /// Entries told in one answer; a narrower search tells the rest.
 const FOUND_MAX: usize = 1_000;
 
+/// What stands in the bytes of an entry that says what was delivered.
+const DELIVERED: &str = r#""kind":"delivered""#;
+
 /// What an entry must be about: everything that is given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
@@ -28,6 +31,8 @@ pub(super) struct Wanted {
     pub(super) since: Option<Timestamp>,
     /// Before this time.
     pub(super) until: Option<Timestamp>,
+    /// Also entries that say what was delivered, whoever it was about: they name nobody.
+    pub(super) deliveries: bool,
 }
 
 impl Administration {
@@ -100,6 +105,7 @@ fn wanted(references: Option<&[CustomerRef]>, query: &SearchQuery) -> Result<Wan
         request: request.transpose()?.map(|request| request.to_string()),
         since: query.since,
         until: query.until,
+        deliveries: false,
     })
 }
 
@@ -152,6 +158,9 @@ impl Wanted {
     /// of these words is ever escaped in JSON.
     fn may_fit(&self, bytes: &[u8]) -> bool {
         let holds = |word: &str| memchr::memmem::find(bytes, word.as_bytes()).is_some();
+        if self.deliveries && holds(DELIVERED) {
+            return true;
+        }
         (self.references.is_empty() || self.references.iter().any(|word| holds(word)))
             && self
                 .partner
@@ -161,6 +170,9 @@ impl Wanted {
     }
 
     fn fits(&self, entry: &Entry) -> bool {
+        if self.deliveries && matches!(entry.event, Event::Delivered(_)) {
+            return true;
+        }
         let request = request_of(&entry.event);
         let act = match &entry.event {
             Event::Act(act) => Some(act),

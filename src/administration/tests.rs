@@ -1,5 +1,6 @@
 //! The service over a real registry and a real ledger, and through a real socket.
 
+mod parts;
 mod policies;
 
 use std::collections::BTreeMap;
@@ -113,12 +114,22 @@ impl Fixture {
     }
 
     async fn disclose(&self, id: &str, request_id: &str, withheld: &[&str]) {
+        let disclosure = self.disclosure(id, request_id, withheld);
+        self.record(Event::Disclosure(disclosure)).await;
+    }
+
+    async fn record(&self, event: Event) {
+        let entry = Entry::new(self.clock.now(), event).unwrap();
+        self.ledger.append(entry).await.unwrap();
+    }
+
+    fn disclosure(&self, id: &str, request_id: &str, withheld: &[&str]) -> Disclosure {
         let withheld = withheld.iter().map(|field| Withheld {
             field: (*field).to_owned(),
             method: "removal".to_owned(),
             promise: "P5".to_owned(),
         });
-        let disclosure = Disclosure {
+        Disclosure {
             request: RequestFacts {
                 request_id: request_id.to_owned(),
                 trace_id: None,
@@ -126,11 +137,8 @@ impl Fixture {
                     id: "acme".to_owned(),
                     parent: None,
                 }),
-                certificate: None,
-                client: None,
                 operation: Some("getCustomer".to_owned()),
                 purpose: Some("essential.service".to_owned()),
-                policy: None,
                 ..RequestFacts::default()
             },
             decision: "redact".to_owned(),
@@ -147,9 +155,7 @@ impl Fixture {
             created: None,
             part: None,
             answer_sha256: Some("0".repeat(64)),
-        };
-        let entry = Entry::new(self.clock.now(), Event::Disclosure(disclosure)).unwrap();
-        self.ledger.append(entry).await.unwrap();
+        }
     }
 
     /// Action, role and object of every act on record.
