@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 19, |changed| {
+        assert_same_limits(&schema(), &whole(), 20, |changed| {
             !mistakes(changed).is_empty()
         });
     }
