@@ -12,7 +12,8 @@
 //! | `x-covenant-data-uses` | operation | the only uses it may be called for |
 //! | `x-covenant-alternative` | operation | what a refused partner can do instead |
 //! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
-//! | `x-covenant-role` | parameter, member of a request | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include` |
+//! | `x-covenant-role` | parameter, member of a request at any depth | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`, `credential` |
+//! | `x-covenant-operational` | beside the role `use-type` | the values that are no marketing use; without it `[operational]` |
 //! | `x-covenant-record` | object | belongs to one customer |
 //! | `x-covenant-customer-key` | text | the id of that customer |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
@@ -50,6 +51,9 @@ mod partial;
 mod pattern;
 mod pseudonym;
 mod reading;
+mod request;
+mod requests;
+mod roles;
 mod router;
 mod schema;
 pub mod shape;
@@ -70,10 +74,14 @@ use crate::source::{Folder, read_yaml};
 
 pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::operation::{
-    Answer, Body, Creates, Format, Operation, Parameter, Place, RequestBody, Role, Unserved,
+    Answer, Body, Creates, Format, Operation, Parameter, Place, Role, Unserved,
 };
 pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
 pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
+pub use self::request::{
+    Expected, ExpectedKind, ExpectedList, ExpectedMember, ExpectedMembers, RequestBody,
+    RequestContent, RequestFields, RequestFormat, bare_name,
+};
 pub use self::router::Routed;
 pub use self::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
 

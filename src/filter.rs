@@ -5,11 +5,11 @@
 //!    Any doubt refuses the whole answer.
 //! 2. [`Scanned::emit`] writes a new document holding only what each record's [`Plan`] grants.
 //!
-//! Nothing of the body is spliced through. Keys are written from the catalogue, structure is
-//! written anew, and white space is dropped. A string without escapes is copied as its validated
-//! token, because serialising it again would give the same bytes; one with escapes is decoded and
-//! serialised again, so that how the core (or whoever fed it) spelled a value carries nothing.
-//! A number is copied as its validated token: converting it could change it.
+//! Nothing of the body leaves because it stood there. Keys are written from the catalogue, structure is
+//! written anew, and white space is dropped. A string is written as serialising its value gives it, so
+//! that how the core (or whoever fed it) spelled it carries nothing; most tokens are spelled so already
+//! and are copied. A number is copied as its validated token: converting it could change it. Where the
+//! body goes on with the same bytes as what is written, one copy of the body does for all of them.
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
 //! chooses a plan per record); links to the core, which stay inside because a field holding one is

@@ -62,6 +62,7 @@ use self::exchange::Exchange;
 use self::forward::{Cores, Forwarded, Outbound};
 use self::open::{House, Opened};
 use self::places::Places;
+use self::read::Reading;
 use self::refuse::Ending;
 use self::settings::About;
 use self::shadow::Shadow;
@@ -184,7 +185,7 @@ impl Gateway {
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
-        let mut reading = read::read(&route, &head, body, partner.contract(), &self.registry)?;
+        let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();
         let shadow = Shadow::ask(shadow, exchange, &partner, operation, &reading, &head);
@@ -192,7 +193,7 @@ impl Gateway {
         shadow.hear(exchange, &decided);
         let permit = decided?;
         let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
-        let outbound = outbound(&head, std::mem::take(&mut reading.body));
+        let outbound = outbound(&head, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let answer = match answer {
             Forwarded::Whole(answer) => answer,
@@ -353,11 +354,13 @@ async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
     }
 }
 
-fn outbound(head: &AcceptedHead, body: Bytes) -> Outbound<'_> {
+/// What goes on is what was read, not what was sent.
+fn outbound<'a>(head: &'a AcceptedHead, reading: &mut Reading) -> Outbound<'a> {
     Outbound {
         path: head.path().as_str(),
         query: head.query().to_string(),
         headers: head.headers(),
-        body,
+        content_type: reading.asked.content_type.take(),
+        body: std::mem::take(&mut reading.asked.body),
     }
 }

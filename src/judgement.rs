@@ -10,11 +10,13 @@ mod ask;
 mod decide;
 mod release;
 mod route;
+mod subject;
 
 pub use self::answer::{
     CORE_STATUS, Owner, listed, owners, refuse_large_page, refuse_many_records, uninspectable,
 };
-pub use self::ask::{Asked, OnBehalf, Selector, Subject, ask, is_media_type, subject};
+pub use self::ask::{Asked, INCLUDED, Selector, ask, is_media_type};
 pub use self::decide::{Call, choose_purpose, decide};
 pub use self::release::{Document, Extent, Granted, Release, withheld_beforehand};
 pub use self::route::check_query;
+pub use self::subject::{OnBehalf, Subject, subject};

@@ -9,6 +9,8 @@
     reason = "a test may fail loudly"
 )]
 
+#[path = "gateway/asking.rs"]
+mod asking;
 #[path = "gateway/budgets.rs"]
 mod budgets;
 #[path = "gateway/caller.rs"]
@@ -45,3 +47,5 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
+#[path = "gateway/values.rs"]
+mod values;

@@ -86,7 +86,7 @@ struct Text {
     /// Sorted.
     words: Option<Box<[Box<str>]>>,
     pattern: Option<(Box<str>, Arc<Matcher>)>,
-    format: Option<(Box<str>, fn(&str) -> bool)>,
+    format: Option<(Box<str>, format::Checker)>,
     least: usize,
     most: usize,
     /// Whether `most` is the schema's own.
@@ -193,6 +193,39 @@ impl Check {
                 named || text.format.is_some() || text.named_most
             }
         }
+    }
+
+    /// A text that is allowed, `plain` where it is; `None` if none is found.
+    pub fn example_text(&self, plain: &str) -> Option<String> {
+        let mut candidates = vec![plain.to_owned()];
+        if let Some(Demands::Text(text)) = self.0.as_deref() {
+            let words = text.words.iter().flatten().map(|word| word.to_string());
+            candidates.extend(words);
+            let format = text.format.as_ref();
+            candidates.extend(format.map(|(name, _)| format::nothing(name).to_owned()));
+            let pattern = text
+                .pattern
+                .as_ref()
+                .and_then(|(pattern, _)| Pattern::parse(pattern));
+            candidates.extend(pattern.iter().flat_map(Pattern::samples));
+            let length = text.least.max(1).min(text.most).min(TEXT_CHARACTERS_MAX);
+            candidates.push("x".repeat(length));
+        }
+        candidates.into_iter().find(|text| self.admits(text))
+    }
+
+    /// A number or truth value that is allowed, `plain` where it is, as JSON writes it.
+    pub fn example_bare(&self, plain: &str) -> Option<String> {
+        let mut candidates = vec![plain.to_owned(), "0".to_owned()];
+        if let Some(Demands::Number(number)) = self.0.as_deref() {
+            candidates.extend(number.words.iter().flatten().cloned());
+            let bounds = [&number.least, &number.most].into_iter().flatten();
+            candidates.extend(bounds.map(|(bound, _)| bound.clone()));
+            candidates.extend(number.step.clone());
+        }
+        candidates
+            .into_iter()
+            .find(|written| self.admits_bare(written))
     }
 
     /// Whether whatever this allows the other allows too, as far as it shows; where it does not, the answer is
@@ -598,6 +631,40 @@ mod tests {
         let (with, without) = (Check::of_number(with), Check::of_number(without));
         assert!(without.is_within(&with) && !with.is_within(&without));
         assert!(!with.is_within(&text(plain())));
+    }
+
+    #[test]
+    fn an_example_is_allowed_and_plain_where_it_can_be() {
+        let example = |bounds: TextBounds| text(bounds).example_text("made up");
+        let pattern = |pattern: &str| TextBounds {
+            pattern: some(pattern),
+            ..TextBounds::default()
+        };
+        assert_eq!(example(TextBounds::default()), some("made up"));
+        assert_eq!(example(pattern("^job_[a-z0-9]{3,}$")), some("job_000"));
+        let format = TextBounds {
+            format: some("date"),
+            ..TextBounds::default()
+        };
+        assert_eq!(example(format), some("1970-01-01"));
+        let long = TextBounds {
+            characters_min: 9,
+            ..TextBounds::default()
+        };
+        assert_eq!(example(long), some("xxxxxxxxx"));
+        assert_eq!(
+            example(TextBounds {
+                characters_max: Some(2),
+                ..TextBounds::default()
+            }),
+            some("x")
+        );
+        assert_eq!(example(pattern("^[]$")), None);
+        let small = NumberBounds {
+            most: Some(("-2".to_owned(), true)),
+            ..NumberBounds::default()
+        };
+        assert_eq!(Check::of_number(small).example_bare("1"), some("-2"));
     }
 
     #[test]

@@ -89,9 +89,12 @@ pub(super) fn is_email(format: &str) -> bool {
     matches!(format, "email" | "idn-email")
 }
 
+/// Whether a text has a format.
+pub(super) type Checker = fn(&str) -> bool;
+
 /// What tells whether a text has this format; `None` where the format bounds nothing: it is none that is
 /// known (JSON Schema, section 7.2.3), or one of numbers.
-pub(super) fn checker(format: &str) -> Option<fn(&str) -> bool> {
+pub(super) fn checker(format: &str) -> Option<Checker> {
     Some(match format {
         "date-time" => times::is_date_time,
         "date" => times::is_date,

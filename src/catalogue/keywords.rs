@@ -85,7 +85,7 @@ const MEDIA_TYPES: [&str; 10] = [
 ];
 
 #[rustfmt::skip]
-const SCHEMA: [&str; 66] = [
+const SCHEMA: [&str; 67] = [
     "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor",
     "$recursiveRef", "$ref", "$schema", "$vocabulary", "additionalItems", "additionalProperties",
     "allOf", "anyOf", "const", "contains", "contentEncoding", "contentMediaType", "contentSchema",
@@ -96,7 +96,7 @@ const SCHEMA: [&str; 66] = [
     "minProperties", "minimum", "multipleOf", "not", "nullable", "oneOf", "pattern",
     "patternProperties", "prefixItems", "properties", "propertyNames", "readOnly", "required",
     "then", "title", "type", "unevaluatedItems", "unevaluatedProperties", "uniqueItems",
-    "writeOnly",
+    "writeOnly", "xml",
 ];
 
 impl Object {

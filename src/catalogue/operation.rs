@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::request::RequestBody;
 use super::shape::Shape;
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -46,12 +47,10 @@ impl Operation {
     /// Whether a call names the customer it is about, by id or by a thing of the customer: in its
     /// path, in a required parameter, or in a required body.
     pub fn names_customer(&self) -> bool {
-        let names = |role: &Role| matches!(role, Role::Customer | Role::Resource(_));
         let parameters = self.parameters.iter();
         let mut needed = parameters.filter(|one| one.required || one.place == Place::Path);
         let body = self.request.as_ref().filter(|body| body.required);
-        let mut members = body.into_iter().flat_map(|body| &body.roles);
-        needed.any(|one| names(&one.role)) || members.any(|(_, role)| names(role))
+        needed.any(|one| one.role.names_customer()) || body.is_some_and(RequestBody::names_customer)
     }
 }
 
@@ -105,27 +104,29 @@ pub enum Role {
         /// Largest page the core serves.
         max: u32,
     },
-    /// States a use: a value of `marketing` makes the call a marketing use (Lob's `use_type`).
-    UseType,
+    /// States a use: any value but these makes the call a marketing use (Lob's `use_type`).
+    UseType {
+        /// The values that are operational (`x-covenant-operational`), as they are written.
+        operational: Vec<Arc<str>>,
+    },
     /// Names an audience of customers who did not ask for it.
     Audience,
-    /// Asks for more fields or counts than the plain answer has (Lob's `include[]`).
-    Include,
+    /// Asks for more fields or counts than the plain answer has (Lob's `include[]`). What was asked for
+    /// is put on record; any other value is refused.
+    Include {
+        /// What can be asked for: the `enum` of its schema.
+        values: Vec<Arc<str>>,
+    },
+    /// A login, password or key of the core service: the gateway brings its own, so a request that
+    /// has one is refused.
+    Credential,
 }
 
-/// A request body.
-#[derive(Clone, Debug)]
-pub struct RequestBody {
-    /// Whether the call is refused without it.
-    pub required: bool,
-    /// The media type that can be inspected; any other is refused.
-    pub media_type: Arc<str>,
-    /// What its top-level members decide, by name. Others are passed on.
-    pub roles: Vec<(Arc<str>, Role)>,
-    /// The names of all top-level members; a body with another one is refused.
-    pub members: Vec<Arc<str>>,
-    /// Whether it is a document or list that remembers the purpose it was uploaded for (P11).
-    pub uploads: Option<ResourceKind>,
+impl Role {
+    /// Whether it says whom a call is about: a customer, or a thing of one.
+    pub fn names_customer(&self) -> bool {
+        matches!(self, Self::Customer | Self::Resource(_))
+    }
 }
 
 /// One answer of an operation.

@@ -6,28 +6,16 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::answers::{self, JSON, media_type};
+use super::answers;
 use super::document::{Entry, Part};
-use super::operation::{
-    Answer, Body, Creates, Operation, Parameter, Place, RequestBody, Role, Unserved,
-};
+use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Role, Unserved};
 use super::reading::Reading;
+use super::requests;
+use super::roles;
 use super::router::{parameter_name, segments};
-use super::schema::Schema;
 use super::shape::{FieldRole, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
-
-pub(super) const ROLES: [&str; 8] = [
-    "audience",
-    "customer",
-    "document",
-    "include",
-    "job",
-    "list",
-    "page-size",
-    "use-type",
-];
 
 /// What one service offers.
 #[derive(Default)]
@@ -146,7 +134,9 @@ impl<'a> Call<'a, '_> {
         let alternative = alternative.and_then(|part| self.reading.text(part));
         let parameters = self.parameters();
         let creates = self.creates();
-        let request = self.request(creates);
+        let request = part.get("requestBody");
+        let request =
+            request.and_then(|part| requests::read(self.reading, part, creates, &parameters));
         let answers = self.answers(channel, &parameters);
         self.check_creates(creates, &answers);
         Some(Operation {
@@ -200,39 +190,16 @@ impl<'a> Call<'a, '_> {
             None => self.reading.extension(resolved, "role"),
             role => role,
         };
-        let role = role.map_or(Role::Plain, |role| self.role(role, resolved.get("schema")));
+        let schema = resolved.get("schema");
+        let role = role.map_or(Role::Plain, |role| {
+            roles::read(self.reading, role, &[part, resolved], schema)
+        });
         Some(Parameter {
             name: name.into(),
             place,
             required: required || place == Place::Path,
             role,
         })
-    }
-
-    fn role(&mut self, role: &'a Part, schema: Option<&'a Part>) -> Role {
-        match self.reading.word(role, &ROLES) {
-            Some("customer") => Role::Customer,
-            Some("page-size") => self.page_size(role, schema),
-            Some("use-type") => Role::UseType,
-            Some("audience") => Role::Audience,
-            Some("include") => Role::Include,
-            Some(kind) => ResourceKind::parse(kind).map_or(Role::Plain, Role::Resource),
-            None => Role::Plain,
-        }
-    }
-
-    fn page_size(&mut self, role: &'a Part, schema: Option<&'a Part>) -> Role {
-        let schema = schema.and_then(|schema| self.reading.resolve(schema));
-        let most = schema.and_then(|schema| schema.get("maximum")?.integer());
-        let most = most.and_then(|most| u32::try_from(most).ok());
-        match most.filter(|most| *most > 0) {
-            Some(max) => Role::PageSize { max },
-            None => {
-                let message = "a page size needs a `maximum` in its schema";
-                self.reading.mistake(&role.place, message);
-                Role::Plain
-            }
-        }
     }
 
     /// Every `{name}` of the path is a whole segment and a parameter, and the other way round.
@@ -285,57 +252,6 @@ impl<'a> Call<'a, '_> {
         if !found {
             let message = "no answer of this creating call holds the new id in just one field";
             self.reading.mistake(&self.entry.place, message);
-        }
-    }
-
-    fn request(&mut self, creates: Option<Creates>) -> Option<RequestBody> {
-        let part = self.entry.part.get("requestBody")?;
-        let part = self.reading.resolve(part)?;
-        let content = part.get("content").map(Part::entries).unwrap_or_default();
-        let json = content.iter().find(|entry| media_type(entry) == JSON);
-        let entry = json.or(content.first())?;
-        let schema = entry.part.get("schema").filter(|_| json.is_some());
-        let uploads = match creates {
-            Some(Creates::Resource(kind)) if kind != ResourceKind::Job => Some(kind),
-            _ => None,
-        };
-        let mut request = RequestBody {
-            required: part.get("required").and_then(Part::boolean) == Some(true),
-            media_type: media_type(entry).into(),
-            roles: Vec::new(),
-            members: Vec::new(),
-            uploads,
-        };
-        if let Some(schema) = schema {
-            self.members(schema, &mut request);
-        }
-        if json.is_some() && request.members.is_empty() {
-            let message = "a JSON request whose members are not named cannot be inspected";
-            self.reading.mistake(&entry.place, message);
-        }
-        Some(request)
-    }
-
-    /// The top-level members of a JSON request and what they decide.
-    fn members(&mut self, schema: &'a Part, request: &mut RequestBody) {
-        let flat = match Schema::read(self.reading, schema) {
-            Ok((flat, _)) => flat,
-            Err(unusable) => {
-                let what = "this request cannot be inspected";
-                return self.reading.give_up(unusable, what);
-            }
-        };
-        flat.check_required(self.reading);
-        for (entry, _) in flat.properties() {
-            let name: Arc<str> = entry.name.as_str().into();
-            request.members.push(name.clone());
-            let own = self.reading.extension(&entry.part, "role");
-            let target = self.reading.resolve(&entry.part);
-            let target = target.and_then(|target| self.reading.extension(target, "role"));
-            if let Some(role) = own.or(target) {
-                let role = self.role(role, Some(&entry.part));
-                request.roles.push((name, role));
-            }
         }
     }
 

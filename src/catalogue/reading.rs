@@ -25,7 +25,7 @@ pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 pub(super) const STREET: &str = "street";
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "alternative",
     "channel",
     "creates",
@@ -34,6 +34,7 @@ pub(super) const KEYS: [&str; 12] = [
     "data-subject",
     "data-uses",
     "empty",
+    "operational",
     "partial",
     "record",
     "resource-id",

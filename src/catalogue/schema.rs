@@ -26,7 +26,7 @@ const UNSUPPORTED: [&str; 13] = [
     "$recursiveRef",
 ];
 /// Keywords that say nothing about what a value may be; of several, the outermost counts.
-const ANNOTATIONS: [&str; 8] = [
+const ANNOTATIONS: [&str; 9] = [
     "title",
     "description",
     "default",
@@ -35,6 +35,7 @@ const ANNOTATIONS: [&str; 8] = [
     "deprecated",
     "readOnly",
     "writeOnly",
+    "xml",
 ];
 /// Most schemas that one schema is put together from.
 const PIECES_MAX: usize = 64;

@@ -183,47 +183,43 @@ fn parameters_and_members_keep_what_they_decide() {
             .role
     };
     assert_eq!(role("limit"), &Role::PageSize { max: 1000 });
-    assert_eq!(role("include[]"), &Role::Include);
+    let values = vec!["total_count".into()];
+    assert_eq!(role("include[]"), &Role::Include { values });
     assert_eq!(role("on-behalf-of"), &Role::Customer);
     assert_eq!(role("cursor"), &Role::Plain);
     let create = catalogue.operation("createJob").unwrap();
     assert_eq!(create.creates, Some(Creates::Resource(ResourceKind::Job)));
     let body = create.request.as_ref().unwrap();
-    let mut roles: Vec<_> = body
-        .roles
-        .iter()
-        .map(|(name, role)| (&**name, role))
-        .collect();
-    roles.sort_by_key(|(name, _)| *name);
+    let members = body.members();
+    let roles = members.iter().filter(|(_, role)| **role != Role::Plain);
+    let roles: Vec<_> = roles.map(|(path, role)| (path.as_str(), *role)).collect();
+    let operational = vec!["operational".into()];
     assert_eq!(
         roles,
         [
-            ("address_list_id", &Role::Resource(ResourceKind::List)),
-            ("customer_id", &Role::Customer),
-            ("document_id", &Role::Resource(ResourceKind::Document)),
-            ("use_type", &Role::UseType),
+            ("$.address_list_id", &Role::Resource(ResourceKind::List)),
+            ("$.customer_id", &Role::Customer),
+            ("$.document_id", &Role::Resource(ResourceKind::Document)),
+            ("$.use_type", &Role::UseType { operational }),
         ]
     );
-    assert!(body.members.iter().any(|name| &**name == "mail_class"));
+    assert!(members.iter().any(|(path, _)| path == "$.mail_class"));
     let upload = catalogue
         .operation("uploadDocument")
         .unwrap()
         .request
         .as_ref();
     assert_eq!(upload.unwrap().uploads, Some(ResourceKind::Document));
-    assert_eq!(&*upload.unwrap().media_type, "application/pdf");
+    let content = &upload.unwrap().contents[0];
+    assert_eq!(&*content.media_type, "application/pdf");
+    assert!(content.fields.is_none());
     let campaign = catalogue
         .operation("createCampaign")
         .unwrap()
         .request
         .as_ref();
-    assert!(
-        campaign
-            .unwrap()
-            .roles
-            .iter()
-            .any(|(_, role)| *role == Role::Audience)
-    );
+    let campaign = campaign.unwrap().members();
+    assert!(campaign.iter().any(|(_, role)| **role == Role::Audience));
 }
 
 #[test]
@@ -636,6 +632,105 @@ fn what_decides_must_be_decidable() {
     assert_eq!(
         overlay_mistakes("channel: record", uses),
         ["overlay:5 `essential.servise` is not a data use did you mean `essential.service`?"]
+    );
+}
+
+/// The mistakes of the small catalogue with a `POST` of this request body beside, and actions.
+fn request_mistakes(content: &str, actions: &str) -> Result<Catalogue, Vec<String>> {
+    let paths = format!(
+        "paths:\n  /pets:\n    post:\n      operationId: addPet\n      requestBody: {{content: {{{content}}}}}\n      \
+         responses: {{'204': {{description: done}}}}\n"
+    );
+    let document = DOCUMENT.replace("paths:\n", &paths);
+    let channel = "  - target: $.paths['/pets'].post\n    update: {x-covenant-channel: write}\n";
+    load(&document, &format!("{OVERLAY}{channel}{actions}"))
+}
+
+#[test]
+fn each_kind_of_request_is_read_by_its_schema() {
+    let schema = "{type: object, properties: {jobs: {type: array, items: {type: object, properties: {owner: {type: string}}}}, free: {oneOf: [{type: string}, {type: object}]}, map: {type: object, additionalProperties: {type: string}}}}";
+    let content = format!(
+        "application/json: {{schema: {schema}}}, application/x-www-form-urlencoded: {{schema: {schema}}}, text/csv: {{}}, application/xml: {{schema: {schema}}}, text/xml: {{schema: {{allOf: [{schema}], xml: {{name: pet}}}}}}"
+    );
+    let role = "  - target: $.paths['/pets'].post..properties.owner\n    update: {x-covenant-role: customer}\n";
+    let catalogue = request_mistakes(&content, role).unwrap();
+    let request = catalogue.operation("addPet").unwrap().request.clone();
+    let request = request.unwrap();
+    let kinds: Vec<_> = request
+        .contents
+        .iter()
+        .map(|one| &*one.media_type)
+        .collect();
+    // XML without a name for its outermost element is not in the catalogue, and so refused.
+    let expected = [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/csv",
+        "text/xml",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(request.contents[2].fields.is_none());
+    let members = request.members();
+    let paths: Vec<_> = members.iter().map(|(path, _)| path.as_str()).collect();
+    let expected = [
+        "$.free",
+        "$.jobs",
+        "$.jobs[*]",
+        "$.jobs[*].owner",
+        "$.map",
+        "$.map.*",
+    ];
+    assert_eq!(paths, expected);
+    assert_eq!(request.deciding_names, ["owner"]);
+}
+
+#[test]
+fn a_role_of_a_request_that_nobody_could_read_is_a_mistake() {
+    let json = |schema: &str| format!("application/json: {{schema: {schema}}}");
+    let told = |schema: &str, update: &str| {
+        let action =
+            format!("  - target: $.paths['/pets'].post..properties.x\n    update: {{{update}}}\n");
+        request_mistakes(&json(schema), &action)
+            .err()
+            .unwrap_or_default()
+    };
+    let open = "{type: object, properties: {a: {oneOf: [{type: string}, {type: object, properties: {x: {type: string}}}]}}}";
+    assert_eq!(
+        told(open, "x-covenant-role: customer"),
+        ["overlay:15 `x-covenant-role` has no effect here"]
+    );
+    let text = "{type: object, properties: {x: {type: string}}}";
+    assert_eq!(
+        told(text, "x-covenant-role: include"),
+        ["overlay:15 what can be asked for needs an `enum` in its schema"]
+    );
+    assert_eq!(
+        told(
+            text,
+            "x-covenant-role: audience, x-covenant-operational: [a]"
+        ),
+        ["overlay:15 `x-covenant-operational` has no effect here"]
+    );
+    let words = "{type: object, properties: {x: {type: string, enum: [operational, marketing]}}}";
+    assert_eq!(
+        told(
+            words,
+            "x-covenant-role: use-type, x-covenant-operational: [operation]"
+        ),
+        [
+            "overlay:15 `operation` is not one of the values of its schema did you mean `operational`?"
+        ]
+    );
+    let object =
+        "{type: object, properties: {x: {type: object, properties: {id: {type: string}}}}}";
+    assert_eq!(
+        told(object, "x-covenant-role: customer"),
+        ["openapi:7 an id or a number must be a text or a number, not an object"]
+    );
+    let unnamed = request_mistakes(&json("{type: object}"), "").unwrap_err();
+    assert_eq!(
+        unnamed,
+        ["openapi:7 a JSON request whose members are not named cannot be inspected"]
     );
 }
 

@@ -14,6 +14,19 @@ const PARAMETERS_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 128;
 /// Bytes of one decoded value at most.
 const VALUE_BYTES_MAX: usize = 4096;
+/// Fields in one form at most.
+const FORM_FIELDS_MAX: usize = 512;
+/// Bytes of one decoded value of a form at most.
+const FORM_VALUE_BYTES_MAX: usize = 1 << 20;
+
+/// How much is read, and what a value may hold.
+#[derive(Clone, Copy)]
+struct Bounds {
+    parameters_max: usize,
+    value_bytes_max: usize,
+    /// Whether a value may hold line ends and tabs, as a letter's text does.
+    lines: bool,
+}
 
 /// Decoded parameters in the order they were sent. A name occurs once, unless it ends in `[]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +52,8 @@ pub enum QueryMistake {
     /// Not UTF-8 once decoded.
     #[error("the query is not UTF-8 once decoded")]
     NotText,
-    /// More than 64 parameters, a name over 128 bytes or a value over 4096.
+    /// More than 64 parameters (512 fields of a form), a name over 128 bytes or a value over 4096 (1 MiB
+    /// in a form).
     #[error("the query has too many parameters, or too long ones")]
     TooLarge,
     /// RFC 6750 section 2.3 lets a token stand in the query, where logs keep it; this gateway does not.
@@ -53,13 +67,36 @@ impl Query {
     /// # Errors
     /// When two readers could disagree about it, or it holds an access token.
     pub fn parse(raw: Option<&str>) -> Result<Self, QueryMistake> {
-        let mut query = Self::default();
-        let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
-            return Ok(query);
+        let bounds = Bounds {
+            parameters_max: PARAMETERS_MAX,
+            value_bytes_max: VALUE_BYTES_MAX,
+            lines: false,
         };
+        Self::within(raw.unwrap_or_default(), bounds)
+    }
+
+    /// Reads a body of `application/x-www-form-urlencoded` by the same rules; it may have 512 fields,
+    /// each of up to 1 MiB, in which lines may end.
+    ///
+    /// # Errors
+    /// As of a query.
+    pub fn parse_form(raw: &str) -> Result<Self, QueryMistake> {
+        let bounds = Bounds {
+            parameters_max: FORM_FIELDS_MAX,
+            value_bytes_max: FORM_VALUE_BYTES_MAX,
+            lines: true,
+        };
+        Self::within(raw, bounds)
+    }
+
+    fn within(raw: &str, bounds: Bounds) -> Result<Self, QueryMistake> {
+        let mut query = Self::default();
+        if raw.is_empty() {
+            return Ok(query);
+        }
         for parameter in raw.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let (name, value) = (decode(name)?, decode(value)?);
+            let (name, value) = (decode(name, false)?, decode(value, bounds.lines)?);
             if name.is_empty() || name == "[]" {
                 return Err(QueryMistake::NoName);
             }
@@ -69,8 +106,8 @@ impl Query {
             if query.clashes_with(&name) {
                 return Err(QueryMistake::Duplicate);
             }
-            let full = query.parameters.len() == PARAMETERS_MAX;
-            if full || name.len() > NAME_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
+            let full = query.parameters.len() == bounds.parameters_max;
+            if full || name.len() > NAME_BYTES_MAX || value.len() > bounds.value_bytes_max {
                 return Err(QueryMistake::TooLarge);
             }
             query.parameters.push((name, value));
@@ -117,7 +154,6 @@ impl Query {
 
     /// A list and a single value of the same name are one parameter to some servers.
     fn clashes_with(&self, name: &str) -> bool {
-        let stem = |name: &str| name.strip_suffix("[]").unwrap_or(name).to_owned();
         self.iter().any(|(other, _)| {
             let both_lists = name == other && name.ends_with("[]");
             stem(other) == stem(name) && !both_lists
@@ -146,7 +182,11 @@ impl fmt::Display for Query {
     }
 }
 
-fn decode(raw: &str) -> Result<String, QueryMistake> {
+fn stem(name: &str) -> &str {
+    name.strip_suffix("[]").unwrap_or(name)
+}
+
+fn decode(raw: &str, lines: bool) -> Result<String, QueryMistake> {
     let mut decoded = Vec::with_capacity(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
@@ -160,7 +200,11 @@ fn decode(raw: &str) -> Result<String, QueryMistake> {
         });
     }
     let text = String::from_utf8(decoded).map_err(|_| QueryMistake::NotText)?;
-    if text.chars().any(char::is_control) {
+    let in_lines = |letter: char| lines && matches!(letter, '\t' | '\n' | '\r');
+    if text
+        .chars()
+        .any(|letter| letter.is_control() && !in_lines(letter))
+    {
         return Err(QueryMistake::ForbiddenCharacter);
     }
     Ok(text)

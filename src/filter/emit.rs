@@ -1,12 +1,14 @@
 //! Writing what was granted, and nothing else, as a new document.
 
+use std::ops::Range;
+
 use super::field_set::FieldSet;
-use super::piece::{Content, Piece, Token};
+use super::piece::{Content, Scalar, Token};
 use super::plan::{Plan, Treatment};
 use super::pseudonym::PseudonymKey;
 use super::scanned::{Part, Scanned};
-use super::text::{respell, unescape, unquoted, write_content};
-use crate::catalogue::{Field, FieldId, Member, Node};
+use super::text::{respell, same, unescape, unquoted, write_content};
+use crate::catalogue::{Field, Member, Node};
 
 /// What is to happen to one record.
 #[derive(Clone, Copy, Debug)]
@@ -56,19 +58,21 @@ impl Scanned<'_> {
             scanned: self,
             decisions,
             key,
+            run: self.begins()..self.begins(),
             out,
             made: String::new(),
         };
         let written = match self.part {
             Part::Document => writer.value(self.root, 0, envelope),
             Part::Member(member) => writer.alone(member, envelope),
-            Part::Items => writer.items(self.root, envelope),
-            Part::Lines => writer.lines(self.root, envelope),
+            Part::Items => writer.all(self.root, envelope, false),
+            Part::Lines => writer.all(self.root, envelope, true),
         };
         if written.is_none() {
             out.truncate(start);
             return None;
         }
+        writer.behind_run();
         let decided = decisions
             .iter()
             .copied()
@@ -88,6 +92,13 @@ impl Scanned<'_> {
     }
 }
 
+impl Scanned<'_> {
+    /// Where in the text what is written may begin: behind the bracket of items.
+    fn begins(&self) -> usize {
+        usize::from(matches!(self.part, Part::Items))
+    }
+}
+
 impl Released {
     fn of(present: &FieldSet, plan: &Plan) -> Self {
         let (released, withheld) = present.split(plan.released());
@@ -102,12 +113,58 @@ struct Writer<'s, 'p> {
     scanned: &'s Scanned<'s>,
     decisions: &'s [RecordDecision<'p>],
     key: &'s PseudonymKey,
+    /// A part of the body that is, byte for byte, what is to be written behind `out`: what is written
+    /// next makes it longer as long as the body goes on with the same bytes, and one copy then does for
+    /// many. What the body says otherwise, or what is not to leave, ends it.
+    run: Range<usize>,
     out: &'s mut Vec<u8>,
     /// Room for the text that stands for a value.
     made: String,
 }
 
 impl<'p> Writer<'_, 'p> {
+    /// Writes `bytes`.
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) {
+        let end = self.run.end + bytes.len();
+        let here = self.scanned.text.as_bytes().get(self.run.end..end);
+        if here.is_some_and(|here| same(here, bytes)) {
+            self.run.end = end;
+        } else {
+            self.behind_run().extend_from_slice(bytes);
+        }
+    }
+
+    /// Writes one byte.
+    #[inline]
+    fn write_byte(&mut self, byte: u8) {
+        if self.scanned.text.as_bytes().get(self.run.end) == Some(&byte) {
+            self.run.end += 1;
+        } else {
+            self.behind_run().push(byte);
+        }
+    }
+
+    /// Writes this part of the body.
+    #[inline]
+    fn copy(&mut self, part: Range<usize>) {
+        if part.start == self.run.end {
+            self.run.end = part.end;
+        } else {
+            self.behind_run();
+            self.run = part;
+        }
+    }
+
+    /// What has been written, with the run; nothing of the body goes on there.
+    #[inline(never)]
+    fn behind_run(&mut self) -> &mut Vec<u8> {
+        let run = self.scanned.text.as_bytes().get(self.run.clone());
+        self.out.extend_from_slice(run.unwrap_or_default());
+        self.run = self.run.end..self.run.end;
+        self.out
+    }
+
     /// Writes the piece at `place`, which has the shape `node`.
     fn value(&mut self, node: &Node, place: usize, plan: &Plan) -> Written {
         let piece = self.scanned.pieces.get(place)?;
@@ -127,21 +184,11 @@ impl<'p> Writer<'_, 'p> {
                 self.array(item, place + 1..after as usize, plan)
             }
             (Content::NullObject, Node::Object(_)) => {
-                self.out.extend_from_slice(b"null");
+                self.write(b"null");
                 Some(())
             }
-            (
-                Content::Scalar {
-                    field,
-                    token,
-                    start,
-                    end,
-                },
-                Node::Scalar(_),
-            ) => {
-                let written = self.scanned.text.get(start as usize..end as usize)?;
-                self.scalar(field, plan.treatment(field), token, written);
-                Some(())
+            (Content::Scalar(scalar), Node::Scalar(_)) => {
+                self.scalar(scalar, plan.treatment(scalar.field))
             }
             _ => None,
         }
@@ -152,49 +199,60 @@ impl<'p> Writer<'_, 'p> {
         decision.copied().unwrap_or(RecordDecision::Drop)
     }
 
-    fn object(
-        &mut self,
-        members: &[Member],
-        inside: std::ops::Range<usize>,
-        plan: &Plan,
-    ) -> Written {
-        self.out.push(b'{');
+    fn object(&mut self, members: &[Member], inside: Range<usize>, plan: &Plan) -> Written {
+        self.write_byte(b'{');
+        let mut first = true;
         let mut place = inside.start;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
             let member = members.get(usize::from(piece.member))?;
-            if stays(piece, member, plan) {
-                self.out.extend_from_slice(&member.encoded);
+            if let Content::Scalar(scalar) = piece.content {
+                let treatment = plan.treatment(scalar.field);
+                if treatment != Treatment::Remove {
+                    self.name(member, &mut first);
+                    self.scalar(scalar, treatment)?;
+                }
+                place += 1;
+                continue;
+            }
+            if matches!(piece.content, Content::Record { .. })
+                || member.required
+                || plan.opens(&member.node)
+            {
+                self.name(member, &mut first);
                 self.value(&member.node, place, plan)?;
-                self.out.push(b',');
             }
             place = piece.next(place);
         }
-        self.close(b'}');
+        self.write_byte(b'}');
         Some(())
     }
 
-    fn array(&mut self, item: &Node, inside: std::ops::Range<usize>, plan: &Plan) -> Written {
-        self.out.push(b'[');
-        self.each(item, inside, plan, b',')?;
-        self.close(b']');
+    /// Writes the name of a member, behind a comma if it is not the `first`.
+    #[inline]
+    fn name(&mut self, member: &Member, first: &mut bool) {
+        if !std::mem::take(first) {
+            self.write_byte(b',');
+        }
+        self.write(&member.encoded);
+    }
+
+    fn array(&mut self, item: &Node, inside: Range<usize>, plan: &Plan) -> Written {
+        self.write_byte(b'[');
+        self.each(item, inside, plan, false)?;
+        self.write_byte(b']');
         Some(())
     }
 
-    /// Writes the items at `inside` that stay, `end` behind each.
-    fn each(
-        &mut self,
-        item: &Node,
-        inside: std::ops::Range<usize>,
-        plan: &Plan,
-        end: u8,
-    ) -> Written {
+    /// Writes the items at `inside` that stay: as lines, or with commas between them.
+    fn each(&mut self, item: &Node, inside: Range<usize>, plan: &Plan, lines: bool) -> Written {
         // Where nothing of the items may leave, not even their number does.
         let mut place = if plan.opens(item) {
             inside.start
         } else {
             inside.end
         };
+        let mut first = true;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
             let dropped = match piece.content {
@@ -204,8 +262,13 @@ impl<'p> Writer<'_, 'p> {
                 _ => false,
             };
             if !dropped {
+                if !std::mem::take(&mut first) && !lines {
+                    self.write_byte(b',');
+                }
                 self.value(item, place, plan)?;
-                self.out.push(end);
+                if lines {
+                    self.write_byte(b'\n');
+                }
             }
             place = piece.next(place);
         }
@@ -215,63 +278,60 @@ impl<'p> Writer<'_, 'p> {
     /// Writes the only member that was read, where it stays.
     fn alone(&mut self, member: &Member, plan: &Plan) -> Written {
         let piece = self.scanned.pieces.first()?;
-        if stays(piece, member, plan) {
-            self.out.extend_from_slice(&member.encoded);
+        let stays = match piece.content {
+            Content::Scalar(scalar) => plan.treatment(scalar.field) != Treatment::Remove,
+            Content::Record { .. } => true,
+            _ => member.required || plan.opens(&member.node),
+        };
+        if stays {
+            self.write(&member.encoded);
             self.value(&member.node, 0, plan)?;
         }
         Some(())
     }
 
-    /// Writes the items of an array without its brackets.
-    fn items(&mut self, array: &Node, plan: &Plan) -> Written {
-        let before = self.out.len();
-        self.all(array, plan, b',')?;
-        if self.out.len() > before {
-            self.out.pop();
-        }
-        Some(())
-    }
-
-    fn lines(&mut self, array: &Node, plan: &Plan) -> Written {
-        self.all(array, plan, b'\n')
-    }
-
-    fn all(&mut self, array: &Node, plan: &Plan, end: u8) -> Written {
+    /// Writes all items of an array without its brackets.
+    fn all(&mut self, array: &Node, plan: &Plan, lines: bool) -> Written {
         let Content::Array { after } = self.scanned.pieces.first()?.content else {
             return None;
         };
         let Node::Array(item) = array else {
             return None;
         };
-        self.each(item, 1..after as usize, plan, end)
-    }
-
-    /// Ends an object or array; the comma behind its last member becomes the bracket.
-    fn close(&mut self, bracket: u8) {
-        match self.out.last_mut() {
-            Some(last) if *last == b',' => *last = bracket,
-            _ => self.out.push(bracket),
-        }
+        self.each(item, 1..after as usize, plan, lines)
     }
 
     #[inline]
-    fn scalar(&mut self, id: FieldId, treatment: Treatment, token: Token, written: &str) {
-        let field = self.scanned.shape.fields.get(usize::from(id.0));
-        match (treatment, token) {
-            (Treatment::Clear, Token::Escaped) => respell(unquoted(written), self.out),
+    fn scalar(&mut self, scalar: Scalar, treatment: Treatment) -> Written {
+        let part = scalar.start as usize..scalar.end as usize;
+        if treatment == Treatment::Clear && scalar.token != Token::Respelled {
+            self.copy(part);
+            return Some(());
+        }
+        let written = self.scanned.text.get(part)?;
+        self.replaced(scalar, treatment, written);
+        Some(())
+    }
+
+    /// Writes a scalar that does not leave as it is spelled in the body.
+    #[inline(never)]
+    fn replaced(&mut self, scalar: Scalar, treatment: Treatment, written: &str) {
+        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
+        let out = self.behind_run();
+        match (treatment, scalar.token) {
+            (Treatment::Clear, Token::Respelled) => respell(unquoted(written), out),
             (Treatment::Clear, _)
             | (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => {
-                self.out.extend_from_slice(written.as_bytes());
+                out.extend_from_slice(written.as_bytes());
             }
             (Treatment::Partial(_) | Treatment::Pseudonym(_), _) => {
                 let value = unescape(unquoted(written));
                 self.replacement(field, treatment, &value);
             }
             (Treatment::Empty, _) => {
-                self.out
-                    .extend_from_slice(field.map_or(b"null", |field| &field.empty));
+                out.extend_from_slice(field.map_or(b"null", |field| &field.empty));
             }
-            (Treatment::Null | Treatment::Remove, _) => self.out.extend_from_slice(b"null"),
+            (Treatment::Null | Treatment::Remove, _) => out.extend_from_slice(b"null"),
         }
     }
 
@@ -299,22 +359,10 @@ impl<'p> Writer<'_, 'p> {
     }
 }
 
-/// Whether a member is written at all.
-#[inline]
-fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
-    match piece.content {
-        Content::Scalar { field, .. } => plan.treatment(field) != Treatment::Remove,
-        Content::Record { .. } => true,
-        Content::Object { .. } | Content::Array { .. } | Content::NullObject => {
-            member.required || plan.opens(&member.node)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::{ObjectNode, Partial, Pseudonym, Shape};
+    use crate::catalogue::{FieldId, Node, ObjectNode, Partial, Pseudonym, Shape};
     use crate::filter::sample::{Builder, array, forms, object, page, record};
     use crate::filter::{Limits, Method, scan};
     use crate::terms::Form;
@@ -350,6 +398,44 @@ mod tests {
             everything,
             r#"{"data":[{"id":"j1","customer_id":"c1","email":"ann@example.com","name":"Ann / Lee","phone":"555-0199","pages":12,"cost":-1.50e2,"urgent":true,"address":{"city":"Bonn","street":"Weg 1"},"tags":["x","y"],"recipients":[{"name":"Bob"},{"name":"Eve"}]}]}"#
         );
+    }
+
+    #[test]
+    fn a_string_leaves_in_one_spelling_whichever_it_came_in() {
+        let mut make = Builder::default();
+        let text = make.text("user.name");
+        let shape = make.shape(Node::Object(object([("text", text)])));
+        let plan = Plan::new(&shape, &forms(&[("user", Form::Clear)]));
+        for content in [
+            r#"Ann "Lee""#,
+            "a\\b/c\u{8}\u{c}\n\r\t",
+            "\0\u{1f}\u{7f}é😀",
+            "",
+            "a longer one, with a \" far behind its beginning",
+        ] {
+            let shortest = serde_json::json!({ "text": content }).to_string();
+            let escapes = content.encode_utf16().map(|unit| format!("\\u{unit:04X}"));
+            let longest = format!("{{\"text\":\"{}\"}}", escapes.collect::<String>());
+            let slashes = shortest.replace('/', "\\/");
+            for body in [&shortest, &longest, &slashes] {
+                assert_eq!(emitted(&shape, body, &plan, &plan).0, shortest, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_leaves_does_not_depend_on_the_space_of_the_body() {
+        let shape = page();
+        let plan = Plan::new(
+            &shape,
+            &forms(&[("user.unique_id", Form::Clear), ("system", Form::Clear)]),
+        );
+        let compact = r#"{"data":[{"id":"1","pages":2,"urgent":true},{"id":"3","email":"a@example.com","pages":4}],"count":2}"#;
+        let spaced = compact.replace(':', " : ").replace(',', "\n,\t");
+        let expected =
+            r#"{"data":[{"id":"1","pages":2,"urgent":true},{"id":"3","pages":4}],"count":2}"#;
+        assert_eq!(emitted(&shape, compact, &plan, &plan).0, expected);
+        assert_eq!(emitted(&shape, &spaced, &plan, &plan).0, expected);
     }
 
     #[test]

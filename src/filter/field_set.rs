@@ -7,7 +7,7 @@ use crate::catalogue::FieldId;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSet {
     /// Fields 0 to 127.
-    first: u128,
+    first: [u64; 2],
     /// The others, 64 to a word, without trailing zero words.
     others: Vec<u64>,
 }
@@ -16,8 +16,8 @@ impl FieldSet {
     /// Adds one.
     #[inline]
     pub fn insert(&mut self, field: FieldId) {
-        match 1u128.checked_shl(u32::from(field.0)) {
-            Some(bit) => self.first |= bit,
+        match self.first.get_mut(usize::from(field.0 / 64)) {
+            Some(word) => *word |= 1 << (field.0 % 64),
             None => self.insert_other(usize::from(field.0) - 128),
         }
     }
@@ -33,8 +33,8 @@ impl FieldSet {
 
     /// Whether `field` is in the set.
     pub fn contains(&self, field: FieldId) -> bool {
-        match 1u128.checked_shl(u32::from(field.0)) {
-            Some(bit) => self.first & bit != 0,
+        match self.first.get(usize::from(field.0 / 64)) {
+            Some(word) => word >> (field.0 % 64) & 1 == 1,
             None => {
                 let place = usize::from(field.0) - 128;
                 let word = self.others.get(place / 64).copied().unwrap_or_default();
@@ -45,7 +45,7 @@ impl FieldSet {
 
     /// Whether it has no member.
     pub fn is_empty(&self) -> bool {
-        self.first == 0 && self.others.is_empty()
+        self.first == [0; 2] && self.others.is_empty()
     }
 
     /// Its members, ascending.
@@ -56,7 +56,8 @@ impl FieldSet {
 
     /// Adds every member of `other`.
     pub fn extend(&mut self, other: &Self) {
-        self.first |= other.first;
+        let words = self.first.iter_mut().zip(other.first);
+        words.for_each(|(word, other)| *word |= other);
         other
             .iter()
             .skip_while(|field| field.0 < 128)
@@ -65,12 +66,14 @@ impl FieldSet {
 
     /// Those that are in `other` (first) and those that are not (second).
     pub fn split(&self, other: &Self) -> (Self, Self) {
+        let [low, high] = self.first;
+        let [other_low, other_high] = other.first;
         let mut within = Self {
-            first: self.first & other.first,
+            first: [low & other_low, high & other_high],
             others: Vec::new(),
         };
         let mut outside = Self {
-            first: self.first & !other.first,
+            first: [low & !other_low, high & !other_high],
             others: Vec::new(),
         };
         if !self.others.is_empty() {

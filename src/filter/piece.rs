@@ -22,13 +22,17 @@ pub(super) enum Content {
     Array { after: u32 },
     /// `null` where an object may stand.
     NullObject,
-    /// A scalar: its token is `start..end` of the body.
-    Scalar {
-        field: FieldId,
-        token: Token,
-        start: u32,
-        end: u32,
-    },
+    /// A scalar.
+    Scalar(Scalar),
+}
+
+/// A scalar: its token is `start..end` of the body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scalar {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) field: FieldId,
+    pub(super) token: Token,
 }
 
 /// How a scalar is written.
@@ -40,8 +44,10 @@ pub(super) enum Token {
     Bare,
     /// A string without escapes.
     Plain,
-    /// A string with escapes.
+    /// A string with escapes, each of which serialising it again would give.
     Escaped,
+    /// A string with an escape that serialising it again would not give.
+    Respelled,
 }
 
 impl Piece {
@@ -52,7 +58,7 @@ impl Piece {
             Content::Object { after }
             | Content::Record { after, .. }
             | Content::Array { after } => after as usize,
-            Content::NullObject | Content::Scalar { .. } => place + 1,
+            Content::NullObject | Content::Scalar(_) => place + 1,
         }
     }
 }

@@ -2,11 +2,13 @@
 //! catalogued values stand and whose they are.
 
 use std::borrow::Cow;
+use std::mem;
 use std::ops::Range;
 
 use super::Limits;
-use super::piece::{Content, Piece, Token};
-use super::reader::Quoted;
+use super::field_set::FieldSet;
+use super::piece::{Content, Piece, Scalar, Token};
+use super::reader::{Quoted, Reader};
 use super::scanned::{Part, Record, Scanned};
 use super::seen::Seen;
 use super::text::{unescape, unescape_into, unquoted};
@@ -97,8 +99,10 @@ struct Scanner<'a> {
     pieces: Vec<Piece>,
     records: Vec<Record<'a>>,
     envelope: Record<'a>,
-    /// The record being read.
-    record: Option<Record<'a>>,
+    /// The record being read, and what stands in the envelope so far.
+    record: Option<(Record<'a>, FieldSet)>,
+    /// The fields that were read so far of the record, or else of the envelope.
+    present: FieldSet,
     uncatalogued: usize,
     /// Room for the text that is being checked, where it is written with escapes.
     decoded: String,
@@ -122,12 +126,14 @@ impl<'a> Scanner<'a> {
             records: Vec::new(),
             envelope: Record::default(),
             record: None,
+            present: FieldSet::default(),
             uncatalogued: 0,
             decoded: String::new(),
         }
     }
 
     fn finish(mut self, root: &'a Node, part: Part<'a>) -> Scanned<'a> {
+        self.envelope.present = self.present;
         let inherited = &self.envelope.customer;
         for record in self
             .records
@@ -150,7 +156,6 @@ impl<'a> Scanner<'a> {
 
     /// Reads a value of the shape `node`, which is `member` of the object around it. If it is an
     /// object or array it is at level `depth`, and `alike` has the pieces inside an earlier such one.
-    #[inline]
     fn value(
         &mut self,
         node: &'a Node,
@@ -159,7 +164,12 @@ impl<'a> Scanner<'a> {
         depth: u8,
     ) -> Result<(), Uninspectable> {
         match node {
-            Node::Scalar(field) => self.scalar(*field, member),
+            Node::Scalar(field) => {
+                let mut reader = self.walk.reader;
+                self.scalar(&mut reader, *field, member)?;
+                self.walk.reader = reader;
+                Ok(())
+            }
             Node::Object(object) => self.object(object, member, alike, depth),
             Node::Array(item) => self.array(item, member, alike, depth),
         }
@@ -194,12 +204,13 @@ impl<'a> Scanner<'a> {
         // Records do not nest: one inside another is a part of it.
         let begins_record = node.record && self.record.is_none();
         if begins_record {
-            self.record = Some(Record::default());
+            self.record = Some((Record::default(), mem::take(&mut self.present)));
         }
         self.members(node, alike, depth)?;
         let after = index(self.pieces.len());
         let content = match self.record.take_if(|_| begins_record) {
-            Some(ended) => {
+            Some((mut ended, outside)) => {
+                ended.present = mem::replace(&mut self.present, outside);
                 self.records.push(ended);
                 Content::Record {
                     after,
@@ -212,6 +223,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Reads the members of an object to its closing bracket, with a reader of its own where nothing
+    /// else reads.
+    #[inline(never)]
     fn members(
         &mut self,
         node: &'a ObjectNode,
@@ -220,55 +234,79 @@ impl<'a> Scanner<'a> {
     ) -> Result<(), Uninspectable> {
         let opened = self.walk.open_object();
         let mut seen = Seen::default();
-        let mut more = self.walk.reader.enter(b'}');
+        let mut reader = self.walk.reader;
+        let mut more = reader.enter(b'}');
         while more {
-            match self.member_name(node, &mut alike, opened)? {
-                Some((member, inside)) => {
-                    let known = node.members.get(usize::from(member));
-                    let known = known.ok_or_else(|| self.walk.reader.refuse(Reason::Mismatch))?;
-                    if !seen.insert(member) {
-                        return Err(self.walk.reader.refuse(Reason::DuplicateKey));
-                    }
-                    self.value(&known.node, member, inside, depth + 1)?;
+            let mut name = self.likely_name(&mut reader, node, &mut alike);
+            if name.is_none() {
+                self.walk.reader = reader;
+                name = self.member_name(node, &mut alike, opened, depth)?;
+                reader = self.walk.reader;
+            }
+            if let Some((member, known, inside)) = name {
+                if !seen.insert(member) {
+                    return Err(reader.refuse(Reason::DuplicateKey));
                 }
-                None => {
-                    self.uncatalogued += 1;
-                    self.walk.skip_value(depth + 1)?;
+                match &known.node {
+                    Node::Scalar(field) => self.scalar(&mut reader, *field, member)?,
+                    container => {
+                        self.walk.reader = reader;
+                        self.value(container, member, inside, depth + 1)?;
+                        reader = self.walk.reader;
+                    }
                 }
             }
-            more = self.walk.reader.another(b'}')?;
+            more = reader.another(b'}')?;
         }
+        self.walk.reader = reader;
         self.walk.close_object(opened)
     }
 
-    /// Reads a key and its colon. A catalogued one gives its place in `node.members`, and what was
-    /// inside the same member of the earlier object.
+    /// Reads a key and its colon if they are those that the earlier object lets expect. Gives the
+    /// place in `node.members`, what stands there, and what was inside the same member earlier.
     #[inline]
+    fn likely_name(
+        &self,
+        reader: &mut Reader<'a>,
+        node: &'a ObjectNode,
+        alike: &mut Guess,
+    ) -> Option<(u16, &'a Member, Guess)> {
+        reader.next();
+        let piece = self.pieces.get(..alike.end)?.get(alike.start)?;
+        let likely = node.members.get(usize::from(piece.member))?;
+        if !reader.take(&likely.encoded) {
+            return None;
+        }
+        let inside = alike.start + 1..piece.next(alike.start);
+        alike.start = inside.end;
+        Some((piece.member, likely, inside))
+    }
+
+    /// As [`Self::likely_name`], whatever the key is. One that the catalogue does not know is
+    /// remembered, and its value skipped.
+    #[inline(never)]
     fn member_name(
         &mut self,
         node: &'a ObjectNode,
         alike: &mut Guess,
         opened: usize,
-    ) -> Result<Option<(u16, Guess)>, Uninspectable> {
-        self.walk.reader.next();
-        if alike.start < alike.end
-            && let Some(piece) = self.pieces.get(alike.start)
-            && let Some(likely) = node.members.get(usize::from(piece.member))
-            && self.walk.reader.take(&likely.encoded)
-        {
-            let inside = alike.start + 1..piece.next(alike.start);
-            alike.start = inside.end;
-            return Ok(Some((piece.member, inside)));
-        }
+        depth: u8,
+    ) -> Result<Option<(u16, &'a Member, Guess)>, Uninspectable> {
         let key = self.walk.key()?;
         let place = node
             .members
             .binary_search_by(|member| (*member.name).cmp(&*key));
-        let Some(member) = place.ok().and_then(|place| u16::try_from(place).ok()) else {
+        let known = place.ok().and_then(|place| {
+            let member = u16::try_from(place).ok()?;
+            Some((member, node.members.get(place)?))
+        });
+        let Some((member, known)) = known else {
             self.walk.remember(key, opened)?;
+            self.uncatalogued += 1;
+            self.walk.skip_value(depth + 1)?;
             return Ok(None);
         };
-        Ok(Some((member, self.resume(member, alike))))
+        Ok(Some((member, known, self.resume(member, alike))))
     }
 
     /// After a wrong guess: goes on behind `member` in the earlier object, if it is still ahead.
@@ -350,73 +388,81 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    #[inline]
-    fn scalar(&mut self, id: FieldId, member: u16) -> Result<(), Uninspectable> {
+    #[inline(always)]
+    fn scalar(
+        &mut self,
+        reader: &mut Reader<'a>,
+        id: FieldId,
+        member: u16,
+    ) -> Result<(), Uninspectable> {
         let Some(field) = self.shape.fields.get(usize::from(id.0)) else {
-            return Err(self.walk.reader.refuse(Reason::Mismatch));
+            return Err(reader.refuse(Reason::Mismatch));
         };
-        let first = self.walk.reader.next();
-        let start = self.walk.reader.position();
-        let token = self.token(field, first)?;
+        let first = reader.next();
+        let start = reader.position();
+        let token = self.token(reader, field, first)?;
         if field.check.is_needed() {
-            self.check(field, token, start)?;
+            self.check(field, token, reader.since(start), start)?;
         }
-        let end = self.walk.reader.position();
-        let (start, end) = (index(start), index(end));
         self.pieces.push(Piece {
             member,
-            content: Content::Scalar {
+            content: Content::Scalar(Scalar {
+                start: index(start),
+                end: index(reader.position()),
                 field: id,
                 token,
-                start,
-                end,
-            },
+            }),
         });
-        self.subject().present.insert(id);
+        self.present.insert(id);
         if field.role != FieldRole::Data {
-            self.identify(field.role, token, start as usize)?;
+            self.identify(field.role, token, reader.since(start), start)?;
         }
         Ok(())
     }
 
-    #[inline]
-    fn token(&mut self, field: &Field, first: Option<u8>) -> Result<Token, Uninspectable> {
-        let start = self.walk.reader.position();
+    #[inline(always)]
+    fn token(
+        &mut self,
+        reader: &mut Reader<'a>,
+        field: &Field,
+        first: Option<u8>,
+    ) -> Result<Token, Uninspectable> {
         match (first, field.kind) {
-            (Some(b'"'), ScalarKind::String) => Ok(match self.walk.reader.string()? {
+            (Some(b'"'), ScalarKind::String) => Ok(match reader.string()? {
                 Quoted::Plain => Token::Plain,
                 Quoted::Escaped => Token::Escaped,
+                Quoted::Respelled => Token::Respelled,
             }),
             (Some(b'-' | b'0'..=b'9'), ScalarKind::Integer | ScalarKind::Number) => {
-                let integer = self.walk.reader.number()?;
-                let long = self.walk.reader.position() - start > self.number_bytes_max;
+                let start = reader.position();
+                let integer = reader.number()?;
+                let long = reader.position() - start > self.number_bytes_max;
                 if long || (!integer && field.kind == ScalarKind::Integer) {
                     return Err(Uninspectable::new(Reason::Mismatch, start));
                 }
                 Ok(Token::Bare)
             }
-            (Some(b't'), ScalarKind::Boolean) => {
-                self.walk.reader.literal(b"true").map(|()| Token::Bare)
-            }
-            (Some(b'f'), ScalarKind::Boolean) => {
-                self.walk.reader.literal(b"false").map(|()| Token::Bare)
-            }
-            (Some(b'n'), _) if field.nullable => {
-                self.walk.reader.literal(b"null").map(|()| Token::Null)
-            }
-            _ => Err(self.walk.reader.not_this_value()),
+            (Some(b't'), ScalarKind::Boolean) => reader.literal(b"true").map(|()| Token::Bare),
+            (Some(b'f'), ScalarKind::Boolean) => reader.literal(b"false").map(|()| Token::Bare),
+            (Some(b'n'), _) if field.nullable => reader.literal(b"null").map(|()| Token::Null),
+            _ => Err(reader.not_this_value()),
         }
     }
 
-    /// Holds the value just read, whose token begins at `start`, to what the catalogue says of it.
+    /// Holds the value `written`, whose token begins at `start`, to what the catalogue says of it.
     #[inline]
-    fn check(&mut self, field: &Field, token: Token, start: usize) -> Result<(), Uninspectable> {
-        let written = self.walk.reader.since(start);
+    fn check(
+        &mut self,
+        field: &Field,
+        token: Token,
+        written: &str,
+        start: usize,
+    ) -> Result<(), Uninspectable> {
         let admitted = match token {
             Token::Null => true,
             Token::Bare => field.check.admits_bare(written),
             Token::Plain => field.check.admits(unquoted(written)),
-            Token::Escaped => {
+            Token::Escaped | Token::Respelled => {
                 self.decoded.clear();
                 unescape_into(unquoted(written), &mut self.decoded);
                 field.check.admits(&self.decoded)
@@ -431,21 +477,25 @@ impl<'a> Scanner<'a> {
     /// Where what is read now belongs.
     #[inline]
     fn subject(&mut self) -> &mut Record<'a> {
-        self.record.as_mut().unwrap_or(&mut self.envelope)
+        match &mut self.record {
+            Some((record, _)) => record,
+            None => &mut self.envelope,
+        }
     }
 
-    /// Notes the value just read, whose token begins at `start`, as somebody's or something's id.
+    /// Notes the value `written`, whose token begins at `start`, as somebody's or something's id.
+    #[inline(never)]
     fn identify(
         &mut self,
         role: FieldRole,
         token: Token,
+        written: &'a str,
         start: usize,
     ) -> Result<(), Uninspectable> {
-        let written = self.walk.reader.since(start);
         let id = match token {
             Token::Null => return Ok(()),
             Token::Bare => Cow::Borrowed(written),
-            Token::Plain | Token::Escaped => unescape(unquoted(written)),
+            Token::Plain | Token::Escaped | Token::Respelled => unescape(unquoted(written)),
         };
         let subject = self.subject();
         match role {
@@ -466,10 +516,10 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Bodies are below 4 GiB, and have fewer pieces than bytes.
+/// Exact: the reader takes no body of 4 GiB or more, and a body has fewer pieces than bytes.
 #[inline]
 fn index(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
+    place as u32
 }
 
 #[cfg(test)]

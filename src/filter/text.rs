@@ -117,20 +117,46 @@ pub(super) fn write_content(value: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes stand before the first quote, backslash or control character: eight at a time.
+/// Whether two texts are the same. For the length of most keys, without a call: two words that may
+/// overlap cover all bytes.
+#[inline]
+pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
+    fn ends<const N: usize>(bytes: &[u8]) -> Option<([u8; N], [u8; N])> {
+        Some((*bytes.first_chunk()?, *bytes.last_chunk()?))
+    }
+    match left.len() {
+        _ if left.len() != right.len() => false,
+        4..8 => ends::<4>(left) == ends::<4>(right),
+        8..=16 => ends::<8>(left) == ends::<8>(right),
+        _ => left == right,
+    }
+}
+
+/// How many bytes stand before the first quote, backslash or control character.
 #[inline]
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let mut length = 0;
-    for word in words {
+    bytes.len() - behind_plain(bytes).len()
+}
+
+/// What begins with the first quote, backslash or control character: looked for in eight bytes at a
+/// time.
+#[inline]
+pub(super) fn behind_plain(mut bytes: &[u8]) -> &[u8] {
+    while let Some((word, after)) = bytes.split_first_chunk::<8>() {
         let special = special_bytes(u64::from_le_bytes(*word));
         if special != 0 {
-            return length + special.trailing_zeros() as usize / 8;
+            return bytes
+                .get(special.trailing_zeros() as usize / 8..)
+                .unwrap_or_default();
         }
-        length += 8;
+        bytes = after;
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0x00..=0x1f);
-    length + tail.iter().position(is_special).unwrap_or(tail.len())
+    while let [byte, after @ ..] = bytes
+        && !matches!(byte, b'"' | b'\\' | 0x00..=0x1f)
+    {
+        bytes = after;
+    }
+    bytes
 }
 
 /// The high bit of each byte that is a quote, a backslash or a control character. Only the lowest
@@ -181,6 +207,20 @@ mod tests {
         ] {
             assert_eq!(escape(written), Err(Reason::BadEscape), "{written}");
         }
+    }
+
+    #[test]
+    fn two_words_that_overlap_compare_every_byte() {
+        for length in 0..40u8 {
+            let text: Vec<u8> = (0..length).collect();
+            assert!(same(&text, &text.clone()));
+            for place in 0..text.len() {
+                let mut other = text.clone();
+                other[place] ^= 1;
+                assert!(!same(&text, &other), "{place} of {length}");
+            }
+        }
+        assert!(!same(b"12345678", b"123456789") && !same(b"", b"1"));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
         self.reader.expect(b':')?;
         Ok(match quoted {
             Quoted::Plain => Cow::Borrowed(content),
-            Quoted::Escaped => text::unescape(content),
+            Quoted::Escaped | Quoted::Respelled => text::unescape(content),
         })
     }
 

@@ -68,8 +68,7 @@ pub fn decide(
     let facts = &mut exchange.facts;
     facts.purpose = Some(purpose.key().to_owned());
     facts.page_records = reading.asked.page_records;
-    let signals = reading.asked.marketing_signals.iter();
-    facts.signals = signals.map(|&signal| signal.to_owned()).collect();
+    facts.signals = reading.asked.signals();
     let call = reading.call(contract, operation, purpose, exchange.today());
     let grant = judgement::decide(policy, &call, head)?;
     Ok(Permit {

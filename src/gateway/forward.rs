@@ -115,6 +115,8 @@ pub struct Outbound<'a> {
     pub query: String,
     /// The partner's headers, of which only listed ones go on.
     pub headers: &'a HeaderMap,
+    /// The media type of the body, with its parameters; none where there is no body.
+    pub content_type: Option<String>,
     /// The judged body.
     pub body: Bytes,
 }
@@ -253,6 +255,9 @@ fn build(
         set(&mut headers, header::HOST, authority.as_str());
     }
     allow_listed(&mut headers, permit, outbound.headers);
+    if let Some(content_type) = &outbound.content_type {
+        set(&mut headers, header::CONTENT_TYPE, content_type);
+    }
     set(&mut headers, header::ACCEPT, expected_media_type(permit));
     set(&mut headers, header::ACCEPT_ENCODING, "identity");
     set(&mut headers, header::USER_AGENT, "covenant");
@@ -294,16 +299,17 @@ fn build(
     Ok(request)
 }
 
-/// Headers of the partner that go on: those the catalogue lists, and two that every core knows.
+/// Headers of the partner that go on: those the catalogue lists, and one that every core knows. The
+/// media type of a body is that of the body as it was read.
 fn allow_listed(headers: &mut HeaderMap, permit: &Permit, received: &HeaderMap) {
     let listed = permit.operation().parameters.iter();
     let listed = listed.filter(|parameter| parameter.place == Place::Header);
     let names = listed.filter_map(|parameter| HeaderName::try_from(&*parameter.name).ok());
-    let always = [
-        header::CONTENT_TYPE,
-        HeaderName::from_static("idempotency-key"),
-    ];
-    for name in names.chain(always) {
+    let always = HeaderName::from_static("idempotency-key");
+    for name in names
+        .chain([always])
+        .filter(|name| *name != header::CONTENT_TYPE)
+    {
         if let Some(value) = received.get(&name) {
             headers.insert(name, value.clone());
         }

@@ -22,8 +22,6 @@ pub struct Reading {
     pub asked: Asked,
     /// On whose behalf.
     pub subject: Subject,
-    /// Its body, judged.
-    pub body: Bytes,
 }
 
 impl Reading {
@@ -56,18 +54,14 @@ impl Reading {
 pub fn read(
     routed: &Routed,
     head: &AcceptedHead,
-    body: Bytes,
+    body: &Bytes,
     contract: &Contract,
     registry: &Registry,
 ) -> Result<Reading, Stopped> {
-    let asked = ask(routed, head, &body)?;
+    let asked = ask(routed, head, body)?;
     let found = |selector: &Selector| in_book(selector, contract, registry);
     let subject = subject(&asked, &routed.operation, found)?;
-    Ok(Reading {
-        asked,
-        subject,
-        body,
-    })
+    Ok(Reading { asked, subject })
 }
 
 /// Whose a selector's is by the book, where that is a customer of the calling partner.

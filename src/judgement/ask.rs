@@ -1,32 +1,67 @@
 //! What a request asks for, by its own words: whom it names by every selector of path, query, header
-//! and body; how large a page it wants; whether it states a marketing use. Whose the named ones are is
-//! for the caller to say ([`subject`]).
+//! and body; how large a page it wants; whether it states a marketing use; what it wants beyond the
+//! plain answer. Whose the named ones are is for the caller to say ([`super::subject`]).
+//!
+//! A body is taken apart strictly in the format its `Content-Type` names, held against the catalogue's
+//! tree ([`hold`]), and, where the format leaves a reader any choice (forms, multipart, XML), written
+//! anew from what was read: the core gets what was decided on, in its only spelling.
+
+mod content_type;
+mod fields;
+mod form;
+mod hold;
+mod multipart;
+mod sent;
+mod xml;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use serde_json::Value;
 
-use super::route::printable;
-use crate::catalogue::{Creates, Operation, Parameter, Place, RequestBody, Role, Routed};
+use self::content_type::ContentType;
+use self::hold::{Holding, Said};
+use self::sent::Sent;
+use crate::catalogue::{
+    ExpectedKind, Parameter, Place, RequestBody, RequestContent, RequestFields, RequestFormat,
+    Role, Routed,
+};
 use crate::edge::AcceptedHead;
 use crate::filter;
-use crate::policy::Circumstances;
 use crate::refusal::{Code, Refusal};
-use crate::taxonomy::Purpose;
-use crate::terms::{CustomerRef, Promise, ResourceKind};
+use crate::terms::ResourceKind;
 
-/// What the request says that the rules must know.
+/// What the request says that the rules must know, and its body as the core shall get it.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// Whom and what it names, in order.
     pub selectors: Vec<Selector>,
     /// How many records it asks for.
     pub page_records: Option<u32>,
-    /// Which of its parts state a marketing use.
+    /// Which of its parts state a marketing use, each once.
     pub marketing_signals: Vec<&'static str>,
+    /// What it asks for beyond the plain answer, in the catalogue's words, each once.
+    pub included: Vec<Arc<str>>,
+    /// The body; empty where it has none.
+    pub body: Bytes,
+    /// The media type of that body, with its parameters.
+    pub content_type: Option<String>,
 }
+
+impl Asked {
+    /// What it says that is put on record: the signals of marketing, and `include:` with each value
+    /// that it asked for.
+    pub fn signals(&self) -> Vec<String> {
+        let marketing = self.marketing_signals.iter();
+        let marketing = marketing.map(|&signal| signal.to_owned());
+        let included = self.included.iter();
+        let included = included.map(|value| format!("{INCLUDED}{value}"));
+        marketing.chain(included).collect()
+    }
+}
+
+/// What stands before a value that was asked for, among the signals of an entry.
+pub const INCLUDED: &str = "include:";
 
 /// An id by which a request names somebody or something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,19 +76,25 @@ pub enum Selector {
 ///
 /// # Errors
 /// `request-uninspectable` for a body of another kind than the catalogue has, `request-malformed` for
-/// contradictions, `not-found` for an id that is none.
+/// contradictions, for what two readers could take differently and for credentials of the core,
+/// `not-found` for an id that is none.
 pub fn ask(routed: &Routed, head: &AcceptedHead, body: &Bytes) -> Result<Asked, Box<Refusal>> {
     let operation = &routed.operation;
     let mut asked = Asked::default();
+    let mut said = Vec::new();
     for parameter in &operation.parameters {
-        match sent(parameter, routed, head)? {
-            Some(value) => asked.apply(&parameter.role, &Value::String(value))?,
-            None if parameter.required => return Err(missing(&parameter.name).into()),
-            None => {}
+        let values = sent(parameter, routed, head)?;
+        let sealed = parameter.role == Role::Credential;
+        if values.is_empty() && parameter.required && !sealed {
+            return Err(missing(&parameter.name).into());
+        }
+        for value in values {
+            said.push(Said::new(&parameter.name, &parameter.role, &value));
+            hold::parameter(&mut asked, parameter, value)?;
         }
     }
     match &operation.request {
-        Some(expected) => asked.read_body(expected, head.headers(), body)?,
+        Some(expected) => asked.read_body(expected, head.headers(), body, &said)?,
         None if body.is_empty() => {}
         None => {
             let refusal = Refusal::new(
@@ -67,21 +108,26 @@ pub fn ask(routed: &Routed, head: &AcceptedHead, body: &Bytes) -> Result<Asked, 
     Ok(asked)
 }
 
-/// The value of a parameter, where it was sent.
+/// The values of a parameter: none where it was not sent, several only of a list in the query.
 fn sent(
     parameter: &Parameter,
     routed: &Routed,
     head: &AcceptedHead,
-) -> Result<Option<String>, Box<Refusal>> {
-    match parameter.place {
+) -> Result<Vec<String>, Box<Refusal>> {
+    Ok(match parameter.place {
         Place::Path => {
-            let mut values = routed.parameters.iter();
-            let named = values.find(|(name, _)| *name == parameter.name);
-            Ok(named.map(|(_, value)| value.clone()))
+            let values = routed.parameters.iter();
+            let named = values.filter(|(name, _)| *name == parameter.name);
+            named.map(|(_, value)| value.clone()).collect()
         }
-        Place::Query => Ok(head.query().get(&parameter.name).map(str::to_owned)),
-        Place::Header => header_text(head.headers(), &parameter.name),
-    }
+        Place::Query => {
+            let values = head.query().list(&parameter.name);
+            values.map(str::to_owned).collect()
+        }
+        Place::Header => header_text(head.headers(), &parameter.name)?
+            .into_iter()
+            .collect(),
+    })
 }
 
 fn header_text(headers: &HeaderMap, name: &str) -> Result<Option<String>, Box<Refusal>> {
@@ -114,31 +160,12 @@ fn missing(name: &str) -> Refusal {
 }
 
 impl Asked {
-    /// What one parameter or body member decides.
-    fn apply(&mut self, role: &Role, value: &Value) -> Result<(), Box<Refusal>> {
-        let id = || {
-            let text = value.as_str().map(str::to_owned);
-            text.ok_or_else(|| Box::new(Refusal::not_found()))
-        };
-        match role {
-            Role::Plain | Role::Include => {}
-            Role::Customer => self.selectors.push(Selector::Customer(id()?)),
-            Role::Resource(kind) => self.selectors.push(Selector::Resource(*kind, id()?)),
-            Role::PageSize { .. } => self.page_records = Some(page_size(value)?),
-            Role::UseType if value.as_str() != Some("operational") => {
-                self.marketing_signals.push("use-type");
-            }
-            Role::UseType => {}
-            Role::Audience => self.marketing_signals.push("audience"),
-        }
-        Ok(())
-    }
-
     fn read_body(
         &mut self,
         expected: &RequestBody,
         headers: &HeaderMap,
         body: &Bytes,
+        said: &[Said],
     ) -> Result<(), Box<Refusal>> {
         if body.is_empty() {
             return if expected.required {
@@ -147,171 +174,96 @@ impl Asked {
                 Ok(())
             };
         }
+        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
         let sent = headers
             .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-        if !sent.is_some_and(|sent| is_media_type(sent, &expected.media_type))
-            || codings.any(|coding| coding != "identity")
-        {
+            .and_then(|value| value.to_str().ok())
+            .and_then(ContentType::parse);
+        let chosen = sent.as_ref().and_then(|sent| sent.choose(expected));
+        let (Some(sent), Some(content)) = (&sent, chosen) else {
+            return Err(uninspectable(expected).into());
+        };
+        if codings.any(|coding| coding != "identity") {
             return Err(uninspectable(expected).into());
         }
-        if &*expected.media_type != "application/json" {
+        let Some(fields) = &content.fields else {
             // A document is passed unopened; anything else could name customers that nobody checks.
-            return match expected.uploads {
-                Some(_) => Ok(()),
-                None => Err(uninspectable(expected).into()),
-            };
-        }
-        filter::validate_strict(body, &filter::Limits::default()).map_err(|reason| {
-            Refusal::new(
-                Code::RequestMalformed,
-                format!("The body is not acceptable JSON: {reason}."),
-                "Send one JSON object without repeated members.",
-            )
-        })?;
-        let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
+            if expected.uploads.is_none() {
+                return Err(uninspectable(expected).into());
+            }
+            self.pass_on(sent.plain(), body.clone());
+            return Ok(());
+        };
+        let tree = self.take_apart(content, fields, sent, body)?;
+        let object = matches!(fields.root.kind, ExpectedKind::Members(_));
+        if object && !matches!(tree, Sent::Members(_)) {
             return Err(uninspectable(expected).into());
-        };
-        if let Some(unknown) = members.keys().find(|name| !known_member(expected, name)) {
-            let shown = printable(unknown);
-            return Err(Refusal::new(
-                Code::RequestMalformed,
-                format!("The body member `{shown}` is not one of this operation."),
-                format!("Use only these members: {}.", expected.members.join(", ")),
-            )
-            .into());
         }
-        for (name, role) in &expected.roles {
-            if let Some(value) = members.get(&**name).filter(|value| !value.is_null()) {
-                self.apply(role, value)?;
+        let mut holding = Holding::new(self, expected, said);
+        holding.lenient_lists = matches!(
+            fields.format,
+            RequestFormat::Form | RequestFormat::Multipart
+        );
+        holding.whole(&fields.root, &tree)
+    }
+
+    /// Reads the body, and keeps it as the core shall get it.
+    fn take_apart(
+        &mut self,
+        content: &RequestContent,
+        fields: &RequestFields,
+        sent: &ContentType,
+        body: &Bytes,
+    ) -> Result<Sent, Box<Refusal>> {
+        let tree;
+        match &fields.format {
+            RequestFormat::Json => {
+                tree = json(body)?;
+                self.pass_on(sent.plain(), body.clone());
+            }
+            RequestFormat::Form => {
+                let form = form::read(body)?;
+                tree = fields::nested(form.fields(), &fields.root)?;
+                self.pass_on(content.media_type.to_string(), form.written());
+            }
+            RequestFormat::Multipart => {
+                let boundary = sent.boundary().ok_or_else(without_boundary)?;
+                let parts = multipart::parse(body, boundary).map_err(multipart::refusal)?;
+                tree = fields::nested(multipart::fields(&parts)?, &fields.root)?;
+                let (boundary, written) = multipart::write(&parts);
+                let content_type = format!("{}; boundary={boundary}", content.media_type);
+                self.pass_on(content_type, written.into());
+            }
+            RequestFormat::Xml { root } => {
+                let element = xml::parse(body).map_err(xml::refusal)?;
+                tree = xml::fields(&element, root, &fields.root)?;
+                let content_type = format!("{}; charset=utf-8", content.media_type);
+                self.pass_on(content_type, xml::write(&element).into());
             }
         }
-        Ok(())
+        Ok(tree)
+    }
+
+    fn pass_on(&mut self, content_type: String, body: Bytes) {
+        self.content_type = Some(content_type);
+        self.body = body;
     }
 }
 
-/// A customer of the calling partner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OnBehalf {
-    /// The id the core knows.
-    pub id: Arc<str>,
-    /// The reference the ledger knows.
-    pub reference: CustomerRef,
-}
-
-/// On whose behalf a request is made, and what it may be used for.
-#[derive(Clone, Debug, Default)]
-pub struct Subject {
-    /// On whose behalf.
-    pub customer: Option<OnBehalf>,
-    /// What the things it names were uploaded for (P11).
-    pub uploaded_for: Option<Purpose>,
-}
-
-/// On whose behalf the request is made. `find` says whose a selector's is, and what it was uploaded
-/// for; nothing when it is not the calling partner's.
-///
-/// # Errors
-/// `not-found` for what is not this partner's; `request-malformed` where selectors contradict each
-/// other, or where something would come to be that is nobody's; `purpose-not-allowed` (P11).
-pub fn subject(
-    asked: &Asked,
-    operation: &Operation,
-    mut find: impl FnMut(&Selector) -> Option<(OnBehalf, Option<Purpose>)>,
-) -> Result<Subject, Box<Refusal>> {
-    let mut subject = Subject::default();
-    for selector in &asked.selectors {
-        let (customer, uploaded_for) = find(selector).ok_or_else(Refusal::not_found)?;
-        subject.on_behalf(customer)?;
-        subject.uploaded_for(uploaded_for)?;
-    }
-    match (operation.creates, &subject.customer) {
-        (Some(Creates::Resource(kind)), None) => Err(ownerless(kind).into()),
-        _ => Ok(subject),
-    }
-}
-
-impl Subject {
-    /// What is known beforehand of the customer it names: the partner's own, for any other was not
-    /// found. Consent is not claimed: it is for some categories, and those are judged one by one in
-    /// the answer.
-    pub fn circumstances(&self) -> Circumstances {
-        match self.customer {
-            Some(_) => Circumstances::OWN,
-            None => Circumstances::default(),
-        }
-    }
-
-    /// Two selectors must agree: both are this partner's customers by now, so saying so reveals nothing.
-    fn on_behalf(&mut self, customer: OnBehalf) -> Result<(), Box<Refusal>> {
-        match &self.customer {
-            Some(other) if *other != customer => Err(Refusal::new(
-                Code::RequestMalformed,
-                "Two parts of the request name different customers.",
-                "Name one customer, or make one request for each.",
-            )
-            .promise(Promise::number(5))
-            .into()),
-            _ => {
-                self.customer = Some(customer);
-                Ok(())
-            }
-        }
-    }
-
-    /// Of several things each is held to what it was uploaded for (P11): the narrower purpose lies within
-    /// the wider one, so it alone is kept; two that share nothing leave no purpose to use both for.
-    fn uploaded_for(&mut self, purpose: Option<Purpose>) -> Result<(), Box<Refusal>> {
-        self.uploaded_for = match (self.uploaded_for, purpose) {
-            (known, None) => known,
-            (None, purpose) => purpose,
-            (Some(known), Some(purpose)) if known.is_within(purpose) => Some(known),
-            (Some(known), Some(purpose)) if purpose.is_within(known) => Some(purpose),
-            (Some(known), Some(purpose)) => {
-                return Err(Refusal::new(
-                    Code::PurposeNotAllowed,
-                    "The request uses things together that were uploaded for different purposes.",
-                    format!(
-                        "Upload both for one purpose; these are for `{known}` and `{purpose}`."
-                    ),
-                )
-                .promise(Promise::number(11))
-                .into());
-            }
-        };
-        Ok(())
-    }
-}
-
-/// What comes to be must belong to somebody, and that is known before the core makes it.
-fn ownerless(kind: ResourceKind) -> Refusal {
-    Refusal::new(
-        Code::RequestMalformed,
-        format!("The request does not say whose {} it makes.", kind.word()),
-        "Name the customer it is made for.",
-    )
-}
-
-fn page_size(value: &Value) -> Result<u32, Box<Refusal>> {
-    let digits = value
-        .as_str()
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let number = digits
-        .and_then(|digits| digits.parse().ok())
-        .filter(|number| *number > 0);
-    number.ok_or_else(|| {
-        Refusal::new(
+/// One JSON document in which nothing is said twice.
+fn json(body: &[u8]) -> Result<Sent, Box<Refusal>> {
+    let malformed = |reason: String| {
+        Box::new(Refusal::new(
             Code::RequestMalformed,
-            "The page size is not a whole number above zero.",
-            "Send the page size in decimal digits.",
-        )
-        .into()
-    })
-}
-
-fn known_member(expected: &RequestBody, name: &str) -> bool {
-    expected.members.iter().any(|member| &**member == name)
+            format!("The body is not acceptable JSON: {reason}."),
+            "Send one JSON object without repeated members.",
+        ))
+    };
+    filter::validate_strict(body, &filter::Limits::default())
+        .map_err(|reason| malformed(reason.to_string()))?;
+    let value: serde_json::Value =
+        serde_json::from_slice(body).map_err(|_| malformed("it could not be read".to_owned()))?;
+    Ok(value.into())
 }
 
 /// Whether a `Content-Type` is exactly this media type, with no parameter but UTF-8.
@@ -325,12 +277,32 @@ pub fn is_media_type(content_type: &str, media_type: &str) -> bool {
 }
 
 fn uninspectable(expected: &RequestBody) -> Refusal {
+    let opened = |one: &&RequestContent| one.fields.is_some() || expected.uploads.is_some();
+    let kinds = expected.contents.iter().filter(opened);
+    let kinds: Vec<_> = kinds.map(|one| format!("`{}`", one.media_type)).collect();
     Refusal::new(
         Code::RequestUninspectable,
         "The body is not of the kind this operation takes, so it cannot be inspected.",
-        format!("Send the body as `{}`, not encoded.", expected.media_type),
+        match kinds.as_slice() {
+            [] => {
+                "Ask the contact named here: no body of this operation can be inspected.".to_owned()
+            }
+            kinds => format!("Send the body as {}, not encoded.", kinds.join(" or ")),
+        },
     )
 }
+
+/// Some clients set this header by hand, and so lose what only the writer of the body knows.
+fn without_boundary() -> Refusal {
+    Refusal::new(
+        Code::RequestUninspectable,
+        "The `Content-Type` of the multipart body names no `boundary`, so its parts cannot be told apart.",
+        "Leave `Content-Type` to the library that writes the body, which adds `; boundary=…` to it.",
+    )
+}
+
+#[cfg(test)]
+mod evasions;
 
 #[cfg(test)]
 mod tests {
@@ -352,13 +324,5 @@ mod tests {
             "text/html, application/json",
             "application/json"
         ));
-    }
-
-    #[test]
-    fn page_sizes_are_plain_numbers() {
-        assert_eq!(page_size(&Value::from("100")).unwrap(), 100);
-        for wrong in ["0", "-1", "+5", "1e2", "", "99999999999"] {
-            assert!(page_size(&Value::from(wrong)).is_err(), "{wrong}");
-        }
     }
 }

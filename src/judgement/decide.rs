@@ -7,7 +7,8 @@ use http::header;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::ask::{Asked, Subject};
+use super::ask::Asked;
+use super::subject::Subject;
 use crate::catalogue::{Operation, Place, Role};
 use crate::edge::AcceptedHead;
 use crate::policy::{

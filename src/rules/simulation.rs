@@ -19,8 +19,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::Rules;
-use crate::catalogue::{Operation, Role};
+use crate::catalogue::{Operation, RequestBody};
 use crate::entry::{Disclosure, Entry, Event, Recipient, Refused, RequestFacts};
+use crate::judgement::INCLUDED;
 use crate::policy::{AccessRequest, Circumstances, Contract, Grant, Standing};
 use crate::refusal::Code;
 use crate::taxonomy::Purpose;
@@ -319,7 +320,9 @@ impl<'a> Simulation<'a> {
         {
             return Ok(Err(Code::IdentityMismatch));
         }
-        let signals: Vec<&str> = call.facts.signals.iter().map(String::as_str).collect();
+        // What was asked for beyond the plain answer is on record among them, and speaks of no marketing.
+        let signals = call.facts.signals.iter().map(String::as_str);
+        let signals: Vec<&str> = signals.filter(|one| !one.starts_with(INCLUDED)).collect();
         let decided = call.known_beforehand.iter().map(|circumstances| {
             let decided = policy.decide(&AccessRequest {
                 partner: &call.contract.partner,
@@ -360,11 +363,11 @@ impl<'a> Simulation<'a> {
 /// What may have been known of the customer before the core was asked. Nothing of nobody; whoever a
 /// request names is its partner's own, or it went no further.
 fn known_beforehand(operation: &Operation, entry: &Entry) -> Vec<Circumstances> {
-    let names = |role: &Role| matches!(role, Role::Customer | Role::Resource(_));
-    let naming = operation.parameters.iter().filter(|one| names(&one.role));
+    let parameters = operation.parameters.iter();
+    let naming = parameters.filter(|one| one.role.names_customer());
     let always = naming.clone().any(|parameter| parameter.required);
-    let members = operation.request.iter().flat_map(|body| &body.roles);
-    let ever = naming.count() > 0 || members.into_iter().any(|(_, role)| names(role));
+    let members = operation.request.iter().flat_map(RequestBody::members);
+    let ever = naming.count() > 0 || members.into_iter().any(|(_, role)| role.names_customer());
     let groups = match &entry.event {
         Event::Disclosure(disclosure) => disclosure.subjects.as_slice(),
         _ => &[],

@@ -4,6 +4,7 @@
 
 use super::super::answers::{JSON, media_type, status};
 use super::super::document::{Entry, Part};
+use super::super::requests::is_read;
 use super::guess::{has, is_customer, words};
 use super::survey::{Place, Survey, escaped};
 use crate::terms::Channel;
@@ -33,8 +34,9 @@ pub(super) struct Decides {
     pub(super) pointer: String,
     pub(super) name: String,
     pub(super) role: &'static str,
-    /// A page size whose schema, standing right there, has no `maximum`.
-    pub(super) without_maximum: bool,
+    /// A page size whose schema, standing right there, has no `maximum`; what asks for more, of which
+    /// no schema lists in an `enum` what there is.
+    pub(super) unbounded: bool,
 }
 
 /// Words that speak for a channel, wherever they stand in a path or an id.
@@ -354,11 +356,15 @@ impl<'a> Call<'a> {
                     let schema = part.get("schema");
                     let inline = schema.filter(|schema| schema.get("$ref").is_none());
                     let maximum = inline.and_then(|schema| schema.get("maximum"));
+                    let unbounded = match role {
+                        "include" => !schema.is_some_and(|schema| lists_values(survey, schema)),
+                        _ => inline.is_some() && maximum.is_none(),
+                    };
                     found.push(Decides {
                         pointer,
                         name: name.to_owned(),
                         role,
-                        without_maximum: inline.is_some() && maximum.is_none(),
+                        unbounded,
                     });
                 }
             }
@@ -366,15 +372,15 @@ impl<'a> Call<'a> {
         found
     }
 
-    /// The top-level members of its JSON request that probably decide something.
+    /// The top-level members of its request that probably decide something.
     pub(super) fn members(&self, survey: &Survey<'a>) -> Vec<Decides> {
         let Some(body) = self.part.get("requestBody") else {
             return Vec::new();
         };
         let place = (format!("{}/requestBody", self.pointer), body);
-        let json = contents(survey, place).into_iter();
-        let schemas = json
-            .filter(|one| one.media_type == JSON)
+        let read = contents(survey, place).into_iter();
+        let schemas = read
+            .filter(Content::is_read)
             .filter_map(|one| schema(&one.place));
         let mut found = Vec::new();
         for (pointer, part) in schemas.flat_map(|schema| survey.pieces(schema)) {
@@ -386,22 +392,38 @@ impl<'a> Call<'a> {
                     pointer: format!("{pointer}/properties/{}", escaped(&entry.name)),
                     name: entry.name.clone(),
                     role,
-                    without_maximum: false,
+                    unbounded: role == "include" && !lists_values(survey, &entry.part),
                 }));
             }
         }
         found
     }
 
-    /// The first media type of a request that is not JSON: such a request cannot be inspected.
+    /// The first media type of a request of which none can be inspected.
     pub(super) fn uninspectable_request(&self, survey: &Survey<'a>) -> Option<String> {
         let body = self.part.get("requestBody")?;
         let place = (format!("{}/requestBody", self.pointer), body);
         let contents = contents(survey, place);
-        let json = contents.iter().any(|one| one.media_type == JSON);
+        let read = contents.iter().any(Content::is_read);
         let first = contents.into_iter().next()?;
-        (!json).then_some(first.media_type)
+        (!read).then_some(first.media_type)
     }
+}
+
+impl Content<'_> {
+    /// Whether a request of this content can be inspected.
+    fn is_read(&self) -> bool {
+        is_read(&self.media_type, self.place.1.get("schema"))
+    }
+}
+
+/// Whether a schema, or that of its items, lists the values there are.
+fn lists_values<'a>(survey: &Survey<'a>, schema: &'a Part) -> bool {
+    let resolved = |part: &'a Part| survey.resolve((String::new(), part)).map(|place| place.1);
+    let schema = resolved(schema);
+    let items = schema.and_then(|schema| resolved(schema.get("items")?));
+    let mut both = [schema, items].into_iter().flatten();
+    both.any(|one| one.get("enum").is_some())
 }
 
 /// What a parameter or member of this name decides.

@@ -118,7 +118,15 @@ impl Proposals {
                 let (name, role) = (&decides.name, decides.role);
                 let mut about = format!("decide whether it is the {role} (name `{name}`)");
                 let mut update = Map::new();
-                if role == "page-size" && decides.without_maximum {
+                if role == "include" && decides.unbounded {
+                    let about = format!(
+                        "decide whether `{name}` asks for more: the document does not list what for \
+                         (`enum`), and only what is listed could be asked"
+                    );
+                    proposals.push(remark(about));
+                    continue;
+                }
+                if role == "page-size" && decides.unbounded {
                     about.push_str("; the document names no largest page, so name one");
                     let most = json!({"maximum": PAGE_RECORDS_MAX});
                     update.insert("schema".to_owned(), most);

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::operations::ROLES;
 use super::super::reading::{KEYS, PARTIAL_CHARACTERS_MAX, PREFIX, STREET};
+use super::super::roles::ROLES;
 use crate::source::schema::{boolean, file, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -101,6 +101,10 @@ fn value_of(key: &str) -> Value {
             one_of("A fideslang data use.", Purpose::all().map(Purpose::key)),
         ),
         "empty" => json!({"description": "What stands in a required field when it is withheld."}),
+        "operational" => set(
+            "Beside the role `use-type`: the values that are no marketing use, instead of `operational`.",
+            text("A value, as it is sent."),
+        ),
         "partial" => partial(),
         "record" => boolean("Of an object: each belongs to one customer."),
         "resource-id" => one_of(

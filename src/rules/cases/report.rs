@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::run::SOMEBODY;
 use super::{By, Case, Coverage, Customer, Outcome, Stated};
 use crate::policy::Standing;
 
@@ -80,16 +79,11 @@ fn about_customers(case: &Case, outcome: &Outcome) -> Vec<Assumed> {
             customers,
         ));
     }
-    if let Some(owner) = &outcome.owner_assumed {
-        let because = if owner == SOMEBODY {
-            "nothing is said"
-        } else {
-            "the answer says so"
-        };
+    if let Some((owner, because)) = &outcome.owner_assumed {
         all.push(Assumed {
             what: "owner of what is named",
             value: owner.clone(),
-            because: because.to_owned(),
+            because: (*because).to_owned(),
         });
     }
     all

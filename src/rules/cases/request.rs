@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, Uri, header};
 
 use super::Asking;
 use super::vocabulary::{Vocabulary, purpose, unknown};
-use crate::catalogue::Operation;
+use crate::catalogue::{Operation, RequestBody, RequestContent, RequestFormat};
 use crate::edge::path::CanonicalPath;
 use crate::mistakes::Span;
 use crate::source::{Fields, Node};
@@ -85,8 +85,6 @@ fn mapping(
         .as_ref()
         .and_then(Option::as_ref)
         .and_then(|operation| operation.request.as_ref());
-    let media_type = expected.map_or("application/json", |expected| &expected.media_type);
-    let is_json = expected.map(|_| media_type == "application/json");
     let body = body.and_then(|node| {
         if matches!(
             method,
@@ -95,14 +93,7 @@ fn mapping(
             fields.mistake(node.span, format!("a {method} takes no body"));
             return None;
         }
-        let body = vocabulary.document(fields, node, "body", is_json)?;
-        if headers
-            .iter()
-            .all(|(name, _)| name != header::CONTENT_TYPE.as_str())
-        {
-            headers.push((header::CONTENT_TYPE.to_string(), media_type.to_owned()));
-        }
-        Some(body)
+        body_of(fields, vocabulary, node, expected, &mut headers)
     });
     Some(Read {
         operation: routed?,
@@ -114,6 +105,73 @@ fn mapping(
             body: body.unwrap_or_default(),
         },
     })
+}
+
+/// The body: a file of the kind that the case's `content-type` says, or its ending, or the JSON itself.
+/// Without a `content-type` the header is added.
+fn body_of(
+    fields: &mut Fields<'_, '_>,
+    vocabulary: &Vocabulary<'_>,
+    node: &Node,
+    expected: Option<&RequestBody>,
+    headers: &mut Vec<(String, String)>,
+) -> Option<Bytes> {
+    let named = headers
+        .iter()
+        .find(|(name, _)| name == header::CONTENT_TYPE.as_str());
+    let named = named.map(|(_, value)| value.split(';').next().unwrap_or_default().trim());
+    let content = expected.and_then(|body| choose(body, named, node.as_text()));
+    let format = content.map(|content| content.fields.as_ref().map(|fields| &fields.format));
+    if node.as_text().is_none() && format.is_some_and(|one| one != Some(&RequestFormat::Json)) {
+        let message = "this operation takes no JSON: name a file of the kind that it takes";
+        fields.mistake(node.span, message);
+        return None;
+    }
+    let is_json = format.map(|format| format == Some(&RequestFormat::Json));
+    let mut body = vocabulary.document(fields, node, "body", is_json)?;
+    let mut content_type = content
+        .map_or("application/json", |one| &one.media_type)
+        .to_owned();
+    match format.flatten() {
+        Some(RequestFormat::Form) => body = body.trim_ascii_end().to_vec().into(),
+        Some(RequestFormat::Multipart) => {
+            let text = String::from_utf8_lossy(&body).replace("\r\n", "\n");
+            let first = text.lines().next().unwrap_or_default();
+            let boundary = first.strip_prefix("--").unwrap_or_default();
+            content_type = format!("{content_type}; boundary={boundary}");
+            body = text.replace('\n', "\r\n").into_bytes().into();
+        }
+        _ => {}
+    }
+    if named.is_none() {
+        headers.push((header::CONTENT_TYPE.to_string(), content_type));
+    }
+    Some(body)
+}
+
+/// The kind of body that a media type or the ending of a file says; without either, JSON, or else the
+/// first.
+fn choose<'a>(
+    body: &'a RequestBody,
+    named: Option<&str>,
+    file: Option<&str>,
+) -> Option<&'a RequestContent> {
+    let ending = file.and_then(|file| file.rsplit_once('.'));
+    let ending = ending.map(|(_, ending)| ending);
+    let fits = |content: &&RequestContent| {
+        let format = content.fields.as_ref().map(|fields| &fields.format);
+        match (named, ending, format) {
+            (Some(named), _, _) => content.media_type.eq_ignore_ascii_case(named),
+            (None, None | Some("json"), Some(RequestFormat::Json))
+            | (None, Some("form"), Some(RequestFormat::Form))
+            | (None, Some("multipart"), Some(RequestFormat::Multipart))
+            | (None, Some("xml"), Some(RequestFormat::Xml { .. })) => true,
+            _ => false,
+        }
+    };
+    let found = body.contents.iter().find(fits);
+    let first = body.contents.first().filter(|_| named.is_none());
+    found.or(first)
 }
 
 fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use super::fullest::fullest;
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
-use crate::catalogue::{Body, FieldId, Format, Operation, Shape};
+use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
@@ -27,7 +27,7 @@ use crate::terms::{CustomerRef, Promise};
 /// The host that the requests of cases are sent to.
 const HOST: &str = "gateway.example";
 /// The id of a customer whom neither request nor answer names.
-pub(super) const SOMEBODY: &str = "customer";
+const SOMEBODY: &str = "customer";
 /// Pseudonyms of cases are made with a secret that protects nothing.
 const SECRET: [u8; 32] = [7; 32];
 
@@ -54,8 +54,8 @@ pub struct Outcome {
     pub customers: usize,
     /// The day it was judged on.
     pub today: Date,
-    /// Whose things the request names, where nobody says so.
-    pub owner_assumed: Option<String>,
+    /// Whose things the request names, where it does not say so, and why that is assumed.
+    pub owner_assumed: Option<(String, &'static str)>,
     /// What is not as expected, in words; nothing is as it should be.
     pub failures: Vec<String>,
 }
@@ -209,13 +209,29 @@ impl Trial<'_> {
             Selector::Resource(..) => None,
         });
         let only_things = named.is_none() && !asked.selectors.is_empty();
-        let owner = named
-            .or_else(|| self.owner_in_answer(operation))
-            .unwrap_or_else(|| SOMEBODY.to_owned());
+        let said = named.or_else(|| self.owner_in_answer(operation));
+        let (owner, because) = match said {
+            Some(owner) => (owner, "the answer says so"),
+            None => (self.somebody(operation), "nothing is said"),
+        };
         if only_things {
-            self.outcome.owner_assumed = Some(owner.clone());
+            self.outcome.owner_assumed = Some((owner.clone(), because));
         }
         owner
+    }
+
+    /// An id that the answers of the operation may hold.
+    fn somebody(&self, operation: &Operation) -> String {
+        let status = status_of(operation, self.case.status).unwrap_or(200);
+        let listed = judgement::listed(operation, status).ok();
+        let shape = listed.and_then(|listed| match &listed.body {
+            Body::Data { shape, .. } => Some(shape),
+            _ => None,
+        });
+        let mut fields = shape.iter().flat_map(|shape| &shape.fields);
+        let key = fields.find(|field| field.role == FieldRole::CustomerKey);
+        let id = key.and_then(|key| key.check.example_text(SOMEBODY));
+        id.unwrap_or_else(|| SOMEBODY.to_owned())
     }
 
     fn owner_in_answer(&self, operation: &Operation) -> Option<String> {

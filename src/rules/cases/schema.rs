@@ -114,7 +114,7 @@ fn request() -> Value {
             ("headers", headers),
             (
                 "body",
-                json!({"description": "Its body: a file below `tests/`, or the body itself."}),
+                json!({"description": "Its body: a file below `tests/` (`.json`, `.form`, `.multipart`, `.xml`), or the JSON itself."}),
             ),
         ],
     );

@@ -269,7 +269,7 @@ fn what_a_case_does_not_say_is_assumed_and_said() {
         "token purposes: those of the contract (none are given)",
         "standing: good (nothing else is said)",
         "day: 2026-11-22 (it is today)",
-        "owner of what is named: customer (nothing is said)",
+        "owner of what is named: cus_0 (nothing is said)",
         "answer of the core: every field the operation can answer (the case brings none)",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
@@ -316,6 +316,71 @@ fn the_documented_file_holds_against_the_shipped_policies_and_each_expectation_c
     ] {
         assert!(failures(DOCUMENTED.replace(from, to)) > 0, "{from}: {to}");
     }
+}
+
+#[test]
+fn a_case_brings_its_body_in_any_format() {
+    let document = "openapi: 3.1.0\ninfo: {title: o, version: '1'}\npaths:\n  /orders:\n    post:\n      operationId: order\n      requestBody:\n        content:\n          \
+        application/json: {schema: {$ref: '#/components/schemas/Order'}}\n          \
+        application/x-www-form-urlencoded: {schema: {$ref: '#/components/schemas/Order'}}\n          \
+        multipart/form-data: {schema: {$ref: '#/components/schemas/Order'}}\n          \
+        text/xml: {schema: {$ref: '#/components/schemas/Order'}}\n      responses: {'204': {description: done}}\n\
+        components:\n  schemas:\n    Order: {type: object, properties: {use_type: {type: string}}}\n";
+    let overlay = "overlay: 1.0.0\ninfo: {title: o, version: '1'}\nactions:\n\
+        - {target: \"$.paths['/orders'].post\", update: {x-covenant-channel: write}}\n\
+        - {target: $.components.schemas.Order.properties.use_type, update: {x-covenant-role: use-type}}\n";
+    let rules = crate::rules::fixture::edited(&[
+        ("catalogue/orders.openapi.yaml", "", document),
+        ("catalogue/orders.overlay.yaml", "", overlay),
+        (
+            "partners/acme.yaml",
+            "\noperations:",
+            "\noperations:\n  - order",
+        ),
+    ]);
+    let failures = |body: &str, more: &str, decision: &str| {
+        let text = format!(
+            "tests:\n- name: a\n  partner: acme\n  token: {{purposes: [essential.service]}}\n  \
+             request: {{method: POST, path: /orders, body: {body}{more}}}\n  expect: {{{decision}}}\n"
+        );
+        let part =
+            "--edge\nContent-Disposition: form-data; name=\"use_type\"\n\nmarketing\n--edge--\n";
+        let files = [
+            ("tests/a.yaml", text.as_str()),
+            ("tests/fixtures/a.json", "{\"use_type\": \"marketing\"}"),
+            ("tests/fixtures/a.form", "use_type=marketing\n"),
+            ("tests/fixtures/a.multipart", part),
+            (
+                "tests/fixtures/a.xml",
+                "<Order><use_type>marketing</use_type></Order>\n",
+            ),
+            (
+                "tests/fixtures/b.xml",
+                "<Order><use_type>operational</use_type></Order>\n",
+            ),
+        ];
+        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let mut mistakes = Mistakes::new();
+        let folder = Folder::of("policies", files, &mut mistakes);
+        let cases = Cases::load(&folder, Some(&rules), &mut mistakes);
+        assert!(mistakes.is_empty(), "{}", mistakes.render(Look::Plain));
+        cases.all[0].run(&rules, TODAY).failures
+    };
+    let refused = "decision: deny, code: marketing-use-blocked";
+    for body in [
+        "fixtures/a.json",
+        "fixtures/a.form",
+        "fixtures/a.multipart",
+        "fixtures/a.xml",
+        "{use_type: marketing}",
+    ] {
+        assert_eq!(failures(body, "", refused), Vec::<String>::new(), "{body}");
+    }
+    let none = Vec::<String>::new();
+    assert_eq!(failures("fixtures/b.xml", "", "decision: allow"), none);
+    let other = ", headers: {content-type: text/plain}";
+    let unread = "decision: deny, code: request-uninspectable";
+    assert_eq!(failures("fixtures/b.xml", other, unread), none);
 }
 
 #[test]

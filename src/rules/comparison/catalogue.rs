@@ -148,9 +148,12 @@ fn decides(role: &Role) -> String {
         Role::Customer => "names the customer".to_owned(),
         Role::Resource(kind) => format!("names a {} of the customer", kind.word()),
         Role::PageSize { max } => format!("size of the page, up to {max}"),
-        Role::UseType => "states the use".to_owned(),
+        Role::UseType { operational } => {
+            format!("states the use, no marketing if {}", operational.join(", "))
+        }
         Role::Audience => "names an audience".to_owned(),
-        Role::Include => "asks for more fields".to_owned(),
+        Role::Include { values } => format!("asks for more: {}", values.join(", ")),
+        Role::Credential => "is a credential, and refused".to_owned(),
     }
 }
 
@@ -199,10 +202,7 @@ fn parameters(found: &mut Found<'_>, old: &Operation, new: &Operation) {
 
 fn requests(found: &mut Found<'_>, old: Option<&RequestBody>, new: Option<&RequestBody>) {
     let (Some(old), Some(new)) = (old, new) else {
-        let words = |one: Option<&RequestBody>| match one {
-            Some(body) => body.media_type.to_string(),
-            None => "none".to_owned(),
-        };
+        let words = |one: Option<&RequestBody>| one.map_or_else(|| "none".to_owned(), kinds);
         return found.aspect("request body", words(old), words(new), Direction::Loosens);
     };
     let unclear = Direction::Loosens;
@@ -211,33 +211,56 @@ fn requests(found: &mut Found<'_>, old: Option<&RequestBody>, new: Option<&Reque
         let uploads = one
             .uploads
             .map(|kind| format!(", uploads a {}", kind.word()));
-        format!(
-            "{needed}, {}{}",
-            one.media_type,
-            uploads.unwrap_or_default()
-        )
+        format!("{needed}, {}{}", kinds(one), uploads.unwrap_or_default())
     };
     found.aspect("request body", kind(old), kind(new), unclear);
     let roles = |one: &RequestBody| {
-        let roles = one.roles.iter();
-        let mut roles: Vec<_> = roles
-            .map(|(name, role)| format!("{name}: {}", decides(role)))
-            .collect();
-        roles.sort();
-        roles.join(", ")
+        let members = members(one).into_iter();
+        let deciding = members.filter(|(_, role)| *role != Role::Plain);
+        let told = deciding.map(|(path, role)| format!("{path}: {}", decides(&role)));
+        told.collect::<Vec<_>>().join(", ")
     };
     found.aspect("what its members decide", roles(old), roles(new), unclear);
-    let members = |one: &RequestBody| {
-        let mut members: Vec<_> = one.members.iter().map(|name| &**name).collect();
-        members.sort_unstable();
-        members.join(", ")
+    let paths = |one: &RequestBody| -> Vec<String> {
+        let members = members(one).into_iter();
+        members.map(|(path, _)| path).collect()
     };
-    let grew = new.members.iter().any(|name| !old.members.contains(name));
+    let (before, after) = (paths(old), paths(new));
+    let grew = after.iter().any(|path| !before.contains(path));
     let direction = if grew { unclear } else { Direction::Tightens };
     found.aspect(
         "members of its request",
-        members(old),
-        members(new),
+        before.join(", "),
+        after.join(", "),
         direction,
     );
+}
+
+/// The media types it comes in.
+fn kinds(one: &RequestBody) -> String {
+    let kinds = one.contents.iter().map(|content| &*content.media_type);
+    let kinds: Vec<_> = kinds.collect();
+    if kinds.is_empty() {
+        return "of no kind that is read".to_owned();
+    }
+    kinds.join(" or ")
+}
+
+/// The paths of its members with what each decides, sorted; of several kinds of body each says its own.
+fn members(one: &RequestBody) -> Vec<(String, Role)> {
+    let several = one.contents.len() > 1;
+    let mut found = Vec::new();
+    for content in &one.contents {
+        for (path, role) in content.members() {
+            let path = path.strip_prefix("$.").unwrap_or(&path);
+            let of = if several {
+                format!("{path} of {}", content.media_type)
+            } else {
+                path.to_owned()
+            };
+            found.push((of, role.clone()));
+        }
+    }
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found
 }

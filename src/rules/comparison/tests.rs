@@ -48,6 +48,35 @@ fn a_richer_form_is_told_for_the_purposes_and_customers_it_reaches() {
     assert_eq!(lines, expected);
 }
 
+#[test]
+fn what_requests_decide_is_told_at_any_depth() {
+    const DOCUMENT: &str = "catalogue/mailing.openapi.yaml";
+    let lines = told(&[
+        (
+            OVERLAY,
+            "update: {x-covenant-role: use-type}",
+            "update: {x-covenant-role: use-type, x-covenant-operational: [operational, marketing]}",
+        ),
+        (
+            DOCUMENT,
+            "          application/json:\n            schema: {$ref: '#/components/schemas/CampaignCreate'}",
+            "          application/json:\n            schema: {$ref: '#/components/schemas/CampaignCreate'}\n          application/x-www-form-urlencoded:\n            schema: {$ref: '#/components/schemas/CampaignCreate'}",
+        ),
+    ]);
+    let all = lines.join("\n");
+    for part in [
+        "no marketing if operational, marketing",
+        "application/json or application/x-www-form-urlencoded",
+        "audience of application/x-www-form-urlencoded: names an audience",
+    ] {
+        assert!(all.contains(part), "{part} is not in {all}");
+    }
+    assert!(
+        lines.iter().all(|line| line.starts_with("loosens")),
+        "{all}"
+    );
+}
+
 /// Edits as a year brings them.
 const REALISTIC: [Edit<'static>; 9] = [
     (ACME, "version: 7", "version: 8"),
@@ -84,6 +113,32 @@ const REALISTIC: [Edit<'static>; 9] = [
         "balance_cents\n    update: {x-covenant-data-category: user.financial}",
     ),
 ];
+
+#[test]
+fn what_widens_the_values_of_a_field_loosens_and_what_narrows_them_tightens() {
+    let told = |from: &str, to: &str| -> Vec<String> {
+        let comparison = Comparison::of(shipped(), &edited(&[(OVERLAY, from, to)]));
+        let text = comparison.to_text();
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("what its values must be"));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    let length = "location\n    update: {maxLength: 64}";
+    for (to, expected) in [
+        ("location\n    update: {maxLength: 65}", "loosens"),
+        ("location\n    update: {maxLength: 63}", "tightens"),
+        (
+            "location\n    update: {maxLength: 64, pattern: '^[A-Z]'}",
+            "tightens",
+        ),
+        ("location\n    update: {pattern: '^[A-Z]'}", "loosens"),
+    ] {
+        let found = told(length, to);
+        assert_eq!(found.len(), 1, "{to}: {found:?}");
+        assert!(found[0].starts_with(expected), "{to}: {found:?}");
+    }
+}
 
 #[test]
 fn a_year_of_edits_reads_as_legal_would_want_it() {

@@ -61,6 +61,36 @@ fn fields_without_category_are_told_once_with_every_operation_they_are_in() {
 }
 
 #[test]
+fn a_text_that_leaves_in_clear_and_may_be_anything_is_told_with_every_operation_it_is_in() {
+    let shipped = remarks_after("partners/acme.yaml", "acme", "acme");
+    assert!(
+        !shipped
+            .iter()
+            .any(|told| told.starts_with("fields-unbounded")),
+        "{shipped:?}"
+    );
+    let bounds = "['name','organization']\n    update: {maxLength: 128}";
+    let less = "['organization']\n    update: {maxLength: 128}";
+    let found = added_by("catalogue/mailing.overlay.yaml", bounds, less);
+    // Crest gets names as pseudonyms alone, acme in clear: of customers and on address lists.
+    assert!(
+        !found.is_empty()
+            && found
+                .iter()
+                .all(|told| told.starts_with("fields-unbounded "))
+    );
+    let expected = "fields-unbounded createCustomer, getCustomer None:  [\"$.name\"]";
+    assert!(found.iter().any(|told| told == expected), "{found:?}");
+    // A part of a telephone number leaves, and no such thing in clear.
+    let phone = "['partner_id','phone']\n    update: {maxLength: 64}";
+    let less = "['partner_id']\n    update: {maxLength: 64}";
+    assert_eq!(
+        added_by("catalogue/mailing.overlay.yaml", phone, less),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn an_operation_without_channel_is_told_and_an_exception_that_ended() {
     let found = added_by(
         "catalogue/mailing.overlay.yaml",
@@ -112,15 +142,19 @@ fn what_a_contract_asks_for_beyond_the_promises_is_told() {
     assert_eq!(found[0], asked);
     let found = added_by(
         "partners/crest.yaml",
-        "user.unique_id: clear",
-        "user.unique_id: pseudonym",
+        "user.contact.address: clear",
+        "user.contact.address: pseudonym",
     );
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].contains("as a pseudonym; these fields have no such form"),
         "{found:?}"
     );
-    assert!(found[0].contains("getCustomer $.id"), "{found:?}");
+    assert!(
+        found[0].contains("getCustomer $.address.postal_code"),
+        "{found:?}"
+    );
+    assert!(!found[0].contains("$.address.city"), "{found:?}");
     let found = added_by(
         "partners/crest.yaml",
         "  - getCustomer\n",

@@ -1,93 +1,19 @@
-//! How fast an answer is filtered: scan and emit against serde_json `Value` (parse, edit, serialise)
-//! over the same bytes in the same run, in alternating rounds. Both remove e-mail, telephone and
-//! activity and mask the name; that they agree is checked before anything is timed. Beside it, the same
-//! with every value held to a schema as mailing services write them ([`checks`]).
-//!
-//! `cargo bench --bench filter`; with `-- --test` each side runs once. MiB/s are of the core's body.
+//! The gateway's filter at work: the catalogue's shape of a page of customers, and a grant.
 
 use std::error::Error;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use covenant::catalogue::{
     Check, Field, FieldId, FieldRole, Member, Node, NumberBounds, ObjectNode, Partial, Pseudonym,
     ScalarKind, Shape, TextBounds,
 };
-use covenant::clock::Clock;
 use covenant::filter::{Limits, Plan, PseudonymKey, RecordDecision, scan};
 use covenant::taxonomy::{CATEGORY_COUNT, Category};
 use covenant::terms::{CategoryForms, Form};
-use serde_json::{Value, json};
 
-const ROUNDS: usize = 9;
-const ROUND_TIME: Duration = Duration::from_millis(250);
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let once = std::env::args().any(|argument| argument == "--test");
-    let clock = Clock::system();
-    let bench = Bench::new(shape());
-    let checking = Bench::new(checks(shape())?);
-    for (name, records) in [("page", 25), ("export", if once { 100 } else { 10_000 })] {
-        let body = serde_json::to_vec(&answer(records))?;
-        let ours = serde_json::from_slice::<Value>(&bench.covenant(&body)?)?;
-        let theirs = serde_json::from_slice::<Value>(&bench.serde_json(&body)?)?;
-        let checked = serde_json::from_slice::<Value>(&checking.covenant(&body)?)?;
-        if ours != theirs || ours != checked {
-            return Err("the two filters disagree".into());
-        }
-        if once {
-            continue;
-        }
-        let (mut covenant, mut scanning, mut serde_json) = (Vec::new(), Vec::new(), Vec::new());
-        let mut checked = Vec::new();
-        for _ in 0..ROUNDS {
-            covenant.push(rate(&clock, &body, || bench.covenant(&body).map(drop))?);
-            checked.push(rate(&clock, &body, || checking.covenant(&body).map(drop))?);
-            scanning.push(rate(&clock, &body, || bench.scan_only(&body))?);
-            serde_json.push(rate(&clock, &body, || bench.serde_json(&body).map(drop))?);
-        }
-        let (covenant, scanning, serde_json) =
-            (median(covenant), median(scanning), median(serde_json));
-        println!(
-            "{name:>6} {:>9} bytes: scan and emit {covenant:>6.0} MiB/s (scan alone {scanning:>6.0}), \
-             serde_json Value {serde_json:>5.0} MiB/s, ratio {:.1}",
-            body.len(),
-            covenant / serde_json
-        );
-        let checked = median(checked);
-        println!(
-            "{name:>6} with value checks: scan and emit {checked:>6.0} MiB/s, {:.2} of what it is without",
-            checked / covenant
-        );
-    }
-    Ok(())
-}
-
-/// Megabytes a second in one round.
-fn rate(
-    clock: &Clock,
-    body: &[u8],
-    mut work: impl FnMut() -> Result<(), Box<dyn Error>>,
-) -> Result<f64, Box<dyn Error>> {
-    let start: Instant = clock.instant();
-    let mut bytes = 0usize;
-    while start.elapsed() < ROUND_TIME {
-        // The clock is read seldom enough not to matter for a small body.
-        for _ in 0..(1 + (256 << 10) / body.len()) {
-            work()?;
-            bytes += body.len();
-        }
-    }
-    Ok(bytes as f64 / start.elapsed().as_secs_f64() / f64::from(1 << 20))
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or_default()
-}
-
-struct Bench {
+/// A shape, and a plan for its records and for what is around them.
+pub(crate) struct Ours {
     shape: Shape,
     limits: Limits,
     record: Plan,
@@ -95,8 +21,18 @@ struct Bench {
     key: PseudonymKey,
 }
 
-impl Bench {
-    fn new(shape: Shape) -> Self {
+impl Ours {
+    /// The filter with a schema of types alone.
+    pub(crate) fn new() -> Self {
+        Self::of(shape())
+    }
+
+    /// The filter that holds every value to a schema as mailing services write them.
+    pub(crate) fn with_value_checks() -> Result<Self, Box<dyn Error>> {
+        Ok(Self::of(checks(shape())?))
+    }
+
+    fn of(shape: Shape) -> Self {
         let forms = forms();
         Self {
             limits: Limits {
@@ -110,7 +46,8 @@ impl Bench {
         }
     }
 
-    fn covenant(&self, body: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    /// Scan and emit.
+    pub(crate) fn filter(&self, body: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         let scanned = scan(&self.shape, black_box(body), &self.limits)?;
         let decisions = vec![RecordDecision::Keep(&self.record); scanned.records().len()];
         let mut out = Vec::new();
@@ -119,57 +56,11 @@ impl Bench {
         Ok(black_box(out))
     }
 
-    fn scan_only(&self, body: &[u8]) -> Result<(), Box<dyn Error>> {
+    /// The first half of it.
+    pub(crate) fn scan(&self, body: &[u8]) -> Result<(), Box<dyn Error>> {
         black_box(scan(&self.shape, black_box(body), &self.limits)?);
         Ok(())
     }
-
-    fn serde_json(&self, body: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-        let mut answer: Value = serde_json::from_slice(black_box(body))?;
-        let records = answer.get_mut("data").and_then(Value::as_array_mut);
-        for record in records
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_object_mut)
-        {
-            for withheld in ["email", "phone", "activity"] {
-                record.shift_remove(withheld);
-            }
-            if let Some(Value::String(name)) = record.get_mut("name") {
-                name.truncate(name.char_indices().nth(1).map_or(0, |(at, _)| at));
-                name.push_str("***");
-            }
-        }
-        Ok(black_box(serde_json::to_vec(&answer)?))
-    }
-}
-
-/// A page of customers as a mailing service answers it.
-fn answer(records: usize) -> Value {
-    let customer = |number: usize| {
-        let street = ["Café Street", "Main Street", "Elm Court", "Große Allee"];
-        json!({
-            "id": format!("cus_{number:08}"),
-            "name": "Inés Lovelace",
-            "email": format!("ines.lovelace{number}@example.com"),
-            "phone": format!("+1-555-0{:03}-{:04}", number % 1000, number % 9973),
-            "address": {
-                "line1": format!("{} {}", number % 9999, street.get(number % 4).unwrap_or(&"")),
-                "line2": if number.is_multiple_of(3) { json!("Apt 4") } else { Value::Null },
-                "city": "Arlington", "state": "VA", "postcode": format!("{:05}", number % 99_999),
-                "country": "US", "verified": !number.is_multiple_of(10),
-            },
-            "jobs": [
-                {"job_id": format!("job_{number:09}"), "pieces": number % 5000, "cost": 371.45},
-                {"job_id": format!("job_{number:09}"), "pieces": 250, "cost": 12.5},
-            ],
-            "note": "Leave at the front desk, ring \"twice\"",
-            "activity": {"last_seen": "2026-05-01T12:00:00Z"},
-            "created": "2025-11-03T09:15:00Z",
-        })
-    };
-    let data: Vec<_> = (0..records).map(customer).collect();
-    json!({"object": "list", "data": data, "next": "cus_00000025", "total": 10_000})
 }
 
 fn shape() -> Shape {
