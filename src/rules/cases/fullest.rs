@@ -29,6 +29,8 @@ pub(super) fn fullest(format: Format, shape: &Shape, customer: &str, here: &str)
         }
         (Format::Csv, Node::Array(row)) => making.lines(row),
         (Format::Csv, _) => String::new(),
+        (Format::JsonLines, Node::Array(line)) => format!("{}\n", making.json(line)),
+        (Format::JsonLines, _) => String::new(),
     };
     text.into_bytes()
 }
@@ -231,12 +233,12 @@ mod tests {
                 root,
                 fields: fields(),
             };
-            let body = fullest(format, &shape, "a<\"&>b");
+            let body = fullest(format, &shape, "a<\"&>b", "https://core.example/");
             let scanned = filter::read(format, &shape, &body, &Limits::default()).unwrap();
             let [record] = scanned.records() else {
                 panic!("one record")
             };
-            assert_eq!(record.customer(), Some("a<\"&>b"));
+            assert_eq!(record.customer(), Some("a<\"&>b", "https://core.example/"));
             assert_eq!(record.present().iter().count(), 3, "{format:?}");
             assert_eq!(scanned.uncatalogued(), 0);
         }
