@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_fits_into_one_entry_is_one_and_has_no_number_unless_more_may_follow() {
         let whole = disclosure(2, 100, 5);
-        assert_eq!(whole.clone().divided(), [whole.clone()]);
+        assert_eq!(whole.clone().divided(), std::slice::from_ref(&whole));
         let parts = whole.divided_after(6);
         let part = Some(Part {
             number: 7,

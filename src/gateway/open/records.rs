@@ -79,7 +79,12 @@ impl Opened<'_> {
             batch_size: Size::default(),
             body: answer.body,
             has_paused: false,
-            way: Way::Closed(Box::new((begun, series, self.house.clone(), self.held))),
+            way: Way::Closed(Box::new(Waiting {
+                begun,
+                series,
+                house: self.house.clone(),
+                held: self.held,
+            })),
             house: self.house,
         };
         tokio::spawn(task.run(format));
@@ -158,16 +163,17 @@ struct NotBegun {
     budget: Option<BudgetState>,
 }
 
+/// What a response needs to begin.
+struct Waiting {
+    begun: oneshot::Sender<Result<Begun, NotBegun>>,
+    series: Series,
+    house: House,
+    held: Held,
+}
+
 /// Whether the response has begun.
 enum Way {
-    Closed(
-        Box<(
-            oneshot::Sender<Result<Begun, NotBegun>>,
-            Series,
-            House,
-            Held,
-        )>,
-    ),
+    Closed(Box<Waiting>),
     Open(Box<Course>),
     Ended,
 }
@@ -214,7 +220,7 @@ impl Task {
                     }
                 };
                 // Whoever would hear it has gone.
-                let _ = closed.0.send(Err(NotBegun {
+                let _ = closed.begun.send(Err(NotBegun {
                     stopped,
                     budget: None,
                 }));
@@ -343,7 +349,7 @@ impl Task {
         };
         let time = self.house.clock.now();
         let (series, ledger) = match &mut self.way {
-            Way::Closed(closed) => (&mut closed.1, &self.house.ledger),
+            Way::Closed(closed) => (&mut closed.series, &self.house.ledger),
             Way::Open(course) => (&mut course.series, &self.house.ledger),
             Way::Ended => return Err(Ended::ClientLeft),
         };
@@ -358,7 +364,12 @@ impl Task {
     fn open(&mut self, budget: BudgetState) -> Result<&mut Course, Ended> {
         self.way = match std::mem::replace(&mut self.way, Way::Ended) {
             Way::Closed(closed) => {
-                let (begun, series, house, held) = *closed;
+                let Waiting {
+                    begun,
+                    series,
+                    house,
+                    held,
+                } = *closed;
                 let (outlet, body) = outlet();
                 // Where nobody waits any more, the outlet finds that its client has left.
                 let _ = begun.send(Ok(Begun { body, budget }));
@@ -383,7 +394,7 @@ impl Task {
         match std::mem::replace(&mut self.way, Way::Ended) {
             Way::Closed(closed) => {
                 let budget = Some(budget);
-                let _ = closed.0.send(Err(NotBegun { stopped, budget }));
+                let _ = closed.begun.send(Err(NotBegun { stopped, budget }));
                 Ended::ClientLeft
             }
             other => {
