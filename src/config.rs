@@ -61,8 +61,19 @@ pub struct GatewaySettings {
     pub key: PathBuf,
     /// PEM file of the authority that issues client certificates to partners.
     pub partner_authority: PathBuf,
-    /// PEM files of revocation lists of that authority.
-    pub revocation_lists: Vec<PathBuf>,
+    /// Revocation lists of that authority.
+    pub revocation_lists: Vec<RevocationList>,
+    /// How often these files and lists are read again, in seconds. Default 60.
+    pub certificates_reload_seconds: u32,
+}
+
+/// Where a revocation list comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevocationList {
+    /// A file, PEM or DER.
+    File(PathBuf),
+    /// A plain http URL; the list is signed.
+    Url(String),
 }
 
 /// `[tokens]`: RFC 9068 access tokens.
@@ -74,6 +85,8 @@ pub struct TokenSettings {
     pub audience: String,
     /// JWKS file or URL.
     pub keys: KeySource,
+    /// Signature algorithms whose keys are taken. Default all of them.
+    pub algorithms: Vec<String>,
     /// Allowance for clocks that differ. Default 30, at most 240.
     pub leeway_seconds: u32,
     /// Longest life of a token that is accepted. Default 3,600, at most 86,400.

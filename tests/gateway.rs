@@ -21,6 +21,8 @@ mod consent;
 mod creating;
 #[path = "gateway/decisions.rs"]
 mod decisions;
+#[path = "gateway/figures.rs"]
+mod figures;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/lab.rs"]
@@ -37,6 +39,8 @@ mod publishing;
 mod purposes;
 #[path = "gateway/raw_core.rs"]
 mod raw_core;
+#[path = "gateway/recipients.rs"]
+mod recipients;
 #[path = "gateway/record.rs"]
 mod record;
 #[path = "gateway/refusals.rs"]
@@ -47,5 +51,7 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
+#[path = "gateway/standing.rs"]
+mod standing;
 #[path = "gateway/values.rs"]
 mod values;

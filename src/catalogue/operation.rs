@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
-use super::request::RequestBody;
+use super::request::{RequestBody, Role};
 use super::shape::Shape;
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -82,45 +82,6 @@ pub struct Parameter {
     pub required: bool,
     /// What it decides, beyond being passed on.
     pub role: Role,
-}
-
-/// What a parameter, or a member of a request body, decides (`x-covenant-role`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Nothing: passed on.
-    Plain,
-    /// A customer's id: on whose behalf the core is called. Checked against the book, set by the gateway.
-    Customer,
-    /// The id of a thing that belongs to a customer. Checked against the book.
-    Resource(ResourceKind),
-    /// How many records a page has, and the largest number allowed.
-    PageSize {
-        /// Largest page the core serves.
-        max: u32,
-    },
-    /// States a use: any value but these makes the call a marketing use (Lob's `use_type`).
-    UseType {
-        /// The values that are operational (`x-covenant-operational`), as they are written.
-        operational: Vec<Arc<str>>,
-    },
-    /// Names an audience of customers who did not ask for it.
-    Audience,
-    /// Asks for more fields or counts than the plain answer has (Lob's `include[]`). What was asked for
-    /// is put on record; any other value is refused.
-    Include {
-        /// What can be asked for: the `enum` of its schema.
-        values: Vec<Arc<str>>,
-    },
-    /// A login, password or key of the core service: the gateway brings its own, so a request that
-    /// has one is refused.
-    Credential,
-}
-
-impl Role {
-    /// Whether it says whom a call is about: a customer, or a thing of one.
-    pub fn names_customer(&self) -> bool {
-        matches!(self, Self::Customer | Self::Resource(_))
-    }
 }
 
 /// One answer of an operation.

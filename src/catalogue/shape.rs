@@ -40,6 +40,12 @@ pub struct ObjectNode {
     pub members: Vec<Member>,
     /// Whether each such object is a record: the unit that belongs to one customer. Records do not nest.
     pub record: bool,
+    /// Whether each such object is one recipient of mail: a person on a customer's list, who may have no
+    /// id. Stands in a record, or is one; persons do not nest.
+    pub person: bool,
+    /// Whether each such object is a group of customers that figures are about (`x-covenant-group`). It is
+    /// a record too, of nobody: it leaves or does not as a whole.
+    pub group: bool,
     /// Whether `null` may stand in its place.
     pub nullable: bool,
 }
@@ -83,6 +89,8 @@ pub struct Field {
     pub link: Option<Link>,
     /// How its partial form is made; without one, partial means withheld.
     pub partial: Option<Partial>,
+    /// Whether it stands in an answer of the channel `aggregate`: there it is a figure over customers.
+    pub figure: bool,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
     pub recipient: bool,
     /// The value that stands for "nothing" where it is required and not nullable, or where a part or a
@@ -91,6 +99,27 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether it says something about a person or organisation (P1).
+    pub fn is_personal(&self) -> bool {
+        self.is_within("user")
+    }
+
+    /// Whether it tells one recipient of mail from another.
+    pub fn tells_who(&self) -> Option<TellsWho> {
+        if self.is_within("user.name") {
+            Some(TellsWho::Name)
+        } else if self.is_within("user.contact.address") {
+            Some(TellsWho::Address)
+        } else {
+            None
+        }
+    }
+
+    fn is_within(&self, key: &str) -> bool {
+        let both = self.category.zip(Category::parse(key));
+        both.is_some_and(|(category, around)| category.is_within(around))
+    }
+
     /// What stands in its place, as JSON, where nothing of the value may and something must: `null` where the
     /// schema allows that, else the empty value.
     pub fn stand_in(&self) -> &[u8] {
@@ -99,6 +128,15 @@ impl Field {
             false => &self.empty,
         }
     }
+}
+
+/// What a field tells one recipient of mail from another by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TellsWho {
+    /// The name, or a part of it.
+    Name,
+    /// The postal address, or a part of it; a text that holds the name too will do.
+    Address,
 }
 
 /// The JSON type of a scalar.
@@ -125,6 +163,8 @@ pub enum FieldRole {
     CustomerKey,
     /// The id of a thing that belongs to that customer.
     ResourceId(ResourceKind),
+    /// How many different customers the group is, or all together (`x-covenant-group-size`).
+    GroupSize,
 }
 
 /// Where a link leads once it has passed the gateway (`x-covenant-link`).

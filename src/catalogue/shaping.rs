@@ -2,6 +2,8 @@
 //! the one field that says whose it is. An optional member that is not understood is left out of the
 //! shape, so that the filter drops it; a required one is a mistake.
 
+mod whose;
+
 use std::sync::Arc;
 
 use super::check::Check;
@@ -63,9 +65,11 @@ pub(super) fn shape<'a>(
         recipient: false,
     };
     match shaping.node(part, &root) {
-        Ok(node) => {
+        Ok(mut node) => {
             shaping.check_loose_fields();
             shaping.keep_mediated();
+            shaping.find_persons(&mut node);
+            shaping.check_groups(part, &node);
             let Shaping {
                 fields, left_out, ..
             } = shaping;
@@ -172,7 +176,10 @@ impl<'a> Shaping<'a, '_> {
             return Err(schema.unusable(reason));
         }
         let marked = schema.extension(self.reading, "record");
-        let record = self.reading.flag(marked);
+        let group = schema.extension(self.reading, "group");
+        let is_group = self.reading.flag(group);
+        let record = self.reading.flag(marked) || is_group;
+        let marked = marked.or(group);
         let place = marked.map_or(schema.place, |marked| &marked.place);
         if record && self.in_record {
             let message = "a record within a record: only one of them can belong to a customer";
@@ -190,9 +197,14 @@ impl<'a> Shaping<'a, '_> {
         if record {
             self.check_customer_key(place, first_field, &at.path);
         }
+        if is_group {
+            self.check_group(place, first_field, &at.path);
+        }
         Ok(Node::Object(ObjectNode {
             members,
             record,
+            person: at.recipient,
+            group: is_group,
             nullable,
         }))
     }
@@ -288,6 +300,7 @@ impl<'a> Shaping<'a, '_> {
         if category.is_some() {
             self.check_pattern(schema, &fit);
         }
+        let role = self.role(schema, kind);
         let mut field = Field {
             path: at.path.as_str().into(),
             category,
@@ -295,14 +308,16 @@ impl<'a> Shaping<'a, '_> {
             nullable: null.nullable,
             null_fits: null.fits,
             required: at.required,
-            role: self.role(schema, kind),
+            role,
             partial: self.partial(schema, kind, &fit),
             // What never leaves is not looked at.
             check: category.map_or_else(Check::default, |_| fit.check.clone()),
             pseudonym: category
                 .filter(|_| link.is_none())
                 .and_then(|_| fit.pseudonym()),
-            recipient: at.recipient,
+            figure: self.ownership == Ownership::Aggregate,
+            // Whose list it is stands among the people on it.
+            recipient: at.recipient && role != FieldRole::CustomerKey,
             link,
             empty: Arc::from(&b"null"[..]),
         };
@@ -317,19 +332,30 @@ impl<'a> Shaping<'a, '_> {
         let is_key = self.reading.flag(key);
         let resource = schema.extension(self.reading, "resource-id");
         let resource = resource.and_then(|part| self.reading.resource_kind(part));
-        let role = match (is_key, resource) {
-            (false, None) => FieldRole::Data,
-            (true, None) => FieldRole::CustomerKey,
-            (false, Some(kind)) => FieldRole::ResourceId(kind),
-            (true, Some(_)) => {
+        let size = schema.extension(self.reading, "group-size");
+        let is_size = self.reading.flag(size);
+        let role = match (is_key, resource, is_size) {
+            (false, None, false) => FieldRole::Data,
+            (true, None, false) => FieldRole::CustomerKey,
+            (false, Some(kind), false) => FieldRole::ResourceId(kind),
+            (false, None, true) => FieldRole::GroupSize,
+            _ => {
                 let message = "one field cannot be the id of a customer and of something else";
                 self.reading.mistake(schema.place, message);
                 FieldRole::CustomerKey
             }
         };
-        if role != FieldRole::Data && kind != ScalarKind::String {
-            let message = "an id must be a text";
-            self.reading.mistake(schema.place, message);
+        match role {
+            FieldRole::Data => {}
+            FieldRole::GroupSize if kind == ScalarKind::Integer => {}
+            FieldRole::GroupSize => {
+                let message = "how many customers a group is must be a whole number";
+                self.reading.mistake(schema.place, message);
+            }
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) if kind == ScalarKind::String => {}
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) => {
+                self.reading.mistake(schema.place, "an id must be a text");
+            }
         }
         role
     }
@@ -401,54 +427,6 @@ impl<'a> Shaping<'a, '_> {
             }
         }
     }
-
-    /// A record has one customer key, and not in a list within it.
-    fn check_customer_key(&mut self, place: &'a Origin, first_field: usize, path: &str) {
-        let fields = self.fields.iter().zip(&self.places).skip(first_field);
-        let mut keys = Vec::new();
-        let mut personal = false;
-        for (field, (place, _)) in fields {
-            personal |= is_personal(field);
-            if field.role == FieldRole::CustomerKey {
-                let within = field.path.strip_prefix(path).unwrap_or_default();
-                keys.push((*place, within.contains("[*]")));
-            }
-        }
-        if let Some((second, _)) = keys.get(1) {
-            let message = "a second customer key in one record: which of them is it about?";
-            self.reading.mistake(second, message);
-        }
-        if let Some((key, _)) = keys.iter().find(|(_, in_list)| *in_list) {
-            let message =
-                "a customer key in a list within the record; mark the list's items as records";
-            self.reading.mistake(key, message);
-        }
-        if keys.is_empty() && personal && self.ownership == Ownership::InRecord {
-            let message = "a record that does not say whose it is: mark the field that holds the \
-                           customer's id with `x-covenant-customer-key`";
-            self.reading.mistake(place, message);
-        }
-    }
-
-    /// Outside of records there is nobody's data.
-    fn check_loose_fields(&mut self) {
-        let loose = self.fields.iter().zip(&self.places);
-        let loose = loose.filter(|(_, (_, in_record))| !in_record);
-        let wrong: Vec<_> = loose
-            .filter(|(field, _)| {
-                let key = field.role == FieldRole::CustomerKey;
-                key || (is_personal(field) && self.ownership != Ownership::Aggregate)
-            })
-            .map(|(field, (place, _))| (field.path.clone(), *place))
-            .collect();
-        for (path, place) in wrong {
-            let message = format!(
-                "`{path}` is about a customer but stands in no record: mark the object that \
-                 belongs to one customer with `x-covenant-record`"
-            );
-            self.reading.mistake(place, message);
-        }
-    }
 }
 
 /// Whether a record stands in `node`: it is decided on its own, and may be dropped.
@@ -461,12 +439,6 @@ fn holds_records(node: &Node) -> bool {
             object.record || members.any(|member| holds_records(&member.node))
         }
     }
-}
-
-fn is_personal(field: &Field) -> bool {
-    let user = Category::parse("user");
-    let within = |category: Category| user.is_some_and(|user| category.is_within(user));
-    field.category.is_some_and(within)
 }
 
 /// The path of a member (RFC 9535): `$.a`, or `$['a b']` where the name is not a plain word.

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
-    LedgerSettings, LimitSettings, Secret, TelemetrySettings, TermsSettings, TokenSettings,
+    LedgerSettings, LimitSettings, RevocationList, Secret, TelemetrySettings, TermsSettings,
+    TokenSettings,
 };
 use crate::source::{Fields, Node};
 
+pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
 pub(super) const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
 
 /// Every table is read before anything is given up, so that all mistakes are noted.
@@ -104,7 +106,17 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
     let key = fields.text("key").map(|path| base.join(path));
     let partner_authority = fields.text("partner_authority").map(|path| base.join(path));
     let lists = fields.optional_texts("revocation_lists");
-    let revocation_lists = lists.iter().map(|(path, _)| base.join(path)).collect();
+    let list = |text: &str| {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            RevocationList::Url(text.to_owned())
+        } else {
+            RevocationList::File(base.join(text))
+        }
+    };
+    let revocation_lists = lists.iter().map(|(text, _)| list(text)).collect();
+    let certificates_reload_seconds = fields
+        .optional_integer("certificates_reload_seconds", 1..=86_400)
+        .unwrap_or(60);
     Some(GatewaySettings {
         listen: listen?,
         names,
@@ -114,6 +126,7 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         key: key?,
         partner_authority: partner_authority?,
         revocation_lists,
+        certificates_reload_seconds,
     })
 }
 
@@ -145,6 +158,7 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
             KeySource::File(base.join(keys))
         }
     });
+    let algorithms = algorithms(fields);
     let leeway_seconds = fields
         .optional_integer("leeway_seconds", 0..=240)
         .unwrap_or(30);
@@ -155,9 +169,30 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
         issuer: issuer?,
         audience: audience?,
         keys: keys?,
+        algorithms,
         leeway_seconds,
         life_seconds_max,
     })
+}
+
+/// All of them where the key is absent.
+fn algorithms(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    if fields.optional("algorithms").is_none() {
+        return ALGORITHMS.map(str::to_owned).to_vec();
+    }
+    let named = fields.texts("algorithms");
+    for (name, span) in &named {
+        if !ALGORITHMS.contains(name) {
+            let source = Arc::clone(fields.source());
+            let message = format!(
+                "`{name}` is not an algorithm that tokens may be signed with; those are {}",
+                ALGORITHMS.join(", ")
+            );
+            let mistakes = fields.mistakes();
+            mistakes.add_unknown(&source, *span, message, name, ALGORITHMS);
+        }
+    }
+    named.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
 fn terms(fields: &mut Fields<'_, '_>) -> Option<TermsSettings> {

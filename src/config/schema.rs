@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::LimitSettings;
-use super::read::ROLES;
+use super::read::{ALGORITHMS, ROLES};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, text};
 
 /// The schema.
@@ -115,7 +115,17 @@ fn gateway() -> Value {
             ),
             (
                 "revocation_lists",
-                list("Revocation lists of that authority.", text("A PEM file.")),
+                list(
+                    "Revocation lists of that authority.",
+                    text("A file, PEM or DER, or a plain http URL."),
+                ),
+            ),
+            (
+                "certificates_reload_seconds",
+                integer(
+                    "How often these files and lists are read again. Default 60.",
+                    1..=86_400,
+                ),
             ),
         ],
     )
@@ -134,6 +144,13 @@ fn tokens() -> Value {
             (
                 "keys_authority",
                 text("PEM file of the authority that vouches for that URL."),
+            ),
+            (
+                "algorithms",
+                list(
+                    "Whose keys are taken. Default all.",
+                    one_of("A signature algorithm.", ALGORITHMS),
+                ),
             ),
             (
                 "leeway_seconds",
@@ -318,6 +335,12 @@ mod tests {
     }
 
     #[test]
+    fn the_algorithms_that_can_be_configured_are_those_there_are() {
+        let all = crate::identity::jwk::Algorithm::ALL;
+        assert_eq!(ALGORITHMS, all.map(crate::identity::jwk::Algorithm::name));
+    }
+
+    #[test]
     fn the_reader_and_the_schema_know_the_same_keys() {
         let (_, asked) = asked::during(|| mistakes(&whole()));
         assert_eq!(asked, keys(&schema(), &[]));
@@ -325,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 19, |changed| {
+        assert_same_limits(&schema(), &whole(), 20, |changed| {
             !mistakes(changed).is_empty()
         });
     }

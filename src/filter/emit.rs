@@ -343,8 +343,10 @@ impl<'p> Writer<'_, 'p> {
         let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
         let out = self.behind_run();
         match (treatment, scalar.token) {
-            (Treatment::Clear, Token::Respelled) => respell(unquoted(written), out),
-            (Treatment::Clear, _)
+            (Treatment::Clear | Treatment::Figure, Token::Respelled) => {
+                respell(unquoted(written), out)
+            }
+            (Treatment::Clear | Treatment::Figure, _)
             | (Treatment::Partial(_) | Treatment::Pseudonym(_) | Treatment::Link, Token::Null) => {
                 out.extend_from_slice(written.as_bytes());
             }

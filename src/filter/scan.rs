@@ -416,6 +416,10 @@ impl<'a> Scanner<'a> {
                 }
                 _ => subject.customer = Some(id),
             },
+            FieldRole::GroupSize => {
+                let size = id.parse();
+                subject.size = Some(size.map_err(|_| Uninspectable::new(Reason::Mismatch, start))?);
+            }
             FieldRole::ResourceId(kind) => {
                 if let Some(resource) = subject.resources.get_mut(kind as usize) {
                     resource.get_or_insert(id);

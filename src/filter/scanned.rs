@@ -23,6 +23,7 @@ pub struct Scanned<'a> {
 pub struct Record<'a> {
     pub(super) customer: Option<Cow<'a, str>>,
     pub(super) resources: [Option<Cow<'a, str>>; ResourceKind::ALL.len()],
+    pub(super) size: Option<u64>,
     pub(super) present: FieldSet,
 }
 
@@ -36,6 +37,11 @@ impl Record<'_> {
     /// The id of the first thing of this kind in it.
     pub fn resource(&self, kind: ResourceKind) -> Option<&str> {
         self.resources.get(kind as usize)?.as_deref()
+    }
+
+    /// How many customers it is about, where it is a group of them; of the envelope, all together.
+    pub fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// Fields that stand in it, `null` included.

@@ -18,6 +18,7 @@ use crate::filter::{Links, PseudonymSecret};
 use crate::judgement::{Document, Release, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Refusal, Stopped};
+use crate::registry::Registry;
 use crate::taxonomy::Category;
 use crate::terms::CustomerRef;
 
@@ -34,6 +35,8 @@ pub struct Filtered {
     pub subjects: Vec<SubjectGroup>,
     /// Distinct customers of whom something leaves.
     pub customers: BTreeSet<CustomerRef>,
+    /// Distinct people on customers' lists of whom something leaves.
+    pub recipients: BTreeSet<CustomerRef>,
     /// Fields and headers that do not leave as they were.
     pub withheld: Vec<Withheld>,
     /// Headers with links of the gateway.
@@ -44,11 +47,12 @@ pub struct Filtered {
 ///
 /// # Errors
 /// `not-found` when the one record asked for is not this partner's to see; `response-uninspectable`
-/// for a redirect that leads nowhere, and where a name of the core would leave.
+/// for a redirect that leads nowhere, where a name of the core would leave, and for a person on a list who
+/// cannot be told from others.
 pub fn filter(
     permit: &Permit,
     inspected: &Inspected<'_>,
-    secret: &PseudonymSecret,
+    (secret, registry): (&PseudonymSecret, &Registry),
     links: &Links<'_>,
 ) -> Result<Filtered, Stopped> {
     let filtered = Filtered {
@@ -57,6 +61,7 @@ pub fn filter(
         body: Bytes::new(),
         subjects: Vec::new(),
         customers: BTreeSet::new(),
+        recipients: BTreeSet::new(),
         withheld: Vec::new(),
         headers: HeaderMap::new(),
     };
@@ -77,7 +82,7 @@ pub fn filter(
             let release = release.ok_or_else(Refusal::not_found)?;
             let seen = Some(document.seen(&release));
             let filtered = headers::lead(permit, inspected, links, seen, filtered)?;
-            let filtered = released(permit, filtered, document, release);
+            let filtered = released(permit, filtered, document, release, registry)?;
             // The last look: whatever a field says, it does not say where the core is.
             if links.names.occur_in(&filtered.body) {
                 return Err(uninspectable("a name of the core in what would leave").into());
@@ -102,6 +107,7 @@ fn whole(
         filtered.subjects.push(SubjectGroup {
             subject: "customer".to_owned(),
             basis: permit.grant().basis(Circumstances::OWN).word().to_owned(),
+            basis_reference: None,
             circumstances: words(Circumstances::OWN),
             categories: BTreeMap::from([(category.key().to_owned(), "clear".to_owned())]),
             references: vec![customer.reference.to_string()],
@@ -120,9 +126,10 @@ fn released(
     mut filtered: Filtered,
     document: &Document<'_>,
     released: Release,
-) -> Filtered {
+    registry: &Registry,
+) -> Result<Filtered, Stopped> {
     let mut account = Account::new(permit, document.shape);
-    if let Some(around) = released.granted(&document.envelope) {
+    if let Some(around) = released.granted_around(&document.envelope) {
         account.add(&document.envelope, around, &released.emitted.envelope);
     }
     for (owner, record) in document.owners.iter().zip(&released.emitted.records) {
@@ -130,8 +137,15 @@ fn released(
             account.add(owner, granted, record);
         }
     }
+    for recipient in document.recipients(&released)? {
+        let who = &recipient.particulars;
+        let reference = registry.recipient_reference(&who.name, &who.address);
+        let reference =
+            reference.ok_or_else(|| uninspectable("a recipient of mail who is nobody"))?;
+        account.add_recipient(&recipient, reference);
+    }
     account.close(&mut filtered);
     filtered.media_type = Some("application/json".into());
     filtered.body = released.body.into();
-    filtered
+    Ok(filtered)
 }

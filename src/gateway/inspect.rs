@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
+use super::figures;
 use super::forward::Answer;
 use crate::catalogue::{self, Body, Creates, HeaderLink, Shape};
 use crate::filter::{self, CoreNames, Record, Scanned};
-use crate::judgement::{self, Document, Owner, is_media_type, uninspectable};
+use crate::judgement::{self, Document, Figures, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Stopped};
 use crate::registry::{NotKept, Registry};
@@ -92,8 +93,13 @@ pub async fn inspect<'a>(
             };
             let envelope = owners.of_request();
             let owners = owners.of_records(shape, &scanned, &envelope)?;
+            let figures = match Figures::of(shape, &scanned) {
+                Some(figures) => Some(figures::settle(exchange, permit, figures, registry).await?),
+                None => None,
+            };
             Content::Json(Box::new(Document {
                 shape,
+                figures,
                 scanned,
                 owners,
                 envelope,
@@ -263,19 +269,17 @@ impl Owners<'_> {
     fn owner(&self, reference: CustomerRef, own: bool) -> Owner {
         let partner = &self.permit.partner().contract().partner;
         let purpose = self.permit.purpose();
-        let consented = self
-            .registry
-            .consented(reference, partner, purpose, self.now);
+        let opened = self.registry.opened(reference, partner, purpose, self.now);
         let circumstances = Circumstances {
             own,
-            consented: !consented.is_empty(),
-            agreement: false,
+            consented: !opened.consented.is_empty(),
+            agreement: !opened.agreed.is_empty(),
             order: false,
         };
         Owner::Customer {
             reference,
             circumstances,
-            consented,
+            opened,
         }
     }
 

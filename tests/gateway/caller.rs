@@ -188,6 +188,14 @@ impl Caller {
             .unwrap_or_else(|_| panic!("no answer to {what}"))
     }
 
+    /// Whether the gateway has ended the connection.
+    pub(crate) fn is_closed(&self) -> bool {
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http2(sender) => sender.is_closed(),
+        }
+    }
+
     pub(crate) async fn get(&mut self, target: &str, purpose: &str) -> Reply {
         self.call(Call::get(target).purpose(purpose)).await
     }

@@ -2,8 +2,7 @@
 
 use covenant::config::TermsSettings;
 use covenant::refusal::Code;
-use covenant::registry::Suspension;
-use covenant::terms::PartnerId;
+use covenant::terms::{PartnerId, Principal};
 use http::Method;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
@@ -165,17 +164,9 @@ async fn promise_7_a_suspended_family_receives_nothing() {
     let target = format!("/v1/customers/{}", own.customer);
     assert_eq!(crest.get(&target, SERVICE).await.status, 200);
     let since = stand.clock.now();
-    let suspension = Suspension {
-        since,
-        by: "Hannah".into(),
-        because: "audit".into(),
-    };
-    let acme = PartnerId::parse("acme").unwrap();
-    gateway
-        .registry
-        .suspend(&acme, suspension, 0)
-        .await
-        .unwrap();
+    let acme = Principal::Partner(PartnerId::parse("acme").unwrap());
+    stand.suspend(&acme).await;
+    let mut crest = stand.partner("crest").await;
     let reply = crest.get(&target, SERVICE).await;
     let document = refused(&reply, 403, "partner-suspended");
     assert_eq!(document["since"], since.to_string());

@@ -17,8 +17,10 @@ use covenant::identity::development::{
 };
 use covenant::ledger::reading;
 use covenant::mistakes::{Look, Mistakes};
+use covenant::registry::Suspension;
 use covenant::serve::Running;
 use covenant::starter::{self, Ports};
+use covenant::terms::Principal;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
@@ -216,6 +218,23 @@ impl Stand {
     pub(crate) async fn partner(&self, partner: &str) -> Caller {
         self.connect(&self.credentials(partner), Version::Http1)
             .await
+    }
+
+    /// The certificate of a partner, as suspensions name it.
+    pub(crate) fn certificate_of(&self, partner: &str) -> Principal {
+        let certificate = &self.certificates[place_of(partner)].certificate;
+        Principal::Certificate(certificate.thumbprint)
+    }
+
+    /// Suspends somebody, as a person's command does.
+    pub(crate) async fn suspend(&self, principal: &Principal) {
+        let suspension = Suspension {
+            since: self.clock.now(),
+            by: "Hannah".into(),
+            because: "audit".into(),
+        };
+        let registry = &self.running().gateway().registry;
+        registry.suspend(principal, suspension, 0).await.unwrap();
     }
 
     /// Ids of the partner's customers, oldest first.

@@ -8,6 +8,9 @@ use crate::catalogue::{Field, FieldRole, Link, Node, ScalarKind, Shape};
 /// A text, where any will do.
 const PLAIN: &str = "made up";
 
+/// How many customers each group is.
+const MANY: u32 = 1_000_000;
+
 /// Writes it; each record is `customer`'s, and the core's links lead `here`.
 pub(super) fn fullest(shape: &Shape, customer: &str, here: &str) -> Vec<u8> {
     let known = Known { customer, here };
@@ -38,6 +41,8 @@ fn value(shape: &Shape, node: &Node, known: Known<'_>) -> Value {
                 ScalarKind::String if field.role == FieldRole::CustomerKey => known.customer.into(),
                 ScalarKind::String if field.link == Some(Link::Rewrite) => known.here.into(),
                 ScalarKind::String => field.check.example_text(PLAIN).unwrap_or_default().into(),
+                // Enough customers for any group, and for all together.
+                ScalarKind::Integer if field.role == FieldRole::GroupSize => MANY.into(),
                 ScalarKind::Integer | ScalarKind::Number => bare(field, "1"),
                 ScalarKind::Boolean => bare(field, "true"),
             },

@@ -112,7 +112,9 @@ fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
 fn field_noted(field: &Field, came: bool) -> Change {
     let change = Change::came_or_went(Topic::Field, "", came, &category(field));
     let direction = match (field.role, field.category) {
-        (FieldRole::CustomerKey | FieldRole::ResourceId(_), _) => Direction::Loosens,
+        (FieldRole::CustomerKey | FieldRole::ResourceId(_) | FieldRole::GroupSize, _) => {
+            Direction::Loosens
+        }
         (FieldRole::Data, None) => Direction::Neither,
         (FieldRole::Data, Some(_)) => change.direction,
     };
@@ -189,6 +191,7 @@ fn role(field: &Field) -> String {
         FieldRole::Data => "nothing".to_owned(),
         FieldRole::CustomerKey => "whose it is".to_owned(),
         FieldRole::ResourceId(kind) => format!("which {} it is", kind.word()),
+        FieldRole::GroupSize => "of how many customers it is".to_owned(),
     }
 }
 
@@ -276,7 +279,9 @@ fn record_paths(node: &Node, path: &str, records: &mut Vec<String>) {
         Node::Scalar(_) => {}
         Node::Array(item) => record_paths(item, &format!("{path}[*]"), records),
         Node::Object(object) => {
-            if object.record {
+            if object.group {
+                records.push(format!("{path} (a group of customers)"));
+            } else if object.record {
                 records.push(path.to_owned());
             }
             for member in &object.members {
