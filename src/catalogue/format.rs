@@ -6,9 +6,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::times;
 
-/// Whether a text has a format.
-pub(super) type IsOf = fn(&str) -> bool;
-
 /// The formats that have a name in a standard, and `url`, which many write for `uri`.
 pub(super) const KNOWN: [&str; 33] = [
     "binary",
