@@ -88,6 +88,7 @@ fn sample(clock: &Clock) -> Entry {
     let subject = SubjectGroup {
         subject: "customer".to_owned(),
         basis: "service".to_owned(),
+        basis_reference: None,
         circumstances: vec!["own".to_owned()],
         categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
         references: vec!["9f86d081884c7d659a2feaa0c55ad015".to_owned()],

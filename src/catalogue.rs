@@ -12,13 +12,15 @@
 //! | `x-covenant-data-uses` | operation | the only uses it may be called for |
 //! | `x-covenant-alternative` | operation | what a refused partner can do instead |
 //! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
-//! | `x-covenant-role` | parameter, member of a request at any depth | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`, `credential` |
+//! | `x-covenant-role` | parameter, member of a request at any depth | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`, `credential`; of figures the parameters `period-from`, `period-to` (days, both within) and `partition` (different values never share a customer) |
 //! | `x-covenant-operational` | beside the role `use-type` | the values that are no marketing use; without it `[operational]` |
 //! | `x-covenant-record` | object | belongs to one customer |
+//! | `x-covenant-group` | object in a list, channel `aggregate` | figures over one group of customers |
+//! | `x-covenant-group-size` | whole number, there | how many different customers the group is; outside of groups, all together |
 //! | `x-covenant-customer-key` | text | the id of that customer |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
-//! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
-//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
+//! | `x-covenant-data-category` | scalar; body of a document; scalar of `additionalProperties`: of every member that is not listed, and of its name | a fideslang key or one of ours |
+//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient`; the outermost object of a record that is about a recipient is one person |
 //! | `x-covenant-partial` | text | `{first: n}`, `{last: n}` or `street`: what stays of it in part |
 //! | `x-covenant-empty` | scalar | what stands there when it is withheld but required, or cannot be replaced |
 //! | `x-covenant-link` | text; header `Location` or `Link` | where it leads: `rewrite`, `{to: operationId}`, `foreign`, `remove` ([`Link`]) |
@@ -43,14 +45,17 @@ pub mod draft;
 mod empty;
 mod fitting;
 mod format;
+mod groups;
 mod keywords;
 mod links;
 mod matcher;
+mod naming;
 pub mod operation;
 mod operations;
 pub mod overlay;
 mod partial;
 mod pattern;
+mod persons;
 mod pseudonym;
 mod reading;
 mod request;
@@ -76,6 +81,7 @@ use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
 pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
+pub use self::naming::is_xml_name;
 pub use self::operation::{
     Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Unserved,
 };
@@ -87,8 +93,8 @@ pub use self::request::{
 };
 pub use self::router::Routed;
 pub use self::shape::{
-    Field, FieldId, FieldRole, LINK_CHARACTERS_MAX, Link, Member, Node, ObjectNode, ScalarKind,
-    Shape,
+    Field, FieldId, FieldRole, LINK_CHARACTERS_MAX, Link, Member, Namespace, Node, ObjectNode,
+    ScalarKind, Shape, TellsWho,
 };
 
 /// Where the catalogue lies in a policies folder.

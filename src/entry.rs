@@ -17,8 +17,8 @@ use thiserror::Error;
 use crate::terms::hexadecimal;
 
 /// Version of the shape of an [`Entry`] that is written today. Every earlier one is still read; 2 added
-/// what is needed to decide again: page size, signals, circumstances.
-pub const VERSION: u32 = 2;
+/// what is needed to decide again: page size, signals, circumstances. 3 added where a basis is written down.
+pub const VERSION: u32 = 3;
 
 /// Most bytes an entry may have: C2SP tlog-tiles stores the length of a leaf in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
@@ -54,7 +54,7 @@ pub enum EntryError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Version of this shape: 1 or 2.
+    /// Version of this shape: 1 to 3.
     pub v: u32,
     /// When it happened, by this machine's clock: a claim, while the order of leaves is a proof.
     pub time: Timestamp,
@@ -231,6 +231,9 @@ pub struct SubjectGroup {
     pub subject: String,
     /// Basis on which it left.
     pub basis: String,
+    /// Where that is written down: of an agreement always, of a consent where it is. From version 3 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis_reference: Option<String>,
     /// What was known of each of them: `own`, `consented`, `agreement`, `order`. Not in version 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub circumstances: Vec<String>,
@@ -386,18 +389,21 @@ pub(crate) mod tests {
     fn any_disclosure() -> impl Strategy<Value = Disclosure> {
         let subjects = (
             text(),
-            text(),
+            (text(), option::of(text())),
             vec(text(), 0..3),
             btree_map(text(), text(), 0..4),
             vec(text(), 0..4),
         )
             .prop_map(
-                |(subject, basis, circumstances, categories, references)| SubjectGroup {
-                    subject,
-                    basis,
-                    circumstances,
-                    categories,
-                    references,
+                |(subject, (basis, basis_reference), circumstances, categories, references)| {
+                    SubjectGroup {
+                        subject,
+                        basis,
+                        basis_reference,
+                        circumstances,
+                        categories,
+                        references,
+                    }
                 },
             );
         let withheld = (text(), text(), text()).prop_map(|(field, method, promise)| Withheld {
@@ -501,7 +507,7 @@ pub(crate) mod tests {
     fn the_canonical_form_is_fixed() {
         assert_eq!(
             String::from_utf8(note().to_canonical()).unwrap(),
-            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":2}"#
+            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":3}"#
         );
     }
 
@@ -509,7 +515,7 @@ pub(crate) mod tests {
     fn other_bytes_for_the_same_facts_are_refused() {
         let canonical = String::from_utf8(note().to_canonical()).unwrap();
         for other in [
-            canonical.replace("\"v\":2", "\"v\": 2"),
+            canonical.replace("\"v\":3", "\"v\": 2"),
             canonical.replace("started", "\\u0073tarted"),
             canonical.replace(r#""what":"started""#, r#""what":"started","policy":null"#),
             canonical.replace("00:00:00Z", "00:00:00.000Z"),
@@ -518,7 +524,7 @@ pub(crate) mod tests {
             let refused = Entry::parse(other.as_bytes());
             assert!(matches!(refused, Err(EntryError::NotCanonical)), "{other}");
         }
-        let more = canonical.replace("\"v\":2", "\"v\":2,\"w\":1");
+        let more = canonical.replace("\"v\":3", "\"v\":3,\"w\":1");
         assert!(matches!(
             Entry::parse(more.as_bytes()),
             Err(EntryError::Malformed(_))

@@ -22,12 +22,14 @@ mod field_set;
 mod leading;
 mod links;
 mod names;
+mod persons;
 mod piece;
 mod plan;
 mod pseudonym;
 mod reader;
 mod scan;
 mod scanned;
+mod subtrees;
 mod text;
 mod uninspectable;
 mod walk;
@@ -45,10 +47,12 @@ pub use emit::{Emitted, Released};
 pub use field_set::FieldSet;
 pub use links::{Links, Seen};
 pub use names::CoreNames;
+pub use persons::{Particulars, Person};
 pub use plan::{Method, Plan, RecordDecision, Treatment, WithheldField, withheld_link};
 pub use pseudonym::{PseudonymKey, PseudonymSecret};
 pub use scan::scan;
 pub use scanned::{Record, Scanned};
+pub use subtrees::Subtree;
 pub use uninspectable::{Reason, Uninspectable};
 pub use walk::validate_strict;
 
@@ -66,6 +70,8 @@ pub fn read<'a>(
 ) -> Result<Scanned<'a>, Uninspectable> {
     match format {
         Format::Json => scan(shape, body, limits),
+        Format::Xml => scan::xml::scan(shape, body, limits),
+        Format::Csv => scan::csv::scan(shape, body, limits),
     }
 }
 
@@ -80,16 +86,24 @@ pub struct Limits {
     pub unknown_members_max: usize,
     /// Longest number of a catalogued field, in bytes as written.
     pub number_bytes_max: usize,
+    /// Most members of one object that the catalogue does not list and that one category covers all the
+    /// same (`additionalProperties`).
+    pub other_members_max: usize,
+    /// Longest name of such a member, in bytes as written.
+    pub name_bytes_max: usize,
 }
 
 impl Default for Limits {
-    /// 4 MiB, 64 levels, 4,096 unknown members, 40 bytes a number.
+    /// 4 MiB, 64 levels, 4,096 unknown members, 40 bytes a number, 256 other members with names of 128
+    /// bytes.
     fn default() -> Self {
         Self {
             body_bytes_max: 4 << 20,
             depth_max: 64,
             unknown_members_max: 4096,
             number_bytes_max: 40,
+            other_members_max: 256,
+            name_bytes_max: 128,
         }
     }
 }

@@ -31,6 +31,7 @@ pub mod authenticate;
 pub mod budget;
 pub mod decide;
 pub mod exchange;
+pub mod figures;
 pub mod filter;
 pub mod forward;
 pub mod inspect;
@@ -191,14 +192,22 @@ impl Gateway {
         let decided = decide::decide(exchange, partner, operation, &reading, &head);
         shadow.hear(exchange, &decided);
         let permit = decided?;
-        let admission = admit::admit(exchange, &permit, &self.allowance, &self.ledger).await?;
+        let admission = admit::admit(
+            exchange,
+            &permit,
+            &self.allowance,
+            &self.registry,
+            &self.ledger,
+        )
+        .await?;
         let outbound = outbound(&head, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let core_names = self.names.under(&permit.partner().rules().catalogue);
         let links = names::links(&permit, &self.about, &core_names);
         let inspected =
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
-        let filtered = filter::filter(&permit, &inspected, &self.pseudonyms, &links)?;
+        let house = (&self.pseudonyms, &*self.registry);
+        let filtered = filter::filter(&permit, &inspected, house, &links)?;
         shadow.see(exchange, &permit, &inspected, &answer.body);
         authenticator.stands(permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;

@@ -21,6 +21,10 @@ mod consent;
 mod creating;
 #[path = "gateway/decisions.rs"]
 mod decisions;
+#[path = "gateway/figures.rs"]
+mod figures;
+#[path = "gateway/formats.rs"]
+mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/lab.rs"]
@@ -37,6 +41,8 @@ mod publishing;
 mod purposes;
 #[path = "gateway/raw_core.rs"]
 mod raw_core;
+#[path = "gateway/recipients.rs"]
+mod recipients;
 #[path = "gateway/record.rs"]
 mod record;
 #[path = "gateway/refusals.rs"]

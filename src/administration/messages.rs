@@ -44,6 +44,10 @@ pub struct PartnerShown {
     pub customers_per_day: u32,
     /// Its budget of distinct customers per UTC month.
     pub customers_per_month: u32,
+    /// Its budget of distinct recipients of mail per UTC day, where it has one.
+    pub recipients_per_day: Option<u32>,
+    /// Its budget of distinct recipients of mail per UTC month, where it has one.
+    pub recipients_per_month: Option<u32>,
     /// Where it is suspended: since when, by whom and why.
     pub suspended: Option<ByAndWhy>,
     /// Where one person asked to resume it and a second is awaited. Not told in lists.

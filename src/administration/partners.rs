@@ -65,6 +65,8 @@ impl Administration {
             requests_per_minute: contract.requests_per_minute,
             customers_per_day: contract.budgets.customers_per_day,
             customers_per_month: contract.budgets.customers_per_month,
+            recipients_per_day: contract.budgets.recipients_per_day,
+            recipients_per_month: contract.budgets.recipients_per_month,
             suspended: suspended.map(ByAndWhy::from),
             resume_proposed: None,
         }

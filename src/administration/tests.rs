@@ -46,6 +46,7 @@ fn contract(id: &str) -> Arc<Contract> {
         budgets: Budgets {
             customers_per_day: 500,
             customers_per_month: 5_000,
+            ..Budgets::default()
         },
         terms: AcceptedTerms {
             version: "2026-01".into(),
@@ -141,6 +142,7 @@ impl Fixture {
             subjects: vec![SubjectGroup {
                 subject: "customer".to_owned(),
                 basis: "service".to_owned(),
+                basis_reference: None,
                 circumstances: vec!["own".to_owned()],
                 categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
                 references: vec![self.reference(id)],

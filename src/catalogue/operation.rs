@@ -134,7 +134,7 @@ pub enum Body {
     },
     /// A media type that no filter exists for yet: never forwarded.
     Uninspectable {
-        /// For example `text/csv`.
+        /// For example `text/html`.
         media_type: Arc<str>,
     },
 }
@@ -144,6 +144,10 @@ pub enum Body {
 pub enum Format {
     /// One JSON document (RFC 8259).
     Json,
+    /// One XML document (XML 1.0, fifth edition) without document type, comments and instructions.
+    Xml,
+    /// Lines of cells with a header (RFC 4180).
+    Csv,
 }
 
 /// What a successful call brings into being; the answer's field with [`super::FieldRole::ResourceId`]

@@ -164,6 +164,7 @@ impl<'a> Call<'a, '_> {
         let alternative = self.reading.extension(part, "alternative");
         let alternative = alternative.and_then(|part| self.reading.text(part));
         let parameters = self.parameters();
+        self.check_figures(channel, &parameters);
         let creates = self.creates();
         let request = part.get("requestBody");
         let request =
@@ -239,6 +240,22 @@ impl<'a> Call<'a, '_> {
             required: required || place == Place::Path,
             role,
         })
+    }
+
+    /// What tells one question about figures from another is said of questions about figures, and once.
+    fn check_figures(&mut self, channel: Option<Channel>, parameters: &[Parameter]) {
+        let mut roles: Vec<&Role> = parameters.iter().map(|one| &one.role).collect();
+        roles.retain(|role| role.asks_for_figures());
+        if !roles.is_empty() && channel != Some(Channel::Aggregate) {
+            let message =
+                "`period-from`, `period-to` and `partition` are only for the channel `aggregate`";
+            self.reading.mistake(&self.entry.place, message);
+        }
+        let twice = |role: Role| roles.iter().filter(|one| ***one == role).count() > 1;
+        if twice(Role::PeriodFrom) || twice(Role::PeriodTo) {
+            let message = "a second beginning or end of the period";
+            self.reading.mistake(&self.entry.place, message);
+        }
     }
 
     /// Every `{name}` of the path is a whole segment and a parameter, and the other way round.

@@ -26,7 +26,7 @@ pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 pub(super) const STREET: &str = "street";
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 16] = [
     "alternative",
     "channel",
     "creates",
@@ -35,6 +35,8 @@ pub(super) const KEYS: [&str; 14] = [
     "data-subject",
     "data-uses",
     "empty",
+    "group",
+    "group-size",
     "link",
     "operational",
     "partial",

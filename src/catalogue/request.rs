@@ -35,9 +35,20 @@ pub enum Role {
     /// A login, password or key of the core service: the gateway brings its own, so a request that
     /// has one is refused.
     Credential,
+    /// The first day that figures are asked for.
+    PeriodFrom,
+    /// The last day that figures are asked for; it is within.
+    PeriodTo,
+    /// Chooses whom figures are about: two different values never share a customer.
+    Partition,
 }
 
 impl Role {
+    /// Whether it tells one question about figures from another.
+    pub fn asks_for_figures(&self) -> bool {
+        matches!(self, Self::PeriodFrom | Self::PeriodTo | Self::Partition)
+    }
+
     /// Whether it says whom a call is about: a customer, or a thing of one.
     pub fn names_customer(&self) -> bool {
         matches!(self, Self::Customer | Self::Resource(_))

@@ -1,5 +1,13 @@
-//! The shape of a JSON answer: a tree of objects, arrays and classified scalars, with a flat table
-//! of its fields so that decisions about fields are look-ups by [`FieldId`].
+//! The shape of an answer: a tree of objects, arrays and classified scalars, with a flat table of its
+//! fields so that decisions about fields are look-ups by [`FieldId`]. It is one tree for all formats,
+//! made for one of them:
+//!
+//! | | JSON | XML | CSV |
+//! |---|---|---|---|
+//! | the document | any node | an object whose one member is the outermost element | an array of flat objects |
+//! | an object | an object | an element with elements or attributes in it | a row |
+//! | a member | a member | an element; the first [`ObjectNode::attributes`] are attributes | a column |
+//! | an array | an array | the elements of this name, which stand side by side; where they are wrapped, the wrapper is an object around them | the rows |
 
 use std::sync::Arc;
 
@@ -36,10 +44,22 @@ pub enum Node {
 /// An object.
 #[derive(Clone, Debug, Default)]
 pub struct ObjectNode {
-    /// Its members, sorted by name.
+    /// Its members, sorted by name; what are attributes in XML first, sorted likewise.
     pub members: Vec<Member>,
+    /// How many of its members, the first ones, are attributes. Only XML has any.
+    pub attributes: usize,
+    /// The field that every other member is, whatever its name; without one, others are dropped.
+    pub others: Option<FieldId>,
+    /// The namespaces that an XML document may declare; only the object that is the document has any.
+    pub namespaces: Vec<Namespace>,
     /// Whether each such object is a record: the unit that belongs to one customer. Records do not nest.
     pub record: bool,
+    /// Whether each such object is one recipient of mail: a person on a customer's list, who may have no
+    /// id. Stands in a record, or is one; persons do not nest.
+    pub person: bool,
+    /// Whether each such object is a group of customers that figures are about (`x-covenant-group`). It is
+    /// a record too, of nobody: it leaves or does not as a whole.
+    pub group: bool,
     /// Whether `null` may stand in its place.
     pub nullable: bool,
 }
@@ -49,12 +69,22 @@ pub struct ObjectNode {
 pub struct Member {
     /// Its decoded name.
     pub name: Arc<str>,
-    /// Its name as it is written out: quoted, escaped, with the colon.
+    /// Its name as it is written out: in JSON quoted, escaped, with the colon; in XML the start of its
+    /// element, `<name>`, or of an attribute, ` name="`; in CSV the cell of the header.
     pub encoded: Arc<[u8]>,
     /// Whether the schema requires it: then it is emptied instead of removed.
     pub required: bool,
     /// What stands there.
     pub node: Node,
+}
+
+/// A namespace of XML (Namespaces in XML 1.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its prefix; empty for the one of names without prefix.
+    pub prefix: Arc<str>,
+    /// Its name.
+    pub uri: Arc<str>,
 }
 
 /// One scalar field. By default an optional text without a category.
@@ -64,7 +94,7 @@ pub struct Field {
     pub path: Arc<str>,
     /// Its data category; without one it is never released.
     pub category: Option<Category>,
-    /// The JSON types its value may have. Anything else makes the whole answer uninspectable.
+    /// The type its value has; in XML and CSV, how its text is written as in JSON. Anything else makes the whole answer uninspectable.
     pub kind: ScalarKind,
     /// Whether `null` is a valid value.
     pub nullable: bool,
@@ -83,6 +113,8 @@ pub struct Field {
     pub link: Option<Link>,
     /// How its partial form is made; without one, partial means withheld.
     pub partial: Option<Partial>,
+    /// Whether it stands in an answer of the channel `aggregate`: there it is a figure over customers.
+    pub figure: bool,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
     pub recipient: bool,
     /// The value that stands for "nothing" where it is required and not nullable, or where a part or a
@@ -91,6 +123,27 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether it says something about a person or organisation (P1).
+    pub fn is_personal(&self) -> bool {
+        self.is_within("user")
+    }
+
+    /// Whether it tells one recipient of mail from another.
+    pub fn tells_who(&self) -> Option<TellsWho> {
+        if self.is_within("user.name") {
+            Some(TellsWho::Name)
+        } else if self.is_within("user.contact.address") {
+            Some(TellsWho::Address)
+        } else {
+            None
+        }
+    }
+
+    fn is_within(&self, key: &str) -> bool {
+        let both = self.category.zip(Category::parse(key));
+        both.is_some_and(|(category, around)| category.is_within(around))
+    }
+
     /// What stands in its place, as JSON, where nothing of the value may and something must: `null` where the
     /// schema allows that, else the empty value.
     pub fn stand_in(&self) -> &[u8] {
@@ -99,6 +152,15 @@ impl Field {
             false => &self.empty,
         }
     }
+}
+
+/// What a field tells one recipient of mail from another by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TellsWho {
+    /// The name, or a part of it.
+    Name,
+    /// The postal address, or a part of it; a text that holds the name too will do.
+    Address,
 }
 
 /// The JSON type of a scalar.
@@ -125,6 +187,8 @@ pub enum FieldRole {
     CustomerKey,
     /// The id of a thing that belongs to that customer.
     ResourceId(ResourceKind),
+    /// How many different customers the group is, or all together (`x-covenant-group-size`).
+    GroupSize,
 }
 
 /// Where a link leads once it has passed the gateway (`x-covenant-link`).

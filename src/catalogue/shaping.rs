@@ -1,6 +1,9 @@
-//! From the schema of an answer to its [`Shape`]: every scalar with its category, every record with
-//! the one field that says whose it is. An optional member that is not understood is left out of the
+//! From the schema of an answer in one format to its [`Shape`]: every scalar with its category, every
+//! record with the one field that says whose it is. An optional member that is not understood is left out of the
 //! shape, so that the filter drops it; a required one is a mistake.
+
+mod members;
+mod whose;
 
 use std::sync::Arc;
 
@@ -9,6 +12,8 @@ use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting::{self, Fit};
 use super::links;
+use super::naming::{self, Naming};
+use super::operation::Format;
 use super::partial::Partial;
 use super::reading::{Mediated, Reading, Unusable};
 use super::schema::{Kind, Schema};
@@ -44,11 +49,13 @@ pub(super) struct Shaped {
 pub(super) fn shape<'a>(
     reading: &mut Reading<'a>,
     part: &'a Part,
+    format: Format,
     ownership: Ownership,
 ) -> Option<Shaped> {
     let mut shaping = Shaping {
         reading,
         ownership,
+        naming: Naming::new(format),
         fields: Vec::new(),
         places: Vec::new(),
         left_out: Vec::new(),
@@ -57,15 +64,12 @@ pub(super) fn shape<'a>(
         visits: 0,
         in_record: false,
     };
-    let root = Standing {
-        path: "$".to_owned(),
-        required: true,
-        recipient: false,
-    };
-    match shaping.node(part, &root) {
-        Ok(node) => {
+    match shaping.document(part) {
+        Ok(mut node) => {
             shaping.check_loose_fields();
             shaping.keep_mediated();
+            shaping.find_persons(&mut node);
+            shaping.check_groups(part, &node);
             let Shaping {
                 fields, left_out, ..
             } = shaping;
@@ -82,6 +86,7 @@ pub(super) fn shape<'a>(
 struct Shaping<'a, 'run> {
     reading: &'run mut Reading<'a>,
     ownership: Ownership,
+    naming: Naming,
     fields: Vec<Field>,
     /// Where each field stands, and whether it is in a record.
     places: Vec<(&'a Origin, bool)>,
@@ -96,6 +101,8 @@ struct Shaping<'a, 'run> {
 /// Where in the answer a schema stands.
 struct Standing {
     path: String,
+    /// The property that it is the value of, or an item of.
+    property: String,
     required: bool,
     recipient: bool,
 }
@@ -110,6 +117,19 @@ struct Null {
 }
 
 impl<'a> Shaping<'a, '_> {
+    fn document(&mut self, part: &'a Part) -> Result<Node, Unusable> {
+        let outermost = self.naming.outermost(self.reading, part)?;
+        let root = Standing {
+            path: "$".to_owned(),
+            property: String::new(),
+            required: true,
+            recipient: false,
+        };
+        let node = self.node(part, &root)?;
+        let naming = std::mem::replace(&mut self.naming, Naming::new(Format::Json));
+        naming.document(self.reading, part, node, outermost)
+    }
+
     fn node(&mut self, part: &'a Part, at: &Standing) -> Result<Node, Unusable> {
         let (schema, nullable_outside) = Schema::read(self.reading, part)?;
         self.visits += 1;
@@ -118,8 +138,12 @@ impl<'a> Shaping<'a, '_> {
         }
         let (kind, nullable_inside) = schema.kind()?;
         let nullable = nullable_outside || nullable_inside;
+        if self.naming.format() == Format::Csv && !is_cell_or_row(kind, self.levels) {
+            return Err(schema.unusable("a CSV answer is a list of objects, a value in each cell"));
+        }
         let at = &Standing {
             path: at.path.clone(),
+            property: at.property.clone(),
             required: at.required,
             recipient: self.is_recipient(&schema, at.recipient),
         };
@@ -159,9 +183,6 @@ impl<'a> Shaping<'a, '_> {
         nullable: bool,
         at: &Standing,
     ) -> Result<Node, Unusable> {
-        if schema.properties().next().is_none() {
-            return Err(schema.unusable("an object without named properties"));
-        }
         schema.check_required(self.reading);
         let stay = schema.properties().filter(|(_, required)| *required);
         let least = schema.keyword("minProperties").and_then(Part::integer);
@@ -172,7 +193,10 @@ impl<'a> Shaping<'a, '_> {
             return Err(schema.unusable(reason));
         }
         let marked = schema.extension(self.reading, "record");
-        let record = self.reading.flag(marked);
+        let group = schema.extension(self.reading, "group");
+        let is_group = self.reading.flag(group);
+        let record = self.reading.flag(marked) || is_group;
+        let marked = marked.or(group);
         let place = marked.map_or(schema.place, |marked| &marked.place);
         if record && self.in_record {
             let message = "a record within a record: only one of them can belong to a customer";
@@ -181,36 +205,55 @@ impl<'a> Shaping<'a, '_> {
         let outer = self.in_record;
         self.in_record = outer || record;
         let first_field = self.fields.len();
+        let others = self.others(schema, at);
         let mut members = Vec::new();
         for (entry, required) in schema.properties() {
             members.extend(self.member(entry, required, at));
         }
         self.in_record = outer;
-        members.sort_by(|one: &Member, other| one.name.cmp(&other.name));
+        let others = others?;
+        if others.is_none() && schema.properties().next().is_none() {
+            return Err(schema.unusable("an object without named properties"));
+        }
+        let attributes = self.sort(schema, &mut members);
         if record {
             self.check_customer_key(place, first_field, &at.path);
         }
+        if is_group {
+            self.check_group(place, first_field, &at.path);
+        }
         Ok(Node::Object(ObjectNode {
-            members,
+            members: members.into_iter().map(|(_, member)| member).collect(),
             record,
+            person: at.recipient,
+            group: is_group,
             nullable,
+            attributes,
+            others,
+            ..ObjectNode::default()
         }))
     }
 
-    fn member(&mut self, entry: &'a Entry, required: bool, at: &Standing) -> Option<Member> {
+    fn member(
+        &mut self,
+        entry: &'a Entry,
+        required: bool,
+        at: &Standing,
+    ) -> Option<(bool, Member)> {
         let below = Standing {
             path: member_path(&at.path, &entry.name),
+            property: entry.name.clone(),
             required,
             recipient: at.recipient,
         };
         let (fields, left_out) = (self.fields.len(), self.left_out.len());
-        match self.node(&entry.part, &below) {
-            Ok(node) => Some(Member {
-                name: entry.name.as_str().into(),
-                encoded: encoded(&entry.name),
-                required,
-                node,
-            }),
+        let node = self.node(&entry.part, &below);
+        let named = node.and_then(|node| {
+            let name = self.naming.of(self.reading, &entry.part, &entry.name)?;
+            Ok((name, node))
+        });
+        match named {
+            Ok((name, node)) => Some((name.attribute, self.naming.member(name, required, node))),
             Err(unusable) => {
                 self.fields.truncate(fields);
                 self.places.truncate(fields);
@@ -244,6 +287,7 @@ impl<'a> Shaping<'a, '_> {
         };
         let below = Standing {
             path: format!("{}[*]", at.path),
+            property: at.property.clone(),
             required: true,
             recipient: at.recipient,
         };
@@ -264,7 +308,16 @@ impl<'a> Shaping<'a, '_> {
                           not; an overlay can set it to false";
             return Err(schema.unusable(reason));
         }
-        Ok(Node::Array(Box::new(item)))
+        let list = Node::Array(Box::new(item));
+        let wrapped = naming::is_wrapped(schema) || self.levels == 1;
+        if self.naming.format() != Format::Xml || !wrapped {
+            return Ok(list);
+        }
+        let name = self.naming.of(self.reading, items, &at.property)?;
+        Ok(Node::Object(ObjectNode {
+            members: vec![self.naming.member(name, true, list)],
+            ..ObjectNode::default()
+        }))
     }
 
     fn scalar(
@@ -274,20 +327,11 @@ impl<'a> Shaping<'a, '_> {
         null: Null,
         at: &Standing,
     ) -> Result<Node, Unusable> {
-        let id = match u16::try_from(self.fields.len()) {
-            Ok(id) if self.fields.len() < FIELDS_MAX => FieldId(id),
-            _ => return Err(schema.unusable("an answer with too many fields")),
-        };
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
         let link = links::of_field(self.reading, schema, kind, category);
-        let content = Category::parse("user.content");
-        let open = category.zip(content);
-        let open = open.is_some_and(|(category, content)| category.is_within(content));
-        let fit = Fit::of(self.reading, schema, kind, open);
-        if category.is_some() {
-            self.check_pattern(schema, &fit);
-        }
+        let fit = self.fit(schema, kind, category);
+        let role = self.role(schema, kind);
         let mut field = Field {
             path: at.path.as_str().into(),
             category,
@@ -295,21 +339,43 @@ impl<'a> Shaping<'a, '_> {
             nullable: null.nullable,
             null_fits: null.fits,
             required: at.required,
-            role: self.role(schema, kind),
+            role,
             partial: self.partial(schema, kind, &fit),
             // What never leaves is not looked at.
             check: category.map_or_else(Check::default, |_| fit.check.clone()),
             pseudonym: category
                 .filter(|_| link.is_none())
                 .and_then(|_| fit.pseudonym()),
-            recipient: at.recipient,
+            figure: self.ownership == Ownership::Aggregate,
+            // Whose list it is stands among the people on it.
+            recipient: at.recipient && role != FieldRole::CustomerKey,
             link,
             empty: Arc::from(&b"null"[..]),
         };
         self.empty(schema, &fit, &mut field);
+        self.add(schema, field).map(Node::Scalar)
+    }
+
+    /// What values of a field must be.
+    fn fit(&mut self, schema: &Schema<'a>, kind: ScalarKind, category: Option<Category>) -> Fit {
+        let content = Category::parse("user.content");
+        let open = category.zip(content);
+        let open = open.is_some_and(|(category, content)| category.is_within(content));
+        let fit = Fit::of(self.reading, schema, kind, open);
+        if category.is_some() {
+            self.check_pattern(schema, &fit);
+        }
+        fit
+    }
+
+    fn add(&mut self, schema: &Schema<'a>, field: Field) -> Result<FieldId, Unusable> {
+        let id = match u16::try_from(self.fields.len()) {
+            Ok(id) if self.fields.len() < FIELDS_MAX => FieldId(id),
+            _ => return Err(schema.unusable("an answer with too many fields")),
+        };
         self.fields.push(field);
         self.places.push((schema.place, self.in_record));
-        Ok(Node::Scalar(id))
+        Ok(id)
     }
 
     fn role(&mut self, schema: &Schema<'a>, kind: ScalarKind) -> FieldRole {
@@ -317,19 +383,30 @@ impl<'a> Shaping<'a, '_> {
         let is_key = self.reading.flag(key);
         let resource = schema.extension(self.reading, "resource-id");
         let resource = resource.and_then(|part| self.reading.resource_kind(part));
-        let role = match (is_key, resource) {
-            (false, None) => FieldRole::Data,
-            (true, None) => FieldRole::CustomerKey,
-            (false, Some(kind)) => FieldRole::ResourceId(kind),
-            (true, Some(_)) => {
+        let size = schema.extension(self.reading, "group-size");
+        let is_size = self.reading.flag(size);
+        let role = match (is_key, resource, is_size) {
+            (false, None, false) => FieldRole::Data,
+            (true, None, false) => FieldRole::CustomerKey,
+            (false, Some(kind), false) => FieldRole::ResourceId(kind),
+            (false, None, true) => FieldRole::GroupSize,
+            _ => {
                 let message = "one field cannot be the id of a customer and of something else";
                 self.reading.mistake(schema.place, message);
                 FieldRole::CustomerKey
             }
         };
-        if role != FieldRole::Data && kind != ScalarKind::String {
-            let message = "an id must be a text";
-            self.reading.mistake(schema.place, message);
+        match role {
+            FieldRole::Data => {}
+            FieldRole::GroupSize if kind == ScalarKind::Integer => {}
+            FieldRole::GroupSize => {
+                let message = "how many customers a group is must be a whole number";
+                self.reading.mistake(schema.place, message);
+            }
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) if kind == ScalarKind::String => {}
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) => {
+                self.reading.mistake(schema.place, "an id must be a text");
+            }
         }
         role
     }
@@ -401,54 +478,6 @@ impl<'a> Shaping<'a, '_> {
             }
         }
     }
-
-    /// A record has one customer key, and not in a list within it.
-    fn check_customer_key(&mut self, place: &'a Origin, first_field: usize, path: &str) {
-        let fields = self.fields.iter().zip(&self.places).skip(first_field);
-        let mut keys = Vec::new();
-        let mut personal = false;
-        for (field, (place, _)) in fields {
-            personal |= is_personal(field);
-            if field.role == FieldRole::CustomerKey {
-                let within = field.path.strip_prefix(path).unwrap_or_default();
-                keys.push((*place, within.contains("[*]")));
-            }
-        }
-        if let Some((second, _)) = keys.get(1) {
-            let message = "a second customer key in one record: which of them is it about?";
-            self.reading.mistake(second, message);
-        }
-        if let Some((key, _)) = keys.iter().find(|(_, in_list)| *in_list) {
-            let message =
-                "a customer key in a list within the record; mark the list's items as records";
-            self.reading.mistake(key, message);
-        }
-        if keys.is_empty() && personal && self.ownership == Ownership::InRecord {
-            let message = "a record that does not say whose it is: mark the field that holds the \
-                           customer's id with `x-covenant-customer-key`";
-            self.reading.mistake(place, message);
-        }
-    }
-
-    /// Outside of records there is nobody's data.
-    fn check_loose_fields(&mut self) {
-        let loose = self.fields.iter().zip(&self.places);
-        let loose = loose.filter(|(_, (_, in_record))| !in_record);
-        let wrong: Vec<_> = loose
-            .filter(|(field, _)| {
-                let key = field.role == FieldRole::CustomerKey;
-                key || (is_personal(field) && self.ownership != Ownership::Aggregate)
-            })
-            .map(|(field, (place, _))| (field.path.clone(), *place))
-            .collect();
-        for (path, place) in wrong {
-            let message = format!(
-                "`{path}` is about a customer but stands in no record: mark the object that \
-                 belongs to one customer with `x-covenant-record`"
-            );
-            self.reading.mistake(place, message);
-        }
-    }
 }
 
 /// Whether a record stands in `node`: it is decided on its own, and may be dropped.
@@ -463,12 +492,6 @@ fn holds_records(node: &Node) -> bool {
     }
 }
 
-fn is_personal(field: &Field) -> bool {
-    let user = Category::parse("user");
-    let within = |category: Category| user.is_some_and(|user| category.is_within(user));
-    field.category.is_some_and(within)
-}
-
 /// The path of a member (RFC 9535): `$.a`, or `$['a b']` where the name is not a plain word.
 fn member_path(path: &str, name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -480,9 +503,11 @@ fn member_path(path: &str, name: &str) -> String {
     format!("{path}['{escaped}']")
 }
 
-/// A member's name as it is written out, with the colon.
-fn encoded(name: &str) -> Arc<[u8]> {
-    let mut text = serde_json::Value::from(name).to_string();
-    text.push(':');
-    text.into_bytes().into()
+/// Whether this kind of value stands at this level of a CSV answer.
+fn is_cell_or_row(kind: Kind, level: usize) -> bool {
+    match level {
+        0 => kind == Kind::Array,
+        1 => kind == Kind::Object,
+        _ => matches!(kind, Kind::Scalar(_)),
+    }
 }

@@ -194,6 +194,15 @@ fn page(partner: &PartnerShown) -> String {
         "{} a day, {} a month",
         partner.customers_per_day, partner.customers_per_month
     );
+    let recipients = [
+        partner
+            .recipients_per_day
+            .map(|limit| format!("{limit} a day")),
+        partner
+            .recipients_per_month
+            .map(|limit| format!("{limit} a month")),
+    ];
+    let recipients: Vec<_> = recipients.into_iter().flatten().collect();
     let suspended = partner.suspended.as_ref().map(by);
     let resume_asked = partner.resume_proposed.as_ref().map(by);
     let rows = [
@@ -209,6 +218,7 @@ fn page(partner: &PartnerShown) -> String {
             format!("{} a minute", partner.requests_per_minute),
         ),
         ("customers", customers),
+        ("recipients", recipients.join(", ")),
         ("standing", standing(partner)),
         ("suspended", suspended.unwrap_or_default()),
         ("resume asked", resume_asked.unwrap_or_default()),
@@ -253,12 +263,15 @@ mod tests {
             requests_per_minute: 600,
             customers_per_day: 500,
             customers_per_month: 5_000,
+            recipients_per_day: Some(9),
+            recipients_per_month: None,
             suspended: None,
             resume_proposed: None,
         };
         let told = "id            acme\nname          Acme\\u{1b}[2J\naddress       2 Side Street\n\
                     kind          dealer\ncontract      acme.7\npurposes      essential.service\n\
                     requests      600 a minute\ncustomers     500 a day, 5000 a month\n\
+                    recipients    9 a day\n\
                     standing      active\n";
         assert_eq!(page(&partner), told);
     }

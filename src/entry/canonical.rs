@@ -153,7 +153,9 @@ fn recipient(out: &mut Vec<u8>, it: &Recipient) {
 
 fn subject_group(out: &mut Vec<u8>, it: &SubjectGroup) {
     let mut object = Object::open(out);
-    object.text("basis", &it.basis);
+    object
+        .text("basis", &it.basis)
+        .optional("basis_reference", it.basis_reference.as_deref());
     categories(object.member("categories"), &it.categories);
     if !it.circumstances.is_empty() {
         array(

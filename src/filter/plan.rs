@@ -18,6 +18,9 @@ pub enum Treatment {
     Partial(Partial),
     /// A replacement leaves, keyed by partner and made within this category.
     Pseudonym(Category),
+    /// It leaves as the core answered it, being a figure over enough customers: whoever emits has to see
+    /// to that, and give what is about fewer another plan.
+    Figure,
     /// `null` stands in its place: the schema requires the member and allows that.
     Null,
     /// The catalogue's value for "nothing" stands in its place: the schema requires the member.
@@ -85,7 +88,7 @@ impl Plan {
     /// A field without category or form is removed; if the schema requires it, it becomes `null` or
     /// the catalogue's empty value. So does one whose form cannot be made: a partial value without a
     /// rule, a part or a pseudonym of something that is not text, a pseudonym that would break the
-    /// schema, an aggregate (which no record is).
+    /// schema, an aggregate where no figures over groups are answered.
     /// An object or array of which nothing leaves is removed where it is optional, so that neither
     /// its size nor its presence tells anything; a required array is then empty.
     pub fn new(shape: &Shape, forms: &CategoryForms) -> Self {
@@ -156,15 +159,29 @@ impl Plan {
 impl Treatment {
     /// Whether anything of the value leaves.
     pub(super) fn releases(self) -> bool {
-        matches!(
-            self,
-            Self::Clear | Self::Link | Self::Partial(_) | Self::Pseudonym(_)
-        )
+        self.form().is_some()
+    }
+
+    /// Whether it leaves as the core wrote it.
+    #[inline]
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Self::Clear | Self::Figure)
+    }
+
+    /// The form in which anything of the field leaves.
+    pub fn form(self) -> Option<Form> {
+        match self {
+            Self::Clear | Self::Link => Some(Form::Clear),
+            Self::Partial(_) => Some(Form::Partial),
+            Self::Pseudonym(_) => Some(Form::Pseudonym),
+            Self::Figure => Some(Form::Aggregate),
+            Self::Null | Self::Empty | Self::Remove => None,
+        }
     }
 
     fn method(self) -> Option<Method> {
         match self {
-            Self::Clear | Self::Link => None,
+            Self::Clear | Self::Link | Self::Figure => None,
             Self::Partial(_) => Some(Method::PartialValue),
             Self::Pseudonym(_) => Some(Method::ReplacementValue),
             Self::Null | Self::Empty => Some(Method::EmptyValue),
@@ -182,6 +199,7 @@ fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
     match (granted, field.partial) {
         (Some((_, Form::Clear)), _) if field.link.is_some() => Treatment::Link,
         (Some((_, Form::Clear)), _) => Treatment::Clear,
+        (Some((_, Form::Aggregate)), _) if field.figure => Treatment::Figure,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
         (Some((category, Form::Pseudonym)), _) if text && field.pseudonym.is_some() => {
             Treatment::Pseudonym(category)
@@ -222,6 +240,9 @@ fn remove_closed(node: &Node, released: &FieldSet, inside: bool, treatments: &mu
             remove_closed(item, released, inside || !opens(item, released), treatments);
         }
         Node::Object(object) => {
+            if let Some(field) = object.others {
+                remove_closed(&Node::Scalar(field), released, inside, treatments);
+            }
             for member in &object.members {
                 let container = !matches!(member.node, Node::Scalar(_));
                 let closed = container && !member.required && !opens(&member.node, released);
@@ -236,7 +257,9 @@ fn opens(node: &Node, released: &FieldSet) -> bool {
         Node::Scalar(field) => released.contains(*field),
         Node::Array(item) => opens(item, released),
         Node::Object(object) => {
+            let others = object.others;
             object.record
+                || others.is_some_and(|field| released.contains(field))
                 || object
                     .members
                     .iter()

@@ -14,6 +14,19 @@ pub(super) enum Quoted {
     Respelled,
 }
 
+/// The text of `body`, if it is UTF-8, without a byte order mark and not too large.
+pub(super) fn whole<'a>(body: &'a [u8], limits: &Limits) -> Result<&'a str, Uninspectable> {
+    let largest = limits.body_bytes_max.min(u32::MAX as usize);
+    if body.len() > largest {
+        return Err(Uninspectable::new(Reason::TooLarge, largest));
+    }
+    if body.starts_with(b"\xEF\xBB\xBF") {
+        return Err(Uninspectable::new(Reason::ByteOrderMark, 0));
+    }
+    std::str::from_utf8(body)
+        .map_err(|error| Uninspectable::new(Reason::NotUtf8, error.valid_up_to()))
+}
+
 /// The body and what of it has not been read. A loop that reads much does so with a copy, which the
 /// compiler keeps in registers as long as nothing is called with a reference to it: what is rare and
 /// therefore a call (space, escapes, fractions, refusals) takes the reader as a value.
@@ -26,15 +39,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Over `body`, if it is UTF-8, not empty, without a byte order mark and not too large.
     pub(super) fn new(body: &'a [u8], limits: &Limits) -> Result<Self, Uninspectable> {
-        let largest = limits.body_bytes_max.min(u32::MAX as usize);
-        if body.len() > largest {
-            return Err(Uninspectable::new(Reason::TooLarge, largest));
-        }
-        if body.starts_with(b"\xEF\xBB\xBF") {
-            return Err(Uninspectable::new(Reason::ByteOrderMark, 0));
-        }
-        let text = std::str::from_utf8(body)
-            .map_err(|error| Uninspectable::new(Reason::NotUtf8, error.valid_up_to()))?;
+        let text = whole(body, limits)?;
         let mut reader = Self { text, rest: body };
         match reader.next() {
             Some(_) => Ok(reader),

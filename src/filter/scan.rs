@@ -1,5 +1,9 @@
-//! The one reading of an answer: validates it, matches it against its shape, and notes where its
+//! The one reading of an answer, here in JSON: validates it, matches it against its shape, and notes where its
 //! catalogued values stand and whose they are.
+
+pub(super) mod csv;
+mod gathered;
+pub(super) mod xml;
 
 use std::borrow::Cow;
 use std::mem;
@@ -7,10 +11,10 @@ use std::ops::Range;
 
 use super::Limits;
 use super::field_set::FieldSet;
-use super::piece::{Content, Piece, Scalar, Token};
+use super::piece::{Content, OTHER, Piece, Scalar, Token};
 use super::reader::{Quoted, Reader};
-use super::scanned::{Record, Scanned};
-use super::text::{unescape, unescape_into, unquoted};
+use super::scanned::{Record, Scanned, Written};
+use super::text::{unescape_into, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
@@ -28,7 +32,7 @@ pub fn scan<'a>(
     let mut scanner = Scanner {
         walk: Walk::new(body, limits)?,
         shape,
-        number_bytes_max: limits.number_bytes_max,
+        limits: *limits,
         // A guess for compact answers; the list grows where it is wrong.
         pieces: Vec::with_capacity(body.len() / 16),
         records: Vec::new(),
@@ -51,7 +55,7 @@ type Guess = Range<usize>;
 struct Scanner<'a> {
     walk: Walk<'a>,
     shape: &'a Shape,
-    number_bytes_max: usize,
+    limits: Limits,
     pieces: Vec<Piece>,
     records: Vec<Record<'a>>,
     envelope: Record<'a>,
@@ -67,17 +71,11 @@ struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     fn finish(mut self) -> Scanned<'a> {
         self.envelope.present = self.present;
-        let inherited = &self.envelope.customer;
-        for record in self
-            .records
-            .iter_mut()
-            .filter(|record| record.customer.is_none())
-        {
-            record.customer.clone_from(inherited);
-        }
+        inherit(&mut self.records, &self.envelope);
         Scanned {
             shape: self.shape,
             text: self.walk.reader.text(),
+            written: Written::Json,
             pieces: self.pieces,
             records: self.records,
             envelope: self.envelope,
@@ -233,11 +231,34 @@ impl<'a> Scanner<'a> {
         });
         let Some((member, known)) = known else {
             self.walk.remember(key, opened)?;
+            if let Some(field) = node.others {
+                self.other(field, opened)?;
+                return Ok(None);
+            }
             self.uncatalogued += 1;
             self.walk.skip_value(depth + 1)?;
             return Ok(None);
         };
         Ok(Some((member, known, self.resume(member, alike))))
+    }
+
+    /// Reads a member that only the category of all others is about, behind its key, in an object whose
+    /// unknown keys begin at `opened`.
+    fn other(&mut self, field: FieldId, opened: usize) -> Result<(), Uninspectable> {
+        let key = self.walk.last_key.clone();
+        let many = self.walk.unknown(opened) > self.limits.other_members_max;
+        if many || key.len() > self.limits.name_bytes_max {
+            return Err(Uninspectable::new(Reason::TooManyMembers, key.start));
+        }
+        let (start, end) = (index(key.start), index(key.end));
+        self.pieces.push(Piece {
+            member: OTHER,
+            content: Content::Name { start, end },
+        });
+        let mut reader = self.walk.reader;
+        self.scalar(&mut reader, field, OTHER)?;
+        self.walk.reader = reader;
+        Ok(())
     }
 
     /// After a wrong guess: goes on behind `member` in the earlier object, if it is still ahead.
@@ -346,7 +367,7 @@ impl<'a> Scanner<'a> {
             (Some(b'-' | b'0'..=b'9'), ScalarKind::Integer | ScalarKind::Number) => {
                 let start = reader.position();
                 let integer = reader.number()?;
-                let long = reader.position() - start > self.number_bytes_max;
+                let long = reader.position() - start > self.limits.number_bytes_max;
                 if long || (!integer && field.kind == ScalarKind::Integer) {
                     return Err(Uninspectable::new(Reason::Mismatch, start));
                 }
@@ -377,6 +398,7 @@ impl<'a> Scanner<'a> {
                 unescape_into(unquoted(written), &mut self.decoded);
                 field.check.admits(&self.decoded)
             }
+            other => field.check.admits(&other.decode(written)),
         };
         match admitted {
             true => Ok(()),
@@ -402,27 +424,46 @@ impl<'a> Scanner<'a> {
         written: &'a str,
         start: usize,
     ) -> Result<(), Uninspectable> {
-        let id = match token {
-            Token::Null => return Ok(()),
-            Token::Bare => Cow::Borrowed(written),
-            Token::Plain | Token::Escaped | Token::Respelled => unescape(unquoted(written)),
-        };
-        let subject = self.subject();
-        match role {
-            FieldRole::Data => {}
-            FieldRole::CustomerKey => match &subject.customer {
-                Some(customer) if *customer != id => {
-                    return Err(Uninspectable::new(Reason::SeveralCustomers, start));
-                }
-                _ => subject.customer = Some(id),
-            },
-            FieldRole::ResourceId(kind) => {
-                if let Some(resource) = subject.resources.get_mut(kind as usize) {
-                    resource.get_or_insert(id);
-                }
+        if token == Token::Null {
+            return Ok(());
+        }
+        identify(self.subject(), role, token.decode(written), start)
+    }
+}
+
+/// Notes `id`, whose value begins at `start`, as that of whose data `subject` is, or of a thing in it.
+fn identify<'a>(
+    subject: &mut Record<'a>,
+    role: FieldRole,
+    id: Cow<'a, str>,
+    start: usize,
+) -> Result<(), Uninspectable> {
+    match role {
+        FieldRole::Data => {}
+        FieldRole::CustomerKey => match &subject.customer {
+            Some(customer) if *customer != id => {
+                return Err(Uninspectable::new(Reason::SeveralCustomers, start));
+            }
+            _ => subject.customer = Some(id),
+        },
+        FieldRole::GroupSize => {
+            let size = id.parse();
+            subject.size = Some(size.map_err(|_| Uninspectable::new(Reason::Mismatch, start))?);
+        }
+        FieldRole::ResourceId(kind) => {
+            if let Some(resource) = subject.resources.get_mut(kind as usize) {
+                resource.get_or_insert(id);
             }
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// Records that name no customer are those of the customer that is named around them.
+fn inherit<'a>(records: &mut [Record<'a>], envelope: &Record<'a>) {
+    let unnamed = records.iter_mut();
+    for record in unnamed.filter(|record| record.customer.is_none()) {
+        record.customer.clone_from(&envelope.customer);
     }
 }
 

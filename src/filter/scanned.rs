@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::field_set::FieldSet;
-use super::piece::Piece;
-use crate::catalogue::Shape;
+use super::piece::{Piece, Token};
+use crate::catalogue::{FieldId, Shape};
 use crate::terms::ResourceKind;
 
 /// An inspected answer: nothing has been released yet.
@@ -12,10 +12,32 @@ use crate::terms::ResourceKind;
 pub struct Scanned<'a> {
     pub(super) shape: &'a Shape,
     pub(super) text: &'a str,
+    pub(super) written: Written,
     pub(super) pieces: Vec<Piece>,
     pub(super) records: Vec<Record<'a>>,
     pub(super) envelope: Record<'a>,
     pub(super) uncatalogued: usize,
+}
+
+/// In which format an answer was read; it is written in the same.
+#[derive(Clone, Debug)]
+pub(super) enum Written {
+    Json,
+    Xml,
+    /// With the columns that were read, in order: each row has a scalar for each of them.
+    Csv(Vec<Column>),
+}
+
+/// A column of CSV that the catalogue knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    /// Its place in the members of a row, or [`super::piece::OTHER`].
+    pub(super) member: u16,
+    pub(super) field: FieldId,
+    /// Where its name stands, and how.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) token: Token,
 }
 
 /// What one record, or the envelope around the records, says about itself.
@@ -23,6 +45,7 @@ pub struct Scanned<'a> {
 pub struct Record<'a> {
     pub(super) customer: Option<Cow<'a, str>>,
     pub(super) resources: [Option<Cow<'a, str>>; ResourceKind::ALL.len()],
+    pub(super) size: Option<u64>,
     pub(super) present: FieldSet,
 }
 
@@ -36,6 +59,11 @@ impl Record<'_> {
     /// The id of the first thing of this kind in it.
     pub fn resource(&self, kind: ResourceKind) -> Option<&str> {
         self.resources.get(kind as usize)?.as_deref()
+    }
+
+    /// How many customers it is about, where it is a group of them; of the envelope, all together.
+    pub fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// Fields that stand in it, `null` included.

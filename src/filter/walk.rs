@@ -3,6 +3,7 @@
 //! they are how two readers of one document come to see different things.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::reader::{Quoted, Reader};
 use super::uninspectable::{Reason, Uninspectable};
@@ -27,6 +28,8 @@ pub(super) struct Walk<'a> {
     pub(super) reader: Reader<'a>,
     /// Unknown keys of all objects that are open, innermost last, with their offsets.
     unknown_keys: Vec<(Cow<'a, str>, usize)>,
+    /// Where the last key was read.
+    pub(super) last_key: Range<usize>,
     unknown_members_max: usize,
     depth_max: u8,
 }
@@ -36,6 +39,7 @@ impl<'a> Walk<'a> {
         Ok(Self {
             reader: Reader::new(body, limits)?,
             unknown_keys: Vec::new(),
+            last_key: 0..0,
             unknown_members_max: limits.unknown_members_max,
             depth_max: limits.depth_max.min(DEPTH_CEILING),
         })
@@ -56,6 +60,7 @@ impl<'a> Walk<'a> {
         let start = self.reader.position() + 1;
         let quoted = self.reader.string()?;
         let content = self.reader.since(start);
+        self.last_key = start - 1..self.reader.position();
         let content = content.strip_suffix('"').unwrap_or(content);
         self.reader.expect(b':')?;
         Ok(match quoted {
@@ -81,6 +86,11 @@ impl<'a> Walk<'a> {
         }
         self.unknown_keys.push((key, self.reader.position()));
         Ok(())
+    }
+
+    /// How many unknown keys the innermost object, opened at `opened`, has so far.
+    pub(super) fn unknown(&self, opened: usize) -> usize {
+        self.unknown_keys.len() - opened
     }
 
     /// Checks and forgets the unknown keys of the innermost object, opened at `opened`.

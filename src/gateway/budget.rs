@@ -1,15 +1,15 @@
-//! Reserving distinct customers, as two stages do it: `admit` the customer a changing call is made
-//! for, before the core is asked; `spend` everyone an answer holds, before any of it is recorded.
+//! Reserving distinct people, as two stages do it: `admit` the customer a changing call is made for,
+//! before the core is asked; `spend` everyone an answer holds, before any of it is recorded.
 
 use http::header;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
-use crate::allowance::{Allowance, BudgetExhausted, BudgetState, Subject, headers};
+use crate::allowance::{Allowance, BudgetExhausted, BudgetState, People, headers};
 use crate::refusal::{Code, Executed, Refusal, Stopped};
-use crate::terms::{CustomerRef, Promise};
+use crate::terms::Promise;
 
-/// Charges `customers` to the budget of the partner's family, all or none.
+/// Charges `people` to the budgets of the partner's family, all or none.
 ///
 /// # Errors
 /// `customer-budget-exhausted`: then nobody was charged.
@@ -17,11 +17,11 @@ pub fn reserve(
     exchange: &mut Exchange,
     permit: &Permit,
     allowance: &Allowance,
-    customers: &[CustomerRef],
+    people: People<'_>,
 ) -> Result<BudgetState, Stopped> {
     let budgets = permit.partner().contract().budgets_on(exchange.today());
     let owner = permit.partner().budget_owner();
-    let spent = allowance.spend(owner, Subject::Customer, budgets, customers);
+    let spent = allowance.spend(owner, budgets, people);
     let state = match &spent {
         Ok(state) => state,
         Err(exhausted) => &exhausted.state,
@@ -37,11 +37,11 @@ pub fn refused(exhausted: &BudgetExhausted, permit: &Permit, executed: Executed)
     let fix = if done {
         "Do not repeat the call, it was carried out; read what it made in the next window."
     } else {
-        "Read customers already read, ask for a smaller page, or wait for the next window."
+        "Read what was read already, ask for a smaller page, or wait for the next window."
     };
     let refusal = Refusal::new(
         Code::CustomerBudgetExhausted,
-        "The answer would hold more customers than the budget has left, so all of it is withheld.",
+        "The answer would hold more people than the budget has left, so all of it is withheld.",
         fix,
     )
     .promise(Promise::number(5))

@@ -18,6 +18,7 @@ use crate::filter::{Links, PseudonymSecret};
 use crate::judgement::{Document, Release, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Refusal, Stopped};
+use crate::registry::Registry;
 use crate::taxonomy::Category;
 use crate::terms::CustomerRef;
 
@@ -34,6 +35,8 @@ pub struct Filtered {
     pub subjects: Vec<SubjectGroup>,
     /// Distinct customers of whom something leaves.
     pub customers: BTreeSet<CustomerRef>,
+    /// Distinct people on customers' lists of whom something leaves.
+    pub recipients: BTreeSet<CustomerRef>,
     /// Fields and headers that do not leave as they were.
     pub withheld: Vec<Withheld>,
     /// Headers with links of the gateway.
@@ -44,19 +47,21 @@ pub struct Filtered {
 ///
 /// # Errors
 /// `not-found` when the one record asked for is not this partner's to see; `response-uninspectable`
-/// for a redirect that leads nowhere, and where a name of the core would leave.
+/// for a redirect that leads nowhere, where a name of the core would leave, and for a person on a list who
+/// cannot be told from others.
 pub fn filter(
     permit: &Permit,
     inspected: &Inspected<'_>,
-    secret: &PseudonymSecret,
+    (secret, registry): (&PseudonymSecret, &Registry),
     links: &Links<'_>,
 ) -> Result<Filtered, Stopped> {
-    let filtered = Filtered {
+    let mut filtered = Filtered {
         status: inspected.status,
         media_type: None,
         body: Bytes::new(),
         subjects: Vec::new(),
         customers: BTreeSet::new(),
+        recipients: BTreeSet::new(),
         withheld: Vec::new(),
         headers: HeaderMap::new(),
     };
@@ -71,13 +76,17 @@ pub fn filter(
             let filtered = whole(permit, filtered, media_type, *category, body);
             headers::lead(permit, inspected, links, None, filtered)
         }
-        Content::Json(document) => {
+        Content::Data {
+            media_type,
+            document,
+        } => {
+            filtered.media_type = Some(written_as(media_type));
             let key = secret.key_of(&permit.partner().contract().partner);
             let release = document.release(permit.grant(), &key, links);
             let release = release.ok_or_else(Refusal::not_found)?;
             let seen = Some(document.seen(&release));
             let filtered = headers::lead(permit, inspected, links, seen, filtered)?;
-            let filtered = released(permit, filtered, document, release);
+            let filtered = released(permit, filtered, document, release, registry)?;
             // The last look: whatever a field says, it does not say where the core is.
             if links.names.occur_in(&filtered.body) {
                 return Err(uninspectable("a name of the core in what would leave").into());
@@ -102,6 +111,7 @@ fn whole(
         filtered.subjects.push(SubjectGroup {
             subject: "customer".to_owned(),
             basis: permit.grant().basis(Circumstances::OWN).word().to_owned(),
+            basis_reference: None,
             circumstances: words(Circumstances::OWN),
             categories: BTreeMap::from([(category.key().to_owned(), "clear".to_owned())]),
             references: vec![customer.reference.to_string()],
@@ -114,15 +124,24 @@ fn words(circumstances: Circumstances) -> Vec<String> {
     circumstances.words().map(str::to_owned).collect()
 }
 
-/// Writes what leaves of a JSON answer, and keeps the account of it.
+/// Of texts, whose coding was once another where nobody said it, the coding is said.
+fn written_as(media_type: &Arc<str>) -> Arc<str> {
+    if media_type.starts_with("text/") {
+        return format!("{media_type}; charset=utf-8").into();
+    }
+    Arc::clone(media_type)
+}
+
+/// Writes what leaves of an answer's fields, and keeps the account of it.
 fn released(
     permit: &Permit,
     mut filtered: Filtered,
     document: &Document<'_>,
     released: Release,
-) -> Filtered {
+    registry: &Registry,
+) -> Result<Filtered, Stopped> {
     let mut account = Account::new(permit, document.shape);
-    if let Some(around) = released.granted(&document.envelope) {
+    if let Some(around) = released.granted_around(&document.envelope) {
         account.add(&document.envelope, around, &released.emitted.envelope);
     }
     for (owner, record) in document.owners.iter().zip(&released.emitted.records) {
@@ -130,8 +149,14 @@ fn released(
             account.add(owner, granted, record);
         }
     }
+    for recipient in document.recipients(&released)? {
+        let who = &recipient.particulars;
+        let reference = registry.recipient_reference(&who.name, &who.address);
+        let reference =
+            reference.ok_or_else(|| uninspectable("a recipient of mail who is nobody"))?;
+        account.add_recipient(&recipient, reference);
+    }
     account.close(&mut filtered);
-    filtered.media_type = Some("application/json".into());
     filtered.body = released.body.into();
-    filtered
+    Ok(filtered)
 }

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
+use super::figures;
 use super::forward::Answer;
 use crate::catalogue::{self, Body, Creates, HeaderLink, Shape};
 use crate::filter::{self, CoreNames, Record, Scanned};
-use crate::judgement::{self, Document, Owner, is_media_type, uninspectable};
+use crate::judgement::{self, Document, Figures, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Stopped};
 use crate::registry::{NotKept, Registry};
@@ -35,8 +36,13 @@ pub struct Inspected<'a> {
 pub enum Content<'a> {
     /// Nothing.
     Empty,
-    /// A JSON document.
-    Json(Box<Document<'a>>),
+    /// Fields that are known one by one.
+    Data {
+        /// Their media type, by the catalogue.
+        media_type: Arc<str>,
+        /// What they are.
+        document: Box<Document<'a>>,
+    },
     /// Bytes that stay unopened.
     Whole {
         /// Its media type, by the catalogue.
@@ -92,12 +98,20 @@ pub async fn inspect<'a>(
             };
             let envelope = owners.of_request();
             let owners = owners.of_records(shape, &scanned, &envelope)?;
-            Content::Json(Box::new(Document {
-                shape,
-                scanned,
-                owners,
-                envelope,
-            }))
+            let figures = match Figures::of(shape, &scanned) {
+                Some(figures) => Some(figures::settle(exchange, permit, figures, registry).await?),
+                None => None,
+            };
+            Content::Data {
+                media_type: Arc::clone(media_type),
+                document: Box::new(Document {
+                    shape,
+                    figures,
+                    scanned,
+                    owners,
+                    envelope,
+                }),
+            }
         }
         Body::Document {
             media_type,
@@ -263,19 +277,17 @@ impl Owners<'_> {
     fn owner(&self, reference: CustomerRef, own: bool) -> Owner {
         let partner = &self.permit.partner().contract().partner;
         let purpose = self.permit.purpose();
-        let consented = self
-            .registry
-            .consented(reference, partner, purpose, self.now);
+        let opened = self.registry.opened(reference, partner, purpose, self.now);
         let circumstances = Circumstances {
             own,
-            consented: !consented.is_empty(),
-            agreement: false,
+            consented: !opened.consented.is_empty(),
+            agreement: !opened.agreed.is_empty(),
             order: false,
         };
         Owner::Customer {
             reference,
             circumstances,
-            consented,
+            opened,
         }
     }
 

@@ -76,6 +76,8 @@ fn whoami(partner: &Partner) -> Value {
         "requests_per_minute": contract.requests_per_minute,
         "customers_per_day": contract.budgets.customers_per_day,
         "customers_per_month": contract.budgets.customers_per_month,
+        "recipients_per_day": contract.budgets.recipients_per_day,
+        "recipients_per_month": contract.budgets.recipients_per_month,
     })
 }
 

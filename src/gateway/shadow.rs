@@ -19,7 +19,7 @@ use crate::catalogue::{Body, Operation};
 use crate::edge::AcceptedHead;
 use crate::entry::Shadowed;
 use crate::filter;
-use crate::judgement::{self, Document, Extent, Owner};
+use crate::judgement::{self, Document, Extent, Figures, Owner};
 use crate::policy::Grant;
 use crate::refusal::{Code, Stopped};
 use crate::rules::Rules;
@@ -81,7 +81,7 @@ impl Shadow {
     ) {
         let Some(judged) = &self.0 else { return };
         let document = match &inspected.content {
-            Content::Json(document) => Some(&**document),
+            Content::Data { document, .. } => Some(&**document),
             Content::Empty | Content::Whole { .. } => None,
         };
         let leaves = document.map_or_else(Extents::new, |one| one.extents(permit.grant()));
@@ -156,6 +156,7 @@ impl Judged {
         });
         let document = Document {
             shape,
+            figures: Figures::of(shape, &scanned),
             owners: owners.map_err(|_| uninspectable)?,
             scanned,
             envelope,

@@ -1,12 +1,12 @@
-//! Stage `spend`: distinct customers, against the budget of the partner's family. Reserved before
-//! anything is recorded or sent, so that an accident errs on the customer's side; a customer already
-//! counted in the window costs nothing.
+//! Stage `spend`: distinct customers and the people on their lists, against the budgets of the
+//! partner's family. Reserved before anything is recorded or sent, so that an accident errs on the
+//! customer's side; who was counted in the window already costs nothing.
 
 use super::budget::reserve;
 use super::decide::Permit;
 use super::exchange::Exchange;
 use super::filter::Filtered;
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, People};
 use crate::refusal::Stopped;
 use crate::terms::CustomerRef;
 
@@ -32,6 +32,11 @@ pub fn spend(
     allowance: &Allowance,
 ) -> Result<Spent, Stopped> {
     let customers: Vec<CustomerRef> = filtered.customers.iter().copied().collect();
-    reserve(exchange, permit, allowance, &customers)?;
+    let recipients: Vec<CustomerRef> = filtered.recipients.iter().copied().collect();
+    let people = People {
+        customers: &customers,
+        recipients: &recipients,
+    };
+    reserve(exchange, permit, allowance, people)?;
     Ok(Spent(filtered))
 }

@@ -55,10 +55,19 @@ impl Contract {
         format!("{}.{}", self.partner, self.version)
     }
 
-    /// The budgets that hold on `today`, exceptions in force included.
+    /// The budgets that hold on `today`, exceptions in force included. An exception that does not speak
+    /// of recipients leaves theirs as they are.
     pub fn budgets_on(&self, today: Date) -> Budgets {
         let excepted = self.in_force(today).find_map(|exception| exception.budgets);
-        excepted.unwrap_or(self.budgets)
+        let Some(excepted) = excepted else {
+            return self.budgets;
+        };
+        let (day, month) = (excepted.recipients_per_day, excepted.recipients_per_month);
+        Budgets {
+            recipients_per_day: day.or(self.budgets.recipients_per_day),
+            recipients_per_month: month.or(self.budgets.recipients_per_month),
+            ..excepted
+        }
     }
 
     /// The largest page on `today`, in records, exceptions in force included.
@@ -117,13 +126,24 @@ impl Credentials {
     }
 }
 
-/// Distinct customers per window; windows are UTC days and months.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Distinct people per window; windows are UTC days and months. Customers and the people on their
+/// lists are counted apart. Without a limit, recipients are counted and recorded all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budgets {
-    /// Per UTC day.
+    /// Customers per UTC day.
     pub customers_per_day: u32,
-    /// Per UTC month.
+    /// Customers per UTC month.
     pub customers_per_month: u32,
+    /// Recipients of mail per UTC day.
+    pub recipients_per_day: Option<u32>,
+    /// Recipients of mail per UTC month.
+    pub recipients_per_month: Option<u32>,
+}
+
+impl Budgets {
+    /// Most people of any kind that a contract can grant in any window. Where it has no limit for
+    /// recipients, so many are told apart in a month and no more, as memory has an end.
+    pub const PEOPLE_MAX: u32 = 10_000_000;
 }
 
 /// A dated act of a named person.

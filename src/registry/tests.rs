@@ -346,15 +346,19 @@ async fn a_consent_covers_what_lies_below_it_until_it_ends() {
         purpose: purpose("essential.service"),
         categories: CategorySet::from_iter([category("user.contact")]),
         until,
+        reference: Some("CON-1".into()),
     };
     registry.record_consent(customer, consent, 4).await.unwrap();
     drop(registry);
     let registry = fixture.open();
     let has = |partner_id, purpose_key, now, key| {
         let (partner, purpose) = (partner(partner_id), purpose(purpose_key));
-        registry
-            .consented(customer, &partner, purpose, now)
-            .contains(category(key))
+        let opened = registry.opened(customer, &partner, purpose, now);
+        assert_eq!(
+            opened.consent_reference.is_some(),
+            !opened.consented.is_empty()
+        );
+        opened.consented.contains(category(key))
     };
     let now = fixture.clock.now();
     let below = "essential.service.operations";
@@ -369,6 +373,112 @@ async fn a_consent_covers_what_lies_below_it_until_it_ends() {
         .await
         .unwrap();
     assert!(!has("acme", below, now, "user.contact.email"));
+}
+
+#[tokio::test]
+async fn an_agreement_holds_with_its_reference_until_its_last_day_is_over() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let line = |until: &str| {
+        format!(
+            r#"{{"kind":"agreement","customer":"cus_1","profile":"contact","partner":"acme","purposes":["essential.service","finance"],"categories":["user.contact"],"until":"{until}","reference":"AGR-17"}}"#
+        )
+    };
+    // An agreement may stand before its customer in the file.
+    let book = format!(
+        "{}\n{BOOK}{}\n",
+        line("2026-11-22"),
+        r#"{"kind":"agreement","customer":"cus_2","profile":"any","purposes":["essential"],"until":"2027-01-31","reference":"AGR-18"}"#
+    );
+    let report = import(&registry, &book).await.unwrap();
+    assert_eq!(report.agreements, 2);
+    drop(registry);
+    let registry = fixture.open();
+    let opened = |registry: &Registry, id: &str, partner_id: &str, key: &str, now: &str| {
+        let customer = registry.customer(id).unwrap().reference;
+        let purpose = Purpose::parse(key).unwrap();
+        registry.opened(
+            customer,
+            &partner(partner_id),
+            purpose,
+            now.parse().unwrap(),
+        )
+    };
+    let (email, name) = ("user.contact.email", "user.name");
+    let covers = |opened: &crate::judgement::Opened, key| {
+        opened.agreed.contains(Category::parse(key).unwrap())
+    };
+    let evening = "2026-11-22T23:59:59Z";
+    for key in ["essential.service.payment_processing", "finance"] {
+        let agreed = opened(&registry, "cus_1", "acme", key, evening);
+        assert!(covers(&agreed, email) && !covers(&agreed, name), "{key}");
+        assert_eq!(agreed.agreement_reference.as_deref(), Some("AGR-17"));
+        assert_eq!(
+            (agreed.consented, agreed.consent_reference),
+            (CategorySet::NONE, None)
+        );
+    }
+    let any = opened(&registry, "cus_2", "acme", "essential.service", evening);
+    assert!(covers(&any, name), "of every partner and of everything");
+    for (partner_id, key, now) in [
+        ("bright", "finance", evening),
+        ("acme", "essential", evening),
+        ("acme", "finance", "2026-11-23T00:00:00Z"),
+    ] {
+        assert_eq!(
+            opened(&registry, "cus_1", partner_id, key, now),
+            Default::default()
+        );
+    }
+    // What the same document says later holds, and consents are apart from it.
+    import(&registry, &line("2026-11-24")).await.unwrap();
+    let customer = registry.customer("cus_1").unwrap().reference;
+    let finance = Purpose::parse("finance").unwrap();
+    registry
+        .revoke_consent(customer, &partner("acme"), finance)
+        .await
+        .unwrap();
+    drop(registry);
+    let registry = fixture.open();
+    let later = opened(
+        &registry,
+        "cus_1",
+        "acme",
+        "finance",
+        "2026-11-24T12:00:00Z",
+    );
+    assert!(covers(&later, email));
+    import(&registry, &line("2026-11-01")).await.unwrap();
+    assert_eq!(
+        opened(&registry, "cus_1", "acme", "finance", evening),
+        Default::default()
+    );
+}
+
+#[tokio::test]
+async fn an_agreement_that_is_not_clear_is_not_imported() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    let whole = r#"{"kind":"agreement","customer":"cus_1","profile":"contact","partner":"acme","purposes":["finance"],"categories":["user"],"until":"2027-01-31","reference":"AGR-1"}"#;
+    assert!(import(&registry, whole).await.is_ok());
+    for (from, to, told) in [
+        ("cus_1", "cus_9", "nobody in the book"),
+        ("\"contact\"", "\"Contact\"", "a profile is a word"),
+        ("acme", "Acme!", "is not a partner's id"),
+        ("[\"finance\"]", "[]", "at least one of `purposes`"),
+        ("finance", "finances", "is not a purpose"),
+        ("[\"user\"]", "[\"usr\"]", "is not a data category"),
+        ("2027-01-31", "soon", "the last day"),
+        ("AGR-1", "", "an id is empty"),
+        (",\"reference\":\"AGR-1\"", "", "missing field `reference`"),
+    ] {
+        assert!(whole.contains(from), "{from}");
+        let refused = import(&registry, &whole.replace(from, to))
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains(told), "{told}: {refused}");
+    }
 }
 
 #[tokio::test]

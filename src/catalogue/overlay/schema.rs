@@ -101,6 +101,10 @@ fn value_of(key: &str) -> Value {
             one_of("A fideslang data use.", Purpose::all().map(Purpose::key)),
         ),
         "empty" => json!({"description": "What stands in a required field when it is withheld."}),
+        "group" => boolean("Of an object in a list: figures over one group of customers."),
+        "group-size" => boolean(
+            "Of a whole number: how many different customers the group is; outside of groups, all together.",
+        ),
         "operational" => set(
             "Beside the role `use-type`: the values that are no marketing use, instead of `operational`.",
             text("A value, as it is sent."),

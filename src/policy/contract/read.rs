@@ -18,8 +18,6 @@ use crate::terms::{Form, FormSet, PartnerId, PartnerKind, Thumbprint};
 pub(super) const PAGE_RECORDS_MAX: u32 = 1_000;
 /// Highest request rate a contract may grant: a thousand a second.
 pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
-/// Largest budget a contract may grant, in distinct customers.
-pub(super) const CUSTOMERS_MAX: u32 = 10_000_000;
 /// How far ahead an exception may end, in days: at least once a year somebody looks at it again.
 const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
@@ -289,21 +287,32 @@ fn operations(fields: &mut Fields<'_, '_>) -> Vec<(Arc<str>, Span)> {
 }
 
 fn budgets(fields: &mut Fields<'_, '_>) -> Option<Budgets> {
-    let day = fields.integer("customers_per_day", 1..=CUSTOMERS_MAX);
-    let month = fields.integer("customers_per_month", 1..=CUSTOMERS_MAX);
-    let (customers_per_day, customers_per_month) = (day?, month?);
-    if customers_per_day > customers_per_month {
+    let day = fields.integer("customers_per_day", 1..=Budgets::PEOPLE_MAX);
+    let month = fields.integer("customers_per_month", 1..=Budgets::PEOPLE_MAX);
+    let recipients_per_day = fields.optional_integer("recipients_per_day", 1..=Budgets::PEOPLE_MAX);
+    let recipients_per_month =
+        fields.optional_integer("recipients_per_month", 1..=Budgets::PEOPLE_MAX);
+    check_windows(fields, "customers_per_day", day.zip(month));
+    let recipients = recipients_per_day.zip(recipients_per_month);
+    check_windows(fields, "recipients_per_day", recipients);
+    Some(Budgets {
+        customers_per_day: day?,
+        customers_per_month: month?,
+        recipients_per_day,
+        recipients_per_month,
+    })
+}
+
+/// A day has no room for more than its month.
+fn check_windows(fields: &mut Fields<'_, '_>, key: &'static str, windows: Option<(u32, u32)>) {
+    if let Some((day, month)) = windows.filter(|(day, month)| day > month) {
         let message = format!(
-            "the budget of a day, {customers_per_day}, is larger than that of a month, \
-             {customers_per_month}: write a smaller `customers_per_day`"
+            "the budget of a day, {day}, is larger than that of a month, {month}: write a smaller \
+             `{key}`"
         );
-        let place = place_of(fields, "customers_per_day");
+        let place = place_of(fields, key);
         fields.mistake(place, message);
     }
-    Some(Budgets {
-        customers_per_day,
-        customers_per_month,
-    })
 }
 
 fn terms(fields: &mut Fields<'_, '_>, today: Date) -> Option<AcceptedTerms> {

@@ -3,10 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::BASIC;
-use super::read::{
-    APPROVERS_MIN, CUSTOMERS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
-};
+use super::read::{APPROVERS_MIN, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD};
+use super::{BASIC, Budgets};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Form, PartnerKind};
@@ -161,15 +159,23 @@ fn categories() -> Value {
 }
 
 fn budgets() -> Value {
-    let customers = |description| integer(description, 1..=CUSTOMERS_MAX);
+    let people = |description| integer(description, 1..=Budgets::PEOPLE_MAX);
     mapping(
-        "How many different customers it may read of.",
+        "How many different people it may read of: customers, and people on their lists.",
         [
             (
                 "customers_per_day!",
-                customers("In a day; at most those of a month."),
+                people("In a day; at most those of a month."),
             ),
-            ("customers_per_month!", customers("In a month.")),
+            ("customers_per_month!", people("In a month.")),
+            (
+                "recipients_per_day",
+                people("People on customers' lists in a day; at most those of a month."),
+            ),
+            (
+                "recipients_per_month",
+                people("People on customers' lists in a month."),
+            ),
         ],
     )
 }
@@ -230,13 +236,13 @@ categories: {user.name: clear}
 operations: [getCustomer]
 page_records_max: 10
 requests_per_minute: 10
-budgets: {customers_per_day: 10, customers_per_month: 10000000}
+budgets: {customers_per_day: 10, customers_per_month: 10000000, recipients_per_day: 10, recipients_per_month: 10000000}
 terms: {version: '1', accepted_on: 2026-01-01, accepted_by: Someone}
 exceptions:
   - because: it must be
     until: 2026-12-31
     approved_by: [Someone, Another]
-    budgets: {customers_per_day: 10, customers_per_month: 10000000}
+    budgets: {customers_per_day: 10, customers_per_month: 10000000, recipients_per_day: 10, recipients_per_month: 10000000}
     page_records_max: 10
 ";
 
@@ -271,7 +277,7 @@ exceptions:
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
         let whole = value(WHOLE);
-        assert_same_limits(&schema(), &whole, 8, |changed| {
+        assert_same_limits(&schema(), &whole, 12, |changed| {
             let mut told = mistakes(changed).into_iter();
             told.any(|told| told.contains("it must be from"))
         });

@@ -15,15 +15,16 @@ use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
-use crate::filter::{self, Plan, PseudonymSecret, Released, Treatment};
+use crate::filter::{self, Plan, PseudonymSecret, Released};
 use crate::judgement::{
-    self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, uninspectable,
+    self, Asked, Call, Document, Figures, Granted, OnBehalf, Opened, Owner, Question, Selector,
+    Subject, uninspectable,
 };
 use crate::policy::{Circumstances, Contract, Grant, Rule, Standing};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::rules::Rules;
-use crate::taxonomy::{Category, Purpose};
-use crate::terms::{CustomerRef, Promise};
+use crate::taxonomy::{Category, CategorySet, Purpose};
+use crate::terms::{CustomerRef, Form, Promise};
 
 /// The id of a customer whom neither request nor answer names.
 const SOMEBODY: &str = "customer";
@@ -174,6 +175,7 @@ impl Trial<'_> {
         self.refuse_suspended()?;
         judgement::check_query(operation, &head)?;
         let asked = judgement::ask(&routed, &head, &case.request.body)?;
+        Question::of(&routed, &head, &case.request.body)?;
         let owner = self.owner_id(operation, &asked);
         let subject = self.subject(operation, &asked, &owner)?;
         let token_purposes = case.given.token_purposes.value.as_deref();
@@ -279,7 +281,15 @@ impl Trial<'_> {
         Owner::Customer {
             reference: reference(id),
             circumstances: known.circumstances,
-            consented: known.consented,
+            opened: Opened {
+                consented: known.consented,
+                // A case that speaks of an agreement speaks of one that covers everything.
+                agreed: match known.circumstances.agreement {
+                    true => Category::all().collect(),
+                    false => CategorySet::NONE,
+                },
+                ..Opened::default()
+            },
         }
     }
 
@@ -310,7 +320,7 @@ impl Trial<'_> {
                 self.outcome.rules.extend(rules.iter().cloned());
             }
             Body::Data { format, shape, .. } => {
-                let made_up = || Bytes::from(fullest(shape, owner, &self.here));
+                let made_up = || Bytes::from(fullest(*format, shape, owner, &self.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
                 let named = subject.customer.as_ref();
                 self.filter(operation, (*format, shape, &body), grant, named)?;
@@ -334,6 +344,7 @@ impl Trial<'_> {
         let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
         let document = Document {
             shape,
+            figures: Figures::of(shape, &scanned),
             scanned,
             owners,
             envelope,
@@ -346,8 +357,9 @@ impl Trial<'_> {
         let released = document
             .release(grant, &key, &links)
             .ok_or_else(Refusal::not_found)?;
+        document.recipients(&released)?;
         let mut account = Account::new(shape, grant, self.outcome);
-        if let Some(granted) = released.granted(&document.envelope) {
+        if let Some(granted) = released.granted_around(&document.envelope) {
             account.add(&document.envelope, granted, &released.emitted.envelope);
         }
         let records = document.scanned.records().iter();
@@ -403,7 +415,7 @@ impl<'a> Account<'a> {
                 leaves(&granted.plan, id)
             };
             self.leaves.entry(place).or_default().insert(leaves);
-            if leaves != Leaves::Clear {
+            if !leaves.is_whole() {
                 let promise = if lost {
                     judgement::LINK_PROMISE
                 } else {
@@ -426,7 +438,7 @@ impl<'a> Account<'a> {
             .leaves
             .values()
             .flatten()
-            .any(|leaves| *leaves != Leaves::Clear);
+            .any(|leaves| !leaves.is_whole());
         self.outcome.decision = if redacted {
             Decision::Redact
         } else {
@@ -448,11 +460,12 @@ impl<'a> Account<'a> {
 }
 
 fn leaves(plan: &Plan, field: FieldId) -> Leaves {
-    match plan.treatment(field) {
-        Treatment::Clear | Treatment::Link => Leaves::Clear,
-        Treatment::Partial(_) => Leaves::Partial,
-        Treatment::Pseudonym(_) => Leaves::Pseudonym,
-        Treatment::Null | Treatment::Empty | Treatment::Remove => Leaves::Withheld,
+    match plan.treatment(field).form() {
+        Some(Form::Clear) => Leaves::Clear,
+        Some(Form::Partial) => Leaves::Partial,
+        Some(Form::Pseudonym) => Leaves::Pseudonym,
+        Some(Form::Aggregate) => Leaves::Aggregate,
+        None => Leaves::Withheld,
     }
 }
 

@@ -172,6 +172,9 @@ fn decides(role: &Role) -> String {
         Role::Audience => "names an audience".to_owned(),
         Role::Include { values } => format!("asks for more: {}", values.join(", ")),
         Role::Credential => "is a credential, and refused".to_owned(),
+        Role::PeriodFrom => "first day of the figures".to_owned(),
+        Role::PeriodTo => "last day of the figures".to_owned(),
+        Role::Partition => "whom the figures are about".to_owned(),
     }
 }
 

@@ -85,11 +85,18 @@ fn exception_noted(exception: &Exception, came: bool) -> Change {
 }
 
 /// The limits of a contract on one day.
-fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 4] {
+fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 6] {
     let budgets = contract.budgets_on(day);
+    // No limit is more than any.
+    let recipients = |limit: Option<u32>| limit.unwrap_or(u32::MAX);
     [
         ("customers a day", budgets.customers_per_day),
         ("customers a month", budgets.customers_per_month),
+        ("recipients a day", recipients(budgets.recipients_per_day)),
+        (
+            "recipients a month",
+            recipients(budgets.recipients_per_month),
+        ),
         ("records a page", contract.page_records_max_on(day)),
         ("requests a minute", contract.requests_per_minute),
     ]
@@ -143,6 +150,13 @@ fn limits(old: Option<&Contract>, new: Option<&Contract>, today: Date, changes: 
     }
 }
 
+fn limit_said(limit: u32) -> String {
+    match limit {
+        u32::MAX => "no limit".to_owned(),
+        limit => limit.to_string(),
+    }
+}
+
 fn limit_changed(name: &str, span: &Span, today: Date) -> Change {
     // No contract is the least of all limits.
     let direction = Direction::of_growth(&span.before, &span.after);
@@ -151,8 +165,8 @@ fn limit_changed(name: &str, span: &Span, today: Date) -> Change {
     let days: Vec<String> = from.into_iter().chain(until).collect();
     Change {
         only: (!days.is_empty()).then(|| days.join(" ")),
-        before: span.before.map(|value| value.to_string()),
-        after: span.after.map(|value| value.to_string()),
+        before: span.before.map(limit_said),
+        after: span.after.map(limit_said),
         ..Change::of(Topic::Limit, name, direction)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Change, Outcome, Told};
 use crate::catalogue::{Body, FieldId, Operation, Shape};
 use crate::entry::{Disclosure, SubjectGroup, Withheld};
-use crate::filter::{Plan, Treatment};
+use crate::filter::Plan;
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::Category;
 use crate::terms::Form;
@@ -80,12 +80,7 @@ impl Replaying<'_> {
     fn form(&mut self, field: FieldId, about: Circumstances) -> Option<Form> {
         let plan = self.plans.entry(about.index());
         let plan = plan.or_insert_with(|| Plan::new(self.shape, self.grant.forms(about)));
-        match plan.treatment(field) {
-            Treatment::Clear | Treatment::Link => Some(Form::Clear),
-            Treatment::Partial(_) => Some(Form::Partial),
-            Treatment::Pseudonym(_) => Some(Form::Pseudonym),
-            Treatment::Null | Treatment::Empty | Treatment::Remove => None,
-        }
+        plan.treatment(field).form()
     }
 
     /// What left of one group of customers.

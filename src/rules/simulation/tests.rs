@@ -31,6 +31,7 @@ fn answered(
     let group = SubjectGroup {
         subject: "customer".to_owned(),
         basis: "service".to_owned(),
+        basis_reference: None,
         circumstances: circumstances
             .iter()
             .map(|word| (*word).to_owned())

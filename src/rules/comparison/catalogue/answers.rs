@@ -104,6 +104,20 @@ fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
         record_paths(&shape.root, "$", &mut records);
         records.join(", ")
     });
+    let [was_at, is_at] = [old, new].map(written_places);
+    let both = was_at
+        .iter()
+        .filter_map(|(path, was)| Some((path, was, is_at.get(path)?)));
+    for (path, was, is) in both.filter(|(_, was, is)| was != is) {
+        // What is classified is another element than before.
+        let change = Change::of(Topic::Field, "", Direction::Loosens);
+        let only = Some("where it is written".to_owned());
+        let change = Change {
+            only,
+            ..change.from(was.clone()).to(is.clone())
+        };
+        found.field(status, path, change);
+    }
     let aspect = format!("records of answer {status}");
     found.aspect(&aspect, was, is, Direction::Loosens);
 }
@@ -112,7 +126,9 @@ fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
 fn field_noted(field: &Field, came: bool) -> Change {
     let change = Change::came_or_went(Topic::Field, "", came, &category(field));
     let direction = match (field.role, field.category) {
-        (FieldRole::CustomerKey | FieldRole::ResourceId(_), _) => Direction::Loosens,
+        (FieldRole::CustomerKey | FieldRole::ResourceId(_) | FieldRole::GroupSize, _) => {
+            Direction::Loosens
+        }
         (FieldRole::Data, None) => Direction::Neither,
         (FieldRole::Data, Some(_)) => change.direction,
     };
@@ -188,6 +204,7 @@ fn role(field: &Field) -> String {
         FieldRole::Data => "nothing".to_owned(),
         FieldRole::CustomerKey => "whose it is".to_owned(),
         FieldRole::ResourceId(kind) => format!("which {} it is", kind.word()),
+        FieldRole::GroupSize => "of how many customers it is".to_owned(),
     }
 }
 
@@ -269,13 +286,38 @@ fn partial_direction(old: Option<Partial>, new: Option<Partial>) -> Direction {
     }
 }
 
+/// By path: under which names, from the outermost, each field is written.
+fn written_places(shape: &Shape) -> BTreeMap<String, String> {
+    let mut places = BTreeMap::new();
+    let mut open = vec![(&shape.root, String::new())];
+    while let Some((node, place)) = open.pop() {
+        match node {
+            Node::Scalar(id) => {
+                if let Some(field) = shape.fields.get(usize::from(id.0)) {
+                    places.insert(field.path.to_string(), place);
+                }
+            }
+            Node::Array(item) => open.push((item, place)),
+            Node::Object(object) => {
+                for (number, member) in object.members.iter().enumerate() {
+                    let attribute = if number < object.attributes { "@" } else { "" };
+                    open.push((&member.node, format!("{place}/{attribute}{}", member.name)));
+                }
+            }
+        }
+    }
+    places
+}
+
 /// Where the objects are that belong to one customer.
 fn record_paths(node: &Node, path: &str, records: &mut Vec<String>) {
     match node {
         Node::Scalar(_) => {}
         Node::Array(item) => record_paths(item, &format!("{path}[*]"), records),
         Node::Object(object) => {
-            if object.record {
+            if object.group {
+                records.push(format!("{path} (a group of customers)"));
+            } else if object.record {
                 records.push(path.to_owned());
             }
             for member in &object.members {
