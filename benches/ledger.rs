@@ -88,6 +88,7 @@ fn sample(clock: &Clock) -> Entry {
     let subject = SubjectGroup {
         subject: "customer".to_owned(),
         basis: "service".to_owned(),
+        basis_reference: None,
         circumstances: vec!["own".to_owned()],
         categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
         references: vec!["9f86d081884c7d659a2feaa0c55ad015".to_owned()],
@@ -100,7 +101,8 @@ fn sample(clock: &Clock) -> Entry {
         subjects: vec![subject],
         withheld: vec![],
         created: None,
-        answer_sha256: "0".repeat(64),
+        part: None,
+        answer_sha256: Some("0".repeat(64)),
     });
     Entry::new(clock.now(), event).expect("random bytes")
 }

@@ -22,6 +22,7 @@ mod report;
 pub mod server;
 mod shadow;
 mod simulate;
+mod suspensions;
 mod two_persons;
 
 use std::fmt;

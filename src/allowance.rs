@@ -1,5 +1,6 @@
 //! How much a partner may still have: requests per minute, checked before the core is called, and
-//! distinct customers per UTC day and month, spent before an answer is recorded (P13).
+//! distinct customers and recipients of mail per UTC day and month, spent before an answer is recorded
+//! (P13).
 //!
 //! A rate is a cell in memory that a restart may lose. A budget is a fold over the ledger: what was
 //! disclosed is the truth, and [`Allowance::rebuild`] counts it again at start. Spending comes
@@ -8,7 +9,8 @@
 //! Deliberately absent: what a budget is (contracts say so), who shares one (the caller names the
 //! owner: the partner, or the parent of a co-brand), refusal documents, and any storage. Memory is
 //! bounded by the budgets themselves: 20 bytes and the table's slack for each distinct person seen
-//! in a month, and nobody beyond the limit is ever taken in.
+//! in a month, and nobody beyond the limit is ever taken in; ten million recipients where a contract has
+//! no limit for them.
 
 pub mod budgets;
 pub mod fold;
@@ -22,7 +24,7 @@ use crate::clock::Clock;
 use crate::policy::contract::Budgets;
 use crate::terms::{CustomerRef, PartnerId, Thumbprint};
 
-pub use budgets::{BudgetExhausted, BudgetState, Subject};
+pub use budgets::{BudgetExhausted, BudgetState, People, Subject};
 pub use rates::{RateExceeded, RateState};
 
 use budgets::BudgetBook;
@@ -75,24 +77,22 @@ impl Allowance {
         self.notes.may(certificate)
     }
 
-    /// Charges `references` to the budgets of `owner`, all of them or none. Whoever was charged in a
-    /// window already is free in it; the same reference twice counts once. Customers and recipients
-    /// are counted apart, each against the `budgets` given with them.
+    /// Charges `people` to the budgets of `owner`, all of them or none. Whoever was charged in a window
+    /// already is free in it; the same reference twice counts once. Customers and recipients are counted
+    /// apart.
     pub fn spend(
         &self,
         owner: &PartnerId,
-        subject: Subject,
         budgets: Budgets,
-        references: &[CustomerRef],
+        people: People<'_>,
     ) -> Result<BudgetState, BudgetExhausted> {
         let now = self.clock.now();
-        self.budgets.spend(owner, subject, budgets, references, now)
+        self.budgets.spend(owner, budgets, people, now)
     }
 
     /// What is left, without taking any.
-    pub fn state(&self, owner: &PartnerId, subject: Subject, budgets: Budgets) -> BudgetState {
-        self.budgets
-            .state(owner, subject, budgets, self.clock.now())
+    pub fn state(&self, owner: &PartnerId, budgets: Budgets) -> BudgetState {
+        self.budgets.state(owner, budgets, self.clock.now())
     }
 
     /// Counts disclosures of the ledger again, oldest first, limits notwithstanding: they happened.

@@ -12,15 +12,18 @@
 //! | `x-covenant-data-uses` | operation | the only uses it may be called for |
 //! | `x-covenant-alternative` | operation | what a refused partner can do instead |
 //! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
-//! | `x-covenant-role` | parameter, member of a request at any depth | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`, `credential` |
+//! | `x-covenant-role` | parameter, member of a request at any depth | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`, `credential`; of figures the parameters `period-from`, `period-to` (days, both within) and `partition` (different values never share a customer) |
 //! | `x-covenant-operational` | beside the role `use-type` | the values that are no marketing use; without it `[operational]` |
 //! | `x-covenant-record` | object | belongs to one customer |
+//! | `x-covenant-group` | object in a list, channel `aggregate` | figures over one group of customers |
+//! | `x-covenant-group-size` | whole number, there | how many different customers the group is; outside of groups, all together |
 //! | `x-covenant-customer-key` | text | the id of that customer |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
 //! | `x-covenant-data-category` | scalar; body of a document; scalar of `additionalProperties`: of every member that is not listed, and of its name | a fideslang key or one of ours |
-//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient` |
+//! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient`; the outermost object of a record that is about a recipient is one person |
 //! | `x-covenant-partial` | text | `{first: n}`, `{last: n}` or `street`: what stays of it in part |
 //! | `x-covenant-empty` | scalar | what stands there when it is withheld but required, or cannot be replaced |
+//! | `x-covenant-link` | text; header `Location` or `Link` | where it leads: `rewrite`, `{to: operationId}`, `foreign`, `remove` ([`Link`]) |
 //!
 //! A field with a category is held to its schema, value by value ([`Check`]): `type`, `enum`, `const`,
 //! `pattern`, `format`, `minLength`, `maxLength`, `minimum`, `maximum`, `exclusiveMinimum`,
@@ -42,7 +45,9 @@ pub mod draft;
 mod empty;
 mod fitting;
 mod format;
+mod groups;
 mod keywords;
+mod links;
 mod matcher;
 mod naming;
 pub mod operation;
@@ -50,6 +55,7 @@ mod operations;
 pub mod overlay;
 mod partial;
 mod pattern;
+mod persons;
 mod pseudonym;
 mod reading;
 mod request;
@@ -57,6 +63,7 @@ mod requests;
 mod roles;
 mod router;
 mod schema;
+mod servers;
 pub mod shape;
 mod shaping;
 mod times;
@@ -76,17 +83,18 @@ use crate::source::{Folder, read_yaml};
 pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::naming::is_xml_name;
 pub use self::operation::{
-    Answer, Body, Creates, Format, Operation, Parameter, Place, Role, Unserved,
+    Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Unserved,
 };
 pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
 pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
 pub use self::request::{
     Expected, ExpectedKind, ExpectedList, ExpectedMember, ExpectedMembers, RequestBody,
-    RequestContent, RequestFields, RequestFormat, bare_name,
+    RequestContent, RequestFields, RequestFormat, Role, bare_name,
 };
 pub use self::router::Routed;
 pub use self::shape::{
-    Field, FieldId, FieldRole, Member, Namespace, Node, ObjectNode, ScalarKind, Shape,
+    Field, FieldId, FieldRole, LINK_CHARACTERS_MAX, Link, Member, Namespace, Node, ObjectNode,
+    ScalarKind, Shape, TellsWho,
 };
 
 /// Where the catalogue lies in a policies folder.
@@ -103,6 +111,7 @@ pub struct Catalogue {
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
     unserved: Vec<Unserved>,
+    servers: Vec<(Arc<str>, Arc<str>)>,
     digest: [u8; 32],
 }
 
@@ -162,6 +171,12 @@ impl Catalogue {
         &self.unserved
     }
 
+    /// The names that documents give the services (`servers`): service, and authority in lower case.
+    /// They are names of the core, so that links to them are links to it, and none of them leaves.
+    pub fn servers(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.servers
+    }
+
     /// What is never released because nobody has said what it is: operation id and path, the fields
     /// without a category and the members whose schema cannot be filtered.
     pub fn unclassified(&self) -> Vec<(Arc<str>, Arc<str>)> {
@@ -169,7 +184,9 @@ impl Catalogue {
         for operation in &self.operations {
             for answer in &operation.answers {
                 if let Body::Data { shape, .. } = &answer.body {
-                    let fields = shape.fields.iter().filter(|field| field.category.is_none());
+                    let fields = shape.fields.iter().filter(|field| {
+                        field.category.is_none() && field.link != Some(Link::Remove)
+                    });
                     found.extend(fields.map(|field| (operation.id.clone(), field.path.clone())));
                 }
             }
@@ -230,6 +247,7 @@ struct Loading {
     router: Router,
     left_out: Vec<(Arc<str>, Arc<str>)>,
     unserved: Vec<Unserved>,
+    servers: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Loading {
@@ -253,6 +271,14 @@ impl Loading {
         for (operation, place) in offered.operations {
             self.add(Arc::new(operation), &place, &mut reading);
         }
+        let of_service = |id: &str| {
+            let found = self.by_id.get(id);
+            found.filter(|operation| &*operation.service == service)
+        };
+        links::check_mediated(&mut reading, of_service);
+        let servers = servers::read(&mut reading).into_iter();
+        self.servers
+            .extend(servers.map(|server| (Arc::from(service), server)));
         self.left_out.extend(offered.left_out);
         self.unserved.extend(offered.unserved);
         reading.finish();
@@ -281,6 +307,7 @@ impl Loading {
             router: self.router,
             left_out: self.left_out,
             unserved: self.unserved,
+            servers: self.servers,
             digest,
         }
     }

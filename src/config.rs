@@ -61,8 +61,19 @@ pub struct GatewaySettings {
     pub key: PathBuf,
     /// PEM file of the authority that issues client certificates to partners.
     pub partner_authority: PathBuf,
-    /// PEM files of revocation lists of that authority.
-    pub revocation_lists: Vec<PathBuf>,
+    /// Revocation lists of that authority.
+    pub revocation_lists: Vec<RevocationList>,
+    /// How often these files and lists are read again, in seconds. Default 60.
+    pub certificates_reload_seconds: u32,
+}
+
+/// Where a revocation list comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevocationList {
+    /// A file, PEM or DER.
+    File(PathBuf),
+    /// A plain http URL; the list is signed.
+    Url(String),
 }
 
 /// `[tokens]`: RFC 9068 access tokens.
@@ -74,6 +85,8 @@ pub struct TokenSettings {
     pub audience: String,
     /// JWKS file or URL.
     pub keys: KeySource,
+    /// Signature algorithms whose keys are taken. Default all of them.
+    pub algorithms: Vec<String>,
     /// Allowance for clocks that differ. Default 30, at most 240.
     pub leeway_seconds: u32,
     /// Longest life of a token that is accepted. Default 3,600, at most 86,400.
@@ -125,6 +138,8 @@ pub struct ActorSettings {
 pub struct CoreService {
     /// `http://` and an authority, without a slash at the end.
     pub base_url: String,
+    /// Further names by which the core is known, with their ports: what it calls itself in its answers.
+    pub names: Vec<String>,
     /// The whole `Authorization` header the core wants of us, read from a file.
     pub authorization: Option<Secret>,
     /// How long an answer may take, from the first byte asked to the last received. Default 10,000.
@@ -185,6 +200,8 @@ pub struct LimitSettings {
     pub uri_bytes_max: u32,
     /// Bytes of a request body. Default 10,485,760.
     pub body_bytes_max: u32,
+    /// Bytes of an answer that is judged whole before its first byte leaves. Default 4,194,304.
+    pub whole_answer_bytes_max: u32,
     /// Seconds for the TLS handshake. Default 10.
     pub handshake_seconds_max: u32,
     /// Seconds to a connection's first byte. Default 10.
@@ -210,6 +227,7 @@ impl Default for LimitSettings {
             header_count_max: 100,
             uri_bytes_max: 8_192,
             body_bytes_max: 10_485_760,
+            whole_answer_bytes_max: 4_194_304,
             handshake_seconds_max: 10,
             first_byte_seconds_max: 10,
             head_seconds_max: 10,

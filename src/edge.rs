@@ -17,6 +17,7 @@ use http::{HeaderMap, Method, Version, request};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::path::CanonicalPath;
+use crate::edge::presented::Presented;
 use crate::edge::query::Query;
 use crate::identity::certificate::ClientCertificate;
 use crate::refusal::{Code, Refusal};
@@ -29,16 +30,19 @@ pub mod http2;
 pub mod limits;
 pub mod path;
 mod percent;
+pub mod presented;
 pub mod query;
 pub mod stream;
 
 /// Who is at the other end of a connection, as far as TLS can tell.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Peer {
     /// Address and port the connection comes from.
     pub address: SocketAddr,
     /// The certificate it presented, verified against the partner authority; none if it presented none.
     pub certificate: Option<ClientCertificate>,
+    /// Whom it let in so far.
+    pub presented: Presented,
 }
 
 /// A request head with one reading. Made only by [`accept`].

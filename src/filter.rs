@@ -10,19 +10,29 @@
 //! that how the core (or whoever fed it) spelled it carries nothing; most tokens are spelled so already
 //! and are copied. A number is copied as its validated token: converting it could change it. Where the
 //! body goes on with the same bytes as what is written, one copy of the body does for all of them.
+//! A link is written anew from its parts, as one of the gateway's ([`Links`]), or not at all.
+//!
+//! [`CoreNames`] finds a name of the core in whatever is about to leave, in any format: the last look.
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
-//! chooses a plan per record); links to the core, which stay inside because a field holding one is
-//! given no category; formats other than JSON; bodies too large to buffer.
+//! chooses a plan per record). Answers too large to be held are read and written in parts, by the same
+//! code ([`stream`]): those in JSON and in lines of it.
 
 mod emit;
 mod field_set;
+mod leading;
+mod links;
+mod names;
+mod persons;
 mod piece;
 mod plan;
 mod pseudonym;
 mod reader;
 mod scan;
 mod scanned;
+mod seen;
+pub mod stream;
+mod subtrees;
 mod text;
 mod uninspectable;
 mod walk;
@@ -36,12 +46,16 @@ mod properties;
 #[cfg(test)]
 mod sample;
 
-pub use emit::{Emitted, RecordDecision, Released};
+pub use emit::{Emitted, Released};
 pub use field_set::FieldSet;
-pub use plan::{Method, Plan, Treatment, WithheldField};
+pub use links::{Links, Seen};
+pub use names::CoreNames;
+pub use persons::{Particulars, Person};
+pub use plan::{Method, Plan, RecordDecision, Treatment, WithheldField, withheld_link};
 pub use pseudonym::{PseudonymKey, PseudonymSecret};
 pub use scan::scan;
 pub use scanned::{Record, Scanned};
+pub use subtrees::Subtree;
 pub use uninspectable::{Reason, Uninspectable};
 pub use walk::validate_strict;
 
@@ -59,6 +73,7 @@ pub fn read<'a>(
 ) -> Result<Scanned<'a>, Uninspectable> {
     match format {
         Format::Json => scan(shape, body, limits),
+        Format::JsonLines => scan::lines(shape, body, limits),
         Format::Xml => scan::xml::scan(shape, body, limits),
         Format::Csv => scan::csv::scan(shape, body, limits),
     }

@@ -15,6 +15,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::HandshakeKind;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -26,12 +27,20 @@ use crate::clock::Clock;
 use crate::edge::body::{CountedBody, RequestBody, ResponseBody};
 use crate::edge::http1::{Judge, REFUSED};
 use crate::edge::limits::{Limits, seconds};
+use crate::edge::presented::Presented;
 use crate::edge::stream::{Exchange, Guarded};
 use crate::edge::{Peer, body_without_meaning, may_have_body};
 use crate::identity::certificate::ClientCertificate;
+use crate::listen::standing::{GOODBYE_MAX, Standing};
+use crate::listen::tls::Tls;
 use crate::listen::watchdog::{Verdict, Watchdog};
+use crate::registry::Suspensions;
+use crate::terms::Principal;
 
+pub mod revocation;
+mod standing;
 pub mod tls;
+mod verifier;
 mod watchdog;
 
 /// Streams of one HTTP/2 connection at once.
@@ -62,11 +71,19 @@ const OWN_HEADERS_MAX: usize = 3;
 ///
 /// The future of a handler is dropped when its client goes away; a handler that must finish what it
 /// began runs it as a task of its own.
+///
+/// `tls` may be replaced: the next handshake goes by the new one, and so does every open connection, which
+/// ends like that of a suspended partner where its certificate does not stand any more.
+///
+/// A connection that let in whoever is suspended later ends within [`GOODBYE_MAX`], and so does one whose
+/// handler asked for it ([`crate::edge::presented::Presented::end`]): answers under way break off, what is
+/// not answered yet may still be refused, and nothing further is taken.
 pub async fn serve<H, F>(
     listener: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
+    tls: watch::Receiver<Tls>,
     limits: Limits,
     clock: Clock,
+    suspensions: Arc<Suspensions>,
     handler: H,
     shutdown: impl Future<Output = ()>,
 ) where
@@ -74,7 +91,6 @@ pub async fn serve<H, F>(
     F: Future<Output = Response<ResponseBody>> + Send + 'static,
 {
     let permits = Arc::new(Semaphore::new(limits.connections_max));
-    let acceptor = TlsAcceptor::from(tls);
     let (closing, close) = watch::channel(false);
     let mut connections = JoinSet::new();
     let drain = seconds(limits.drain_seconds_max);
@@ -87,15 +103,16 @@ pub async fn serve<H, F>(
             accepted = accept(&listener, &permits) => {
                 let Some((stream, permit)) = accepted else { continue };
                 let connection = Connection {
+                    tls: tls.clone(),
                     limits: limits.clone(),
                     clock: clock.clone(),
+                    suspensions: Arc::clone(&suspensions),
                     handler: handler.clone(),
                     close: close.clone(),
                 };
-                let acceptor = acceptor.clone();
                 connections.spawn(async move {
                     // A connection that fails has nobody left to tell.
-                    let _ = connection.run(stream, acceptor).await;
+                    let _ = connection.run(stream).await;
                     drop(permit);
                 });
             }
@@ -126,8 +143,10 @@ async fn accept(
 }
 
 struct Connection<H> {
+    tls: watch::Receiver<Tls>,
     limits: Limits,
     clock: Clock,
+    suspensions: Arc<Suspensions>,
     handler: H,
     close: watch::Receiver<bool>,
 }
@@ -137,46 +156,70 @@ where
     H: Fn(Arc<Peer>, Request<RequestBody>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<ResponseBody>> + Send + 'static,
 {
-    async fn run(self, stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<()> {
+    async fn run(mut self, stream: TcpStream) -> io::Result<()> {
         let address = stream.peer_addr()?;
         stream.set_nodelay(true)?;
         let handshake = seconds(self.limits.handshake_seconds_max);
         let mut close = self.close.clone();
+        // What changes from here on is heard of below.
+        let tls = self.tls.borrow_and_update().clone();
+        let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
         let stream = tokio::select! {
             // Nothing was asked on it yet, so nothing is lost; a mute caller must not hold up the end.
             _ = close.wait_for(|close| *close) => return Ok(()),
             accepted = timeout(handshake, acceptor.accept(stream)) => accepted??,
         };
-        let certificate = self.certificate(&stream)?;
+        let certificate = self.certificate(&stream, &tls)?;
         let peer = Arc::new(Peer {
             address,
             certificate,
+            presented: Presented::default(),
         });
+        if let Some(certificate) = &peer.certificate {
+            let certificate = Principal::Certificate(certificate.thumbprint);
+            peer.presented.note([&certificate]);
+        }
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let chain = chain.iter().map(|one| one.clone().into_owned()).collect();
+        let suspensions = Arc::clone(&self.suspensions);
+        let standing = Standing::new(Arc::clone(&peer), suspensions, chain, self.tls.clone());
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let ended = if is_http2 {
-            self.http2(stream, peer).await
+            self.http2(stream, peer, standing).await
         } else {
-            self.http1(stream, peer).await
+            self.http1(stream, peer, standing).await
         };
         ended.map_err(io::Error::other)
     }
 
-    /// The verified certificate. A resumed session was verified when it began, so its time is looked at
-    /// again; sessions do not outlive a change of the partner authority or its revocation lists, because
-    /// they live in the TLS configuration that those are part of.
-    fn certificate(&self, stream: &TlsStream<TcpStream>) -> io::Result<Option<ClientCertificate>> {
-        let Some(chain) = stream.get_ref().1.peer_certificates() else {
+    /// The verified certificate. A resumed session was verified when it began, and the library does not
+    /// look at it again: certificates and revocation lists may have expired since.
+    fn certificate(
+        &self,
+        stream: &TlsStream<TcpStream>,
+        tls: &Tls,
+    ) -> io::Result<Option<ClientCertificate>> {
+        let connection = stream.get_ref().1;
+        let Some(chain) = connection.peer_certificates() else {
             return Ok(None);
         };
-        let leaf = chain.first().ok_or(io::ErrorKind::InvalidData)?;
-        let certificate = ClientCertificate::from_der(leaf).map_err(io::Error::other)?;
+        let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        if resumed && !tls.stands(chain) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let certificate = ClientCertificate::from_chain(chain).map_err(io::Error::other)?;
         if certificate.not_after < self.clock.now() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ok(Some(certificate))
     }
 
-    async fn http1(self, stream: TlsStream<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
+    async fn http1(
+        self,
+        stream: TlsStream<TcpStream>,
+        peer: Arc<Peer>,
+        standing: Standing,
+    ) -> hyper::Result<()> {
         let exchange = Arc::new(Exchange::default());
         let judge = Judge::new(self.limits.clone());
         let guarded = self.guard(stream, Some(judge), &exchange);
@@ -191,14 +234,30 @@ where
                 .serve_connection(TokioIo::new(guarded), service)
         );
         let mut close = self.close.clone();
-        tokio::select! {
-            ended = connection.as_mut() => return ended,
-            _ = close.wait_for(|close| *close) => connection.as_mut().graceful_shutdown(),
+        let mut lost = pin!(standing.lost());
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = lost.as_mut() => break,
+                _ = close.wait_for(|close| *close), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
         }
-        connection.await
+        exchange.cut();
+        connection.as_mut().graceful_shutdown();
+        // Whoever has not gone by then is cut off.
+        timeout(GOODBYE_MAX, connection).await.unwrap_or(Ok(()))
     }
 
-    async fn http2(self, stream: TlsStream<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
+    async fn http2(
+        self,
+        stream: TlsStream<TcpStream>,
+        peer: Arc<Peer>,
+        standing: Standing,
+    ) -> hyper::Result<()> {
         let exchange = Arc::new(Exchange::default());
         let guarded = self.guard(stream, None, &exchange);
         let service = service_fn(|request| self.answer(&peer, &exchange, request));
@@ -219,9 +278,11 @@ where
         );
         let mut watchdog = Watchdog::new(&self.limits);
         let mut close = self.close.clone();
+        let mut lost = pin!(standing.lost());
         loop {
             tokio::select! {
                 ended = connection.as_mut() => return ended,
+                () = lost.as_mut() => break,
                 _ = close.wait_for(|close| *close), if !watchdog.ending => {
                     watchdog.ending = true;
                     connection.as_mut().graceful_shutdown();
@@ -233,6 +294,9 @@ where
                 }
             }
         }
+        exchange.cut();
+        connection.as_mut().graceful_shutdown();
+        timeout(GOODBYE_MAX, connection).await.unwrap_or(Ok(()))
     }
 
     fn guard<S>(&self, stream: S, judge: Option<Judge>, exchange: &Arc<Exchange>) -> Guarded<S> {

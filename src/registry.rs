@@ -1,6 +1,6 @@
 //! What the gateway knows for a fact: the book of customers (whose customer someone is, and the
 //! random [`CustomerRef`] that stands for them in the ledger), whose a job, list or document is and
-//! what it was uploaded for, suspensions, consents, acts that wait for their second person, and every
+//! what it was uploaded for, suspensions, consents, which figures were told, acts that wait for their second person, and every
 //! policy set that was published, with all its files.
 //!
 //! One SQLite file, written by one thread that gathers what waits into one transaction (WAL,
@@ -20,6 +20,7 @@
 mod consents;
 mod customers;
 mod database;
+mod figures;
 mod fingerprint;
 mod import;
 mod policy_sets;
@@ -36,15 +37,16 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::terms::CustomerRef;
 
-pub use consents::Consent;
+pub use consents::{Agreement, Consent};
 pub use customers::CustomerRow;
 pub use database::CannotOpen;
+pub use figures::{Against, Asking, NotAnswered, QUESTION_DAYS, QUESTIONS_MAX};
 pub use import::{IMPORT_ROWS_MAX, Import, ImportMistake, ImportMistakes, ImportReport};
 pub use policy_sets::{HISTORY_SHOWN_MAX, InForce, KeptSet, POLICY_PROPOSAL, Publication};
 pub use policy_shadow::InShadow;
 pub use proposals::{PROPOSAL_LIFE_HOURS, Proposal};
 pub use resources::ResourceRow;
-pub use suspensions::Suspension;
+pub use suspensions::{SUSPENSIONS_MAX, Suspension, Suspensions, TOKEN_SUSPENSION_HOURS};
 
 use fingerprint::Fingerprints;
 use writer::Writer;
@@ -68,7 +70,7 @@ pub struct Registry {
 struct Memory {
     customers: customers::Customers,
     resources: resources::Resources,
-    suspensions: suspensions::Suspensions,
+    suspensions: Arc<Suspensions>,
     consents: consents::Consents,
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Not here: what any of these rooms does, and judging settings ([`crate::config`] has).
 
+mod certificates;
 mod start;
 
 use std::future::Future;
@@ -15,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::certificates::Certificates;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entry::{Entry, Event, GatewayNote};
@@ -63,6 +65,7 @@ impl StartError {
 pub struct Running {
     gateway: Arc<Gateway>,
     publishing: Arc<Publishing>,
+    certificates: Arc<Certificates>,
     gateway_address: SocketAddr,
     operator_address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -98,9 +101,12 @@ impl Running {
         &self.publishing
     }
 
-    /// Looks at the policies folder again at every SIGHUP, until it stops.
+    /// Looks at certificates, revocation lists and the policies folder again at every SIGHUP, until it
+    /// stops.
     pub fn reload_at(&mut self, mut hangups: Signal) {
         let publishing = Arc::clone(&self.publishing);
+        let certificates = Arc::clone(&self.certificates);
+        let gateway = Arc::clone(&self.gateway);
         let stopped = start::until(self.stop.subscribe());
         self.tasks.spawn(async move {
             tokio::pin!(stopped);
@@ -110,7 +116,12 @@ impl Running {
                     () = &mut stopped => return,
                     received = hangups.recv() => match received {
                         // What came of it is in the log.
-                        Some(()) => drop(publishing.reload(Cause::Signal).await),
+                        Some(()) => {
+                            if certificates.reload().await {
+                                note_renewal(&gateway).await;
+                            }
+                            drop(publishing.reload(Cause::Signal).await);
+                        }
                         None => return,
                     },
                 }
@@ -122,9 +133,17 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        self.gateway.places.streams_ended().await;
         note(&self.gateway.ledger, &self.gateway.clock, "stopped", None).await;
         self.gateway.ledger.close().await;
         self.gateway.telemetry.close().await;
+    }
+
+    /// Reads certificates and revocation lists again, as it does by itself now and then.
+    pub async fn reload_certificates(&self) {
+        if self.certificates.reload().await {
+            note_renewal(&self.gateway).await;
+        }
     }
 
     /// Runs until `shutdown` resolves, then stops.
@@ -132,6 +151,17 @@ impl Running {
         shutdown.await;
         self.stop().await;
     }
+}
+
+/// Certificates, key, partner authority or revocation lists are other ones now.
+async fn note_renewal(gateway: &Gateway) {
+    note(
+        &gateway.ledger,
+        &gateway.clock,
+        "certificates_renewed",
+        None,
+    )
+    .await;
 }
 
 /// Puts on record what the gateway itself did. A ledger that cannot write says so by itself.

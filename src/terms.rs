@@ -1,11 +1,15 @@
 //! The glossary as types: one word, one meaning. Everything above imports these; they import only
 //! the vocabulary of [`crate::taxonomy`].
 
+mod principal;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use principal::Principal;
 
 /// A dealer, reseller or co-branded partner, by the id its contract has: lower-case letters, digits
 /// and `-`, 1 to 64 characters, beginning with a letter.

@@ -21,20 +21,32 @@ mod consent;
 mod creating;
 #[path = "gateway/decisions.rs"]
 mod decisions;
+#[path = "gateway/documents.rs"]
+mod documents;
+#[path = "gateway/figures.rs"]
+mod figures;
 #[path = "gateway/formats.rs"]
 mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/lab.rs"]
 mod lab;
+#[path = "gateway/large.rs"]
+mod large;
 #[path = "gateway/leaving.rs"]
 mod leaving;
+#[path = "gateway/links.rs"]
+mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
 #[path = "gateway/publishing.rs"]
 mod publishing;
 #[path = "gateway/purposes.rs"]
 mod purposes;
+#[path = "gateway/raw_core.rs"]
+mod raw_core;
+#[path = "gateway/recipients.rs"]
+mod recipients;
 #[path = "gateway/record.rs"]
 mod record;
 #[path = "gateway/refusals.rs"]
@@ -45,5 +57,7 @@ mod scripted;
 mod shadow;
 #[path = "gateway/stand.rs"]
 mod stand;
+#[path = "gateway/standing.rs"]
+mod standing;
 #[path = "gateway/values.rs"]
 mod values;

@@ -51,7 +51,7 @@ impl Ours {
         let scanned = scan(&self.shape, black_box(body), &self.limits)?;
         let decisions = vec![RecordDecision::Keep(&self.record); scanned.records().len()];
         let mut out = Vec::new();
-        let emitted = scanned.emit(&decisions, &self.envelope, &self.key, &mut out);
+        let emitted = scanned.emit(&decisions, &self.envelope, &self.key, None, &mut out);
         black_box(emitted.ok_or("nothing was emitted")?);
         Ok(black_box(out))
     }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use covenant::config::Config;
-use covenant::listen::tls::{Material, server_config};
+use covenant::listen::tls::{Material, Tls};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,13 +21,13 @@ use super::Failure;
 type Onward = Client<HttpConnector, Incoming>;
 
 pub(crate) async fn start(config: &Config, core: SocketAddr) -> Result<SocketAddr, Failure> {
-    let tls = server_config(&Material {
+    let tls = Tls::new(&Material {
         chain: &fs::read(&config.gateway.certificate)?,
         key: &fs::read(&config.gateway.key)?,
         partner_authority: &fs::read(&config.gateway.partner_authority)?,
         revocation_lists: &[],
     })?;
-    let acceptor = TlsAcceptor::from(tls);
+    let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let mut connector = HttpConnector::new();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Entry, Withheld};
+use crate::registry::{Proposal, Suspension};
 use crate::terms::PartnerKind;
 
 /// Header that names the role to act in, by its word.
@@ -43,6 +44,10 @@ pub struct PartnerShown {
     pub customers_per_day: u32,
     /// Its budget of distinct customers per UTC month.
     pub customers_per_month: u32,
+    /// Its budget of distinct recipients of mail per UTC day, where it has one.
+    pub recipients_per_day: Option<u32>,
+    /// Its budget of distinct recipients of mail per UTC month, where it has one.
+    pub recipients_per_month: Option<u32>,
     /// Where it is suspended: since when, by whom and why.
     pub suspended: Option<ByAndWhy>,
     /// Where one person asked to resume it and a second is awaited. Not told in lists.
@@ -61,12 +66,52 @@ pub struct ByAndWhy {
     pub because: String,
 }
 
+impl From<Suspension> for ByAndWhy {
+    fn from(suspension: Suspension) -> Self {
+        Self {
+            time: suspension.since,
+            by: suspension.by.to_string(),
+            because: suspension.because.to_string(),
+        }
+    }
+}
+
+impl From<Proposal> for ByAndWhy {
+    fn from(first: Proposal) -> Self {
+        Self {
+            time: first.time,
+            by: first.actor,
+            because: first.because,
+        }
+    }
+}
+
 /// Body of a suspension, or of an end of one.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Because {
+pub struct Suspend {
+    /// `partner`, `certificate`, `client` or `token`.
+    pub kind: String,
+    /// A partner's id, `sha256:` and a thumbprint, a `client_id`, a `jti`.
+    pub name: String,
     /// Why.
     pub because: String,
+}
+
+/// Somebody who is suspended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendedShown {
+    /// As in [`Suspend`].
+    pub kind: String,
+    /// As in [`Suspend`].
+    pub name: String,
+    /// Since when, by whom and why.
+    pub suspended: ByAndWhy,
+    /// When it is forgotten: for a token, which must have expired then.
+    pub until: Option<Timestamp>,
+    /// Where one person asked to end it and a second is awaited.
+    pub resume_proposed: Option<ByAndWhy>,
 }
 
 /// Answer to a suspension, or to an end of one.
@@ -191,6 +236,23 @@ pub struct Series {
     pub count: u64,
     /// The last of them.
     pub last: Occurrence,
+    /// Those that did not leave whole, as far as that is known; oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// A disclosure of which not all left, or of which that is not known. It was on record as if all had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incomplete {
+    /// The `Request-Id` of the answer.
+    pub request_id: String,
+    /// How many bytes left; nothing where its end is not on record.
+    pub bytes: Option<u64>,
+    /// How many there were, where the core said so.
+    pub bytes_expected: Option<u64>,
+    /// Why not all of them.
+    pub because: Option<String>,
 }
 
 /// One disclosure of a series.

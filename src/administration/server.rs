@@ -21,12 +21,13 @@ use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
-    Because, CustomerQuery, HitsQuery, PolicyPublish, PolicyRollback, PolicyShadow, Problem,
-    ROLE_HEADER, SearchQuery, SimulateQuery,
+    CustomerQuery, HitsQuery, PolicyPublish, PolicyRollback, PolicyShadow, Problem, ROLE_HEADER,
+    SearchQuery, SimulateQuery, Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
 use crate::source::FOLDER_BYTES_MAX;
+use crate::terms::Principal;
 
 /// The largest body, but for imports and policies.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -74,8 +75,9 @@ pub async fn serve(
     let router = Router::new()
         .route("/partners", get(partners))
         .route("/partners/{id}", get(partner))
-        .route("/partners/{id}/suspend", post(suspend))
-        .route("/partners/{id}/resume", post(resume))
+        .route("/suspensions", get(suspended))
+        .route("/suspend", post(suspend))
+        .route("/resume", post(resume))
         .route("/customers/show", post(show_customers))
         .route("/ledger/search", post(search))
         .route("/ledger/report", post(report))
@@ -167,30 +169,45 @@ async fn partner(
     )
 }
 
+async fn suspended(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::PartnerRead);
+    answer(door.administration.suspended(&actor).await)
+}
+
 async fn suspend(
     State(door): State<Arc<Door>>,
     caller: Caller,
-    PathValue(id): PathValue<String>,
-    Json(why): Json<Because>,
+    Json(request): Json<Suspend>,
 ) -> Answer {
-    answer(
-        door.administration
-            .suspend(&caller.for_deed(Deed::PartnerSuspend), &id, &why.because)
-            .await,
-    )
+    let actor = caller.for_deed(Deed::PartnerSuspend);
+    let principal = principal(&request)?;
+    let administration = Arc::clone(&door.administration);
+    let because = request.because;
+    to_the_end(async move { administration.suspend(&actor, &principal, &because).await }).await
 }
 
 async fn resume(
     State(door): State<Arc<Door>>,
     caller: Caller,
-    PathValue(id): PathValue<String>,
-    Json(why): Json<Because>,
+    Json(request): Json<Suspend>,
 ) -> Answer {
-    answer(
-        door.administration
-            .resume(&caller.for_deed(Deed::PartnerResume), &id, &why.because)
-            .await,
-    )
+    let actor = caller.for_deed(Deed::PartnerResume);
+    let principal = principal(&request)?;
+    let administration = Arc::clone(&door.administration);
+    let because = request.because;
+    to_the_end(async move { administration.resume(&actor, &principal, &because).await }).await
+}
+
+fn principal(request: &Suspend) -> Result<Principal, NotDone> {
+    let principal = Principal::parse(&request.kind, &request.name);
+    principal.ok_or_else(|| {
+        NotDone::Mistaken(format!(
+            "`{}` names no {}: a partner has an id of lower-case letters, digits and `-`, a \
+             certificate `sha256:` and 43 characters of base64url, a client and a token at most 256 \
+             printable characters",
+            request.name, request.kind
+        ))
+    })
 }
 
 async fn import_customers(State(door): State<Arc<Door>>, caller: Caller, body: Bytes) -> Answer {

@@ -1,5 +1,6 @@
 //! The service over a real registry and a real ledger, and through a real socket.
 
+mod parts;
 mod policies;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use crate::policy::contract::{AcceptedTerms, Budgets, Credentials};
 use crate::publishing;
 use crate::registry::ImportReport;
 use crate::taxonomy::CATEGORY_COUNT;
-use crate::terms::{FormSet, PartnerId, PartnerKind};
+use crate::terms::{FormSet, PartnerId, PartnerKind, Principal, Thumbprint};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -34,15 +35,20 @@ fn contract(id: &str) -> Arc<Contract> {
         kind: PartnerKind::Reseller,
         parent: None,
         version: 3,
-        credentials: Credentials::default(),
+        credentials: Credentials {
+            clients: vec![format!("{id}-portal").into()],
+            ..Credentials::default()
+        },
         purposes: Vec::new(),
         categories: Arc::new([FormSet::NONE; CATEGORY_COUNT]),
         operations: Default::default(),
         page_records_max: 50,
+        large_answer_records_max: None,
         requests_per_minute: 600,
         budgets: Budgets {
             customers_per_day: 500,
             customers_per_month: 5_000,
+            ..Budgets::default()
         },
         terms: AcceptedTerms {
             version: "2026-01".into(),
@@ -112,12 +118,22 @@ impl Fixture {
     }
 
     async fn disclose(&self, id: &str, request_id: &str, withheld: &[&str]) {
+        let disclosure = self.disclosure(id, request_id, withheld);
+        self.record(Event::Disclosure(disclosure)).await;
+    }
+
+    async fn record(&self, event: Event) {
+        let entry = Entry::new(self.clock.now(), event).unwrap();
+        self.ledger.append(entry).await.unwrap();
+    }
+
+    fn disclosure(&self, id: &str, request_id: &str, withheld: &[&str]) -> Disclosure {
         let withheld = withheld.iter().map(|field| Withheld {
             field: (*field).to_owned(),
             method: "removal".to_owned(),
             promise: "P5".to_owned(),
         });
-        let disclosure = Disclosure {
+        Disclosure {
             request: RequestFacts {
                 request_id: request_id.to_owned(),
                 trace_id: None,
@@ -125,11 +141,8 @@ impl Fixture {
                     id: "acme".to_owned(),
                     parent: None,
                 }),
-                certificate: None,
-                client: None,
                 operation: Some("getCustomer".to_owned()),
                 purpose: Some("essential.service".to_owned()),
-                policy: None,
                 ..RequestFacts::default()
             },
             decision: "redact".to_owned(),
@@ -138,16 +151,16 @@ impl Fixture {
             subjects: vec![SubjectGroup {
                 subject: "customer".to_owned(),
                 basis: "service".to_owned(),
+                basis_reference: None,
                 circumstances: vec!["own".to_owned()],
                 categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
                 references: vec![self.reference(id)],
             }],
             withheld: withheld.collect(),
             created: None,
-            answer_sha256: "0".repeat(64),
-        };
-        let entry = Entry::new(self.clock.now(), Event::Disclosure(disclosure)).unwrap();
-        self.ledger.append(entry).await.unwrap();
+            part: None,
+            answer_sha256: Some("0".repeat(64)),
+        }
     }
 
     /// Action, role and object of every act on record.
@@ -167,6 +180,10 @@ fn actor(name: &str, role: Role) -> Actor {
         name: name.into(),
         role,
     }
+}
+
+fn partner(id: &str) -> Principal {
+    Principal::Partner(PartnerId::parse(id).unwrap())
 }
 
 const BOOK: &str = r#"{"kind":"customer","id":"cus_1","partner":"acme","email":"ann@example.org"}
@@ -197,7 +214,10 @@ policy.shadow     legal, partner_manager";
 async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
     let fixture = Fixture::new().await;
     let auditor = actor("Ada", Role::Auditor);
-    let refused = fixture.service.suspend(&auditor, "acme", "because").await;
+    let refused = fixture
+        .service
+        .suspend(&auditor, &partner("acme"), "because")
+        .await;
     assert!(matches!(refused, Err(NotDone::NotAllowed { .. })));
     let operator = actor("Olga", Role::Operator);
     let query = CustomerQuery {
@@ -220,16 +240,22 @@ async fn one_person_suspends_and_two_resume_one_of_them_legal() {
         actor("Pam", Role::PartnerManager),
     );
     let leo = actor("Leo", Role::Legal);
-    let suspended = service.suspend(&olga, "acme", "a leak").await.unwrap();
+    let suspended = service
+        .suspend(&olga, &partner("acme"), "a leak")
+        .await
+        .unwrap();
     assert_eq!(suspended.outcome, Outcome::Suspended);
     assert!(
-        service.suspend(&pam, "acme", "a leak").await.is_err(),
+        service
+            .suspend(&pam, &partner("acme"), "a leak")
+            .await
+            .is_err(),
         "twice"
     );
     let shown = service.partner(&pam, "acme").await.unwrap();
     assert_eq!(shown.suspended.unwrap().because, "a leak");
 
-    let resume = async |actor| service.resume(actor, "acme", "solved").await;
+    let resume = async |actor| service.resume(actor, &partner("acme"), "solved").await;
     assert_eq!(resume(&olga).await.unwrap().outcome, Outcome::Proposed);
     assert!(resume(&olga).await.is_err(), "the same person");
     assert!(resume(&pam).await.is_err(), "nobody of them is legal");
@@ -254,20 +280,84 @@ async fn one_person_suspends_and_two_resume_one_of_them_legal() {
 }
 
 #[tokio::test]
+async fn certificates_clients_and_tokens_are_suspended_by_one_person_and_resumed_by_two() {
+    let fixture = Fixture::new().await;
+    let service = &fixture.service;
+    let (olga, leo) = (actor("Olga", Role::Operator), actor("Leo", Role::Legal));
+    let all = [
+        Principal::Certificate(Thumbprint([3; 32])),
+        Principal::Client("acme-portal".into()),
+        Principal::Token("a1".into()),
+    ];
+    for principal in &all {
+        let suspended = service.suspend(&olga, principal, "a leak").await.unwrap();
+        assert_eq!(suspended.outcome, Outcome::Suspended);
+        let resume = async |actor| service.resume(actor, principal, "solved").await;
+        assert_eq!(resume(&olga).await.unwrap().outcome, Outcome::Proposed);
+        assert!(resume(&olga).await.is_err(), "the same person");
+        let shown = service.suspended(&olga).await.unwrap();
+        assert_eq!(shown.len(), 1);
+        assert_eq!(
+            (&*shown[0].kind, &*shown[0].name),
+            (principal.kind(), &*principal.name())
+        );
+        assert_eq!(shown[0].suspended.because, "a leak");
+        assert_eq!(shown[0].resume_proposed.as_ref().unwrap().by, "Olga");
+        assert_eq!(resume(&leo).await.unwrap().outcome, Outcome::Resumed);
+        assert_eq!(service.suspended(&olga).await.unwrap(), []);
+    }
+    let mistyped = Principal::Client("acme-portla".into());
+    let refused = service
+        .suspend(&olga, &mistyped, "a leak")
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("did you mean `acme-portal`?"),
+        "{refused}"
+    );
+    let objects: Vec<_> = fixture.acts().into_iter().filter_map(|act| act.2).collect();
+    let certificate = format!("certificate:{}", all[0].name());
+    for (place, object) in [&*certificate, "client:acme-portal", "token:a1"]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(objects[3 * place..3 * place + 3], [*object; 3]);
+    }
+}
+
+#[tokio::test]
 async fn a_new_suspension_needs_a_new_first_person() {
     let fixture = Fixture::new().await;
     let service = &fixture.service;
     let (olga, leo) = (actor("Olga", Role::Operator), actor("Leo", Role::Legal));
-    service.suspend(&olga, "acme", "one").await.unwrap();
-    service.resume(&olga, "acme", "solved").await.unwrap();
-    service.resume(&leo, "acme", "solved").await.unwrap();
-    service.suspend(&olga, "acme", "two").await.unwrap();
-    let again = service.resume(&leo, "acme", "solved").await.unwrap();
+    service
+        .suspend(&olga, &partner("acme"), "one")
+        .await
+        .unwrap();
+    service
+        .resume(&olga, &partner("acme"), "solved")
+        .await
+        .unwrap();
+    service
+        .resume(&leo, &partner("acme"), "solved")
+        .await
+        .unwrap();
+    service
+        .suspend(&olga, &partner("acme"), "two")
+        .await
+        .unwrap();
+    let again = service
+        .resume(&leo, &partner("acme"), "solved")
+        .await
+        .unwrap();
     assert_eq!(again.outcome, Outcome::Proposed);
     fixture
         .clock
         .advance(std::time::Duration::from_secs(25 * 3_600));
-    let lapsed = service.resume(&olga, "acme", "solved").await.unwrap();
+    let lapsed = service
+        .resume(&olga, &partner("acme"), "solved")
+        .await
+        .unwrap();
     assert_eq!(
         lapsed.outcome,
         Outcome::Proposed,
@@ -280,7 +370,10 @@ async fn nothing_is_done_where_it_cannot_be_recorded() {
     let fixture = Fixture::new().await;
     fixture.ledger.close().await;
     let operator = actor("Olga", Role::Operator);
-    let refused = fixture.service.suspend(&operator, "acme", "a leak").await;
+    let refused = fixture
+        .service
+        .suspend(&operator, &partner("acme"), "a leak")
+        .await;
     assert!(matches!(refused, Err(NotDone::NotRecorded(_))));
     assert!(fixture.import(BOOK).await.is_err());
     assert_eq!(fixture.service.registry.customer_count(), 0);
@@ -433,14 +526,14 @@ async fn a_socket_knows_its_caller_and_says_clearly_what_is_wrong() {
         .await
         .unwrap();
     assert_eq!(report.customers_new, 3);
-    let why = Because {
+    let why = |name: &str| Suspend {
+        kind: "partner".to_owned(),
+        name: name.to_owned(),
         because: "a leak".to_owned(),
     };
-    let changed: Changed = operator.post("/partners/acme/suspend", &why).await.unwrap();
+    let changed: Changed = operator.post("/suspend", &why("acme")).await.unwrap();
     assert_eq!(changed.outcome, Outcome::Suspended);
-    let unknown = operator
-        .post::<Changed>("/partners/acmi/suspend", &why)
-        .await;
+    let unknown = operator.post::<Changed>("/suspend", &why("acmi")).await;
     let unknown = unknown.unwrap_err().to_string();
     assert!(unknown.contains("did you mean `acme`"), "{unknown}");
 

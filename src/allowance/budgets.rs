@@ -1,4 +1,4 @@
-//! Distinct customers per UTC day and month, exact under concurrency: one lock for each owner, held
+//! Distinct people per UTC day and month, exact under concurrency: one lock for each owner, held
 //! while the people of one answer are counted, never across IO.
 //!
 //! A window only ever moves forward: a clock that steps back stays in the latest window an owner has
@@ -39,6 +39,17 @@ impl Subject {
             .find(|subject| subject.word() == word)
     }
 
+    /// The day's and the month's limit, where the contract has one.
+    fn limits(self, budgets: Budgets) -> [Option<u32>; 2] {
+        match self {
+            Self::Customer => [
+                Some(budgets.customers_per_day),
+                Some(budgets.customers_per_month),
+            ],
+            Self::Recipient => [budgets.recipients_per_day, budgets.recipients_per_month],
+        }
+    }
+
     /// Names of the day's and the month's window, in headers and `violated-policies`.
     fn windows(self) -> (&'static str, &'static str) {
         match self {
@@ -48,9 +59,43 @@ impl Subject {
     }
 }
 
-/// What is left of a budget.
+/// Who is in one answer, of each kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct People<'a> {
+    /// Customers; the same twice counts once.
+    pub customers: &'a [CustomerRef],
+    /// People on customers' lists, likewise.
+    pub recipients: &'a [CustomerRef],
+}
+
+/// What is left of the budgets of one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetState {
+    /// Of customers.
+    pub customers: SubjectState,
+    /// Of recipients of mail.
+    pub recipients: SubjectState,
+}
+
+impl BudgetState {
+    /// Every window, in the order in which they are told.
+    pub fn windows(&self) -> [WindowState; 4] {
+        let Self {
+            customers,
+            recipients,
+        } = self;
+        [
+            customers.day,
+            customers.month,
+            recipients.day,
+            recipients.month,
+        ]
+    }
+}
+
+/// What is left for one kind of person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubjectState {
     /// Of the UTC day.
     pub day: WindowState,
     /// Of the UTC month.
@@ -62,8 +107,8 @@ pub struct BudgetState {
 pub struct WindowState {
     /// For example `customers-day`.
     pub name: &'static str,
-    /// Distinct people in the window.
-    pub limit: u32,
+    /// Distinct people in the window, where the contract has a limit.
+    pub limit: Option<u32>,
     /// Length of the window.
     pub window_seconds: u64,
     /// Distinct people it still has room for.
@@ -105,26 +150,30 @@ impl BudgetBook {
     pub(super) fn spend(
         &self,
         owner: &PartnerId,
-        subject: Subject,
         budgets: Budgets,
-        references: &[CustomerRef],
+        people: People<'_>,
         now: Timestamp,
     ) -> Result<BudgetState, BudgetExhausted> {
-        let seen = self.seen(owner, subject);
-        let mut seen = lock(&seen);
-        seen.move_to(now);
-        let fresh = seen.fresh(references);
-        let state = seen.state(subject, budgets, now);
-        let over = |window: &WindowState, needed| {
-            usize::try_from(window.remaining).is_ok_and(|remaining| needed > remaining)
+        let seen = self.both(owner);
+        let (mut customers, mut recipients) = (lock(&seen.0), lock(&seen.1));
+        customers.move_to(now);
+        recipients.move_to(now);
+        let fresh = (
+            customers.fresh(people.customers),
+            recipients.fresh(people.recipients),
+        );
+        let state = state_of(&customers, &recipients, budgets, now);
+        let needed = [
+            fresh.0.today.len(),
+            fresh.0.this_month,
+            fresh.1.today.len(),
+            fresh.1.this_month,
+        ];
+        let over = |(window, needed): &(WindowState, usize)| {
+            usize::try_from(window.remaining).is_ok_and(|remaining| *needed > remaining)
         };
-        let violated: Vec<WindowState> = [
-            over(&state.day, fresh.today.len()).then_some(state.day),
-            over(&state.month, fresh.this_month).then_some(state.month),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let violated = state.windows().into_iter().zip(needed).filter(over);
+        let violated: Vec<WindowState> = violated.map(|(window, _)| window).collect();
         if let Some(retry_after_seconds) = violated.iter().map(|window| window.reset_seconds).max()
         {
             return Err(BudgetExhausted {
@@ -133,21 +182,25 @@ impl BudgetBook {
                 state,
             });
         }
-        seen.take(&fresh);
-        Ok(seen.state(subject, budgets, now))
+        customers.take(&fresh.0);
+        recipients.take(&fresh.1);
+        Ok(state_of(&customers, &recipients, budgets, now))
     }
 
-    pub(super) fn state(
-        &self,
-        owner: &PartnerId,
-        subject: Subject,
-        budgets: Budgets,
-        now: Timestamp,
-    ) -> BudgetState {
-        let seen = self.seen(owner, subject);
-        let mut seen = lock(&seen);
-        seen.move_to(now);
-        seen.state(subject, budgets, now)
+    pub(super) fn state(&self, owner: &PartnerId, budgets: Budgets, now: Timestamp) -> BudgetState {
+        let seen = self.both(owner);
+        let (mut customers, mut recipients) = (lock(&seen.0), lock(&seen.1));
+        customers.move_to(now);
+        recipients.move_to(now);
+        state_of(&customers, &recipients, budgets, now)
+    }
+
+    /// Customers and recipients; they are locked in this order.
+    fn both(&self, owner: &PartnerId) -> (Shared, Shared) {
+        (
+            self.seen(owner, Subject::Customer),
+            self.seen(owner, Subject::Recipient),
+        )
     }
 
     pub(super) fn charge(&self, spent: &Spent) {
@@ -215,26 +268,36 @@ impl Seen {
             .extend(fresh.today.iter().map(|reference| (*reference, day)));
     }
 
-    fn state(&self, subject: Subject, budgets: Budgets, now: Timestamp) -> BudgetState {
+    fn state(&self, subject: Subject, budgets: Budgets, now: Timestamp) -> SubjectState {
         let (day, month) = subject.windows();
-        let remaining =
-            |limit: u32, used: usize| limit.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
-        BudgetState {
+        let [day_limit, month_limit] = subject.limits(budgets);
+        let remaining = |limit: Option<u32>, used: usize| {
+            let limit = limit.unwrap_or(Budgets::PEOPLE_MAX);
+            limit.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
+        };
+        SubjectState {
             day: WindowState {
                 name: day,
-                limit: budgets.customers_per_day,
+                limit: day_limit,
                 window_seconds: window::DAY_SECONDS,
-                remaining: remaining(budgets.customers_per_day, self.today),
+                remaining: remaining(day_limit, self.today),
                 reset_seconds: window::seconds_until_day_ends(self.day, now),
             },
             month: WindowState {
                 name: month,
-                limit: budgets.customers_per_month,
+                limit: month_limit,
                 window_seconds: window::month_seconds(self.day),
-                remaining: remaining(budgets.customers_per_month, self.people.len()),
+                remaining: remaining(month_limit, self.people.len()),
                 reset_seconds: window::seconds_until_month_ends(self.day, now),
             },
         }
+    }
+}
+
+fn state_of(customers: &Seen, recipients: &Seen, budgets: Budgets, now: Timestamp) -> BudgetState {
+    BudgetState {
+        customers: customers.state(Subject::Customer, budgets, now),
+        recipients: recipients.state(Subject::Recipient, budgets, now),
     }
 }
 
@@ -247,7 +310,12 @@ mod tests {
 
     use super::*;
 
-    const SUBJECT: Subject = Subject::Customer;
+    fn customers(customers: &[CustomerRef]) -> People<'_> {
+        People {
+            customers,
+            recipients: &[],
+        }
+    }
 
     fn owner() -> PartnerId {
         PartnerId::parse("acme").unwrap()
@@ -265,6 +333,7 @@ mod tests {
         Budgets {
             customers_per_day,
             customers_per_month,
+            ..Budgets::default()
         }
     }
 
@@ -273,24 +342,72 @@ mod tests {
         let book = BudgetBook::default();
         let now = at("2026-11-22T12:00:00Z");
         let limits = budgets(3, 10);
-        let spend = |people: &[CustomerRef]| book.spend(&owner(), SUBJECT, limits, people, now);
+        let spend = |people: &[CustomerRef]| {
+            book.spend(&owner(), limits, customers(people), now)
+                .map(|state| state.customers)
+        };
         let two = [person(1), person(2), person(1)];
         assert_eq!(spend(&two).unwrap().day.remaining, 1);
         let refused = spend(&[person(3), person(4)]).unwrap_err();
         assert_eq!(refused.windows, ["customers-day"]);
         assert_eq!(refused.retry_after_seconds, 12 * 3_600);
-        assert_eq!(refused.state.day.remaining, 1);
+        assert_eq!(refused.state.customers.day.remaining, 1);
         assert_eq!(spend(&two).unwrap().day.remaining, 1);
         assert_eq!(spend(&[person(3)]).unwrap().day.remaining, 0);
-        let others = book.state(&owner(), Subject::Recipient, limits, now);
+        let limits = Budgets {
+            recipients_per_day: Some(3),
+            ..limits
+        };
+        let others = book.state(&owner(), limits, now).recipients;
         assert_eq!(others.day.remaining, 3, "recipients are counted apart");
+        assert_eq!(others.month.limit, None);
+    }
+
+    #[test]
+    fn where_either_kind_of_person_does_not_fit_neither_is_charged() {
+        let book = BudgetBook::default();
+        let now = at("2026-11-22T12:00:00Z");
+        let limits = Budgets {
+            recipients_per_day: Some(2),
+            recipients_per_month: Some(9),
+            ..budgets(2, 9)
+        };
+        let spend = |customers: &[CustomerRef], recipients: &[CustomerRef]| {
+            let people = People {
+                customers,
+                recipients,
+            };
+            book.spend(&owner(), limits, people, now)
+        };
+        let [one, two, three] = [person(1), person(2), person(3)];
+        spend(&[one], &[one]).unwrap();
+        let refused = spend(&[two], &[one, two, three]).unwrap_err();
+        assert_eq!(refused.windows, ["recipients-day"]);
+        let refused = spend(&[one, two, three], &[two]).unwrap_err();
+        assert_eq!(refused.windows, ["customers-day"]);
+        let left = |state: BudgetState| state.windows().map(|window| window.remaining);
+        assert_eq!(left(refused.state), [1, 8, 1, 8]);
+        // Who is both is counted as both, and re-reading either is free.
+        assert_eq!(left(spend(&[one, two], &[two, one]).unwrap()), [0, 7, 0, 7]);
+        assert_eq!(left(spend(&[two], &[two]).unwrap()), [0, 7, 0, 7]);
+        let without = book.spend(
+            &owner(),
+            budgets(2, 9),
+            People {
+                customers: &[],
+                recipients: &[three],
+            },
+            now,
+        );
+        assert_eq!(without.unwrap().recipients.day.limit, None);
     }
 
     #[test]
     fn a_new_day_refills_the_day_and_not_the_month() {
         let book = BudgetBook::default();
         let spend = |time, people: &[CustomerRef]| {
-            book.spend(&owner(), SUBJECT, budgets(2, 3), people, at(time))
+            let spent = book.spend(&owner(), budgets(2, 3), customers(people), at(time));
+            spent.map(|state| state.customers)
         };
         spend("2026-11-29T10:00:00Z", &[person(1), person(2)]).unwrap();
         let next = spend("2026-11-30T10:00:00Z", &[person(1), person(3)]).unwrap();
@@ -305,13 +422,8 @@ mod tests {
     fn a_clock_that_steps_back_never_refills() {
         let book = BudgetBook::default();
         let spend = |time, number| {
-            book.spend(
-                &owner(),
-                SUBJECT,
-                budgets(1, 9),
-                &[person(number)],
-                at(time),
-            )
+            let people = [person(number)];
+            book.spend(&owner(), budgets(1, 9), customers(&people), at(time))
         };
         spend("2026-12-01T10:00:00Z", 1).unwrap();
         let refused = spend("2026-11-30T10:00:00Z", 2).unwrap_err();
@@ -330,19 +442,20 @@ mod tests {
             ("2026-11-02T11:00:00Z", 1),
         ] {
             let references = vec![person(number)];
-            live.spend(&owner(), SUBJECT, limits, &references, at(time))
+            live.spend(&owner(), limits, customers(&references), at(time))
                 .unwrap();
             rebuilt.charge(&Spent {
                 time: at(time),
                 owner: owner(),
-                subject: SUBJECT,
+                subject: Subject::Customer,
                 references,
             });
         }
         let now = at("2026-11-02T12:00:00Z");
-        let state = live.state(&owner(), SUBJECT, limits, now);
-        assert_eq!((state.day.remaining, state.month.remaining), (3, 3));
-        assert_eq!(rebuilt.state(&owner(), SUBJECT, limits, now), state);
+        let state = live.state(&owner(), limits, now);
+        let left = state.customers;
+        assert_eq!((left.day.remaining, left.month.remaining), (3, 3));
+        assert_eq!(rebuilt.state(&owner(), limits, now), state);
     }
 
     #[test]
@@ -355,7 +468,10 @@ mod tests {
             let caller = |first: u8| {
                 for page in 0..4u8 {
                     let people = [person(first + page * 2), person(first + page * 2 + 1)];
-                    if book.spend(&owner(), SUBJECT, limits, &people, now).is_ok() {
+                    if book
+                        .spend(&owner(), limits, customers(&people), now)
+                        .is_ok()
+                    {
                         released.fetch_add(people.len(), Ordering::Relaxed);
                     }
                 }
@@ -416,7 +532,7 @@ mod tests {
                 let now = at("2026-11-20T00:00:00Z") + jiff::SignedDuration::from_hours(hours);
                 let people: Vec<_> = people.into_iter().map(person).collect();
                 let limits = budgets(day, month);
-                let released = book.spend(&owner(), SUBJECT, limits, &people, now).is_ok();
+                let released = book.spend(&owner(), limits, customers(&people), now).is_ok();
                 prop_assert_eq!(released, model.spend(limits, &people, now));
             }
         }

@@ -52,6 +52,7 @@ mod tests {
         SubjectGroup {
             subject: subject.to_owned(),
             basis: "service".to_owned(),
+            basis_reference: None,
             circumstances: vec!["own".to_owned()],
             categories: BTreeMap::new(),
             references: numbers.iter().map(reference).collect(),
@@ -80,7 +81,8 @@ mod tests {
             subjects,
             withheld: Vec::new(),
             created: None,
-            answer_sha256: String::new(),
+            part: None,
+            answer_sha256: Some(String::new()),
         };
         Entry::new(time.parse().unwrap(), Event::Disclosure(disclosure)).unwrap()
     }
@@ -102,10 +104,16 @@ mod tests {
         let budgets = Budgets {
             customers_per_day: 10,
             customers_per_month: 10,
+            recipients_per_day: Some(10),
+            recipients_per_month: Some(10),
         };
         let left = |owner, subject| {
             let owner = PartnerId::parse(owner).unwrap();
-            let state = allowance.state(&owner, subject, budgets);
+            let state = allowance.state(&owner, budgets);
+            let state = match subject {
+                Subject::Customer => state.customers,
+                Subject::Recipient => state.recipients,
+            };
             (state.day.remaining, state.month.remaining)
         };
         assert_eq!(left("acme", Subject::Customer), (7, 7));

@@ -1,5 +1,5 @@
 //! What a partner is told about its limits: the fields of draft-ietf-httpapi-ratelimit-headers
-//! (`RateLimit-Policy`, `RateLimit`), and the same shape for distinct customers
+//! (`RateLimit-Policy`, `RateLimit`), and the same shape for distinct people
 //! (`Covenant-Budget-Policy`, `Covenant-Budget`). Values are RFC 9651 lists of strings with integer
 //! parameters: q quota, w window in seconds, r remaining, t seconds until it resets.
 
@@ -22,32 +22,32 @@ pub fn rate_limit(state: &RateState) -> String {
     )
 }
 
-/// Value of `Covenant-Budget-Policy`: `"customers-day";q=500;w=86400, "customers-month";…`.
+/// Value of `Covenant-Budget-Policy`: `"customers-day";q=500;w=86400, "customers-month";…`. Windows
+/// without a limit are not told.
 pub fn budget_policy(state: &BudgetState) -> String {
-    let BudgetState { day, month } = state;
-    format!(
-        r#""{}";q={};w={}, "{}";q={};w={}"#,
-        day.name, day.limit, day.window_seconds, month.name, month.limit, month.window_seconds
-    )
+    let told = state.windows().into_iter().filter_map(|window| {
+        let (name, seconds) = (window.name, window.window_seconds);
+        Some(format!(r#""{name}";q={};w={seconds}"#, window.limit?))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
-/// Value of `Covenant-Budget`: `"customers-day";r=131;t=40511, "customers-month";…`.
+/// Value of `Covenant-Budget`: `"customers-day";r=131;t=40511, "customers-month";…`, likewise.
 pub fn budget(state: &BudgetState) -> String {
-    let BudgetState { day, month } = state;
-    format!(
-        r#""{}";r={};t={}, "{}";r={};t={}"#,
-        day.name,
-        day.remaining,
-        day.reset_seconds,
-        month.name,
-        month.remaining,
-        month.reset_seconds
-    )
+    let told = state
+        .windows()
+        .into_iter()
+        .filter(|window| window.limit.is_some());
+    let told = told.map(|window| {
+        let (name, seconds) = (window.name, window.reset_seconds);
+        format!(r#""{name}";r={};t={seconds}"#, window.remaining)
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::budgets::WindowState;
+    use super::super::budgets::{SubjectState, WindowState};
     use super::*;
     use sfv::{List, ListEntry, Parser};
 
@@ -94,28 +94,34 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_told_as_two_windows_of_the_same_shape() {
-        let window = |name, limit, window_seconds| WindowState {
+    fn a_budget_is_told_as_windows_of_the_same_shape_and_what_has_no_limit_is_not() {
+        let window = |name, limit: Option<u32>, window_seconds| WindowState {
             name,
             limit,
             window_seconds,
-            remaining: limit - 1,
+            remaining: limit.unwrap_or(u32::MAX) - 1,
             reset_seconds: 40_511,
         };
         let state = BudgetState {
-            day: window("customers-day", 500, 86_400),
-            month: window("customers-month", u32::MAX, 2_592_000),
+            customers: SubjectState {
+                day: window("customers-day", Some(500), 86_400),
+                month: window("customers-month", Some(u32::MAX), 2_592_000),
+            },
+            recipients: SubjectState {
+                day: window("recipients-day", None, 86_400),
+                month: window("recipients-month", Some(9), 2_592_000),
+            },
         };
         assert_eq!(
             budget_policy(&state),
-            r#""customers-day";q=500;w=86400, "customers-month";q=4294967295;w=2592000"#
+            r#""customers-day";q=500;w=86400, "customers-month";q=4294967295;w=2592000, "recipients-month";q=9;w=2592000"#
         );
         let parsed = members(&budget(&state));
-        assert_eq!(parsed.len(), 2);
+        assert_eq!(parsed.len(), 3);
         assert_eq!(
             parsed[0].1,
             [("r".to_owned(), 499), ("t".to_owned(), 40_511)]
         );
-        assert_eq!(members(&budget_policy(&state)).len(), 2);
+        assert_eq!(members(&budget_policy(&state)).len(), 3);
     }
 }

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use http::header::LOCATION;
+
 use super::document::{Entry, Part};
+use super::links;
 use super::operation::{Answer, Body, Format};
 use super::reading::Reading;
 use super::schema::{Kind, Schema};
@@ -11,19 +14,43 @@ use super::shaping::{self, Ownership};
 use crate::taxonomy::Category;
 use crate::terms::Channel;
 
+/// Statuses that answer a range (206, 416) or a conditional (304), which are never sent on, or that
+/// lead to no one place (300, 305, 306).
+const UNASKED: [u16; 6] = [206, 300, 304, 305, 306, 416];
 pub(super) const JSON: &str = "application/json";
 /// Gives the body of a document its category.
 const UNOPENED: &str = "x-covenant-data-category";
 /// What an error says (RFC 9457): no data.
 const PROBLEM: &str = "application/problem+json";
+/// Lines, each a JSON document; the schema is that of one line.
+const JSON_LINES: [&str; 3] = [
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/ndjson",
+];
 /// What a body that passes unopened may hold (P10).
 const CONTENT: &str = "user.content";
 
 /// The status of a response. `default` and ranges such as `4XX` say nothing certain: such answers are
 /// not in the catalogue, and so not forwarded.
+/// Neither are those that answer what is never asked ([`UNASKED`]).
 pub(super) fn status(entry: &Entry) -> Option<u16> {
     let status = entry.name.parse().ok();
-    status.filter(|status| (200..600).contains(status))
+    status.filter(|status| (200..600).contains(status) && !UNASKED.contains(status))
+}
+
+/// Notes a status that no answer of the core will have, or that does not pass.
+fn remark_unasked(reading: &mut Reading<'_>, entry: &Entry) {
+    let Ok(status) = entry.name.parse::<u16>() else {
+        return;
+    };
+    if UNASKED.contains(&status) || status < 200 {
+        let message = format!(
+            "`{status}` does not pass the gateway: interim answers, ranges and conditionals stay \
+             inside, and no choice of places is handed on"
+        );
+        reading.remark(&entry.place, message);
+    }
 }
 
 /// Reads one response; the paths of what is left out of its shape are added to `left_out`.
@@ -34,6 +61,7 @@ pub(super) fn read<'a>(
     ownership: Ownership,
     left_out: &mut Vec<String>,
 ) -> Option<Answer> {
+    remark_unasked(reading, entry);
     let status = status(entry)?;
     let response = reading.resolve(&entry.part)?;
     let content = response.get("content").map(Part::entries);
@@ -56,9 +84,21 @@ pub(super) fn read<'a>(
                 media_type: media_type(entry).into(),
             },
         },
-        (None, None) => Body::Empty,
+        (_, None) => Body::Empty,
     };
-    Some(Answer { status, body })
+    let links = links::of_headers(reading, response);
+    let answer = Answer {
+        status,
+        body,
+        links,
+    };
+    let leads = answer.links.iter().any(|link| link.name == LOCATION);
+    if answer.is_redirect() && !leads {
+        let message = "a redirect leads nowhere without a `Location` among its `headers` with \
+                       `x-covenant-link: rewrite`";
+        reading.mistake(&entry.place, message);
+    }
+    Some(answer)
 }
 
 /// What of `content` is filtered, and its schema: JSON where the core offers it, then XML, then CSV.
@@ -91,6 +131,7 @@ fn data<'a>(
 pub(super) fn format_of(media_type: &str) -> Option<Format> {
     match media_type {
         JSON => Some(Format::Json),
+        lines if JSON_LINES.contains(&lines) => Some(Format::JsonLines),
         "application/xml" | "text/xml" => Some(Format::Xml),
         "text/csv" => Some(Format::Csv),
         PROBLEM => None,

@@ -242,6 +242,22 @@ fn number_bounds(schema: &Schema<'_>) -> NumberBounds {
     }
 }
 
+/// Why no link of the gateway can satisfy the field's schema, whatever it is.
+pub(super) fn link_misfit(schema: &Schema<'_>) -> Option<&'static str> {
+    let format = format_of(schema);
+    if schema.keyword("enum").or(schema.keyword("const")).is_some() {
+        Some("is none of the field's values")
+    } else if !format::is_link(format) && !format::is_free(format) {
+        Some("is not of the field's format")
+    } else {
+        None
+    }
+}
+
+pub(super) fn format_of<'a>(schema: &Schema<'a>) -> &'a str {
+    text_of(schema, "format").unwrap_or_default()
+}
+
 fn text_of<'a>(schema: &Schema<'a>, keyword: &str) -> Option<&'a str> {
     schema.keyword(keyword).and_then(Part::text)
 }

@@ -89,6 +89,14 @@ pub(super) fn is_email(format: &str) -> bool {
     matches!(format, "email" | "idn-email")
 }
 
+/// Whether `format` is that of a link.
+pub(super) fn is_link(format: &str) -> bool {
+    matches!(
+        format,
+        "uri" | "url" | "iri" | "uri-reference" | "iri-reference"
+    )
+}
+
 /// Whether a text has a format.
 pub(super) type Checker = fn(&str) -> bool;
 

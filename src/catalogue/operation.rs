@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, Method};
 
-use super::request::RequestBody;
+use super::request::{RequestBody, Role};
 use super::shape::Shape;
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -38,6 +38,12 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether a call can say how many records its answer has.
+    pub fn has_pages(&self) -> bool {
+        let is_size = |role: &Role| matches!(role, Role::PageSize { .. });
+        self.parameters.iter().any(|one| is_size(&one.role))
+    }
+
     /// Whether a call names the customer it is about, by id or by a thing of the customer: in its
     /// path, in a required parameter, or in a required body.
     pub fn names_customer(&self) -> bool {
@@ -84,45 +90,6 @@ pub struct Parameter {
     pub role: Role,
 }
 
-/// What a parameter, or a member of a request body, decides (`x-covenant-role`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Nothing: passed on.
-    Plain,
-    /// A customer's id: on whose behalf the core is called. Checked against the book, set by the gateway.
-    Customer,
-    /// The id of a thing that belongs to a customer. Checked against the book.
-    Resource(ResourceKind),
-    /// How many records a page has, and the largest number allowed.
-    PageSize {
-        /// Largest page the core serves.
-        max: u32,
-    },
-    /// States a use: any value but these makes the call a marketing use (Lob's `use_type`).
-    UseType {
-        /// The values that are operational (`x-covenant-operational`), as they are written.
-        operational: Vec<Arc<str>>,
-    },
-    /// Names an audience of customers who did not ask for it.
-    Audience,
-    /// Asks for more fields or counts than the plain answer has (Lob's `include[]`). What was asked for
-    /// is put on record; any other value is refused.
-    Include {
-        /// What can be asked for: the `enum` of its schema.
-        values: Vec<Arc<str>>,
-    },
-    /// A login, password or key of the core service: the gateway brings its own, so a request that
-    /// has one is refused.
-    Credential,
-}
-
-impl Role {
-    /// Whether it says whom a call is about: a customer, or a thing of one.
-    pub fn names_customer(&self) -> bool {
-        matches!(self, Self::Customer | Self::Resource(_))
-    }
-}
-
 /// One answer of an operation.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -130,6 +97,24 @@ pub struct Answer {
     pub status: u16,
     /// What its body is.
     pub body: Body,
+    /// The headers with links that leave, led anew.
+    pub links: Vec<HeaderLink>,
+}
+
+impl Answer {
+    /// Whether it sends the caller elsewhere: then it is nothing without its `Location`.
+    pub fn is_redirect(&self) -> bool {
+        (300..400).contains(&self.status)
+    }
+}
+
+/// A header of an answer that holds links of the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderLink {
+    /// `Location` (RFC 9110 section 10.2.2) or `Link` (RFC 8288).
+    pub name: HeaderName,
+    /// Its data category, within `system`.
+    pub category: Category,
 }
 
 /// What the body of an answer is.
@@ -169,6 +154,8 @@ pub enum Format {
     Xml,
     /// Lines of cells with a header (RFC 4180).
     Csv,
+    /// Lines, each a JSON document (NDJSON). The shape is an array of them.
+    JsonLines,
 }
 
 /// What a successful call brings into being; the answer's field with [`super::FieldRole::ResourceId`]

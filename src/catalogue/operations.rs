@@ -8,14 +8,37 @@ use http::Method;
 
 use super::answers;
 use super::document::{Entry, Part};
-use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Role, Unserved};
+use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Unserved};
 use super::reading::Reading;
+use super::request::Role;
 use super::requests;
 use super::roles;
 use super::router::{parameter_name, segments};
 use super::shape::{FieldRole, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
+
+/// Headers that never reach the core.
+const STAYS_BEHIND: [&str; 16] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+/// The same by how the name begins.
+const STAYS_BEHIND_PREFIXES: [&str; 5] = ["accept", "covenant-", "if-", "proxy-", "x-forwarded-"];
 
 /// What one service offers.
 #[derive(Default)]
@@ -108,6 +131,14 @@ fn method(name: &str) -> Option<Method> {
     }
 }
 
+/// Whether a header never reaches the core, whatever a document says: a partner's credentials, what
+/// speaks of the connection or for a proxy, ranges and conditionals, and what the gateway negotiates.
+fn stays_behind(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let begins = |prefix: &&str| name.starts_with(prefix);
+    STAYS_BEHIND.contains(&name.as_str()) || STAYS_BEHIND_PREFIXES.iter().any(begins)
+}
+
 /// The reading of one operation.
 struct Call<'a, 'run> {
     reading: &'run mut Reading<'a>,
@@ -133,6 +164,7 @@ impl<'a> Call<'a, '_> {
         let alternative = self.reading.extension(part, "alternative");
         let alternative = alternative.and_then(|part| self.reading.text(part));
         let parameters = self.parameters();
+        self.check_figures(channel, &parameters);
         let creates = self.creates();
         let request = part.get("requestBody");
         let request =
@@ -181,6 +213,14 @@ impl<'a> Call<'a, '_> {
         let (name, place) = match resolved.get("in").and_then(Part::text)? {
             "path" => (name.to_owned(), Place::Path),
             "query" => (name.to_owned(), Place::Query),
+            "header" if stays_behind(name) => {
+                let message = format!(
+                    "the header `{name}` is never passed on: it belongs to the connection, to its \
+                     ends or to the gateway, or asks for a part of an answer"
+                );
+                self.reading.remark(&resolved.place, message);
+                return None;
+            }
             "header" => (name.to_ascii_lowercase(), Place::Header),
             // No cookie crosses the gateway (P17).
             _ => return None,
@@ -200,6 +240,22 @@ impl<'a> Call<'a, '_> {
             required: required || place == Place::Path,
             role,
         })
+    }
+
+    /// What tells one question about figures from another is said of questions about figures, and once.
+    fn check_figures(&mut self, channel: Option<Channel>, parameters: &[Parameter]) {
+        let mut roles: Vec<&Role> = parameters.iter().map(|one| &one.role).collect();
+        roles.retain(|role| role.asks_for_figures());
+        if !roles.is_empty() && channel != Some(Channel::Aggregate) {
+            let message =
+                "`period-from`, `period-to` and `partition` are only for the channel `aggregate`";
+            self.reading.mistake(&self.entry.place, message);
+        }
+        let twice = |role: Role| roles.iter().filter(|one| ***one == role).count() > 1;
+        if twice(Role::PeriodFrom) || twice(Role::PeriodTo) {
+            let message = "a second beginning or end of the period";
+            self.reading.mistake(&self.entry.place, message);
+        }
     }
 
     /// Every `{name}` of the path is a whole segment and a parameter, and the other way round.
@@ -266,7 +322,7 @@ impl<'a> Call<'a, '_> {
         };
         let responses = self.entry.part.get("responses").map(Part::entries);
         let responses = responses.unwrap_or_default();
-        let succeeds = |entry: &Entry| answers::status(entry).is_some_and(|status| status < 300);
+        let succeeds = |entry: &Entry| answers::status(entry).is_some_and(|status| status < 400);
         if !responses.iter().any(succeeds) {
             let message = "an operation without an answer of success";
             self.reading.mistake(&self.entry.place, message);

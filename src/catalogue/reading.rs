@@ -9,6 +9,7 @@ use super::check::{self, BadPattern};
 use super::document::{Entry, Origin, Part};
 use super::matcher::Matcher;
 use super::partial::Partial;
+use super::shape::FieldRole;
 use crate::mistakes::{Mistakes, Span, nearest};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
@@ -25,7 +26,7 @@ pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 pub(super) const STREET: &str = "street";
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 16] = [
     "alternative",
     "channel",
     "creates",
@@ -34,6 +35,9 @@ pub(super) const KEYS: [&str; 13] = [
     "data-subject",
     "data-uses",
     "empty",
+    "group",
+    "group-size",
+    "link",
     "operational",
     "partial",
     "record",
@@ -50,6 +54,14 @@ pub(super) struct Unusable {
     pub(super) broken: bool,
 }
 
+/// A link to an operation, kept until all operations are known.
+pub(super) struct Mediated {
+    pub(super) place: Origin,
+    pub(super) operation: Arc<str>,
+    /// The roles of all fields of the same answer.
+    pub(super) roles: Vec<FieldRole>,
+}
+
 /// The reading of one service.
 pub(super) struct Reading<'a> {
     root: &'a Part,
@@ -58,6 +70,8 @@ pub(super) struct Reading<'a> {
     asked: BTreeSet<(usize, Span)>,
     /// The operations that are not served, by where they stand.
     left: BTreeMap<(usize, Span), Arc<str>>,
+    /// Links to operations that may not have been read yet.
+    mediated: Vec<Mediated>,
     gave_up: bool,
     /// The patterns met so far, made ready: many fields share one.
     matchers: BTreeMap<String, Result<Arc<Matcher>, BadPattern>>,
@@ -71,9 +85,20 @@ impl<'a> Reading<'a> {
             noted: BTreeSet::new(),
             asked: BTreeSet::new(),
             left: BTreeMap::new(),
+            mediated: Vec::new(),
             gave_up: false,
             matchers: BTreeMap::new(),
         }
+    }
+
+    /// Keeps a link to an operation until all operations are known.
+    pub(super) fn mediate(&mut self, link: Mediated) {
+        self.mediated.push(link);
+    }
+
+    /// The links kept so far.
+    pub(super) fn mediated(&mut self) -> Vec<Mediated> {
+        std::mem::take(&mut self.mediated)
     }
 
     /// A pattern made ready.

@@ -1,10 +1,59 @@
-//! What a request body may hold: one tree a media type, whose nodes say what each member decides.
-//! The same tree is held against JSON, forms, multipart and XML.
+//! What a request may say: what each parameter and member decides, and what a body may hold, a tree of
+//! members for each media type. The same tree is held against JSON, forms, multipart and XML.
 
 use std::sync::Arc;
 
-use super::operation::Role;
 use crate::terms::ResourceKind;
+
+/// What a parameter, or a member of a request body, decides (`x-covenant-role`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing: passed on.
+    Plain,
+    /// A customer's id: on whose behalf the core is called. Checked against the book, set by the gateway.
+    Customer,
+    /// The id of a thing that belongs to a customer. Checked against the book.
+    Resource(ResourceKind),
+    /// How many records a page has, and the largest number allowed.
+    PageSize {
+        /// Largest page the core serves.
+        max: u32,
+    },
+    /// States a use: any value but these makes the call a marketing use (Lob's `use_type`).
+    UseType {
+        /// The values that are operational (`x-covenant-operational`), as they are written.
+        operational: Vec<Arc<str>>,
+    },
+    /// Names an audience of customers who did not ask for it.
+    Audience,
+    /// Asks for more fields or counts than the plain answer has (Lob's `include[]`). What was asked for
+    /// is put on record; any other value is refused.
+    Include {
+        /// What can be asked for: the `enum` of its schema.
+        values: Vec<Arc<str>>,
+    },
+    /// A login, password or key of the core service: the gateway brings its own, so a request that
+    /// has one is refused.
+    Credential,
+    /// The first day that figures are asked for.
+    PeriodFrom,
+    /// The last day that figures are asked for; it is within.
+    PeriodTo,
+    /// Chooses whom figures are about: two different values never share a customer.
+    Partition,
+}
+
+impl Role {
+    /// Whether it tells one question about figures from another.
+    pub fn asks_for_figures(&self) -> bool {
+        matches!(self, Self::PeriodFrom | Self::PeriodTo | Self::Partition)
+    }
+
+    /// Whether it says whom a call is about: a customer, or a thing of one.
+    pub fn names_customer(&self) -> bool {
+        matches!(self, Self::Customer | Self::Resource(_))
+    }
+}
 
 /// A request body.
 #[derive(Clone, Debug)]

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::answers::media_type;
 use super::document::{Entry, Part};
-use super::operation::{Creates, Parameter, Role};
+use super::operation::{Creates, Parameter};
 use super::reading::{PREFIX, Reading, Unusable};
 use super::request::{
     Expected, ExpectedKind, ExpectedList, ExpectedMember, ExpectedMembers, RequestBody,
-    RequestContent, RequestFields, RequestFormat, bare_name,
+    RequestContent, RequestFields, RequestFormat, Role, bare_name,
 };
 use super::roles;
 use super::schema::{Kind, Schema};
@@ -289,7 +289,13 @@ impl<'a> Content<'a, '_> {
         let its = target.and_then(|target| self.reading.extension(target, "role"));
         let role = own.or(its);
         role.map_or(Role::Plain, |role| {
-            roles::read(self.reading, role, &holders, Some(part))
+            let place = &role.place;
+            let role = roles::read(self.reading, role, &holders, Some(part));
+            if role.asks_for_figures() {
+                let message = "only a parameter can say which figures are asked for";
+                self.reading.mistake(place, message);
+            }
+            role
         })
     }
 

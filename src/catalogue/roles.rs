@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::document::Part;
-use super::operation::Role;
 use super::reading::Reading;
+use super::request::Role;
 use crate::terms::ResourceKind;
 
 /// The words of `x-covenant-role`.
-pub(super) const ROLES: [&str; 9] = [
+pub(super) const ROLES: [&str; 12] = [
     "audience",
     "credential",
     "customer",
@@ -17,6 +17,9 @@ pub(super) const ROLES: [&str; 9] = [
     "job",
     "list",
     "page-size",
+    "partition",
+    "period-from",
+    "period-to",
     "use-type",
 ];
 /// The value of a use that is no marketing, where the overlay names none.
@@ -37,6 +40,9 @@ pub(super) fn read<'a>(
         Some("use-type") => use_type(reading, holders, schema),
         Some("audience") => Role::Audience,
         Some("credential") => Role::Credential,
+        Some("period-from") => Role::PeriodFrom,
+        Some("period-to") => Role::PeriodTo,
+        Some("partition") => Role::Partition,
         Some("include") => include(reading, role, schema),
         Some(kind) => ResourceKind::parse(kind).map_or(Role::Plain, Role::Resource),
         None => Role::Plain,

@@ -54,6 +54,12 @@ pub struct ObjectNode {
     pub namespaces: Vec<Namespace>,
     /// Whether each such object is a record: the unit that belongs to one customer. Records do not nest.
     pub record: bool,
+    /// Whether each such object is one recipient of mail: a person on a customer's list, who may have no
+    /// id. Stands in a record, or is one; persons do not nest.
+    pub person: bool,
+    /// Whether each such object is a group of customers that figures are about (`x-covenant-group`). It is
+    /// a record too, of nobody: it leaves or does not as a whole.
+    pub group: bool,
     /// Whether `null` may stand in its place.
     pub nullable: bool,
 }
@@ -103,8 +109,12 @@ pub struct Field {
     pub check: Check,
     /// How a pseudonym of it is written; without one, pseudonym means withheld.
     pub pseudonym: Option<Pseudonym>,
+    /// Where it leads, if it is a link (`x-covenant-link`): then it leaves led anew, or not at all.
+    pub link: Option<Link>,
     /// How its partial form is made; without one, partial means withheld.
     pub partial: Option<Partial>,
+    /// Whether it stands in an answer of the channel `aggregate`: there it is a figure over customers.
+    pub figure: bool,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
     pub recipient: bool,
     /// The value that stands for "nothing" where it is required and not nullable, or where a part or a
@@ -113,6 +123,27 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether it says something about a person or organisation (P1).
+    pub fn is_personal(&self) -> bool {
+        self.is_within("user")
+    }
+
+    /// Whether it tells one recipient of mail from another.
+    pub fn tells_who(&self) -> Option<TellsWho> {
+        if self.is_within("user.name") {
+            Some(TellsWho::Name)
+        } else if self.is_within("user.contact.address") {
+            Some(TellsWho::Address)
+        } else {
+            None
+        }
+    }
+
+    fn is_within(&self, key: &str) -> bool {
+        let both = self.category.zip(Category::parse(key));
+        both.is_some_and(|(category, around)| category.is_within(around))
+    }
+
     /// What stands in its place, as JSON, where nothing of the value may and something must: `null` where the
     /// schema allows that, else the empty value.
     pub fn stand_in(&self) -> &[u8] {
@@ -121,6 +152,15 @@ impl Field {
             false => &self.empty,
         }
     }
+}
+
+/// What a field tells one recipient of mail from another by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TellsWho {
+    /// The name, or a part of it.
+    Name,
+    /// The postal address, or a part of it; a text that holds the name too will do.
+    Address,
 }
 
 /// The JSON type of a scalar.
@@ -147,4 +187,23 @@ pub enum FieldRole {
     CustomerKey,
     /// The id of a thing that belongs to that customer.
     ResourceId(ResourceKind),
+    /// How many different customers the group is, or all together (`x-covenant-group-size`).
+    GroupSize,
 }
+
+/// Where a link leads once it has passed the gateway (`x-covenant-link`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// `rewrite`: a link of the core to one of its operations becomes the gateway's to the same.
+    Rewrite,
+    /// `{to: <operationId>}`: whatever the core's link was, the gateway's own to that operation stands
+    /// in its place, with the id of the thing that the record is about.
+    To(Arc<str>),
+    /// `foreign`: an address of somebody else's that is data like any other, a customer's web site.
+    Foreign,
+    /// `remove`: it never leaves.
+    Remove,
+}
+
+/// Most characters of a link that leaves; a longer one is withheld.
+pub const LINK_CHARACTERS_MAX: usize = 2_048;

@@ -3,7 +3,7 @@
 //! shape, so that the filter drops it; a required one is a mistake.
 
 mod members;
-mod records;
+mod whose;
 
 use std::sync::Arc;
 
@@ -11,12 +11,13 @@ use super::check::Check;
 use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting::{self, Fit};
+use super::links;
 use super::naming::{self, Naming};
 use super::operation::Format;
 use super::partial::Partial;
-use super::reading::{Reading, Unusable};
+use super::reading::{Mediated, Reading, Unusable};
 use super::schema::{Kind, Schema};
-use super::shape::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use super::shape::{Field, FieldId, FieldRole, Link, Member, Node, ObjectNode, ScalarKind, Shape};
 use crate::taxonomy::Category;
 
 /// Deepest nesting of an answer.
@@ -51,10 +52,11 @@ pub(super) fn shape<'a>(
     format: Format,
     ownership: Ownership,
 ) -> Option<Shaped> {
+    let lines = format == Format::JsonLines;
     let mut shaping = Shaping {
         reading,
         ownership,
-        naming: Naming::new(format),
+        naming: Naming::new(if lines { Format::Json } else { format }),
         fields: Vec::new(),
         places: Vec::new(),
         left_out: Vec::new(),
@@ -63,19 +65,39 @@ pub(super) fn shape<'a>(
         visits: 0,
         in_record: false,
     };
-    match shaping.document(part) {
-        Ok(node) => {
+    match shaping.document(part, if lines { "$[*]" } else { "$" }) {
+        Ok(mut node) => {
             shaping.check_loose_fields();
+            shaping.keep_mediated();
+            shaping.find_persons(&mut node);
+            shaping.check_groups(part, &node);
+            if lines {
+                check_lines(shaping.reading, part, &node, ownership);
+            }
             let Shaping {
                 fields, left_out, ..
             } = shaping;
-            let shape = Shape { root: node, fields };
+            let root = if lines {
+                Node::Array(Box::new(node))
+            } else {
+                node
+            };
+            let shape = Shape { root, fields };
             Some(Shaped { shape, left_out })
         }
         Err(unusable) => {
             reading.give_up(unusable, "this answer cannot be filtered");
             None
         }
+    }
+}
+
+/// Each line stands by itself: nothing around it could say whose it is.
+fn check_lines(reading: &mut Reading<'_>, part: &Part, line: &Node, ownership: Ownership) {
+    let is_record = matches!(line, Node::Object(object) if object.record);
+    if !is_record && ownership != Ownership::Aggregate {
+        let message = "each line of such an answer must be an object marked `x-covenant-record`";
+        reading.mistake(&part.place, message);
     }
 }
 
@@ -113,10 +135,10 @@ struct Null {
 }
 
 impl<'a> Shaping<'a, '_> {
-    fn document(&mut self, part: &'a Part) -> Result<Node, Unusable> {
+    fn document(&mut self, part: &'a Part, path: &str) -> Result<Node, Unusable> {
         let outermost = self.naming.outermost(self.reading, part)?;
         let root = Standing {
-            path: "$".to_owned(),
+            path: path.to_owned(),
             property: String::new(),
             required: true,
             recipient: false,
@@ -189,7 +211,10 @@ impl<'a> Shaping<'a, '_> {
             return Err(schema.unusable(reason));
         }
         let marked = schema.extension(self.reading, "record");
-        let record = self.reading.flag(marked);
+        let group = schema.extension(self.reading, "group");
+        let is_group = self.reading.flag(group);
+        let record = self.reading.flag(marked) || is_group;
+        let marked = marked.or(group);
         let place = marked.map_or(schema.place, |marked| &marked.place);
         if record && self.in_record {
             let message = "a record within a record: only one of them can belong to a customer";
@@ -212,9 +237,14 @@ impl<'a> Shaping<'a, '_> {
         if record {
             self.check_customer_key(place, first_field, &at.path);
         }
+        if is_group {
+            self.check_group(place, first_field, &at.path);
+        }
         Ok(Node::Object(ObjectNode {
             members: members.into_iter().map(|(_, member)| member).collect(),
             record,
+            person: at.recipient,
+            group: is_group,
             nullable,
             attributes,
             others,
@@ -317,7 +347,9 @@ impl<'a> Shaping<'a, '_> {
     ) -> Result<Node, Unusable> {
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
+        let link = links::of_field(self.reading, schema, kind, category);
         let fit = self.fit(schema, kind, category);
+        let role = self.role(schema, kind);
         let mut field = Field {
             path: at.path.as_str().into(),
             category,
@@ -325,12 +357,17 @@ impl<'a> Shaping<'a, '_> {
             nullable: null.nullable,
             null_fits: null.fits,
             required: at.required,
-            role: self.role(schema, kind),
+            role,
             partial: self.partial(schema, kind, &fit),
             // What never leaves is not looked at.
             check: category.map_or_else(Check::default, |_| fit.check.clone()),
-            pseudonym: category.and_then(|_| fit.pseudonym()),
-            recipient: at.recipient,
+            pseudonym: category
+                .filter(|_| link.is_none())
+                .and_then(|_| fit.pseudonym()),
+            figure: self.ownership == Ownership::Aggregate,
+            // Whose list it is stands among the people on it.
+            recipient: at.recipient && role != FieldRole::CustomerKey,
+            link,
             empty: Arc::from(&b"null"[..]),
         };
         self.empty(schema, &fit, &mut field);
@@ -364,19 +401,30 @@ impl<'a> Shaping<'a, '_> {
         let is_key = self.reading.flag(key);
         let resource = schema.extension(self.reading, "resource-id");
         let resource = resource.and_then(|part| self.reading.resource_kind(part));
-        let role = match (is_key, resource) {
-            (false, None) => FieldRole::Data,
-            (true, None) => FieldRole::CustomerKey,
-            (false, Some(kind)) => FieldRole::ResourceId(kind),
-            (true, Some(_)) => {
+        let size = schema.extension(self.reading, "group-size");
+        let is_size = self.reading.flag(size);
+        let role = match (is_key, resource, is_size) {
+            (false, None, false) => FieldRole::Data,
+            (true, None, false) => FieldRole::CustomerKey,
+            (false, Some(kind), false) => FieldRole::ResourceId(kind),
+            (false, None, true) => FieldRole::GroupSize,
+            _ => {
                 let message = "one field cannot be the id of a customer and of something else";
                 self.reading.mistake(schema.place, message);
                 FieldRole::CustomerKey
             }
         };
-        if role != FieldRole::Data && kind != ScalarKind::String {
-            let message = "an id must be a text";
-            self.reading.mistake(schema.place, message);
+        match role {
+            FieldRole::Data => {}
+            FieldRole::GroupSize if kind == ScalarKind::Integer => {}
+            FieldRole::GroupSize => {
+                let message = "how many customers a group is must be a whole number";
+                self.reading.mistake(schema.place, message);
+            }
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) if kind == ScalarKind::String => {}
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) => {
+                self.reading.mistake(schema.place, "an id must be a text");
+            }
         }
         role
     }
@@ -432,6 +480,20 @@ impl<'a> Shaping<'a, '_> {
             }
             Err(_) if wanted => field.pseudonym = None,
             Err(_) => {}
+        }
+    }
+
+    /// Links to an operation need an id in the same answer; which, only the operation tells.
+    fn keep_mediated(&mut self) {
+        let roles: Vec<FieldRole> = self.fields.iter().map(|field| field.role).collect();
+        for (field, (place, _)) in self.fields.iter().zip(&self.places) {
+            if let Some(Link::To(operation)) = &field.link {
+                self.reading.mediate(Mediated {
+                    place: (*place).clone(),
+                    operation: Arc::clone(operation),
+                    roles: roles.clone(),
+                });
+            }
         }
     }
 }

@@ -77,7 +77,7 @@ fn zoo(files: &[(&str, &str)]) -> Folder {
     Folder::of("zoo", files.iter().map(file), &mut mistakes)
 }
 
-fn load(document: &str, overlay: &str) -> Result<Catalogue, Vec<String>> {
+pub(super) fn load(document: &str, overlay: &str) -> Result<Catalogue, Vec<String>> {
     let mut mistakes = Mistakes::new();
     let folder = zoo(&[("openapi", document), ("overlay", overlay)]);
     let catalogue = Catalogue::load(&folder, &mut mistakes);
@@ -165,9 +165,7 @@ fn what_nobody_has_classified_is_listed() {
     let expected = [
         "$.data[*].support_notes",
         "$.error.message",
-        "$.next_url",
         "$.support_notes",
-        "$.url",
     ];
     assert_eq!(paths.into_iter().collect::<Vec<_>>(), expected);
 }
@@ -607,7 +605,104 @@ fn figures_over_groups_belong_to_nobody() {
         .replace("channel: record", "channel: aggregate")
         .replace(", x-covenant-customer-key: true", "")
         .replace("x-covenant-record: true", "x-covenant-record: false");
-    assert!(load(DOCUMENT, &overlay).is_ok());
+    let wrong = load(DOCUMENT, &overlay).unwrap_err();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].contains("figures about customers that do not say about how many"));
+    let document = DOCUMENT.replace("name: {type: string}", "name: {type: integer}");
+    let counted = overlay.replace(
+        "category: user.name",
+        "category: user.name, x-covenant-group-size: true",
+    );
+    assert!(
+        load(&document, &counted).is_ok(),
+        "{:?}",
+        load(&document, &counted).err()
+    );
+    assert!(load(DOCUMENT, &counted).unwrap_err()[0].contains("must be a whole number"));
+}
+
+#[test]
+fn a_group_says_once_how_many_it_is_and_stands_in_one_list() {
+    let groups = "        groups:\n          type: array\n          items: {type: object, properties: {\
+                  page: {type: string}, views: {type: integer}, customers: {type: integer}, \
+                  days: {type: array, items: {type: integer}}}}\n";
+    let document = DOCUMENT.replace("        name: {type: string}\n", groups);
+    let aggregate = r"overlay: 1.0.0
+info: {title: t, version: '1'}
+actions:
+  - target: $.paths['/pets/{pet_id}'].get
+    update: {x-covenant-channel: aggregate}
+  - target: $..properties.groups.items
+    update: {x-covenant-group: true}
+  - target: $..properties['views','customers']
+    update: {x-covenant-data-category: user.behavior}
+  - target: $..properties.customers
+    update: {x-covenant-group-size: true}
+";
+    let mistakes = |from: &str, to: &str| {
+        assert!(aggregate.contains(from), "{from}");
+        load(&document, &aggregate.replace(from, to))
+            .err()
+            .unwrap_or_default()
+    };
+    assert_eq!(mistakes("aggregate", "aggregate"), Vec::<String>::new());
+    for (from, to, expected) in [
+        (
+            "channel: aggregate",
+            "channel: record",
+            "only an operation of the channel `aggregate` has groups",
+        ),
+        (
+            "properties.customers\n",
+            "properties.page\n",
+            "must be a whole number",
+        ),
+        (
+            "properties.customers\n",
+            "properties['views','customers']\n",
+            "says twice how many",
+        ),
+        (
+            "$..properties.customers\n    update: {x-covenant-group-size",
+            "$..properties.customers\n    update: {x-covenant-data-category: system.operations, x-covenant-group-size",
+            "its category lies below `user`",
+        ),
+        (
+            "{x-covenant-group-size: true}",
+            "{x-covenant-group-size: false}",
+            "does not say how many customers",
+        ),
+        (
+            "groups.items\n    update: {x-covenant-group: true}",
+            "days.items\n    update: {x-covenant-data-category: user.behavior}",
+            "stands in no group",
+        ),
+        (
+            "  - target: $..properties.customers\n",
+            "  - target: $..properties.days.items\n    update: {x-covenant-data-category: user.behavior}\n  - target: $..properties.customers\n",
+            "in a list within the group",
+        ),
+        (
+            "aggregate}",
+            "aggregate}\n  - target: $.paths['/pets/{pet_id}'].get.parameters[0]\n    update: {x-covenant-role: page-number}",
+            "is not one of",
+        ),
+    ] {
+        let told = mistakes(from, to);
+        assert!(
+            told.iter().any(|told| told.contains(expected)),
+            "{expected}: {told:?}"
+        );
+    }
+    let apart = OVERLAY.replace(
+        "  - target: $.components.schemas.Pet\n",
+        "  - target: $.paths['/pets/{pet_id}'].get.parameters[0]\n    update: {x-covenant-role: partition}\n  - target: $.components.schemas.Pet\n",
+    );
+    let told = load(DOCUMENT, &apart).unwrap_err();
+    assert!(
+        told[0].contains("only for the channel `aggregate`"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -772,5 +867,67 @@ fn a_named_empty_value_matches_the_fields_pattern() {
     assert_eq!(
         with("Z"),
         ["overlay:11 `x-covenant-empty` does not match the field's pattern"]
+    );
+}
+
+#[test]
+fn the_outermost_object_about_a_recipient_is_one_person() {
+    let catalogue = shipped();
+    let persons = |id: &str| {
+        let mut found = Vec::new();
+        fn walk(node: &Node, path: &str, found: &mut Vec<String>) {
+            match node {
+                Node::Scalar(_) => {}
+                Node::Array(item) => walk(item, &format!("{path}[*]"), found),
+                Node::Object(object) => {
+                    if object.person {
+                        found.push(path.to_owned());
+                    }
+                    for member in &object.members {
+                        walk(&member.node, &format!("{path}.{}", member.name), found);
+                    }
+                }
+            }
+        }
+        walk(&shape(&catalogue, id).root, "$", &mut found);
+        found
+    };
+    assert_eq!(persons("getAddressList"), ["$.recipients[*]"]);
+    // A loose text about the recipient makes the object around it the person.
+    assert_eq!(persons("getJobTracking"), ["$.pieces[*]"]);
+    assert_eq!(persons("listCustomers"), Vec::<String>::new());
+    let key = field(&catalogue, "getJobTracking", "$.customer_id");
+    assert!(!key.recipient);
+}
+
+#[test]
+fn people_who_cannot_be_told_apart_are_mistakes() {
+    let with = |schema: &str, subject: &str| {
+        let document = DOCUMENT.replace(
+            "        name: {type: string}\n",
+            &format!("        name: {{type: string}}\n        to:\n{schema}"),
+        );
+        let update =
+            format!("{OVERLAY}  - target: $..properties.to.items\n    update: {{{subject}}}\n");
+        load(&document, &update).err().unwrap_or_default()
+    };
+    let texts = "          type: array\n          items: {type: string}\n";
+    let subject = "x-covenant-data-category: user.name, x-covenant-data-subject: recipient";
+    let wrong = with(texts, subject);
+    assert!(
+        wrong
+            .iter()
+            .any(|told| told.contains("a list of texts about recipients")),
+        "{wrong:?}"
+    );
+    let list = "          type: array\n          items: {type: object, properties: {people: {type: array, \
+                items: {type: object, properties: {name: {type: string, x-covenant-data-category: \
+                user.name}}}}}}\n";
+    let wrong = with(list, "x-covenant-data-subject: recipient");
+    assert!(
+        wrong
+            .iter()
+            .any(|told| told.contains("a list of people within one recipient")),
+        "{wrong:?}"
     );
 }

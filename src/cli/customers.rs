@@ -14,11 +14,13 @@ use crate::registry::ImportReport;
 /// What to do with the book of customers.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CustomersCommand {
-    /// Import customers, jobs, lists and documents from JSON lines; all of the file or nothing.
+    /// Import customers, jobs, lists, documents and agreements from JSON lines; all of the file or nothing.
     Import {
         /// The file, one object a line:
         /// {"kind":"customer","id":…,"partner":…,"email":…,"telephone":…,"address":…}
         /// {"kind":"job"|"list"|"document","id":…,"customer":…,"purpose":…}
+        /// {"kind":"agreement","customer":…,"profile":…,"partner":…,"purposes":[…],"categories":[…],
+        ///  "until":"2027-12-31","reference":…}
         #[arg(verbatim_doc_comment)]
         file: PathBuf,
     },
@@ -84,8 +86,8 @@ async fn import(client: &Client, file: &Path, format: Format) -> u8 {
     let report = client.post_file("/customers/import", bytes).await;
     tell(report, format, |report: &ImportReport| {
         say(&format!(
-            "{} customers ({} new), {} jobs, lists and documents\n",
-            report.customers, report.customers_new, report.resources
+            "{} customers ({} new), {} jobs, lists and documents, {} agreements\n",
+            report.customers, report.customers_new, report.resources, report.agreements
         ));
     })
 }

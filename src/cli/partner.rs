@@ -1,14 +1,16 @@
-//! `covenant partner`: who the partners are; suspending and resuming one.
+//! `covenant partner`: who the partners are; suspending and resuming them and their credentials.
 
 use std::path::Path;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::output::{Format, complain, escaped, say, say_rows, tell};
 use crate::administration::Role;
 use crate::administration::client::Client;
-use crate::administration::messages::{Because, ByAndWhy, Changed, Outcome, PartnerShown};
-use crate::terms::PartnerId;
+use crate::administration::messages::{
+    ByAndWhy, Changed, Outcome, PartnerShown, Suspend, SuspendedShown,
+};
+use crate::terms::{PartnerId, Principal};
 
 /// What to do with partners.
 #[derive(Clone, Debug, Subcommand)]
@@ -20,22 +22,68 @@ pub enum PartnerCommand {
         /// The partner's id.
         partner: String,
     },
-    /// Suspend a partner: every request of it is refused from then on.
+    /// Suspend a partner or one of its credentials: requests are refused from then on, and open
+    /// connections end.
     Suspend {
-        /// The partner's id.
-        partner: String,
+        /// Who.
+        #[command(flatten)]
+        who: Who,
         /// Why, on one line; it stands in the ledger.
         #[arg(long)]
         because: String,
     },
     /// End a suspension; needs two people, one of them legal.
     Resume {
-        /// The partner's id.
-        partner: String,
+        /// Who.
+        #[command(flatten)]
+        who: Who,
         /// Why, on one line; it stands in the ledger.
         #[arg(long)]
         because: String,
     },
+    /// List everybody who is suspended: partners, certificates, clients, tokens.
+    Suspended,
+}
+
+/// Who is suspended: one of these.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Who {
+    /// The partner's id.
+    partner: Option<String>,
+    /// One client certificate: `sha256:` and its thumbprint as base64url.
+    #[arg(long, value_name = "THUMBPRINT")]
+    certificate: Option<String>,
+    /// One client, by its `client_id`.
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// One access token, by its `jti`; forgotten after 25 hours, when it must have expired.
+    #[arg(long, value_name = "JTI")]
+    token: Option<String>,
+}
+
+impl Who {
+    fn principal(self) -> Option<Principal> {
+        let named = [
+            ("partner", self.partner),
+            ("certificate", self.certificate),
+            ("client", self.client),
+            ("token", self.token),
+        ];
+        let (kind, name) = named
+            .into_iter()
+            .find_map(|(kind, name)| Some((kind, name?)))?;
+        let principal = Principal::parse(kind, &name);
+        if principal.is_none() {
+            let form = match kind {
+                "partner" => "those are lower-case letters, digits and `-`",
+                "certificate" => "those are `sha256:` and 43 characters of base64url",
+                _ => "those are at most 256 printable characters",
+            };
+            complain(format!("`{name}` is not the name of a {kind}: {form}"));
+        }
+        principal
+    }
 }
 
 /// Runs a command against the gateway at `socket`; returns the exit code.
@@ -47,25 +95,36 @@ pub async fn run(command: PartnerCommand, socket: &Path, role: Option<Role>, for
             tell(partners, format, |all: &Vec<PartnerShown>| list(all))
         }
         PartnerCommand::Show { partner } => {
-            let Some(path) = path(&partner, "") else {
+            let Some(path) = path(&partner) else {
                 return 2;
             };
             tell(client.get(&path).await, format, |shown| say(&page(shown)))
         }
-        PartnerCommand::Suspend { partner, because } => {
-            change(&client, path(&partner, "/suspend"), because, format).await
+        PartnerCommand::Suspend { who, because } => {
+            change(&client, "/suspend", who, because, format).await
         }
-        PartnerCommand::Resume { partner, because } => {
-            change(&client, path(&partner, "/resume"), because, format).await
+        PartnerCommand::Resume { who, because } => {
+            change(&client, "/resume", who, because, format).await
+        }
+        PartnerCommand::Suspended => {
+            let suspended = client.get("/suspensions").await;
+            tell(suspended, format, |all: &Vec<SuspendedShown>| {
+                list_suspended(all);
+            })
         }
     }
 }
 
-async fn change(client: &Client, path: Option<String>, because: String, format: Format) -> u8 {
-    let Some(path) = path else {
+async fn change(client: &Client, path: &str, who: Who, because: String, format: Format) -> u8 {
+    let Some(principal) = who.principal() else {
         return 2;
     };
-    let changed = client.post(&path, &Because { because }).await;
+    let request = Suspend {
+        kind: principal.kind().to_owned(),
+        name: principal.name(),
+        because,
+    };
+    let changed = client.post(path, &request).await;
     tell(changed, format, |changed: &Changed| {
         let what = match changed.outcome {
             Outcome::Suspended => "suspended",
@@ -79,14 +138,14 @@ async fn change(client: &Client, path: Option<String>, because: String, format: 
     })
 }
 
-fn path(partner: &str, rest: &str) -> Option<String> {
+fn path(partner: &str) -> Option<String> {
     let id = PartnerId::parse(partner);
     if id.is_none() {
         complain(format!(
             "`{partner}` is not a partner's id: those are lower-case letters, digits and `-`"
         ));
     }
-    id.map(|id| format!("/partners/{id}{rest}"))
+    id.map(|id| format!("/partners/{id}"))
 }
 
 fn list(partners: &[PartnerShown]) {
@@ -103,6 +162,25 @@ fn list(partners: &[PartnerShown]) {
     say_rows(&["id", "name", "kind", "contract", "standing"], &rows);
 }
 
+fn list_suspended(all: &[SuspendedShown]) {
+    let row = |one: &SuspendedShown| {
+        let ByAndWhy { time, by, because } = one.suspended.clone();
+        let proposed = one.resume_proposed.as_ref();
+        let proposed = proposed.map(|first| format!("{} by {}", first.time, first.by));
+        vec![
+            one.kind.clone(),
+            one.name.clone(),
+            time.to_string(),
+            by,
+            because,
+            proposed.unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    let titles = ["kind", "name", "since", "by", "because", "resume asked"];
+    say_rows(&titles, &rows);
+}
+
 fn standing(partner: &PartnerShown) -> String {
     match &partner.suspended {
         None => "active".to_owned(),
@@ -116,6 +194,15 @@ fn page(partner: &PartnerShown) -> String {
         "{} a day, {} a month",
         partner.customers_per_day, partner.customers_per_month
     );
+    let recipients = [
+        partner
+            .recipients_per_day
+            .map(|limit| format!("{limit} a day")),
+        partner
+            .recipients_per_month
+            .map(|limit| format!("{limit} a month")),
+    ];
+    let recipients: Vec<_> = recipients.into_iter().flatten().collect();
     let suspended = partner.suspended.as_ref().map(by);
     let resume_asked = partner.resume_proposed.as_ref().map(by);
     let rows = [
@@ -131,6 +218,7 @@ fn page(partner: &PartnerShown) -> String {
             format!("{} a minute", partner.requests_per_minute),
         ),
         ("customers", customers),
+        ("recipients", recipients.join(", ")),
         ("standing", standing(partner)),
         ("suspended", suspended.unwrap_or_default()),
         ("resume asked", resume_asked.unwrap_or_default()),
@@ -151,7 +239,12 @@ mod tests {
         let list = run(PartnerCommand::List, &socket, None, Format::Text).await;
         assert_eq!(list, 7);
         let wrong = PartnerCommand::Suspend {
-            partner: "../acme".to_owned(),
+            who: Who {
+                partner: Some("../acme".to_owned()),
+                certificate: None,
+                client: None,
+                token: None,
+            },
             because: "a leak".to_owned(),
         };
         assert_eq!(run(wrong, &socket, None, Format::Text).await, 2);
@@ -170,12 +263,15 @@ mod tests {
             requests_per_minute: 600,
             customers_per_day: 500,
             customers_per_month: 5_000,
+            recipients_per_day: Some(9),
+            recipients_per_month: None,
             suspended: None,
             resume_proposed: None,
         };
         let told = "id            acme\nname          Acme\\u{1b}[2J\naddress       2 Side Street\n\
                     kind          dealer\ncontract      acme.7\npurposes      essential.service\n\
                     requests      600 a minute\ncustomers     500 a day, 5000 a month\n\
+                    recipients    9 a day\n\
                     standing      active\n";
         assert_eq!(page(&partner), told);
     }

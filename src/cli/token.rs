@@ -149,7 +149,13 @@ mod tests {
         .unwrap();
         assert!(!minted.remarks.contains(&minted.compact));
         let source = KeySource::File(dir.join("jwks.json"));
-        let keys = Keys::load(source, None, clock.clone()).await.unwrap();
+        let keys = Keys::load(
+            source,
+            crate::identity::jwk::Algorithm::ALL.to_vec(),
+            clock.clone(),
+        )
+        .await
+        .unwrap();
         let rules = TokenRules::new(DEVELOPMENT_ISSUER, "https://gateway.example");
         let verifier = Verifier::new(rules, keys.into(), clock);
         let token = verifier.verify(&minted.compact).await.unwrap();

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
-    LedgerSettings, LimitSettings, Secret, TelemetrySettings, TermsSettings, TokenSettings,
+    LedgerSettings, LimitSettings, RevocationList, Secret, TelemetrySettings, TermsSettings,
+    TokenSettings,
 };
 use crate::source::{Fields, Node};
 
+pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
 pub(super) const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
 
 /// Every table is read before anything is given up, so that all mistakes are noted.
@@ -104,7 +106,17 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
     let key = fields.text("key").map(|path| base.join(path));
     let partner_authority = fields.text("partner_authority").map(|path| base.join(path));
     let lists = fields.optional_texts("revocation_lists");
-    let revocation_lists = lists.iter().map(|(path, _)| base.join(path)).collect();
+    let list = |text: &str| {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            RevocationList::Url(text.to_owned())
+        } else {
+            RevocationList::File(base.join(text))
+        }
+    };
+    let revocation_lists = lists.iter().map(|(text, _)| list(text)).collect();
+    let certificates_reload_seconds = fields
+        .optional_integer("certificates_reload_seconds", 1..=86_400)
+        .unwrap_or(60);
     Some(GatewaySettings {
         listen: listen?,
         names,
@@ -114,6 +126,7 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         key: key?,
         partner_authority: partner_authority?,
         revocation_lists,
+        certificates_reload_seconds,
     })
 }
 
@@ -145,6 +158,7 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
             KeySource::File(base.join(keys))
         }
     });
+    let algorithms = algorithms(fields);
     let leeway_seconds = fields
         .optional_integer("leeway_seconds", 0..=240)
         .unwrap_or(30);
@@ -155,9 +169,30 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
         issuer: issuer?,
         audience: audience?,
         keys: keys?,
+        algorithms,
         leeway_seconds,
         life_seconds_max,
     })
+}
+
+/// All of them where the key is absent.
+fn algorithms(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    if fields.optional("algorithms").is_none() {
+        return ALGORITHMS.map(str::to_owned).to_vec();
+    }
+    let named = fields.texts("algorithms");
+    for (name, span) in &named {
+        if !ALGORITHMS.contains(name) {
+            let source = Arc::clone(fields.source());
+            let message = format!(
+                "`{name}` is not an algorithm that tokens may be signed with; those are {}",
+                ALGORITHMS.join(", ")
+            );
+            let mistakes = fields.mistakes();
+            mistakes.add_unknown(&source, *span, message, name, ALGORITHMS);
+        }
+    }
+    named.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
 fn terms(fields: &mut Fields<'_, '_>) -> Option<TermsSettings> {
@@ -220,6 +255,7 @@ fn services(fields: &mut Fields<'_, '_>, base: &Path) -> Option<HashMap<Arc<str>
 fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreService)> {
     let name = fields.text("name");
     let base_url = origin(fields, "url", "http://");
+    let names = core_names(fields);
     let answer_milliseconds_max = fields
         .optional_integer("answer_milliseconds_max", 1..=600_000)
         .unwrap_or(10_000)
@@ -242,10 +278,26 @@ fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreSe
         name?.into(),
         CoreService {
             base_url: base_url?,
+            names,
             authorization,
             answer_milliseconds_max,
         },
     ))
+}
+
+/// Hosts, each with its port unless its links name none.
+fn core_names(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    let named: Vec<_> = fields.optional_texts("names");
+    let mut names = Vec::new();
+    for (name, span) in named {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+        if name.is_empty() || !name.bytes().all(plain) {
+            let message = "a name of a core is a host and a port, as `core.example:8080`";
+            fields.mistake(span, message);
+        }
+        names.push(name.to_owned());
+    }
+    names
 }
 
 fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
@@ -282,6 +334,11 @@ fn limits(fields: &mut Fields<'_, '_>) -> LimitSettings {
         header_count_max: limit("header_count_max", default.header_count_max, 10_000),
         uri_bytes_max: limit("uri_bytes_max", default.uri_bytes_max, 1 << 16),
         body_bytes_max: limit("body_bytes_max", default.body_bytes_max, 1 << 30),
+        whole_answer_bytes_max: limit(
+            "whole_answer_bytes_max",
+            default.whole_answer_bytes_max,
+            1 << 26,
+        ),
         handshake_seconds_max: limit("handshake_seconds_max", default.handshake_seconds_max, 600),
         first_byte_seconds_max: limit(
             "first_byte_seconds_max",

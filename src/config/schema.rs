@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::LimitSettings;
-use super::read::ROLES;
+use super::read::{ALGORITHMS, ROLES};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, text};
 
 /// The schema.
@@ -115,7 +115,17 @@ fn gateway() -> Value {
             ),
             (
                 "revocation_lists",
-                list("Revocation lists of that authority.", text("A PEM file.")),
+                list(
+                    "Revocation lists of that authority.",
+                    text("A file, PEM or DER, or a plain http URL."),
+                ),
+            ),
+            (
+                "certificates_reload_seconds",
+                integer(
+                    "How often these files and lists are read again. Default 60.",
+                    1..=86_400,
+                ),
             ),
         ],
     )
@@ -134,6 +144,13 @@ fn tokens() -> Value {
             (
                 "keys_authority",
                 text("PEM file of the authority that vouches for that URL."),
+            ),
+            (
+                "algorithms",
+                list(
+                    "Whose keys are taken. Default all.",
+                    one_of("A signature algorithm.", ALGORITHMS),
+                ),
             ),
             (
                 "leeway_seconds",
@@ -186,6 +203,13 @@ fn service() -> Value {
                     "description": "Where it answers: `http://`, a host and a port.",
                     "pattern": "^http://[^/?#@ ]+$",
                 }),
+            ),
+            (
+                "names",
+                list(
+                    "Further names by which the core is known; links to them are its own, and none of them leaves.",
+                    text("A host, with its port unless its links name none."),
+                ),
             ),
             (
                 "answer_milliseconds_max",
@@ -242,6 +266,7 @@ fn limits() -> Value {
         ("header_count_max", "Fields of a header section.", standard.header_count_max, 10_000),
         ("uri_bytes_max", "Bytes of a request target.", standard.uri_bytes_max, 1 << 16),
         ("body_bytes_max", "Bytes of a request body.", standard.body_bytes_max, bytes),
+        ("whole_answer_bytes_max", "Bytes of an answer that is judged whole before it leaves.", standard.whole_answer_bytes_max, 1 << 26),
         ("handshake_seconds_max", "Seconds for the TLS handshake.", standard.handshake_seconds_max, seconds),
         ("first_byte_seconds_max", "Seconds to a connection's first byte.", standard.first_byte_seconds_max, seconds),
         ("head_seconds_max", "Seconds for a whole header section.", standard.head_seconds_max, seconds),
@@ -311,6 +336,12 @@ mod tests {
     }
 
     #[test]
+    fn the_algorithms_that_can_be_configured_are_those_there_are() {
+        let all = crate::identity::jwk::Algorithm::ALL;
+        assert_eq!(ALGORITHMS, all.map(crate::identity::jwk::Algorithm::name));
+    }
+
+    #[test]
     fn the_reader_and_the_schema_know_the_same_keys() {
         let (_, asked) = asked::during(|| mistakes(&whole()));
         assert_eq!(asked, keys(&schema(), &[]));
@@ -318,7 +349,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 19, |changed| {
+        assert_same_limits(&schema(), &whole(), 20, |changed| {
             !mistakes(changed).is_empty()
         });
     }

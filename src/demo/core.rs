@@ -244,7 +244,7 @@ fn route(store: &mut Store, asked: &Asked) -> Answer {
             ["documents", id] => reading::document(store, id),
             ["exports", id] => reading::export(store, asked, id),
             ["page_views"] => reading::page_views(store, asked),
-            ["page_views", "statistics"] => reading::page_view_statistics(store),
+            ["page_views", "statistics"] => reading::page_view_statistics(store, asked),
             _ => Answer::not_found("path", &asked.path),
         };
     }

@@ -173,6 +173,18 @@ pub(crate) struct CountedBody {
     rest: Bytes,
     piece_bytes_max: usize,
     exchange: Arc<Exchange>,
+    /// Begun after the connection's answers were to break off: it says why.
+    is_last_word: bool,
+    cut: Option<Cut>,
+}
+
+/// Wakes an answer that waits for its next piece when it is to break off.
+struct Cut(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl std::fmt::Debug for Cut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Cut")
+    }
 }
 
 impl CountedBody {
@@ -188,9 +200,33 @@ impl CountedBody {
             inner,
             rest: Bytes::new(),
             piece_bytes_max,
+            is_last_word: exchange.is_cut(),
             exchange,
+            cut: None,
         }
     }
+
+    /// The next frame of the answer, or its breaking off while it waits for one.
+    fn poll_inner(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let frame = Pin::new(&mut self.inner).poll_frame(context);
+        if frame.is_pending() && !self.is_last_word {
+            let exchange = &self.exchange;
+            let cut = self
+                .cut
+                .get_or_insert_with(|| Cut(Box::pin(exchange.wait_for_cut())));
+            ready!(cut.0.as_mut().poll(context));
+            return broken_off();
+        }
+        frame
+    }
+}
+
+/// The partner can see it: a body of HTTP/1.1 without its end, a reset of a stream of HTTP/2.
+fn broken_off() -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionAborted.into())))
 }
 
 impl Drop for CountedBody {
@@ -207,8 +243,11 @@ impl Body for CountedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if self.exchange.is_cut() && !self.is_last_word {
+            return broken_off();
+        }
         if self.rest.is_empty() {
-            match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+            match ready!(self.poll_inner(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.rest = data,
                     Err(other) => return Poll::Ready(Some(Ok(other))),

@@ -2,7 +2,7 @@
 //! belongs to the connection or pretends to speak for a proxy is taken away. Which of the rest reach
 //! the core is an allow list elsewhere.
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// Why header fields cannot be taken as they are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum HeaderMistake {
     /// `Connection` would take away a field that is not the connection's.
     #[error("header `connection` names `{0}`, which does not belong to the connection")]
     NotHopByHop(HeaderName),
+    /// A cookie looks like an access token, which is taken only from `Authorization`.
+    #[error("a cookie holds an access token")]
+    TokenInCookie,
     /// `Connection` is not a list of field names.
     #[error("header `connection` is not a list of names")]
     BrokenConnection,
@@ -111,8 +114,8 @@ const DROPPED_PREFIXES: [&str; 11] = [
 /// names, no forwarded or override field, no cookie.
 ///
 /// # Errors
-/// When a name has an underscore, a single field is repeated, or `Connection` names a field that
-/// carries meaning for the whole request.
+/// When a name has an underscore, a single field is repeated, a cookie holds a token, or `Connection` names
+/// a field that carries meaning for the whole request.
 pub(crate) fn clean(mut headers: HeaderMap) -> Result<HeaderMap, HeaderMistake> {
     for name in headers.keys() {
         if name.as_str().contains('_') {
@@ -122,6 +125,9 @@ pub(crate) fn clean(mut headers: HeaderMap) -> Result<HeaderMap, HeaderMistake> 
         if repeated && SINGLE.contains(&name.as_str()) {
             return Err(HeaderMistake::Repeated(name.clone()));
         }
+    }
+    if headers.get_all(header::COOKIE).iter().any(holds_token) {
+        return Err(HeaderMistake::TokenInCookie);
     }
     for name in named_by_connection(&headers)? {
         if SINGLE.contains(&name.as_str()) && !HOP_BY_HOP.contains(&name.as_str()) {
@@ -138,6 +144,22 @@ pub(crate) fn clean(mut headers: HeaderMap) -> Result<HeaderMap, HeaderMistake> 
         headers.remove(name);
     }
     Ok(headers)
+}
+
+/// Whether a cookie is called like a token, or begins like one: `{"` in base64url, and has its dots.
+fn holds_token(cookies: &HeaderValue) -> bool {
+    cookies
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .any(|cookie| {
+            let cookie = cookie.trim_ascii();
+            let end = cookie.iter().position(|byte| *byte == b'=');
+            let (name, value) = cookie.split_at(end.unwrap_or(cookie.len()));
+            let value = value.strip_prefix(b"=").unwrap_or_default();
+            let value = value.strip_prefix(b"\"").unwrap_or(value);
+            let dots = value.iter().filter(|byte| **byte == b'.').count();
+            name.eq_ignore_ascii_case(b"access_token") || (value.starts_with(b"eyJ") && dots == 2)
+        })
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Result<Vec<HeaderName>, HeaderMistake> {
@@ -218,6 +240,23 @@ mod tests {
         ] {
             let repeated = HeaderMistake::Repeated(HeaderName::from_static(name));
             assert_eq!(cleaned(&[(name, "a"), (name, "a")]), Err(repeated));
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_holds_a_token_is_refused_and_others_are_dropped() {
+        for cookie in [
+            "access_token=x",
+            "a=b; Access_Token=x",
+            "session=eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln",
+            "a=\"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln\"",
+            "a;b=eyJh.eyJh.c2ln;c",
+        ] {
+            let refused = cleaned(&[("cookie", "a=b"), ("cookie", cookie)]);
+            assert_eq!(refused, Err(HeaderMistake::TokenInCookie), "{cookie}");
+        }
+        for cookie in ["a=b", "", "a", "a=1.2.3", "a=eyJh", "token=a.b.c"] {
+            assert_eq!(cleaned(&[("cookie", cookie)]), Ok(Vec::new()), "{cookie}");
         }
     }
 

@@ -74,6 +74,19 @@ impl CanonicalPath {
         Ok(Self { text, segments })
     }
 
+    /// The path whose decoded segments are these.
+    ///
+    /// # Errors
+    /// When one of them cannot stand in a path, as one with a slash.
+    pub fn of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Result<Self, PathMistake> {
+        let mut raw = String::new();
+        for segment in segments {
+            raw.push('/');
+            percent::encode(segment, percent::is_unreserved, &mut raw);
+        }
+        Self::parse(&raw)
+    }
+
     /// The exact string that is matched and forwarded.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -199,6 +212,20 @@ mod tests {
         }
         let deep = "/a".repeat(SEGMENTS_MAX + 1);
         assert_eq!(CanonicalPath::parse(&deep), Err(M::TooManySegments));
+    }
+
+    #[test]
+    fn a_path_is_made_of_segments_that_can_stand_in_one() {
+        let of = |segments: &[&str]| CanonicalPath::of(segments.iter().copied());
+        assert_eq!(
+            of(&["v1", "a b@é"]).expect("a path").as_str(),
+            "/v1/a%20b@%C3%A9"
+        );
+        for segment in [
+            "", ".", "..", "a/b", "a\\b", "a%2fb", "a?b", "a#b", "a;b", "a\n",
+        ] {
+            assert!(of(&["v1", segment]).is_err(), "{segment:?}");
+        }
     }
 
     /// The slow way: take the string apart, then say what must hold of the parts.

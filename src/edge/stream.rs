@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
@@ -38,6 +39,8 @@ pub struct Exchange {
     answer_bytes: AtomicU64,
     /// The reader of the connection, who must learn that it is idle now.
     reader: AtomicWaker,
+    /// Answers begun until then break off.
+    cut: watch::Sender<bool>,
 }
 
 impl Exchange {
@@ -57,6 +60,24 @@ impl Exchange {
     pub(crate) fn request(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::AcqRel);
         UnderWay(Arc::clone(self))
+    }
+
+    /// Breaks off every answer that was begun until now; later ones, which say why, go out.
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        *self.cut.borrow()
+    }
+
+    /// Ready once answers are to break off.
+    pub(crate) fn wait_for_cut(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut cut = self.cut.subscribe();
+        async move {
+            // An error means that the connection is gone, and its answers with it.
+            let _ = cut.wait_for(|cut| *cut).await;
+        }
     }
 
     /// How far the connection has come.

@@ -7,21 +7,14 @@ mod xml;
 use std::ops::Range;
 
 use super::field_set::FieldSet;
+use super::leading::{Leading, Led};
+use super::links::Links;
 use super::piece::{Content, Piece, Scalar, Token};
-use super::plan::{Plan, Treatment};
+use super::plan::{Plan, RecordDecision, Treatment, without_form};
 use super::pseudonym::PseudonymKey;
 use super::scanned::{Scanned, Written as Format};
 use super::text::{respell, same, unquoted, write_content};
 use crate::catalogue::{Field, Member, Node};
-
-/// What is to happen to one record.
-#[derive(Clone, Copy, Debug)]
-pub enum RecordDecision<'p> {
-    /// It leaves as this plan, made for the same shape, says.
-    Keep(&'p Plan),
-    /// Nothing of it leaves, and that it was there does not show.
-    Drop,
-}
 
 /// What left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +32,13 @@ pub struct Released {
     pub released: FieldSet,
     /// These did not leave.
     pub withheld: FieldSet,
+    /// Links of which one or more led nowhere and did not leave, though others may have.
+    pub lost: FieldSet,
 }
 
 impl Scanned<'_> {
     /// Appends to `out` the answer in which each record leaves as decided, and everything outside of
-    /// records by `envelope`. `decisions` goes by the order of [`Scanned::records`]; a record without
+    /// records by `envelope`. Links leave as `links` leads them; without, none does. `decisions` goes by the order of [`Scanned::records`]; a record without
     /// one is dropped. All plans must be made for the shape that was scanned.
     ///
     /// A dropped record is left out of the array it stands in. If one stands elsewhere there is no
@@ -54,6 +49,7 @@ impl Scanned<'_> {
         decisions: &[RecordDecision<'_>],
         envelope: &Plan,
         key: &PseudonymKey,
+        links: Option<&Links<'_>>,
         out: &mut Vec<u8>,
     ) -> Option<Emitted> {
         let start = out.len();
@@ -62,13 +58,17 @@ impl Scanned<'_> {
             scanned: self,
             decisions,
             key,
-            run: 0..0,
+            leading: Leading::new(self, decisions, links),
+            run: self.begins()..self.begins(),
             out,
             made: String::new(),
         };
         let written = match &self.written {
-            Format::Json => writer.value(&self.shape.root, 0, envelope),
-            Format::Xml => xml::write(&mut writer, &self.shape.root, envelope),
+            Format::Document => writer.value(self.root, 0, envelope),
+            Format::Member(member) => writer.alone(member, envelope),
+            Format::Items => writer.all(self.root, envelope, false),
+            Format::Lines => writer.all(self.root, envelope, true),
+            Format::Xml => xml::write(&mut writer, self.root, envelope),
             Format::Csv(columns) => csv::write(&mut writer, columns, envelope),
         };
         if written.is_none() {
@@ -76,6 +76,7 @@ impl Scanned<'_> {
             return None;
         }
         writer.behind_run();
+        let led = writer.leading.finish();
         let decided = decisions
             .iter()
             .copied()
@@ -88,17 +89,50 @@ impl Scanned<'_> {
                 RecordDecision::Keep(plan) => Some(Released::of(record.present(), plan)),
                 RecordDecision::Drop => None,
             });
-        Some(Emitted {
+        let mut emitted = Emitted {
             records: records.collect(),
             envelope: Released::of(self.envelope().present(), envelope),
-        })
+        };
+        for (place, led) in led {
+            let released = match place {
+                None => Some(&mut emitted.envelope),
+                Some(record) => {
+                    let records = emitted.records.get_mut(record as usize);
+                    records.and_then(Option::as_mut)
+                }
+            };
+            if let Some(released) = released {
+                released.lose(&led);
+            }
+        }
+        Some(emitted)
+    }
+}
+
+impl Scanned<'_> {
+    /// Where in the text what is written may begin: behind the bracket of items.
+    fn begins(&self) -> usize {
+        usize::from(matches!(self.written, Format::Items))
     }
 }
 
 impl Released {
     fn of(present: &FieldSet, plan: &Plan) -> Self {
         let (released, withheld) = present.split(plan.released());
-        Self { released, withheld }
+        Self {
+            released,
+            withheld,
+            lost: FieldSet::default(),
+        }
+    }
+
+    /// Takes back the links that led nowhere.
+    fn lose(&mut self, led: &Led) {
+        let (_, nothing_left) = led.lost.split(&led.led);
+        let (_, released) = self.released.split(&nothing_left);
+        self.released = released;
+        self.withheld.extend(&nothing_left);
+        self.lost = led.lost.clone();
     }
 }
 
@@ -109,6 +143,7 @@ struct Writer<'s, 'p> {
     scanned: &'s Scanned<'s>,
     decisions: &'s [RecordDecision<'p>],
     key: &'s PseudonymKey,
+    leading: Leading<'s, 'p>,
     /// A part of the body that is, byte for byte, what is to be written behind `out`: what is written
     /// next makes it longer as long as the body goes on with the same bytes, and one copy then does for
     /// many. What the body says otherwise, or what is not to leave, ends it.
@@ -171,7 +206,11 @@ impl<'s, 'p> Writer<'s, 'p> {
             (Content::Record { after, record }, Node::Object(object)) => {
                 match self.decision(record) {
                     RecordDecision::Keep(plan) => {
-                        self.object(&object.members, place + 1..after as usize, plan)
+                        self.leading.record = Some(record);
+                        let inside = place + 1..after as usize;
+                        let written = self.object(&object.members, inside, plan);
+                        self.leading.record = None;
+                        written
                     }
                     RecordDecision::Drop => None,
                 }
@@ -184,7 +223,8 @@ impl<'s, 'p> Writer<'s, 'p> {
                 Some(())
             }
             (Content::Scalar(scalar), Node::Scalar(_)) => {
-                self.scalar(scalar, plan.treatment(scalar.field))
+                let treatment = self.treatment(scalar, plan);
+                self.scalar(scalar, treatment)
             }
             _ => None,
         }
@@ -207,7 +247,7 @@ impl<'s, 'p> Writer<'s, 'p> {
                 continue;
             };
             if let Content::Scalar(scalar) = piece.content {
-                let treatment = plan.treatment(scalar.field);
+                let treatment = self.treatment(scalar, plan);
                 if treatment != Treatment::Remove {
                     self.name(member, &mut first);
                     self.scalar(scalar, treatment)?;
@@ -276,6 +316,13 @@ impl<'s, 'p> Writer<'s, 'p> {
 
     fn array(&mut self, item: &Node, inside: Range<usize>, plan: &Plan) -> Written {
         self.write_byte(b'[');
+        self.each(item, inside, plan, false)?;
+        self.write_byte(b']');
+        Some(())
+    }
+
+    /// Writes the items at `inside` that stay: as lines, or with commas between them.
+    fn each(&mut self, item: &Node, inside: Range<usize>, plan: &Plan, lines: bool) -> Written {
         // Where nothing of the items may leave, not even their number does.
         let mut place = if plan.opens(item) {
             inside.start
@@ -285,22 +332,93 @@ impl<'s, 'p> Writer<'s, 'p> {
         let mut first = true;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
+            if let Content::Scalar(scalar) = piece.content {
+                let treatment = self.treatment(scalar, plan);
+                // A link that leads nowhere is no item.
+                if treatment.releases() {
+                    if !std::mem::take(&mut first) {
+                        self.write_byte(b',');
+                    }
+                    self.scalar(scalar, treatment)?;
+                }
+                place += 1;
+                continue;
+            }
             if !self.drops(piece) {
-                if !std::mem::take(&mut first) {
+                if !std::mem::take(&mut first) && !lines {
                     self.write_byte(b',');
                 }
                 self.value(item, place, plan)?;
+                if lines {
+                    self.write_byte(b'\n');
+                }
             }
             place = piece.next(place);
         }
-        self.write_byte(b']');
         Some(())
+    }
+
+    /// What happens to a scalar: of a link, whether it leads anywhere. The link that leaves is then
+    /// what was `made`.
+    #[inline]
+    fn treatment(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
+        match plan.treatment(scalar.field) {
+            Treatment::Link if scalar.token != Token::Null => self.lead(scalar, plan),
+            treatment => treatment,
+        }
+    }
+
+    #[inline(never)]
+    fn lead(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
+        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
+        let part = scalar.start as usize..scalar.end as usize;
+        let (Some(field), Some(written)) = (field, self.scanned.text.get(part)) else {
+            return Treatment::Remove;
+        };
+        let value = scalar.token.decode(written);
+        let link = self.leading.lead(field, plan, &value);
+        let link = link.filter(|link| field.check.admits(link));
+        self.leading.note(scalar.field, link.is_some());
+        match link {
+            Some(link) => {
+                self.made = link;
+                Treatment::Link
+            }
+            None => without_form(field),
+        }
+    }
+
+    /// Writes the only member that was read, where it stays.
+    fn alone(&mut self, member: &Member, plan: &Plan) -> Written {
+        let piece = self.scanned.pieces.first()?;
+        if let Content::Scalar(scalar) = piece.content {
+            let treatment = self.treatment(scalar, plan);
+            if treatment != Treatment::Remove {
+                self.write(&member.encoded);
+                self.scalar(scalar, treatment)?;
+            }
+        } else if stays(piece, member, plan) {
+            self.write(&member.encoded);
+            self.value(&member.node, 0, plan)?;
+        }
+        Some(())
+    }
+
+    /// Writes all items of an array without its brackets.
+    fn all(&mut self, array: &Node, plan: &Plan, lines: bool) -> Written {
+        let Content::Array { after } = self.scanned.pieces.first()?.content else {
+            return None;
+        };
+        let Node::Array(item) = array else {
+            return None;
+        };
+        self.each(item, 1..after as usize, plan, lines)
     }
 
     #[inline]
     fn scalar(&mut self, scalar: Scalar, treatment: Treatment) -> Written {
         let part = scalar.start as usize..scalar.end as usize;
-        if treatment == Treatment::Clear && scalar.token != Token::Respelled {
+        if treatment.is_whole() && scalar.token != Token::Respelled {
             self.copy(part);
             return Some(());
         }
@@ -312,7 +430,7 @@ impl<'s, 'p> Writer<'s, 'p> {
     /// Writes a scalar that does not leave as it is spelled in the body.
     #[inline(never)]
     fn replaced(&mut self, scalar: Scalar, treatment: Treatment, written: &str) {
-        if treatment == Treatment::Clear {
+        if treatment.is_whole() {
             respell(unquoted(written), self.behind_run());
         } else if let Some(json) = self.instead(scalar, treatment, written) {
             self.behind_run().extend_from_slice(json);
@@ -328,13 +446,18 @@ impl<'s, 'p> Writer<'s, 'p> {
     fn instead(&mut self, scalar: Scalar, treatment: Treatment, written: &str) -> Option<&'s [u8]> {
         let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
         match (treatment, scalar.token) {
-            (Treatment::Partial(_) | Treatment::Pseudonym(_), Token::Null) => Some(b"null"),
+            (Treatment::Partial(_) | Treatment::Pseudonym(_) | Treatment::Link, Token::Null) => {
+                Some(b"null")
+            }
+            (Treatment::Link, _) => None,
             (Treatment::Partial(_) | Treatment::Pseudonym(_), token) => {
                 let made = self.make(field, treatment, &token.decode(written));
                 (!made).then(|| field.map_or(&b"null"[..], Field::stand_in))
             }
             (Treatment::Empty, _) => Some(field.map_or(b"null", |field| &field.empty)),
-            (Treatment::Clear | Treatment::Null | Treatment::Remove, _) => Some(b"null"),
+            (Treatment::Clear | Treatment::Figure | Treatment::Null | Treatment::Remove, _) => {
+                Some(b"null")
+            }
         }
     }
 
@@ -402,7 +525,7 @@ mod tests {
         let decisions = vec![RecordDecision::Keep(record); scanned.records().len()];
         let mut out = Vec::new();
         let emitted = scanned
-            .emit(&decisions, envelope, &key(), &mut out)
+            .emit(&decisions, envelope, &key(), None, &mut out)
             .unwrap();
         (String::from_utf8(out).unwrap(), emitted)
     }
@@ -598,7 +721,9 @@ mod tests {
             RecordDecision::Drop,
             RecordDecision::Keep(&closed),
         ];
-        let emitted = scanned.emit(&decisions, &closed, &key(), &mut out).unwrap();
+        let emitted = scanned
+            .emit(&decisions, &closed, &key(), None, &mut out)
+            .unwrap();
         assert_eq!(
             out,
             br#"before{"data":[{"id":"1","email":"a"},{"name":""}]}"#
@@ -607,6 +732,7 @@ mod tests {
         let released = |released: &[u16], withheld: &[u16]| Released {
             released: set(released),
             withheld: set(withheld),
+            ..Released::default()
         };
         let records = vec![
             Some(released(&[0, 2], &[])),
@@ -636,7 +762,7 @@ mod tests {
         )
         .unwrap();
         let mut out = Vec::new();
-        let emitted = scanned.emit(&[], &plan, &key(), &mut out).unwrap();
+        let emitted = scanned.emit(&[], &plan, &key(), None, &mut out).unwrap();
         assert_eq!(out, br#"{"data":[],"count":2}"#);
         assert_eq!(emitted.records, [None, None]);
     }
@@ -664,11 +790,17 @@ mod tests {
             let scanned = scan(shape, body.as_bytes(), &Limits::default()).unwrap();
             let mut out = b"kept".to_vec();
             assert_eq!(
-                scanned.emit(&[RecordDecision::Drop], &plan, &key(), &mut out),
+                scanned.emit(&[RecordDecision::Drop], &plan, &key(), None, &mut out),
                 None
             );
             assert_eq!(out, b"kept");
-            let emitted = scanned.emit(&[RecordDecision::Keep(&plan)], &plan, &key(), &mut out);
+            let emitted = scanned.emit(
+                &[RecordDecision::Keep(&plan)],
+                &plan,
+                &key(),
+                None,
+                &mut out,
+            );
             assert!(emitted.is_some());
             assert_eq!(out, format!("kept{body}").as_bytes());
         }

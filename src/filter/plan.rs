@@ -11,10 +11,16 @@ use crate::terms::{CategoryForms, Form};
 pub enum Treatment {
     /// It leaves as the core answered it.
     Clear,
+    /// It is a link, and leaves led to the gateway ([`super::Links`]); one that leads nowhere is
+    /// withheld.
+    Link,
     /// A part of it leaves.
     Partial(Partial),
     /// A replacement leaves, keyed by partner and made within this category.
     Pseudonym(Category),
+    /// It leaves as the core answered it, being a figure over enough customers: whoever emits has to see
+    /// to that, and give what is about fewer another plan.
+    Figure,
     /// `null` stands in its place: the schema requires the member and allows that.
     Null,
     /// The catalogue's value for "nothing" stands in its place: the schema requires the member.
@@ -67,13 +73,22 @@ pub struct Plan {
     discloses_nothing: bool,
 }
 
+/// What is to happen to one record.
+#[derive(Clone, Copy, Debug)]
+pub enum RecordDecision<'p> {
+    /// It leaves as this plan, made for the same shape, says.
+    Keep(&'p Plan),
+    /// Nothing of it leaves, and that it was there does not show.
+    Drop,
+}
+
 impl Plan {
     /// The plan for answers of `shape` where data categories may leave in `forms`.
     ///
     /// A field without category or form is removed; if the schema requires it, it becomes `null` or
     /// the catalogue's empty value. So does one whose form cannot be made: a partial value without a
     /// rule, a part or a pseudonym of something that is not text, a pseudonym that would break the
-    /// schema, an aggregate (which no record is).
+    /// schema, an aggregate where no figures over groups are answered.
     /// An object or array of which nothing leaves is removed where it is optional, so that neither
     /// its size nor its presence tells anything; a required array is then empty.
     pub fn new(shape: &Shape, forms: &CategoryForms) -> Self {
@@ -142,13 +157,31 @@ impl Plan {
 }
 
 impl Treatment {
-    fn releases(self) -> bool {
-        matches!(self, Self::Clear | Self::Partial(_) | Self::Pseudonym(_))
+    /// Whether anything of the value leaves.
+    pub(super) fn releases(self) -> bool {
+        self.form().is_some()
+    }
+
+    /// Whether it leaves as the core wrote it.
+    #[inline]
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Self::Clear | Self::Figure)
+    }
+
+    /// The form in which anything of the field leaves.
+    pub fn form(self) -> Option<Form> {
+        match self {
+            Self::Clear | Self::Link => Some(Form::Clear),
+            Self::Partial(_) => Some(Form::Partial),
+            Self::Pseudonym(_) => Some(Form::Pseudonym),
+            Self::Figure => Some(Form::Aggregate),
+            Self::Null | Self::Empty | Self::Remove => None,
+        }
     }
 
     fn method(self) -> Option<Method> {
         match self {
-            Self::Clear => None,
+            Self::Clear | Self::Link | Self::Figure => None,
             Self::Partial(_) => Some(Method::PartialValue),
             Self::Pseudonym(_) => Some(Method::ReplacementValue),
             Self::Null | Self::Empty => Some(Method::EmptyValue),
@@ -164,15 +197,34 @@ fn treatment(field: &Field, forms: &CategoryForms) -> Treatment {
     });
     let text = field.kind == ScalarKind::String;
     match (granted, field.partial) {
+        (Some((_, Form::Clear)), _) if field.link.is_some() => Treatment::Link,
         (Some((_, Form::Clear)), _) => Treatment::Clear,
+        (Some((_, Form::Aggregate)), _) if field.figure => Treatment::Figure,
         (Some((_, Form::Partial)), Some(partial)) if text => Treatment::Partial(partial),
         (Some((category, Form::Pseudonym)), _) if text && field.pseudonym.is_some() => {
             Treatment::Pseudonym(category)
         }
-        _ if !field.required => Treatment::Remove,
-        _ if field.nullable && field.null_fits => Treatment::Null,
-        _ => Treatment::Empty,
+        _ => without_form(field),
     }
+}
+
+/// What stands for a field that may leave in no form.
+pub(super) fn without_form(field: &Field) -> Treatment {
+    match field.required {
+        false => Treatment::Remove,
+        true if field.nullable && field.null_fits => Treatment::Null,
+        true => Treatment::Empty,
+    }
+}
+
+/// How a link that leads nowhere is withheld; as an item of a list it is left out of it.
+pub fn withheld_link(field: &Field) -> Method {
+    let treatment = if field.path.ends_with("[*]") {
+        Treatment::Remove
+    } else {
+        without_form(field)
+    };
+    treatment.method().unwrap_or(Method::Removal)
 }
 
 /// Marks every field as removed that stands in a closed container which is left out or emptied:

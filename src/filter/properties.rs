@@ -127,7 +127,8 @@ fn bounds_of(sort: &str, open: bool) -> (TextBounds, &'static str, [Partial; 2])
 
 /// The check and the pseudonyms of a sort; made once, as making a table of states takes long.
 fn forms_of(sort: &str, open: bool) -> (Check, Option<Pseudonym>) {
-    static MADE: OnceLock<HashMap<(&str, bool), (Check, Option<Pseudonym>)>> = OnceLock::new();
+    type Made = (Check, Option<Pseudonym>);
+    static MADE: OnceLock<HashMap<(&str, bool), Made>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
         let all = SORTS
             .iter()
@@ -496,7 +497,7 @@ impl Case {
             })
             .collect();
         let mut out = Vec::new();
-        scanned.emit(&decisions, &self.plans[0], &self.key, &mut out)?;
+        scanned.emit(&decisions, &self.plans[0], &self.key, None, &mut out)?;
         Some(out)
     }
 

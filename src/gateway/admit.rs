@@ -6,10 +6,12 @@ use http::header;
 use super::budget;
 use super::decide::Permit;
 use super::exchange::Exchange;
-use crate::allowance::{Allowance, BudgetExhausted, RateExceeded, headers};
+use super::figures;
+use crate::allowance::{Allowance, BudgetExhausted, People, RateExceeded, headers};
 use crate::entry::{Entry, Event, Intent};
 use crate::ledger::Ledger;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
+use crate::registry::Registry;
 
 /// Leave to forward one permitted request. Made only by [`admit`].
 #[derive(Debug)]
@@ -18,11 +20,13 @@ pub struct Admission(());
 /// Admits.
 ///
 /// # Errors
-/// `rate-limited`; `customer-budget-exhausted` for a change; `record-unavailable` when the ledger cannot write.
+/// `rate-limited`; `customer-budget-exhausted` for a change; `abnormal-usage` for figures that overlap
+/// others; `record-unavailable` when the ledger cannot write.
 pub async fn admit(
     exchange: &mut Exchange,
     permit: &Permit,
     allowance: &Allowance,
+    registry: &Registry,
     ledger: &Ledger,
 ) -> Result<Admission, Stopped> {
     let contract = permit.partner().contract();
@@ -39,6 +43,7 @@ pub async fn admit(
     if !ledger.is_writable() {
         return Err(Fault::new(Code::RecordUnavailable, "the ledger cannot write").into());
     }
+    figures::admit(exchange, permit, registry).await?;
     if !permit.operation().method.is_safe() {
         reserve_customer(exchange, permit, allowance)?;
         let intent = Intent {
@@ -76,8 +81,12 @@ fn reserve_customer(
         .iter()
         .map(|customer| customer.reference)
         .collect();
-    let state = budget::reserve(exchange, permit, allowance, &named)?;
-    let full: Vec<_> = [state.day, state.month]
+    let people = People {
+        customers: &named,
+        recipients: &[],
+    };
+    let state = budget::reserve(exchange, permit, allowance, people)?;
+    let full: Vec<_> = [state.customers.day, state.customers.month]
         .into_iter()
         .filter(|one| one.remaining == 0)
         .collect();

@@ -1,5 +1,5 @@
-//! Stage `authenticate`: certificate, token and contract must name the same partner, and that
-//! partner must not be suspended. The answer is a [`Partner`], which nothing else makes.
+//! Stage `authenticate`: certificate, token and contract must name the same partner, and neither that
+//! partner nor what it shows may be suspended. The answer is a [`Partner`], which nothing else makes.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use super::exchange::Exchange;
 use crate::config::TermsSettings;
 use crate::edge::{AcceptedHead, Peer};
 use crate::entry::Recipient;
-use crate::identity::binding::{bind, credentials};
+use crate::identity::binding::{Carrier, bind, credentials, not_bearer};
 use crate::identity::certificate::ClientCertificate;
-use crate::identity::claims::AccessToken;
+use crate::identity::claims::{AccessToken, TokenRejected};
 use crate::identity::token::Verifier;
 use crate::policy::contract::Contract;
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::rules::Rules;
-use crate::terms::{PartnerId, Promise};
+use crate::terms::{PartnerId, Principal, Promise};
 
 /// Days before their date that new terms are announced on every answer.
 const NOTICE_DAYS: i64 = 30;
@@ -31,6 +31,8 @@ pub struct Partner {
     contract: Arc<Contract>,
     token: Arc<AccessToken>,
     rules: Arc<Rules>,
+    /// Whoever must not be suspended for it to be served, the widest first.
+    principals: Arc<[Principal]>,
 }
 
 impl Partner {
@@ -85,12 +87,17 @@ impl Authenticator<'_> {
         exchange.shown = certificate.map(|certificate| certificate.thumbprint);
         exchange.facts.certificate =
             certificate.map(|certificate| certificate.thumbprint.to_base64url());
-        let token = credentials(head.headers())?;
-        let token = self.verifier.verify(token).await.map_err(Refusal::from)?;
+        let credential = credentials(head.headers())?;
+        let verified = self.verifier.verify(&credential.token).await;
+        let token = verified.map_err(Refusal::from)?;
         exchange.facts.client = Some(token.client_id.to_string());
         let certificate = bind(&token, certificate)?.certificate();
         refuse_expired(certificate, exchange.arrived_at)?;
         let contract = one_contract(&rules, &token, certificate)?;
+        let basic = contract.credentials.basic;
+        if credential.carrier != Carrier::Bearer && basic != Some(credential.carrier) {
+            return Err((*not_bearer()).into());
+        }
         exchange.facts.recipient = Some(Recipient::Partner {
             id: contract.partner.to_string(),
             parent: contract.parent.as_ref().map(ToString::to_string),
@@ -102,16 +109,69 @@ impl Authenticator<'_> {
         );
         exchange.set_header("covenant-policy", &label);
         exchange.facts.policy = Some(label);
-        refuse_suspended(&contract, &rules, self.registry)?;
-        if let Some(terms) = self.terms {
-            hold_to_terms(exchange, &contract, terms)?;
-        }
-        Ok(Partner {
+        let principals = principals(&contract, certificate, &token);
+        let partner = Partner {
             contract,
             token,
             rules,
-        })
+            principals,
+        };
+        // Known to the connection before it is judged: whoever is suspended right after is found there.
+        peer.presented.note(&*partner.principals);
+        if let Err(stopped) = stands(self.registry, &partner) {
+            peer.presented.end();
+            return Err(stopped);
+        }
+        if let Some(terms) = self.terms {
+            hold_to_terms(exchange, &partner.contract, terms)?;
+        }
+        Ok(partner)
     }
+}
+
+/// Whether a partner is still served: asked again when the core's answer is there, for it may have
+/// been suspended meanwhile.
+///
+/// # Errors
+/// [`Code::PartnerSuspended`] where it, its parent, its client or its certificate is suspended,
+/// [`Code::TokenInvalid`] where its token is.
+pub fn stands(registry: &Registry, partner: &Partner) -> Result<(), Stopped> {
+    let suspensions = registry.suspensions();
+    let mut principals = partner.principals.iter();
+    let found = principals.find_map(|one| Some((one, suspensions.of(one)?)));
+    let Some((principal, suspension)) = found else {
+        return Ok(());
+    };
+    if matches!(principal, Principal::Token(_)) {
+        return Err(Refusal::from(TokenRejected::Revoked).closing().into());
+    }
+    let mut refusal = partner.rules.policy.suspended(&partner.contract);
+    match principal {
+        Principal::Client(_) => {
+            refusal.detail = "This client of the partner is suspended.".to_owned();
+        }
+        Principal::Certificate(_) => {
+            refusal.detail = "This client certificate is suspended.".to_owned();
+        }
+        Principal::Partner(_) | Principal::Token(_) => {}
+    }
+    let since = suspension.since.to_string();
+    Err(refusal.closing().member("since", since).into())
+}
+
+fn principals(
+    contract: &Contract,
+    certificate: &ClientCertificate,
+    token: &AccessToken,
+) -> Arc<[Principal]> {
+    let family = std::iter::once(&contract.partner).chain(contract.parent.as_ref());
+    let credentials = [
+        Principal::Client(Arc::clone(&token.client_id)),
+        Principal::Certificate(certificate.thumbprint),
+        Principal::Token(Arc::clone(&token.token_id)),
+    ];
+    let family = family.cloned().map(Principal::Partner);
+    family.chain(credentials).collect()
 }
 
 /// Token and certificate name their contracts apart from each other; they must be the same.
@@ -189,24 +249,4 @@ fn mismatch() -> Refusal {
         "Use the certificate and the client_id that were registered together for this partner.",
     )
     .promise(Promise::number(9))
-}
-
-fn refuse_suspended(
-    contract: &Contract,
-    rules: &Rules,
-    registry: &Registry,
-) -> Result<(), Stopped> {
-    let family = std::iter::once(&contract.partner).chain(contract.parent.as_ref());
-    match family
-        .into_iter()
-        .find_map(|partner| registry.suspension(partner))
-    {
-        None => Ok(()),
-        Some(suspension) => Err(rules
-            .policy
-            .suspended(contract)
-            .closing()
-            .member("since", suspension.since.to_string())
-            .into()),
-    }
 }

@@ -1,15 +1,16 @@
-//! Reserving distinct customers, as two stages do it: `admit` the customer a changing call is made
-//! for, before the core is asked; `spend` everyone an answer holds, before any of it is recorded.
+//! Reserving distinct people, as two stages do it: `admit` the customer a changing call is made for,
+//! before the core is asked; `spend` everyone an answer holds, before any of it is recorded.
 
 use http::header;
+use jiff::civil::Date;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
-use crate::allowance::{Allowance, BudgetExhausted, BudgetState, Subject, headers};
+use crate::allowance::{Allowance, BudgetExhausted, BudgetState, People, headers};
 use crate::refusal::{Code, Executed, Refusal, Stopped};
-use crate::terms::{CustomerRef, Promise};
+use crate::terms::Promise;
 
-/// Charges `customers` to the budget of the partner's family, all or none.
+/// Charges `people` to the budgets of the partner's family, all or none.
 ///
 /// # Errors
 /// `customer-budget-exhausted`: then nobody was charged.
@@ -17,18 +18,38 @@ pub fn reserve(
     exchange: &mut Exchange,
     permit: &Permit,
     allowance: &Allowance,
-    customers: &[CustomerRef],
+    people: People<'_>,
 ) -> Result<BudgetState, Stopped> {
-    let budgets = permit.partner().contract().budgets_on(exchange.today());
+    let spent = charge(permit, allowance, exchange.today(), people);
+    tell(
+        exchange,
+        match &spent {
+            Ok(state) => state,
+            Err(exhausted) => &exhausted.state,
+        },
+    );
+    spent.map_err(|exhausted| refused(&exhausted, permit, exchange.executed).into())
+}
+
+/// Likewise, without telling the partner.
+///
+/// # Errors
+/// Which budget is used up: then nobody was charged.
+pub fn charge(
+    permit: &Permit,
+    allowance: &Allowance,
+    today: Date,
+    people: People<'_>,
+) -> Result<BudgetState, BudgetExhausted> {
+    let budgets = permit.partner().contract().budgets_on(today);
     let owner = permit.partner().budget_owner();
-    let spent = allowance.spend(owner, Subject::Customer, budgets, customers);
-    let state = match &spent {
-        Ok(state) => state,
-        Err(exhausted) => &exhausted.state,
-    };
+    allowance.spend(owner, budgets, people)
+}
+
+/// Tells what is left.
+pub fn tell(exchange: &mut Exchange, state: &BudgetState) {
     exchange.set_header("covenant-budget-policy", &headers::budget_policy(state));
     exchange.set_header("covenant-budget", &headers::budget(state));
-    spent.map_err(|exhausted| refused(&exhausted, permit, exchange.executed).into())
 }
 
 /// What the core has done is not to be done again: then only reading it later is worth a try.
@@ -37,11 +58,11 @@ pub fn refused(exhausted: &BudgetExhausted, permit: &Permit, executed: Executed)
     let fix = if done {
         "Do not repeat the call, it was carried out; read what it made in the next window."
     } else {
-        "Read customers already read, ask for a smaller page, or wait for the next window."
+        "Read what was read already, ask for a smaller page, or wait for the next window."
     };
     let refusal = Refusal::new(
         Code::CustomerBudgetExhausted,
-        "The answer would hold more customers than the budget has left, so all of it is withheld.",
+        "The answer would hold more people than the budget has left, so all of it is withheld.",
         fix,
     )
     .promise(Promise::number(5))

@@ -8,7 +8,7 @@ use super::exchange::Exchange;
 use super::read::Reading;
 use crate::catalogue::Operation;
 use crate::edge::AcceptedHead;
-use crate::judgement::{self, OnBehalf};
+use crate::judgement::{self, OnBehalf, Question};
 use crate::policy::Grant;
 use crate::refusal::Stopped;
 use crate::taxonomy::Purpose;
@@ -21,6 +21,7 @@ pub struct Permit {
     purpose: Purpose,
     customer: Option<OnBehalf>,
     grant: Grant,
+    question: Option<Question>,
 }
 
 impl Permit {
@@ -42,6 +43,11 @@ impl Permit {
     /// On whose behalf.
     pub fn customer(&self) -> Option<&OnBehalf> {
         self.customer.as_ref()
+    }
+
+    /// Which figures it asks for, where it asks for any.
+    pub fn question(&self) -> Option<&Question> {
+        self.question.as_ref()
     }
 
     /// In which form each category may leave.
@@ -77,5 +83,6 @@ pub fn decide(
         partner,
         purpose,
         grant,
+        question: reading.question.clone(),
     })
 }

@@ -2,20 +2,23 @@
 //! is cut here is cut from the disclosure's record too, so that the ledger says what left.
 
 mod account;
+mod headers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use self::account::Account;
 use super::decide::Permit;
 use super::inspect::{Content, Inspected};
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::PseudonymSecret;
-use crate::judgement::Document;
+use crate::filter::{CoreNames, Links, PseudonymSecret};
+use crate::judgement::{Document, Release, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Refusal, Stopped};
+use crate::registry::Registry;
 use crate::taxonomy::Category;
 use crate::terms::CustomerRef;
 
@@ -32,46 +35,101 @@ pub struct Filtered {
     pub subjects: Vec<SubjectGroup>,
     /// Distinct customers of whom something leaves.
     pub customers: BTreeSet<CustomerRef>,
-    /// Fields that do not leave as they were.
+    /// Distinct people on customers' lists of whom something leaves.
+    pub recipients: BTreeSet<CustomerRef>,
+    /// Fields and headers that do not leave as they were.
     pub withheld: Vec<Withheld>,
+    /// Headers with links of the gateway.
+    pub headers: HeaderMap,
 }
 
 /// Filters.
 ///
 /// # Errors
-/// `not-found` when the one record asked for is not this partner's to see.
+/// `not-found` when the one record asked for is not this partner's to see; `response-uninspectable`
+/// for a redirect that leads nowhere, where a name of the core would leave, and for a person on a list who
+/// cannot be told from others.
 pub fn filter(
     permit: &Permit,
     inspected: &Inspected<'_>,
-    secret: &PseudonymSecret,
+    (secret, registry): (&PseudonymSecret, &Registry),
+    links: &Links<'_>,
 ) -> Result<Filtered, Stopped> {
-    let mut filtered = Filtered {
-        status: inspected.status,
-        media_type: None,
-        body: Bytes::new(),
-        subjects: Vec::new(),
-        customers: BTreeSet::new(),
-        withheld: Vec::new(),
-    };
+    let filtered = Filtered::nothing(inspected.status);
     match &inspected.content {
-        Content::Empty => Ok(filtered),
+        Content::Empty => headers::lead(permit, inspected, links, None, filtered),
+        // What passes unopened cannot be looked into: neither for fields nor for names.
         Content::Whole {
             media_type,
             category,
             body,
-        } => Ok(whole(permit, filtered, media_type, *category, body)),
+        } => {
+            let filtered = whole(permit, filtered, media_type, *category, body);
+            headers::lead(permit, inspected, links, None, filtered)
+        }
         Content::Data {
             media_type,
             document,
         } => {
+            let key = secret.key_of(&permit.partner().contract().partner);
+            let release = document.release(permit.grant(), &key, links);
+            let release = release.ok_or_else(Refusal::not_found)?;
+            let seen = Some(document.seen(&release));
+            let filtered = headers::lead(permit, inspected, links, seen, filtered)?;
+            let mut filtered =
+                released(permit, filtered, document, release, (registry, links.names))?;
             filtered.media_type = Some(written_as(media_type));
-            released(permit, filtered, document, secret)
+            Ok(filtered)
+        }
+    }
+}
+
+impl Filtered {
+    /// An answer of this status with nothing in it.
+    pub fn nothing(status: u16) -> Self {
+        Self {
+            status,
+            media_type: None,
+            body: Bytes::new(),
+            subjects: Vec::new(),
+            customers: BTreeSet::new(),
+            recipients: BTreeSet::new(),
+            withheld: Vec::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// Adds what another part of the same answer is about; its body is written by who streams.
+    pub fn add(&mut self, part: Self) {
+        self.customers.extend(part.customers);
+        self.recipients.extend(part.recipients);
+        for group in part.subjects {
+            let alike = |known: &&mut SubjectGroup| {
+                (&known.subject, &known.basis) == (&group.subject, &group.basis)
+                    && known.basis_reference == group.basis_reference
+                    && known.circumstances == group.circumstances
+                    && known.categories == group.categories
+            };
+            match self.subjects.iter_mut().find(alike) {
+                Some(known) => {
+                    let named: BTreeSet<&String> = known.references.iter().collect();
+                    let new = |reference: &String| !named.contains(reference);
+                    let news: Vec<String> = group.references.into_iter().filter(new).collect();
+                    known.references.extend(news);
+                }
+                None => self.subjects.push(group),
+            }
+        }
+        for field in part.withheld {
+            if !self.withheld.contains(&field) {
+                self.withheld.push(field);
+            }
         }
     }
 }
 
 /// A document leaves whole: `decide` made sure that its category may.
-fn whole(
+pub fn whole(
     permit: &Permit,
     mut filtered: Filtered,
     media_type: &Arc<str>,
@@ -85,6 +143,7 @@ fn whole(
         filtered.subjects.push(SubjectGroup {
             subject: "customer".to_owned(),
             basis: permit.grant().basis(Circumstances::OWN).word().to_owned(),
+            basis_reference: None,
             circumstances: words(Circumstances::OWN),
             categories: BTreeMap::from([(category.key().to_owned(), "clear".to_owned())]),
             references: vec![customer.reference.to_string()],
@@ -98,25 +157,27 @@ fn words(circumstances: Circumstances) -> Vec<String> {
 }
 
 /// Of texts, whose coding was once another where nobody said it, the coding is said.
-fn written_as(media_type: &Arc<str>) -> Arc<str> {
+pub fn written_as(media_type: &Arc<str>) -> Arc<str> {
     if media_type.starts_with("text/") {
         return format!("{media_type}; charset=utf-8").into();
     }
     Arc::clone(media_type)
 }
 
-/// Writes what leaves of an answer's fields, and keeps the account of it.
-fn released(
+/// Keeps the account of what leaves of an answer of data, or of a part of one.
+///
+/// # Errors
+/// `response-uninspectable` for a recipient who cannot be told from others, and where a name of the core
+/// would leave.
+pub fn released(
     permit: &Permit,
     mut filtered: Filtered,
     document: &Document<'_>,
-    secret: &PseudonymSecret,
+    released: Release,
+    (registry, names): (&Registry, &CoreNames),
 ) -> Result<Filtered, Stopped> {
-    let key = secret.key_of(&permit.partner().contract().partner);
-    let released = document.release(permit.grant(), &key);
-    let released = released.ok_or_else(Refusal::not_found)?;
     let mut account = Account::new(permit, document.shape);
-    if let Some(around) = released.granted(&document.envelope) {
+    if let Some(around) = released.granted_around(&document.envelope) {
         account.add(&document.envelope, around, &released.emitted.envelope);
     }
     for (owner, record) in document.owners.iter().zip(&released.emitted.records) {
@@ -124,7 +185,18 @@ fn released(
             account.add(owner, granted, record);
         }
     }
+    for recipient in document.recipients(&released)? {
+        let who = &recipient.particulars;
+        let reference = registry.recipient_reference(&who.name, &who.address);
+        let reference =
+            reference.ok_or_else(|| uninspectable("a recipient of mail who is nobody"))?;
+        account.add_recipient(&recipient, reference);
+    }
     account.close(&mut filtered);
     filtered.body = released.body.into();
+    // The last look: whatever a field says, it does not say where the core is.
+    if names.occur_in(&filtered.body) {
+        return Err(uninspectable("a name of the core in what would leave").into());
+    }
     Ok(filtered)
 }

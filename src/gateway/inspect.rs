@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
+use super::figures;
 use super::forward::Answer;
-use crate::catalogue::{Body, Creates, Shape};
-use crate::filter::{self, Record, Scanned};
-use crate::judgement::{self, Document, Owner, is_media_type, uninspectable};
+use crate::catalogue::{self, Body, Creates, HeaderLink, Shape};
+use crate::filter::{self, CoreNames, Record, Scanned};
+use crate::judgement::{self, Document, Figures, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Stopped};
 use crate::registry::{NotKept, Registry};
@@ -26,6 +27,8 @@ pub struct Inspected<'a> {
     pub status: u16,
     /// What it holds.
     pub content: Content<'a>,
+    /// The catalogue's headers with links, as the core sent them: not yet led anywhere.
+    pub links: Vec<(&'a HeaderLink, &'a str)>,
 }
 
 /// What an answer holds.
@@ -51,6 +54,9 @@ pub enum Content<'a> {
     },
 }
 
+/// Under this name a `core-rejected` carries what the core says is at fault.
+const REJECTION: &str = "core";
+
 /// Inspects, and enters in the book what came to be by this call: the core has done it, whatever
 /// becomes of the answer. The fact's entry is the call's intent.
 ///
@@ -62,8 +68,10 @@ pub async fn inspect<'a>(
     permit: &'a Permit,
     answer: &'a Answer,
     registry: &Registry,
+    names: &CoreNames,
 ) -> Result<Inspected<'a>, Stopped> {
-    let listed = judgement::listed(permit.operation(), answer.status)?;
+    let listed = judgement::listed(permit.operation(), answer.status)
+        .map_err(|stopped| with_fault(stopped, permit, answer, names))?;
     let content = match &listed.body {
         Body::Empty if answer.body.is_empty() => Content::Empty,
         Body::Empty => return Err(uninspectable("a body where the catalogue has none").into()),
@@ -76,12 +84,17 @@ pub async fn inspect<'a>(
             shape,
         } => {
             expect_type(&answer.headers, media_type)?;
-            let limits = filter::Limits::default();
+            // `forward` has held it to the limit.
+            let limits = filter::Limits {
+                body_bytes_max: answer.body.len(),
+                ..filter::Limits::default()
+            };
             let scanned = filter::read(*format, shape, &answer.body, &limits)
                 .map_err(|reason| uninspectable(reason.to_string()))?;
             let contract = permit.partner().contract();
-            let page_records_max = contract.page_records_max_on(exchange.today());
-            judgement::refuse_large_page(page_records_max, &scanned)?;
+            let has_pages = permit.operation().has_pages();
+            let records_max = contract.records_max_on(exchange.today(), has_pages);
+            judgement::refuse_large_page(records_max, &scanned)?;
             remember(exchange, permit, &scanned, registry).await?;
             let owners = Owners {
                 permit,
@@ -90,10 +103,15 @@ pub async fn inspect<'a>(
             };
             let envelope = owners.of_request();
             let owners = owners.of_records(shape, &scanned, &envelope)?;
+            let figures = match Figures::of(shape, &scanned) {
+                Some(figures) => Some(figures::settle(exchange, permit, figures, registry).await?),
+                None => None,
+            };
             Content::Data {
                 media_type: Arc::clone(media_type),
                 document: Box::new(Document {
                     shape,
+                    figures,
                     scanned,
                     owners,
                     envelope,
@@ -116,10 +134,61 @@ pub async fn inspect<'a>(
     Ok(Inspected {
         status: answer.status,
         content,
+        links: header_links(listed, &answer.headers)?,
     })
 }
 
-fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
+/// The catalogued headers that hold links. One that is not text leads nowhere.
+fn header_links<'a>(
+    listed: &'a catalogue::Answer,
+    headers: &'a HeaderMap,
+) -> Result<Vec<(&'a HeaderLink, &'a str)>, Fault> {
+    let mut found = Vec::new();
+    for link in &listed.links {
+        let values: Vec<_> = headers.get_all(&link.name).iter().collect();
+        if values.len() > 1 && link.name == header::LOCATION {
+            return Err(uninspectable("more than one `Location`"));
+        }
+        found.extend(
+            values
+                .iter()
+                .map(|value| (link, value.to_str().unwrap_or_default())),
+        );
+    }
+    Ok(found)
+}
+
+/// A rejection says which field is at fault, where its body is what the catalogue says and that may
+/// leave. Whatever else is wrong with the body, the rejection stands.
+fn with_fault(stopped: Stopped, permit: &Permit, answer: &Answer, names: &CoreNames) -> Stopped {
+    let Stopped::Refused(refusal) = stopped else {
+        return stopped;
+    };
+    let mut answers = permit.operation().answers.iter();
+    let listed = answers.find(|listed| listed.status == answer.status);
+    let fault = match listed.map(|listed| &listed.body) {
+        Some(Body::Data {
+            format,
+            media_type,
+            shape,
+        }) if refusal.code == Code::CoreRejected
+            && expect_type(&answer.headers, media_type).is_ok() =>
+        {
+            judgement::rejection(*format, shape, &answer.body, permit.grant(), names)
+        }
+        _ => None,
+    };
+    match fault {
+        Some(fault) => refusal.member(REJECTION, fault).into(),
+        None => Stopped::Refused(refusal),
+    }
+}
+
+/// Whether the answer is of this type, and not coded.
+///
+/// # Errors
+/// `response-uninspectable`.
+pub fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
     if headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
@@ -179,15 +248,19 @@ async fn remember(
 }
 
 /// Finds out whose records are.
-struct Owners<'a> {
-    permit: &'a Permit,
-    registry: &'a Registry,
-    now: Timestamp,
+#[derive(Debug)]
+pub struct Owners<'a> {
+    /// For whom.
+    pub permit: &'a Permit,
+    /// The book.
+    pub registry: &'a Registry,
+    /// When: consents end.
+    pub now: Timestamp,
 }
 
 impl Owners<'_> {
     /// The customer the request named.
-    fn of_request(&self) -> Owner {
+    pub fn of_request(&self) -> Owner {
         match self.permit.customer() {
             Some(customer) => self.owner(customer.reference, true),
             None => Owner::Nobody,
@@ -195,7 +268,10 @@ impl Owners<'_> {
     }
 
     /// Whose each record is, by the book.
-    fn of_records(
+    ///
+    /// # Errors
+    /// `response-uninspectable` for one whose owner cannot be told, or is another than was asked for.
+    pub fn of_records(
         &self,
         shape: &Shape,
         scanned: &Scanned<'_>,
@@ -217,19 +293,17 @@ impl Owners<'_> {
     fn owner(&self, reference: CustomerRef, own: bool) -> Owner {
         let partner = &self.permit.partner().contract().partner;
         let purpose = self.permit.purpose();
-        let consented = self
-            .registry
-            .consented(reference, partner, purpose, self.now);
+        let opened = self.registry.opened(reference, partner, purpose, self.now);
         let circumstances = Circumstances {
             own,
-            consented: !consented.is_empty(),
-            agreement: false,
+            consented: !opened.consented.is_empty(),
+            agreement: !opened.agreed.is_empty(),
             order: false,
         };
         Owner::Customer {
             reference,
             circumstances,
-            consented,
+            opened,
         }
     }
 

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::catalogue::{Operation, Routed};
 use crate::edge::AcceptedHead;
-use crate::judgement::{Asked, Call, OnBehalf, Selector, Subject, ask, subject};
+use crate::judgement::{Asked, Call, OnBehalf, Question, Selector, Subject, ask, subject};
 use crate::policy::Standing;
 use crate::policy::contract::Contract;
 use crate::refusal::Stopped;
@@ -22,6 +22,8 @@ pub struct Reading {
     pub asked: Asked,
     /// On whose behalf.
     pub subject: Subject,
+    /// Which figures it asks for, where it asks for any.
+    pub question: Option<Question>,
 }
 
 impl Reading {
@@ -59,9 +61,14 @@ pub fn read(
     registry: &Registry,
 ) -> Result<Reading, Stopped> {
     let asked = ask(routed, head, body)?;
+    let question = Question::of(routed, head, body)?;
     let found = |selector: &Selector| in_book(selector, contract, registry);
     let subject = subject(&asked, &routed.operation, found)?;
-    Ok(Reading { asked, subject })
+    Ok(Reading {
+        asked,
+        subject,
+        question,
+    })
 }
 
 /// Whose a selector's is by the book, where that is a customer of the calling partner.

@@ -64,9 +64,13 @@ impl Bench {
         let path = folder.path().join("jwks.json");
         std::fs::write(&path, set.to_string()).unwrap();
         let clock = Clock::manual(jiff::Timestamp::from_second(NOW).unwrap());
-        let keys = Keys::load(KeySource::File(path), None, clock.clone())
-            .await
-            .unwrap();
+        let keys = Keys::load(
+            KeySource::File(path),
+            crate::identity::jwk::Algorithm::ALL.to_vec(),
+            clock.clone(),
+        )
+        .await
+        .unwrap();
         let rules = TokenRules::new("https://issuer.example", "https://gateway.example");
         Self {
             rsa,

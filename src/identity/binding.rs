@@ -1,8 +1,15 @@
 //! From header to bound identity: exactly one bearer token (RFC 6750), and proof that whoever sent it
 //! holds the key of the certificate it was issued to (RFC 8705 section 3).
 //!
+//! Software that only speaks Basic (RFC 7617) may send the token as user name or password, where the
+//! partner's contract says so ([`Carrier`]); whatever else stands there is not looked at.
+//!
 //! Not taken: tokens in the query, in a cookie or in a form, and a token that is bound to nothing.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
 
@@ -13,6 +20,32 @@ use crate::refusal::{Code, Refusal};
 /// RFC 6750 section 3: no `error` where no credentials were sent.
 const CHALLENGE: &str = r#"Bearer realm="covenant""#;
 const CHALLENGE_INVALID: &str = r#"Bearer realm="covenant", error="invalid_token""#;
+
+/// How a token came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// As the user name of `Authorization: Basic`.
+    BasicUserName,
+    /// As the password of `Authorization: Basic`.
+    BasicPassword,
+}
+
+/// The one token of a request, with nothing proved.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential<'a> {
+    /// The compact token.
+    pub token: Cow<'a, str>,
+    /// How it came.
+    pub carrier: Carrier,
+}
+
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Credential(withheld, {:?})", self.carrier)
+    }
+}
 
 /// A verified token together with the certificate it is bound to: the proof that both are of one
 /// client. Made only by [`bind`].
@@ -34,13 +67,13 @@ impl<'a> BoundIdentity<'a> {
     }
 }
 
-/// The one bearer token of a request.
+/// The one token of a request.
 ///
 /// # Errors
-/// [`Code::CredentialsMissing`] without an `Authorization` header or with another scheme,
-/// [`Code::RequestMalformed`] with more than one, [`Code::TokenInvalid`] when what follows `Bearer`
-/// cannot be a token.
-pub fn credentials(headers: &HeaderMap) -> Result<&str, Box<Refusal>> {
+/// [`Code::CredentialsMissing`] without an `Authorization` header, with another scheme, or with a Basic
+/// one that holds no token; [`Code::RequestMalformed`] with more than one header or token;
+/// [`Code::TokenInvalid`] when what follows `Bearer` cannot be a token.
+pub fn credentials(headers: &HeaderMap) -> Result<Credential<'_>, Box<Refusal>> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Err(missing("no Authorization header was sent"));
@@ -55,21 +88,62 @@ pub fn credentials(headers: &HeaderMap) -> Result<&str, Box<Refusal>> {
         return Err(Box::new(refusal.closing()));
     }
     let (scheme, rest) = split_scheme(value);
+    if scheme.eq_ignore_ascii_case(b"Basic") {
+        return basic(rest);
+    }
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Err(missing(
-            "the Authorization header is not of the scheme Bearer",
-        ));
+        return Err(not_bearer());
     }
     let token = std::str::from_utf8(rest)
         .ok()
         .filter(|token| is_token68(token));
-    token.ok_or_else(|| {
+    let token = token.ok_or_else(|| {
         invalid(
             Code::TokenInvalid,
             "what follows `Bearer` is not a token",
             "Send `Authorization: Bearer`, one space and the access token, and nothing else.",
         )
+    })?;
+    Ok(Credential {
+        token: Cow::Borrowed(token),
+        carrier: Carrier::Bearer,
     })
+}
+
+/// The token in a user name or password. Whether it may come like this is known only once the partner
+/// is; until then it is judged like any other.
+fn basic(encoded: &[u8]) -> Result<Credential<'static>, Box<Refusal>> {
+    let decoded = STANDARD.decode(encoded).ok();
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or_else(not_bearer)?;
+    let (user_name, password) = text.split_once(':').ok_or_else(not_bearer)?;
+    let (token, carrier) = match (is_compact(user_name), is_compact(password)) {
+        (true, false) => (user_name, Carrier::BasicUserName),
+        (false, true) => (password, Carrier::BasicPassword),
+        (false, false) => return Err(not_bearer()),
+        (true, true) => {
+            let detail = "more than one token was sent";
+            let refusal = Refusal::new(Code::RequestMalformed, detail, "Send one token, once.");
+            return Err(Box::new(refusal.closing()));
+        }
+    };
+    Ok(Credential {
+        token: Cow::Owned(token.to_owned()),
+        carrier,
+    })
+}
+
+/// Whether this is what a compact token looks like (RFC 7515 section 7.1).
+fn is_compact(text: &str) -> bool {
+    let of_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let mut parts = text.split('.');
+    let sound = |part: &str| !part.is_empty() && part.bytes().all(of_alphabet);
+    parts.clone().count() == 3 && parts.all(sound)
+}
+
+/// What a request is told that brings no token in a way that is taken from it.
+pub fn not_bearer() -> Box<Refusal> {
+    missing("the Authorization header is not of the scheme Bearer")
 }
 
 /// Binds a verified token to the certificate of the connection it came over.
@@ -109,7 +183,7 @@ impl From<TokenRejected> for Refusal {
     fn from(rejected: TokenRejected) -> Self {
         use TokenRejected as R;
         let fix = match rejected {
-            R::Expired => "Request a new access token.",
+            R::Expired | R::Revoked => "Request a new access token.",
             R::Audience => "Request the token for this gateway's audience.",
             R::Issuer | R::UnknownKey => {
                 "Request the token from the authorization server you were registered with."
@@ -212,7 +286,9 @@ mod tests {
     #[test]
     fn one_bearer_token_is_found_whatever_the_case_of_the_scheme() {
         for value in ["Bearer a.b-c_d", "bearer a.b-c_d", "BEARER  a.b-c_d"] {
-            assert_eq!(credentials(&headers(&[value])).unwrap(), "a.b-c_d");
+            let headers = headers(&[value]);
+            let found = credentials(&headers).unwrap();
+            assert_eq!((&*found.token, found.carrier), ("a.b-c_d", Carrier::Bearer));
         }
     }
 
@@ -228,6 +304,39 @@ mod tests {
             let refusal = credentials(&headers(values)).unwrap_err();
             assert_eq!(refusal.code, Code::CredentialsMissing, "{values:?}");
             assert_eq!(challenge_of(&refusal), r#"Bearer realm="covenant""#);
+        }
+    }
+
+    #[test]
+    fn a_token_may_stand_in_one_half_of_basic_and_not_in_both() {
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        for (text, carrier) in [
+            ("aa.bb.cc:", Carrier::BasicUserName),
+            ("aa.bb.cc:x", Carrier::BasicUserName),
+            (":aa.bb.cc", Carrier::BasicPassword),
+            ("api:aa.bb.cc", Carrier::BasicPassword),
+        ] {
+            let headers = headers(&[&basic(text)]);
+            let found = credentials(&headers).unwrap();
+            assert_eq!((&*found.token, found.carrier), ("aa.bb.cc", carrier));
+            assert!(!format!("{found:?}").contains("aa.bb"));
+        }
+        assert_eq!(
+            code_of(&[&basic("aa.bb.cc:dd.ee.ff")]),
+            Code::RequestMalformed
+        );
+        for text in [
+            "aa.bb.cc",
+            "aa.bb:cc",
+            "aa..cc:",
+            "aa.bb.cc.dd:",
+            ":aa.b b.cc",
+            ":a:a.b.c",
+        ] {
+            assert_eq!(code_of(&[&basic(text)]), Code::CredentialsMissing, "{text}");
+        }
+        for value in ["Basic", "Basic %", "Basic YWEuYmIuY2M6eA", "Basic /////w=="] {
+            assert_eq!(code_of(&[value]), Code::CredentialsMissing, "{value}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -15,7 +16,7 @@ pub struct ClientCertificate {
     pub thumbprint: Thumbprint,
     /// DNS names and URIs of its subject alternative name, as written.
     pub names: Vec<String>,
-    /// The last moment it is valid.
+    /// The last moment it is valid; with a chain, the last at which all of it is.
     pub not_after: Timestamp,
 }
 
@@ -25,6 +26,20 @@ pub struct ClientCertificate {
 pub struct UnreadableCertificate;
 
 impl ClientCertificate {
+    /// Reads a chain, the partner's own certificate first.
+    ///
+    /// # Errors
+    /// When it is empty, or one of it is not exactly one X.509 certificate.
+    pub fn from_chain(chain: &[CertificateDer<'_>]) -> Result<Self, UnreadableCertificate> {
+        let (leaf, issuers) = chain.split_first().ok_or(UnreadableCertificate)?;
+        let mut certificate = Self::from_der(leaf)?;
+        for issuer in issuers {
+            let issuer = Self::from_der(issuer)?;
+            certificate.not_after = certificate.not_after.min(issuer.not_after);
+        }
+        Ok(certificate)
+    }
+
     /// Reads one from DER.
     ///
     /// # Errors

@@ -113,6 +113,8 @@ pub enum TokenRejected {
     Algorithm,
     #[error("the token's signature is wrong")]
     Signature,
+    #[error("the token was revoked")]
+    Revoked,
 }
 
 /// A compact token taken apart, with nothing proved.
@@ -177,8 +179,14 @@ impl<'a> Presented<'a> {
         if issued_at > now + leeway {
             return Err(TokenRejected::IssuedInFuture);
         }
-        if self.claims.contains_key("nbf") && self.seconds("nbf")? > now + leeway {
-            return Err(TokenRejected::NotYetValid);
+        if self.claims.contains_key("nbf") {
+            let not_before = self.seconds("nbf")?;
+            if not_before > now + leeway {
+                return Err(TokenRejected::NotYetValid);
+            }
+            if not_before >= expires_at {
+                return Err(TokenRejected::Malformed("nbf"));
+            }
         }
         if expires_at <= issued_at {
             return Err(TokenRejected::Malformed("exp"));

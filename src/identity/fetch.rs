@@ -1,6 +1,8 @@
-//! One GET of one configured document, for key sets: no redirects, no proxy, no cookies, 64 KiB and
-//! 5 s. Plain HTTP only to this machine; HTTPS only against the certificate authorities of a
-//! configured file, for this program carries no list of public ones.
+//! One GET of one configured document: no redirects, no proxy, no cookies, 5 s. Key sets, of at most
+//! 64 KiB, come over plain HTTP only from this machine, and over HTTPS only against the certificate
+//! authorities of a configured file, for this program carries no list of public ones. Revocation lists,
+//! of at most 1 MiB, are signed and come over plain HTTP (RFC 5280 section 8); a name must lead to a
+//! public address, so that whoever answers for names cannot turn the gateway on its own network.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -19,33 +21,62 @@ use tokio_rustls::TlsConnector;
 
 /// The largest document that is read.
 pub const FETCH_BYTES_MAX: usize = 64 * 1024;
+/// The largest revocation list that is read.
+pub const REVOCATION_LIST_BYTES_MAX: usize = 1024 * 1024;
 /// The longest a fetch takes, from looking the name up to the last byte.
 pub const FETCH_TIMEOUT_SECONDS: u64 = 5;
 
 /// A URL that may be fetched, with what is needed to do so.
 #[derive(Clone)]
-pub struct KeyUrl {
+pub struct FetchUrl {
     uri: Uri,
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    document: Document,
 }
 
-impl std::fmt::Debug for KeyUrl {
+/// What is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Document {
+    KeySet,
+    RevocationList,
+}
+
+impl Document {
+    fn bytes_max(self) -> usize {
+        match self {
+            Self::KeySet => FETCH_BYTES_MAX,
+            Self::RevocationList => REVOCATION_LIST_BYTES_MAX,
+        }
+    }
+
+    fn media_types(self) -> &'static str {
+        match self {
+            Self::KeySet => "application/jwk-set+json, application/json",
+            Self::RevocationList => "application/pkix-crl",
+        }
+    }
+}
+
+impl std::fmt::Debug for FetchUrl {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "KeyUrl({})", self.uri)
+        write!(formatter, "FetchUrl({})", self.uri)
     }
 }
 
 /// The URL, or the file of authorities for it, cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyUrlRejected {
+pub enum FetchUrlRejected {
     /// Not an absolute URL, or with user information or a fragment.
     #[error("`{0}` is not an absolute http or https URL without user name and fragment")]
     NotAUrl(String),
     /// Keys over plain HTTP could be anyone's.
     #[error("`{0}`: plain http is taken only for 127.0.0.1, [::1] and localhost; use https")]
     NotLoopback(String),
+    /// Revocation lists are signed; over HTTPS they would wait for themselves.
+    #[error("`{0}`: revocation lists are fetched over plain http, for they are signed")]
+    NotHttp(String),
     /// HTTPS without authorities.
     #[error("`{0}`: https needs a file of certificate authorities (PEM)")]
     AuthoritiesNotNamed(String),
@@ -75,35 +106,31 @@ enum FetchCause {
     Http(#[from] hyper::Error),
     #[error("it answered {0}")]
     Status(StatusCode),
-    #[error("its answer broke off or is larger than {FETCH_BYTES_MAX} bytes")]
-    Body,
+    #[error("its answer broke off or is larger than {0} bytes")]
+    Body(usize),
     #[error("its name leads to an address that is not this machine's")]
     NotLoopback,
+    #[error("its name leads to an address of a private network; write the address instead")]
+    Private,
     #[error("the request cannot be made")]
     Request,
 }
 
-impl KeyUrl {
+impl FetchUrl {
     /// Takes a configured URL. `authorities` is a PEM file, needed for https and not used for http.
     ///
     /// # Errors
     /// When the URL is not absolute, is plain http to another machine, or the authorities cannot be
     /// read.
-    pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, KeyUrlRejected> {
-        let not_a_url = || KeyUrlRejected::NotAUrl(url.to_owned());
-        let uri: Uri = url.parse().map_err(|_| not_a_url())?;
-        let authority = uri.authority().ok_or_else(not_a_url)?;
-        if authority.as_str().contains('@') || url.contains('#') {
-            return Err(not_a_url());
-        }
-        let host = uri.host().ok_or_else(not_a_url)?;
-        let host = host.trim_matches(['[', ']']).to_owned();
+    pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, FetchUrlRejected> {
+        let (uri, host) = absolute(url)?;
+        let not_a_url = || FetchUrlRejected::NotAUrl(url.to_owned());
         let (default_port, tls) = match uri.scheme_str() {
             Some("http") if is_loopback_name(&host) => (80, None),
-            Some("http") => return Err(KeyUrlRejected::NotLoopback(url.to_owned())),
+            Some("http") => return Err(FetchUrlRejected::NotLoopback(url.to_owned())),
             Some("https") => {
                 let authorities = authorities
-                    .ok_or_else(|| KeyUrlRejected::AuthoritiesNotNamed(url.to_owned()))?;
+                    .ok_or_else(|| FetchUrlRejected::AuthoritiesNotNamed(url.to_owned()))?;
                 let name = ServerName::try_from(host.clone()).map_err(|_| not_a_url())?;
                 (443, Some((connector(authorities)?, name)))
             }
@@ -114,6 +141,25 @@ impl KeyUrl {
             uri,
             host,
             tls,
+            document: Document::KeySet,
+        })
+    }
+
+    /// Takes a configured URL of a revocation list.
+    ///
+    /// # Errors
+    /// When the URL is not absolute, or not plain http.
+    pub fn of_revocation_list(url: &str) -> Result<Self, FetchUrlRejected> {
+        let (uri, host) = absolute(url)?;
+        if uri.scheme_str() != Some("http") {
+            return Err(FetchUrlRejected::NotHttp(url.to_owned()));
+        }
+        Ok(Self {
+            port: uri.port_u16().unwrap_or(80),
+            uri,
+            host,
+            tls: None,
+            document: Document::RevocationList,
         })
     }
 
@@ -137,9 +183,7 @@ impl KeyUrl {
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await?
             .collect();
-        if self.tls.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
-            return Err(FetchCause::NotLoopback);
-        }
+        self.check(&addresses)?;
         let stream = TcpStream::connect(addresses.as_slice()).await?;
         match &self.tls {
             None => self.exchange(stream).await,
@@ -147,6 +191,20 @@ impl KeyUrl {
                 self.exchange(connector.connect(name.clone(), stream).await?)
                     .await
             }
+        }
+    }
+
+    /// Whether a name leads where it may. An address in the URL is what the operator meant.
+    fn check(&self, addresses: &[SocketAddr]) -> Result<(), FetchCause> {
+        let all = |allowed: fn(&IpAddr) -> bool| addresses.iter().all(|one| allowed(&one.ip()));
+        match self.document {
+            Document::KeySet if self.tls.is_none() && !all(IpAddr::is_loopback) => {
+                Err(FetchCause::NotLoopback)
+            }
+            Document::RevocationList if !is_named(&self.host) && !all(is_public) => {
+                Err(FetchCause::Private)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -161,10 +219,7 @@ impl KeyUrl {
             .map_or("", |authority| authority.as_str());
         let request = Request::get(path)
             .header(http::header::HOST, authority)
-            .header(
-                http::header::ACCEPT,
-                "application/jwk-set+json, application/json",
-            )
+            .header(http::header::ACCEPT, self.document.media_types())
             .header(http::header::CONNECTION, "close")
             .body(Empty::<Bytes>::new())
             .map_err(|_| FetchCause::Request)?;
@@ -176,9 +231,50 @@ impl KeyUrl {
         if response.status() != StatusCode::OK {
             return Err(FetchCause::Status(response.status()));
         }
-        let body = Limited::new(response.into_body(), FETCH_BYTES_MAX);
-        let whole = body.collect().await.map_err(|_| FetchCause::Body)?;
+        let bytes_max = self.document.bytes_max();
+        let body = Limited::new(response.into_body(), bytes_max);
+        let whole = body.collect().await;
+        let whole = whole.map_err(|_| FetchCause::Body(bytes_max))?;
         Ok(whole.to_bytes().to_vec())
+    }
+}
+
+/// An absolute URL and its host.
+fn absolute(url: &str) -> Result<(Uri, String), FetchUrlRejected> {
+    let not_a_url = || FetchUrlRejected::NotAUrl(url.to_owned());
+    let uri: Uri = url.parse().map_err(|_| not_a_url())?;
+    let authority = uri.authority().ok_or_else(not_a_url)?;
+    if authority.as_str().contains('@') || url.contains('#') {
+        return Err(not_a_url());
+    }
+    let host = uri.host().ok_or_else(not_a_url)?;
+    let host = host.trim_matches(['[', ']']).to_owned();
+    Ok((uri, host))
+}
+
+/// Whether the URL says by itself where it leads.
+fn is_named(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok()
+}
+
+/// Whether an address is one of the Internet's: not of this machine, a private or shared network, a link,
+/// a group, or reserved (RFC 6890).
+fn is_public(address: &IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let shared = first == 100 && (64..128).contains(&second);
+            let special = address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_documentation();
+            !special && !shared && first != 0 && first < 224
+        }
+        // 2000::/3 is all that is given out; documentation has 2001:db8::/32.
+        IpAddr::V6(address) => {
+            let [first, second, ..] = address.segments();
+            (first & 0xe000) == 0x2000 && (first, second) != (0x2001, 0x0db8)
+        }
     }
 }
 
@@ -189,8 +285,8 @@ fn is_loopback_name(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-fn connector(authorities: &Path) -> Result<TlsConnector, KeyUrlRejected> {
-    let unreadable = || KeyUrlRejected::AuthoritiesUnreadable(authorities.display().to_string());
+fn connector(authorities: &Path) -> Result<TlsConnector, FetchUrlRejected> {
+    let unreadable = || FetchUrlRejected::AuthoritiesUnreadable(authorities.display().to_string());
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(authorities).map_err(|_| unreadable())? {
         let certificate = certificate.map_err(|_| unreadable())?;
@@ -224,7 +320,7 @@ mod tests {
             "http://[::1]:80/a",
             "http://localhost/a?b=c",
         ] {
-            assert!(KeyUrl::new(url, None).is_ok(), "{url}");
+            assert!(FetchUrl::new(url, None).is_ok(), "{url}");
         }
         for url in [
             "http://issuer.example/a",
@@ -235,8 +331,11 @@ mod tests {
             "http://localhost.attacker.example/a",
             "http://2130706433/a",
         ] {
-            let rejected = KeyUrl::new(url, None).unwrap_err();
-            assert!(matches!(rejected, KeyUrlRejected::NotLoopback(_)), "{url}");
+            let rejected = FetchUrl::new(url, None).unwrap_err();
+            assert!(
+                matches!(rejected, FetchUrlRejected::NotLoopback(_)),
+                "{url}"
+            );
         }
     }
 
@@ -252,14 +351,56 @@ mod tests {
             "http://localhost@attacker.example/a",
             "http://localhost/a#b",
         ] {
-            let rejected = KeyUrl::new(url, None).unwrap_err();
+            let rejected = FetchUrl::new(url, None).unwrap_err();
             assert!(
-                matches!(rejected, KeyUrlRejected::NotAUrl(_)),
+                matches!(rejected, FetchUrlRejected::NotAUrl(_)),
                 "{url}: {rejected}"
             );
         }
-        let rejected = KeyUrl::new("https://issuer.example/a", None).unwrap_err();
-        assert!(matches!(rejected, KeyUrlRejected::AuthoritiesNotNamed(_)));
+        let rejected = FetchUrl::new("https://issuer.example/a", None).unwrap_err();
+        assert!(matches!(rejected, FetchUrlRejected::AuthoritiesNotNamed(_)));
+    }
+
+    #[test]
+    fn a_name_leads_only_to_public_addresses_and_an_address_is_taken_as_written() {
+        let url = |url: &str| FetchUrl::of_revocation_list(url).unwrap();
+        let named = url("http://lists.example/partners.crl");
+        for private in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[::ffff:10.0.0.1]",
+            "[64:ff9b::a00:1]",
+        ] {
+            let address = format!("{private}:80").parse().unwrap();
+            assert!(named.check(&[address]).is_err(), "{private}");
+            let public = "93.184.216.34:80".parse().unwrap();
+            assert!(named.check(&[public, address]).is_err(), "{private}");
+            let written = format!("http://{private}/partners.crl");
+            let written = url(&written);
+            assert!(written.check(&[address]).is_ok(), "{private}");
+        }
+        for public in ["93.184.216.34:80", "[2606:2800:220:1::1]:80"] {
+            assert!(named.check(&[public.parse().unwrap()]).is_ok(), "{public}");
+        }
+        for wrong in [
+            "https://lists.example/a",
+            "file:///a",
+            "lists.example/a",
+            "http://u@l/a",
+        ] {
+            assert!(FetchUrl::of_revocation_list(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[tokio::test]
@@ -298,14 +439,14 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         DevelopmentAuthority::create(elsewhere.path(), &clock).unwrap();
         let url = format!("https://127.0.0.1:{port}/jwks.json");
-        let good = KeyUrl::new(&url, Some(&folder.path().join("ca.crt"))).unwrap();
+        let good = FetchUrl::new(&url, Some(&folder.path().join("ca.crt"))).unwrap();
         assert_eq!(good.fetch().await.unwrap(), b"{}");
-        let stranger = KeyUrl::new(&url, Some(&elsewhere.path().join("ca.crt"))).unwrap();
+        let stranger = FetchUrl::new(&url, Some(&elsewhere.path().join("ca.crt"))).unwrap();
         assert!(stranger.fetch().await.is_err());
-        let no_authorities = KeyUrl::new(&url, Some(&folder.path().join("ca.key"))).unwrap_err();
+        let no_authorities = FetchUrl::new(&url, Some(&folder.path().join("ca.key"))).unwrap_err();
         assert!(matches!(
             no_authorities,
-            KeyUrlRejected::AuthoritiesUnreadable(_)
+            FetchUrlRejected::AuthoritiesUnreadable(_)
         ));
     }
 }

@@ -138,11 +138,12 @@ pub enum KeySetRejected {
 }
 
 impl KeySet {
-    /// Reads a set. `unnamed` is the algorithm of keys that do not name one and fit it.
+    /// Reads a set for these algorithms: a key for another is left out, and one that names none has
+    /// the only one of them that fits it.
     ///
     /// # Errors
     /// When it is not a key set, is too large, or holds no usable key.
-    pub fn parse(bytes: &[u8], unnamed: Option<Algorithm>) -> Result<Self, KeySetRejected> {
+    pub fn parse(bytes: &[u8], algorithms: &[Algorithm]) -> Result<Self, KeySetRejected> {
         let document = strict::object(bytes).map_err(|_| KeySetRejected::NotAKeySet)?;
         let members = document.get("keys").and_then(Value::as_array);
         let members = members.ok_or(KeySetRejected::NotAKeySet)?;
@@ -156,7 +157,7 @@ impl KeySet {
         for member in members {
             set.take(
                 member.as_object().ok_or(KeySetRejected::NotAKeySet)?,
-                unnamed,
+                algorithms,
             );
         }
         set.leave_out_ambiguous();
@@ -185,8 +186,8 @@ impl KeySet {
         &self.ignored
     }
 
-    fn take(&mut self, member: &Map<String, Value>, unnamed: Option<Algorithm>) {
-        match read_key(member, unnamed) {
+    fn take(&mut self, member: &Map<String, Value>, algorithms: &[Algorithm]) {
+        match read_key(member, algorithms) {
             Ok(key) => self.keys.push(key),
             Err(reason) => self.ignored.push(IgnoredKey {
                 id: text(member, "kid").map(str::to_owned),
@@ -224,7 +225,7 @@ fn text<'a>(member: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 
 fn read_key(
     member: &Map<String, Value>,
-    unnamed: Option<Algorithm>,
+    algorithms: &[Algorithm],
 ) -> Result<VerificationKey, &'static str> {
     if PRIVATE_MEMBERS
         .iter()
@@ -251,9 +252,12 @@ fn read_key(
     }
     let algorithm = match member.get("alg") {
         Some(name) => name.as_str().and_then(Algorithm::parse),
-        None => unnamed,
+        None => only_fitting(member, algorithms),
     };
-    let algorithm = algorithm.ok_or("its `alg` is not RS256, PS256, ES256, EdDSA or Ed25519")?;
+    let algorithm = algorithm.filter(|algorithm| algorithms.contains(algorithm));
+    let algorithm = algorithm.ok_or(
+        "its `alg` is not one of those that are configured, or it names none and several fit it",
+    )?;
     if text(member, "kty") != Some(algorithm.key_type()) {
         return Err("its `kty` does not fit its `alg`");
     }
@@ -263,6 +267,14 @@ fn read_key(
         Algorithm::EdDsa | Algorithm::Ed25519 => read_ed25519(member)?,
     };
     Ok(VerificationKey { id, algorithm, key })
+}
+
+/// The one algorithm that a key which names none can be for.
+fn only_fitting(member: &Map<String, Value>, algorithms: &[Algorithm]) -> Option<Algorithm> {
+    let kind = text(member, "kty")?;
+    let mut fitting = algorithms.iter().filter(|one| one.key_type() == kind);
+    let first = fitting.next()?;
+    fitting.next().is_none().then_some(*first)
 }
 
 fn bytes(member: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
@@ -364,7 +376,7 @@ mod tests {
     }
 
     fn parse(set: &Value) -> Result<KeySet, KeySetRejected> {
-        KeySet::parse(set.to_string().as_bytes(), None)
+        KeySet::parse(set.to_string().as_bytes(), &Algorithm::ALL)
     }
 
     #[test]
@@ -384,7 +396,7 @@ mod tests {
             assert_eq!(parse(&set).unwrap_err(), expected, "{set}");
         }
         let twice = br#"{"keys":[],"keys":[]}"#;
-        let rejected = KeySet::parse(twice, None).unwrap_err();
+        let rejected = KeySet::parse(twice, &Algorithm::ALL).unwrap_err();
         assert_eq!(rejected, KeySetRejected::NotAKeySet);
     }
 
@@ -470,11 +482,27 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_names_no_algorithm_has_the_configured_one_if_it_fits() {
-        let nameless = with(rsa("a"), "alg", json!(null));
-        let set = json!({"keys": [nameless]}).to_string();
-        let fits = KeySet::parse(set.as_bytes(), Some(Algorithm::Ps256)).unwrap();
-        assert_eq!(fits.keys()[0].algorithm(), Algorithm::Ps256);
-        assert!(KeySet::parse(set.as_bytes(), Some(Algorithm::Es256)).is_err());
+    fn a_key_that_names_no_algorithm_has_the_only_configured_one_that_fits() {
+        use Algorithm as A;
+        let nameless = |key| json!({"keys": [with(key, "alg", json!(null))]}).to_string();
+        let algorithm = |set: &str, algorithms: &[A]| {
+            let set = KeySet::parse(set.as_bytes(), algorithms);
+            set.ok().map(|set| set.keys()[0].algorithm())
+        };
+        let key = nameless(rsa("a"));
+        assert_eq!(algorithm(&key, &[A::Ps256, A::Es256]), Some(A::Ps256));
+        assert_eq!(algorithm(&key, &[A::Rs256]), Some(A::Rs256));
+        assert_eq!(algorithm(&key, &A::ALL), None, "it could be for two");
+        assert_eq!(algorithm(&key, &[A::Es256]), None);
+        assert_eq!(algorithm(&nameless(p256("a")), &A::ALL), Some(A::Es256));
+    }
+
+    #[test]
+    fn a_key_for_an_algorithm_that_is_not_configured_verifies_nothing() {
+        let set = json!({"keys": [ed25519("a"), p256("b")]}).to_string();
+        let set = KeySet::parse(set.as_bytes(), &[Algorithm::Es256]).unwrap();
+        assert!(set.find(Some("a")).is_none());
+        assert!(set.find(Some("b")).is_some());
+        assert_eq!(set.ignored().len(), 1);
     }
 }

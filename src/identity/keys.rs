@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
-use crate::identity::fetch::{FETCH_BYTES_MAX, FetchFailed, KeyUrl};
+use crate::identity::fetch::{FETCH_BYTES_MAX, FetchFailed, FetchUrl};
 use crate::identity::jwk::{Algorithm, KeySet, KeySetRejected};
 
 /// How often [`Keys::keep_fresh`] looks, in seconds: a new key is taken and a retired one refused
@@ -34,7 +34,7 @@ pub enum KeySource {
     /// A JWK Set in a file.
     File(PathBuf),
     /// A JWK Set behind a URL.
-    Url(KeyUrl),
+    Url(FetchUrl),
 }
 
 /// The key set could not be had. The last good one, if any, stays in force.
@@ -73,7 +73,7 @@ pub struct KeySnapshot {
 #[derive(Debug)]
 pub struct Keys {
     source: KeySource,
-    unnamed: Option<Algorithm>,
+    algorithms: Vec<Algorithm>,
     clock: Clock,
     current: ArcSwap<KeySnapshot>,
     /// Held across a fetch: there is one at a time, and those who waited use what it brought.
@@ -82,25 +82,25 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads the set for the first time. `unnamed` is the algorithm of keys that do not name one.
+    /// Reads the set for the first time. Only keys for these algorithms verify.
     ///
     /// # Errors
     /// When there is no usable set yet: without one no token can be told from a forged one.
     pub async fn load(
         source: KeySource,
-        unnamed: Option<Algorithm>,
+        algorithms: Vec<Algorithm>,
         clock: Clock,
     ) -> Result<Self, KeysUnavailable> {
         let bytes = read(&source).await?;
         let first = KeySnapshot {
             generation: 1,
-            set: KeySet::parse(&bytes, unnamed)?,
+            set: KeySet::parse(&bytes, &algorithms)?,
             digest: fingerprint(&bytes),
         };
         report_ignored(&first.set);
         Ok(Self {
             source,
-            unnamed,
+            algorithms,
             clock,
             current: ArcSwap::from_pointee(first),
             refetches: Mutex::default(),
@@ -171,7 +171,7 @@ impl Keys {
         if digest == held.digest {
             return Ok(false);
         }
-        let set = KeySet::parse(&bytes, self.unnamed)?;
+        let set = KeySet::parse(&bytes, &self.algorithms)?;
         report_ignored(&set);
         tracing::info!(keys = set.keys().len(), "token keys renewed");
         self.current.store(Arc::new(KeySnapshot {
@@ -320,9 +320,11 @@ mod tests {
         async fn keys(&self) -> (Keys, Clock) {
             let clock = Clock::manual(jiff::Timestamp::from_second(1_795_000_000).unwrap());
             let url = format!("http://{}/jwks.json", self.address);
-            let source = KeySource::Url(KeyUrl::new(&url, None).unwrap());
+            let source = KeySource::Url(FetchUrl::new(&url, None).unwrap());
             (
-                Keys::load(source, None, clock.clone()).await.unwrap(),
+                Keys::load(source, Algorithm::ALL.to_vec(), clock.clone())
+                    .await
+                    .unwrap(),
                 clock,
             )
         }
@@ -412,7 +414,7 @@ mod tests {
         let path = folder.path().join("jwks.json");
         std::fs::write(&path, set(&["a"])).unwrap();
         let source = KeySource::File(path.clone());
-        let keys = Keys::load(source.clone(), None, Clock::system())
+        let keys = Keys::load(source.clone(), Algorithm::ALL.to_vec(), Clock::system())
             .await
             .unwrap();
         std::fs::write(&path, set(&["b"])).unwrap();
@@ -421,6 +423,10 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert!(keys.refresh().await.is_err());
         assert!(holds(&keys.snapshot(), "b"));
-        assert!(Keys::load(source, None, Clock::system()).await.is_err());
+        assert!(
+            Keys::load(source, Algorithm::ALL.to_vec(), Clock::system())
+                .await
+                .is_err()
+        );
     }
 }

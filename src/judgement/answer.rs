@@ -1,6 +1,8 @@
 //! What the catalogue and the contract say to an answer of the core before anything of it is released:
 //! is its status listed, is its page within the contract, and whose is each of its records.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use crate::catalogue::{self, FieldRole, Operation, Shape};
@@ -24,9 +26,22 @@ pub enum Owner {
         reference: CustomerRef,
         /// Under which circumstances.
         circumstances: Circumstances,
-        /// Categories the customer consented to, where that is a circumstance.
-        consented: CategorySet,
+        /// What the customer consented and agreed to, where those are circumstances.
+        opened: Opened,
     },
+}
+
+/// What one customer opened to one partner for one purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Categories consented to.
+    pub consented: CategorySet,
+    /// Where the consents are written down, if they are.
+    pub consent_reference: Option<Arc<str>>,
+    /// Categories that agreements cover.
+    pub agreed: CategorySet,
+    /// The documents the agreements stand in.
+    pub agreement_reference: Option<Arc<str>>,
 }
 
 /// The catalogue's entry for an answer of this status.
@@ -76,7 +91,17 @@ fn rejected(status: u16, listed: bool) -> Stopped {
 /// # Errors
 /// `page-too-large`.
 pub fn refuse_large_page(page_records_max: u32, scanned: &Scanned<'_>) -> Result<(), Refusal> {
-    let records = scanned.records().len();
+    // Groups of customers are no customers.
+    let records = scanned.records().iter();
+    let records = records.filter(|record| record.size().is_none()).count();
+    refuse_many_records(page_records_max, records)
+}
+
+/// Likewise, of the records that were read so far.
+///
+/// # Errors
+/// `page-too-large`.
+pub fn refuse_many_records(page_records_max: u32, records: usize) -> Result<(), Refusal> {
     if usize::try_from(page_records_max).is_ok_and(|max| records <= max) {
         return Ok(());
     }

@@ -109,7 +109,7 @@ pub fn ask(routed: &Routed, head: &AcceptedHead, body: &Bytes) -> Result<Asked, 
 }
 
 /// The values of a parameter: none where it was not sent, several only of a list in the query.
-fn sent(
+pub(super) fn sent(
     parameter: &Parameter,
     routed: &Routed,
     head: &AcceptedHead,

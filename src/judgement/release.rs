@@ -1,14 +1,27 @@
 //! What of a JSON answer leaves: per record by the circumstances of its customer, under one grant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::answer::Owner;
-use crate::catalogue::{Field, Shape};
-use crate::filter::{Emitted, Plan, PseudonymKey, RecordDecision, Scanned, Treatment};
+use super::figures::{Figures, Leaving};
+use crate::catalogue::{Field, FieldId, FieldRole, Format, Shape};
+use crate::filter::stream::outside_records;
+use crate::filter::{
+    self, CoreNames, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned,
+    Treatment, WithheldField,
+};
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
-use crate::terms::{CategoryForms, Promise};
+use crate::terms::{CategoryForms, Form, Promise};
+
+/// The promise kept by withholding a link that leads nowhere: what is not understood does not leave.
+pub const LINK_PROMISE: Promise = Promise::number(1);
+
+/// Most that is told of a rejection, in bytes.
+const REJECTION_BYTES_MAX: usize = 4_096;
 
 /// A JSON document of the catalogue's shape, and whose it is.
 #[derive(Debug)]
@@ -21,6 +34,8 @@ pub struct Document<'a> {
     pub owners: Vec<Owner>,
     /// Whose the whole answer is, where the request named one customer.
     pub envelope: Owner,
+    /// The groups of customers that it tells figures of, where it does.
+    pub figures: Option<Figures>,
 }
 
 /// What of a document leaves.
@@ -30,7 +45,17 @@ pub struct Release {
     pub body: Vec<u8>,
     /// Which fields of which record are in it.
     pub emitted: Emitted,
-    grants: Vec<Granted>,
+    grants: Grants,
+}
+
+/// What the customers of each case are granted.
+#[derive(Debug)]
+struct Grants {
+    all: Vec<Granted>,
+    /// Of what stands outside of groups, where figures may not leave there.
+    without_figures: Option<Granted>,
+    /// Which groups leave, in an answer of figures.
+    leaving: Option<Leaving>,
 }
 
 /// How much of a field leaves, over all records it stands in.
@@ -41,7 +66,7 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// How much: 3 for each record in the clear, 2 in part, 1 as a pseudonym.
+    /// How much: 3 for each record in the clear, 2 in part, 1 as a pseudonym. A figure leaves as it is.
     pub fn leaves(&self) -> u32 {
         self.leaves
     }
@@ -54,7 +79,7 @@ impl Extent {
     fn add(&mut self, treatment: Treatment) {
         self.stands += 3;
         self.leaves += match treatment {
-            Treatment::Clear => 3,
+            Treatment::Clear | Treatment::Link | Treatment::Figure => 3,
             Treatment::Partial(_) => 2,
             Treatment::Pseudonym(_) => 1,
             Treatment::Null | Treatment::Empty | Treatment::Remove => 0,
@@ -62,8 +87,25 @@ impl Extent {
     }
 }
 
-/// What decides about a customer's categories: the circumstances, and what was consented to.
-type Case = (Circumstances, CategorySet);
+/// What decides about a customer's categories.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Case {
+    circumstances: Circumstances,
+    consented: CategorySet,
+    agreed: CategorySet,
+}
+
+impl Case {
+    /// The circumstances of one category: consent and agreements open those they name, and no other.
+    fn of(self, category: Category) -> Circumstances {
+        let (consented, agreement) = (self.circumstances.consented, self.circumstances.agreement);
+        Circumstances {
+            consented: consented && self.consented.contains(category),
+            agreement: agreement && self.agreed.contains(category),
+            ..self.circumstances
+        }
+    }
+}
 
 /// What the customers of one case are granted.
 #[derive(Debug)]
@@ -76,7 +118,26 @@ pub struct Granted {
 impl Granted {
     /// The circumstances of these customers.
     pub fn circumstances(&self) -> Circumstances {
-        self.case.0
+        self.case.circumstances
+    }
+
+    /// What explains that `category` leaves as it does: the least of the circumstances that gives the form.
+    pub fn grounds(&self, grant: &Grant, category: Category) -> Circumstances {
+        let held = self.case.of(category);
+        let form = |about: Circumstances| grant.forms(about).get(category.index()).copied();
+        let without = Circumstances {
+            consented: false,
+            agreement: false,
+            ..held
+        };
+        let consented = Circumstances {
+            consented: held.consented,
+            ..without
+        };
+        let mut least = [without, consented].into_iter();
+        least
+            .find(|about| form(*about) == form(held))
+            .unwrap_or(held)
     }
 
     /// The promise kept by not letting `field` leave as it is. One without a category is withheld
@@ -84,7 +145,7 @@ impl Granted {
     pub fn withheld_by(&self, grant: &Grant, field: &Field) -> Promise {
         let category = field.category;
         category.map_or(Promise::number(1), |category| {
-            grant.withheld_by(self.circumstances(), category)
+            grant.withheld_by(self.case.of(category), category)
         })
     }
 }
@@ -92,24 +153,40 @@ impl Granted {
 impl Release {
     /// What the grant gives of this owner's records; only of an owner in the document is that known.
     pub fn granted(&self, owner: &Owner) -> Option<&Granted> {
-        granted(&self.grants, owner)
+        self.grants.of(owner)
+    }
+
+    /// What it gives of what stands around them, which is this owner's.
+    pub fn granted_around(&self, envelope: &Owner) -> Option<&Granted> {
+        self.grants.around(envelope)
+    }
+}
+
+impl Grants {
+    fn of(&self, owner: &Owner) -> Option<&Granted> {
+        let case = case_of(owner);
+        self.all.iter().find(|granted| granted.case == case)
+    }
+
+    fn around(&self, envelope: &Owner) -> Option<&Granted> {
+        self.without_figures.as_ref().or_else(|| self.of(envelope))
     }
 }
 
 impl Document<'_> {
     /// Writes what leaves; nothing when the one record asked for is not this partner's to see.
-    pub fn release(&self, grant: &Grant, key: &PseudonymKey) -> Option<Release> {
+    pub fn release(&self, grant: &Grant, key: &PseudonymKey, links: &Links<'_>) -> Option<Release> {
         let grants = self.grants(grant);
-        let decide = |owner: &Owner| match self.plan(&grants, owner) {
+        let decide = |(record, owner)| match self.plan(&grants, record, owner) {
             Some(plan) => RecordDecision::Keep(plan),
             None => RecordDecision::Drop,
         };
-        let decisions: Vec<_> = self.owners.iter().map(decide).collect();
-        let around = granted(&grants, &self.envelope)?;
+        let decisions: Vec<_> = self.owners.iter().enumerate().map(decide).collect();
+        let around = grants.around(&self.envelope)?;
         let mut body = Vec::new();
         let emitted = self
             .scanned
-            .emit(&decisions, &around.plan, key, &mut body)?;
+            .emit(&decisions, &around.plan, key, Some(links), &mut body)?;
         Some(Release {
             body,
             emitted,
@@ -117,19 +194,44 @@ impl Document<'_> {
         })
     }
 
+    /// Customers whose id leaves in clear in `release`, and the other customers of its records.
+    pub fn seen(&self, release: &Release) -> [BTreeSet<&str>; 2] {
+        let fields = (0..=u16::MAX).map(FieldId).zip(&self.shape.fields);
+        let keys: Vec<FieldId> = fields
+            .filter(|(_, field)| field.role == FieldRole::CustomerKey)
+            .map(|(id, _)| id)
+            .collect();
+        let (mut shown, mut hidden) = (BTreeSet::new(), BTreeSet::new());
+        let records = self.scanned.records().iter().zip(&self.owners);
+        for ((record, owner), left) in records.zip(&release.emitted.records) {
+            let Some(customer) = record.customer() else {
+                continue;
+            };
+            let in_clear = |key: &FieldId| {
+                let left = left
+                    .as_ref()
+                    .is_some_and(|left| left.released.contains(*key));
+                let plan = release.granted(owner).map(|granted| &granted.plan);
+                left && plan.is_some_and(|plan| plan.treatment(*key) == Treatment::Clear)
+            };
+            let shows = keys.iter().any(in_clear);
+            if shows { &mut shown } else { &mut hidden }.insert(customer);
+        }
+        hidden.retain(|customer| !shown.contains(customer));
+        [shown, hidden]
+    }
+
     /// How much of each field that stands in the document would leave under `grant`, by its path.
     pub fn extents(&self, grant: &Grant) -> BTreeMap<Arc<str>, Extent> {
         let grants = self.grants(grant);
         let mut extents: BTreeMap<Arc<str>, Extent> = BTreeMap::new();
-        let around = [(self.scanned.envelope(), &self.envelope, true)];
-        let records = self.scanned.records().iter().zip(&self.owners);
-        let records = records.map(|(record, owner)| (record, owner, false));
-        for (record, owner, is_envelope) in around.into_iter().chain(records) {
-            let plan = if is_envelope {
-                granted(&grants, owner).map(|granted| &granted.plan)
-            } else {
-                self.plan(&grants, owner)
-            };
+        let around = grants.around(&self.envelope);
+        let around = around.map(|granted| &granted.plan);
+        let around = [(self.scanned.envelope(), around)];
+        let records = self.scanned.records().iter().zip(&self.owners).enumerate();
+        let records =
+            records.map(|(place, (record, owner))| (record, self.plan(&grants, place, owner)));
+        for (record, plan) in around.into_iter().chain(records) {
             for field in record.present().iter() {
                 let Some(shaped) = self.shape.fields.get(usize::from(field.0)) else {
                     continue;
@@ -143,71 +245,144 @@ impl Document<'_> {
     }
 
     /// One plan for each case that occurs.
-    fn grants(&self, grant: &Grant) -> Vec<Granted> {
-        let mut grants: Vec<Granted> = Vec::new();
+    fn grants(&self, grant: &Grant) -> Grants {
+        let mut all: Vec<Granted> = Vec::new();
         for owner in std::iter::once(&self.envelope).chain(&self.owners) {
             let case = case_of(owner);
-            if grants.iter().all(|granted| granted.case != case) {
+            if all.iter().all(|granted| granted.case != case) {
                 let plan = Plan::new(self.shape, &forms(grant, case));
-                grants.push(Granted { case, plan });
+                all.push(Granted { case, plan });
             }
         }
-        grants
+        let case = case_of(&self.envelope);
+        let figures = self.figures.as_ref();
+        let leaving =
+            figures.map(|figures| figures.leaving(grant.smallest_group(case.circumstances)));
+        let withheld = leaving.as_ref().filter(|leaving| !leaving.total);
+        let without_figures = withheld.map(|_| Granted {
+            case,
+            plan: Plan::new(self.shape, &figureless(forms(grant, case))),
+        });
+        Grants {
+            all,
+            without_figures,
+            leaving,
+        }
     }
 
     /// The plan of a record of this owner; nothing where the record is left out. One that belongs to
-    /// no customer (a price, a status) may leave, without anything that would belong to one.
-    fn plan<'a>(&self, grants: &'a [Granted], owner: &Owner) -> Option<&'a Plan> {
-        let plan = &granted(grants, owner)?.plan;
-        let leaves = match owner {
-            Owner::Nobody => self.is_ownerless(),
-            Owner::Customer { .. } => !plan.discloses_nothing(),
+    /// no customer (a price, a status) may leave, without anything that would belong to one; a group of
+    /// customers, where it is large enough.
+    fn plan<'a>(&self, grants: &'a Grants, record: usize, owner: &Owner) -> Option<&'a Plan> {
+        let plan = &grants.of(owner)?.plan;
+        let leaves = match (&grants.leaving, owner) {
+            (Some(leaving), _) => leaving.groups.get(record).copied().unwrap_or_default(),
+            (None, Owner::Nobody) => self.is_ownerless(),
+            (None, Owner::Customer { .. }) => !plan.discloses_nothing(),
         };
         leaves.then_some(plan)
     }
 
     /// Whether the shape has no field that is about a person, so that no record of it needs an owner.
     fn is_ownerless(&self) -> bool {
-        let user = Category::parse("user");
-        self.shape.fields.iter().all(|field| {
-            !field
-                .category
-                .zip(user)
-                .is_some_and(|(category, user)| category.is_within(user))
-        })
+        !self.shape.fields.iter().any(Field::is_personal)
     }
 }
 
-fn granted<'a>(grants: &'a [Granted], owner: &Owner) -> Option<&'a Granted> {
-    let case = case_of(owner);
-    grants.iter().find(|granted| granted.case == case)
+/// What of a rejection's body leaves: its fields of category `system` and below, of no record and in
+/// clear, as the catalogue names them. `None` where there are none, and at any doubt.
+pub fn rejection(
+    format: Format,
+    shape: &Shape,
+    body: &[u8],
+    grant: &Grant,
+    names: &CoreNames,
+) -> Option<Value> {
+    let scanned = filter::read(format, shape, body, &Limits::default()).ok()?;
+    let system = Category::parse("system")?;
+    let mut forms = *grant.forms(Circumstances::default());
+    for category in Category::all() {
+        if let Some(form) = forms.get_mut(category.index()) {
+            *form = form.filter(|form| *form == Form::Clear && category.is_within(system));
+        }
+    }
+    let plan = Plan::new(shape, &forms);
+    // Nothing is a pseudonym, so that any key does.
+    let key = PseudonymKey::new(&[0; 32]);
+    let mut text = Vec::new();
+    let emitted = scanned.emit(&[], &plan, &key, None, &mut text)?;
+    let says_something = !emitted.envelope.released.is_empty();
+    let leaves = says_something && text.len() <= REJECTION_BYTES_MAX && !names.occur_in(&text);
+    match format {
+        Format::Json if leaves => serde_json::from_slice(&text).ok(),
+        // A problem document is JSON.
+        _ => None,
+    }
+}
+
+/// The forms without figures.
+fn figureless(mut forms: CategoryForms) -> CategoryForms {
+    for form in &mut forms {
+        *form = form.filter(|form| *form != Form::Aggregate);
+    }
+    forms
+}
+
+/// The fields that do not leave as they are, with the promise kept by it, as far as that is known before
+/// an answer is seen: of records of the partner's own customers, and `around` the records.
+pub fn withheld_beforehand(
+    shape: &Shape,
+    grant: &Grant,
+    around: &Owner,
+) -> Vec<(WithheldField, Promise)> {
+    let of_case = |case: Case| Granted {
+        case,
+        plan: Plan::new(shape, &forms(grant, case)),
+    };
+    let records = of_case(Case {
+        circumstances: Circumstances::OWN,
+        ..Case::default()
+    });
+    let around = of_case(case_of(around));
+    let outside = outside_records(shape);
+    let fields = shape.fields.iter();
+    let mut withheld = Vec::new();
+    for (id, field) in (0..=u16::MAX).map(FieldId).zip(fields) {
+        let granted = if outside.contains(id) {
+            &around
+        } else {
+            &records
+        };
+        let mut fields = granted.plan.withheld().iter();
+        if let Some(found) = fields.find(|one| one.field == id) {
+            withheld.push((*found, granted.withheld_by(grant, field)));
+        }
+    }
+    withheld
 }
 
 fn case_of(owner: &Owner) -> Case {
     match owner {
-        Owner::Nobody => (Circumstances::default(), CategorySet::NONE),
+        Owner::Nobody => Case::default(),
         Owner::Customer {
             circumstances,
-            consented,
+            opened,
             ..
-        } => (*circumstances, *consented),
+        } => Case {
+            circumstances: *circumstances,
+            consented: opened.consented,
+            agreed: opened.agreed,
+        },
     }
 }
 
-/// Consent opens the categories it names, and no other.
-fn forms(grant: &Grant, (circumstances, consented): Case) -> CategoryForms {
-    let mut forms = *grant.forms(circumstances);
-    if circumstances.consented {
-        let without = grant.forms(Circumstances {
-            consented: false,
-            ..circumstances
-        });
-        for category in Category::all().filter(|category| !consented.contains(*category)) {
-            if let (Some(form), Some(plain)) = (
-                forms.get_mut(category.index()),
-                without.get(category.index()),
-            ) {
-                *form = *plain;
+fn forms(grant: &Grant, case: Case) -> CategoryForms {
+    let mut forms = *grant.forms(case.circumstances);
+    if case.circumstances.consented || case.circumstances.agreement {
+        for category in Category::all() {
+            let named = grant.forms(case.of(category)).get(category.index());
+            if let (Some(form), Some(named)) = (forms.get_mut(category.index()), named) {
+                *form = *named;
             }
         }
     }

@@ -1,18 +1,28 @@
 //! TLS of the partner listener: 1.3 and 1.2, HTTP/2 and HTTP/1.1 by ALPN. A client certificate may be
 //! absent, so that HTTP can say in a sentence that one is missing; one that is present must be good, or
 //! the handshake fails.
+//!
+//! A [`Tls`] is made anew when one of its files changes, and takes effect for the next handshake; open
+//! connections are judged again by it, and sessions of the one before are forgotten.
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier as _;
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
+
+use super::revocation::dates;
+use super::verifier::PartnerVerifier;
 
 /// Sessions kept for resumption. They live in the configuration, so a new one forgets them all: no
 /// session outlives a change of the partner authority or its revocation lists.
 const SESSIONS_MAX: usize = 4096;
+/// What DER of a revocation list begins with; PEM never does.
+const DER_SEQUENCE: u8 = 0x30;
 /// Tickets for each new TLS 1.3 session, so that a client may open two connections at once.
 const TICKETS: usize = 2;
 
@@ -25,9 +35,17 @@ pub struct Material<'a> {
     pub key: &'a [u8],
     /// The certificates of the partner authority.
     pub partner_authority: &'a [u8],
-    /// Revocation lists of the partner authority. If there are any, every certificate in a partner's
-    /// chain must be covered by one, and an expired list refuses.
-    pub revocation_lists: &'a [u8],
+    /// Revocation lists of the partner authority, each in PEM or DER. If there are any, every
+    /// certificate in a partner's chain must be covered by one, and an expired list refuses.
+    pub revocation_lists: &'a [Vec<u8>],
+}
+
+/// TLS of the listener at one time.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    config: Arc<ServerConfig>,
+    verifier: Arc<PartnerVerifier>,
+    lists_until: Option<Timestamp>,
 }
 
 /// Why TLS cannot be set up.
@@ -55,41 +73,87 @@ pub enum TlsMistake {
     Rejected(#[from] rustls::Error),
 }
 
-/// The configuration for [`super::serve`].
-///
-/// # Errors
-/// When a text is not what it should be, or the parts do not fit together.
-pub fn server_config(material: &Material<'_>) -> Result<Arc<ServerConfig>, TlsMistake> {
+impl Tls {
+    /// For [`super::serve`].
+    ///
+    /// # Errors
+    /// When a text is not what it should be, or the parts do not fit together.
+    pub fn new(material: &Material<'_>) -> Result<Self, TlsMistake> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let chain = items::<CertificateDer<'static>>("the certificate chain", material.chain)?;
+        let key = PrivateKeyDer::from_pem_slice(material.key).map_err(|cause| TlsMistake::Pem {
+            part: "the private key",
+            cause,
+        })?;
+        let lists = revocation_lists(material)?;
+        let lists_until = lists.iter().filter_map(|list| Some(dates(list)?.1)).min();
+        let verifier = Arc::new(verifier(material, lists)?);
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_client_cert_verifier(Arc::clone(&verifier) as _)
+            .with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
+        config.send_tls13_tickets = TICKETS;
+        Ok(Self {
+            config: Arc::new(config),
+            verifier,
+            lists_until,
+        })
+    }
+
+    /// The library's form of it.
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+
+    /// When the first of its revocation lists expires; from then on it refuses.
+    pub fn lists_until(&self) -> Option<Timestamp> {
+        self.lists_until
+    }
+
+    /// Whether a chain that was verified once, the partner's own certificate first, would be verified
+    /// again now.
+    pub(super) fn stands(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let now = self.config.time_provider.current_time();
+        let Some((leaf, intermediates)) = chain.split_first() else {
+            return true;
+        };
+        let judged = now.map(|now| self.verifier.verify_client_cert(leaf, intermediates, now));
+        matches!(judged, Some(Ok(_)))
+    }
+}
+
+fn verifier(
+    material: &Material<'_>,
+    lists: Vec<CertificateRevocationListDer<'static>>,
+) -> Result<PartnerVerifier, TlsMistake> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let chain = items::<CertificateDer<'static>>("the certificate chain", material.chain)?;
-    let key = PrivateKeyDer::from_pem_slice(material.key).map_err(|cause| TlsMistake::Pem {
-        part: "the private key",
-        cause,
-    })?;
     let mut roots = RootCertStore::empty();
-    for root in
-        items::<CertificateDer<'static>>("the partner authority", material.partner_authority)?
-    {
+    let authority = items("the partner authority", material.partner_authority)?;
+    for root in authority {
         roots.add(root)?;
     }
-    let mut verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .allow_unauthenticated();
-    if !material.revocation_lists.is_empty() {
-        let lists = items::<CertificateRevocationListDer<'static>>(
-            "the revocation lists",
-            material.revocation_lists,
-        )?;
+    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated();
+    if !lists.is_empty() {
         verifier = verifier.with_crls(lists).enforce_revocation_expiration();
     }
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_client_cert_verifier(verifier.build()?)
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
-    config.send_tls13_tickets = TICKETS;
-    Ok(Arc::new(config))
+    Ok(PartnerVerifier::new(verifier.build()?))
+}
+
+fn revocation_lists(
+    material: &Material<'_>,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsMistake> {
+    let mut all = Vec::new();
+    for list in material.revocation_lists {
+        if list.starts_with(&[DER_SEQUENCE]) {
+            all.push(CertificateRevocationListDer::from(list.clone()));
+        } else {
+            all.extend(items("the revocation lists", list)?);
+        }
+    }
+    Ok(all)
 }
 
 fn items<T: PemObject>(part: &'static str, pem: &[u8]) -> Result<Vec<T>, TlsMistake> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use crate::identity::binding::Carrier;
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
 
@@ -38,6 +39,9 @@ pub struct Contract {
     pub operations: Arc<BTreeSet<Arc<str>>>,
     /// The largest page it may ask for, in records.
     pub page_records_max: u32,
+    /// Most records of an answer without pages; with it, answers too large to be judged whole may leave in
+    /// parts. Without, they are refused.
+    pub large_answer_records_max: Option<u32>,
     /// Its request rate.
     pub requests_per_minute: u32,
     /// Distinct customers it may see.
@@ -54,10 +58,19 @@ impl Contract {
         format!("{}.{}", self.partner, self.version)
     }
 
-    /// The budgets that hold on `today`, exceptions in force included.
+    /// The budgets that hold on `today`, exceptions in force included. An exception that does not speak
+    /// of recipients leaves theirs as they are.
     pub fn budgets_on(&self, today: Date) -> Budgets {
         let excepted = self.in_force(today).find_map(|exception| exception.budgets);
-        excepted.unwrap_or(self.budgets)
+        let Some(excepted) = excepted else {
+            return self.budgets;
+        };
+        let (day, month) = (excepted.recipients_per_day, excepted.recipients_per_month);
+        Budgets {
+            recipients_per_day: day.or(self.budgets.recipients_per_day),
+            recipients_per_month: month.or(self.budgets.recipients_per_month),
+            ..excepted
+        }
     }
 
     /// The largest page on `today`, in records, exceptions in force included.
@@ -65,6 +78,14 @@ impl Contract {
         let mut in_force = self.in_force(today);
         let excepted = in_force.find_map(|exception| exception.page_records_max);
         excepted.unwrap_or(self.page_records_max)
+    }
+
+    /// Most records of an answer on `today`: those of a page, and where an operation has no pages, those
+    /// of a large answer.
+    pub fn records_max_on(&self, today: Date, has_pages: bool) -> u32 {
+        let page = self.page_records_max_on(today);
+        let large = self.large_answer_records_max.filter(|_| !has_pages);
+        large.map_or(page, |large| large.max(page))
     }
 
     fn in_force(&self, today: Date) -> impl Iterator<Item = &Exception> {
@@ -92,7 +113,15 @@ pub struct Credentials {
     pub certificate_names: Vec<Arc<str>>,
     /// `client_id`s of its access tokens.
     pub clients: Vec<Arc<str>>,
+    /// Where in Basic credentials its token may stand as well, for software that speaks nothing else.
+    pub basic: Option<Carrier>,
 }
+
+/// The words for [`Credentials::basic`].
+pub(super) const BASIC: [(&str, Carrier); 2] = [
+    ("user_name", Carrier::BasicUserName),
+    ("password", Carrier::BasicPassword),
+];
 
 impl Credentials {
     /// Each with its kind, `certificate` or `client`, in the order of the file: a client may be
@@ -108,13 +137,24 @@ impl Credentials {
     }
 }
 
-/// Distinct customers per window; windows are UTC days and months.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Distinct people per window; windows are UTC days and months. Customers and the people on their
+/// lists are counted apart. Without a limit, recipients are counted and recorded all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budgets {
-    /// Per UTC day.
+    /// Customers per UTC day.
     pub customers_per_day: u32,
-    /// Per UTC month.
+    /// Customers per UTC month.
     pub customers_per_month: u32,
+    /// Recipients of mail per UTC day.
+    pub recipients_per_day: Option<u32>,
+    /// Recipients of mail per UTC month.
+    pub recipients_per_month: Option<u32>,
+}
+
+impl Budgets {
+    /// Most people of any kind that a contract can grant in any window. Where it has no limit for
+    /// recipients, so many are told apart in a month and no more, as memory has an end.
+    pub const PEOPLE_MAX: u32 = 10_000_000;
 }
 
 /// A dated act of a named person.

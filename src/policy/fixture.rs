@@ -108,6 +108,7 @@ pub(super) fn customer_operation() -> Operation {
     };
     Operation {
         answers: vec![Answer {
+            links: Vec::new(),
             status: 200,
             body: Body::Data {
                 format: Format::Json,

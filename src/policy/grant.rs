@@ -70,6 +70,11 @@ impl Grant {
         )
     }
 
+    /// Of how many different customers a figure must be, at least 2; none where no rule lets figures leave.
+    pub fn smallest_group(&self, circumstances: Circumstances) -> Option<u32> {
+        self.cell(circumstances).smallest_group
+    }
+
     /// The basis on which something about a customer in these circumstances is disclosed.
     pub fn basis(&self, circumstances: Circumstances) -> Basis {
         circumstances.basis(self.0.purpose)

@@ -445,8 +445,8 @@ mod tests {
     fn limits_and_exceptions_that_make_no_sense_are_mistakes() {
         let found = mistakes_after("partners/acme.yaml", |text| {
             text.replace(
-                "customers_per_month: 5000\nterms",
-                "customers_per_month: 50\nterms",
+                "customers_per_month: 5000\n  recipients_per_day: 5000\n",
+                "customers_per_month: 50\n  recipients_per_day: 50001\n",
             )
             .replace("    until: 2026-03-31\n", "")
             .replace("page_records_max: 100", "page_records_max: 0")
@@ -455,6 +455,8 @@ mod tests {
             "`page_records_max` is 0; it must be from 1 to 1000",
             "the budget of a day, 500, is larger than that of a month, 50: write a smaller \
              `customers_per_day`",
+            "the budget of a day, 50001, is larger than that of a month, 50000: write a smaller \
+             `recipients_per_day`",
             "the key `until` is missing",
         ];
         assert_eq!(found.len(), expected.len(), "{found:?}");

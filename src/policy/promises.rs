@@ -22,6 +22,9 @@ pub(super) struct Cell {
     pub(super) withheld_by: [Promise; CATEGORY_COUNT],
     /// The permits that allow something of it.
     pub(super) rules: Vec<Arc<str>>,
+    /// Of how many customers a figure must be, by the strictest of the permits that let figures leave;
+    /// none where no permit says.
+    pub(super) smallest_group: Option<u32>,
 }
 
 /// Whether the promises let an operation be called.
@@ -174,6 +177,8 @@ impl Promises {
         }
         permits.sort_unstable();
         permits.dedup();
+        let of_permits = permits.iter().filter_map(|rule| self.rules.get(*rule));
+        cell.smallest_group = of_permits.filter_map(|rule| rule.smallest_group).max();
         let ids = permits.into_iter().filter_map(|rule| self.rules.get(rule));
         cell.rules = ids.map(|rule| Arc::clone(&rule.id)).collect();
         cell
@@ -186,6 +191,7 @@ impl Cell {
             forms: [FormSet::NONE; CATEGORY_COUNT],
             withheld_by: [PROMISE_BY_DEFAULT; CATEGORY_COUNT],
             rules: Vec::new(),
+            smallest_group: None,
         }
     }
 

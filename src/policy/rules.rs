@@ -39,6 +39,8 @@ pub struct Rule {
     pub forbids: bool,
     /// `@refusal`: the code with which a forbid refuses a call.
     pub refusal: Option<Code>,
+    /// `@smallest_group`: of how many different customers a figure must be that this permit lets leave.
+    pub smallest_group: Option<u32>,
     /// `@fix`: what a refused caller can do.
     pub fix: Option<Arc<str>>,
     /// Its line in the file.

@@ -29,6 +29,7 @@ pub enum Code {
     PageTooLarge,
     CustomerBudgetExhausted,
     RateLimited,
+    AbnormalUsage,
     ConsentRequired,
     ReleaseRequired,
     OperationNotAllowed,
@@ -44,7 +45,7 @@ pub enum Code {
 
 impl Code {
     /// Every code; each has a page at `/.covenant/problems/<name>`.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::RequestMalformed,
         Self::BodyTooLarge,
         Self::UriTooLong,
@@ -66,6 +67,7 @@ impl Code {
         Self::PageTooLarge,
         Self::CustomerBudgetExhausted,
         Self::RateLimited,
+        Self::AbnormalUsage,
         Self::ConsentRequired,
         Self::ReleaseRequired,
         Self::OperationNotAllowed,
@@ -103,6 +105,7 @@ impl Code {
             Self::PageTooLarge => "page-too-large",
             Self::CustomerBudgetExhausted => "customer-budget-exhausted",
             Self::RateLimited => "rate-limited",
+            Self::AbnormalUsage => "abnormal-usage",
             Self::ConsentRequired => "consent-required",
             Self::ReleaseRequired => "release-required",
             Self::OperationNotAllowed => "operation-not-allowed",
@@ -141,6 +144,7 @@ impl Code {
             Self::PageTooLarge => "The page asked for is larger than allowed",
             Self::CustomerBudgetExhausted => "The budget of distinct customers is used up",
             Self::RateLimited => "Too many requests",
+            Self::AbnormalUsage => "The requests together would tell too much",
             Self::ConsentRequired => "This needs the customer's consent",
             Self::ReleaseRequired => "This needs an approved release order",
             Self::OperationNotAllowed => "The contract does not grant this operation",
@@ -184,7 +188,9 @@ impl Code {
             | Self::OperationNotAllowed
             | Self::ChannelBlocked => StatusCode::FORBIDDEN,
             Self::PageTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::CustomerBudgetExhausted | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::CustomerBudgetExhausted | Self::RateLimited | Self::AbnormalUsage => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::RequestUninspectable => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ResponseUninspectable | Self::CoreUnavailable => StatusCode::BAD_GATEWAY,
@@ -200,6 +206,7 @@ impl Code {
                 | Self::Overloaded
                 | Self::CustomerBudgetExhausted
                 | Self::RateLimited
+                | Self::AbnormalUsage
                 | Self::CoreUnavailable
                 | Self::CoreTimeout
                 | Self::RecordUnavailable

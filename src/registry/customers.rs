@@ -161,7 +161,7 @@ pub(super) fn keep(
     })
 }
 
-fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<CustomerRow>> {
+pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<CustomerRow>> {
     connection
         .prepare_cached("SELECT reference, partner FROM customer WHERE id = ?1")?
         .query_row([id], |row| {

@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 /// Version of the tables below, in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 5;
 
 /// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
 const SCHEMA: &str = "
@@ -77,6 +77,36 @@ const SCHEMA_OF_THE_SHADOW: &str = "
     PRAGMA user_version = 3;
 ";
 
+/// Partners are not the only ones who can be suspended: `kind` and `name` are those of a principal.
+const SCHEMA_OF_SUSPENSIONS: &str = "
+    CREATE TABLE shut_out (
+        kind TEXT NOT NULL, name TEXT NOT NULL, since TEXT NOT NULL, actor TEXT NOT NULL,
+        because TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (kind, name)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO shut_out (kind, name, since, actor, because, entry)
+        SELECT 'partner', partner, since, actor, because, entry FROM suspension;
+    DROP TABLE suspension;
+    PRAGMA user_version = 4;
+";
+
+/// Agreements stand beside consents, with the profile and the document of each; questions about figures that
+/// were answered, with the sizes of the groups that were released.
+const SCHEMA_OF_AGREEMENTS_AND_FIGURES: &str = "
+    ALTER TABLE consent ADD COLUMN profile TEXT;
+    ALTER TABLE consent ADD COLUMN document TEXT;
+    CREATE TABLE figure_question (
+        place INTEGER PRIMARY KEY, owner TEXT NOT NULL, operation TEXT NOT NULL,
+        question TEXT NOT NULL, until INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX figure_question_asked ON figure_question (owner, operation);
+    CREATE INDEX figure_question_until ON figure_question (until);
+    CREATE TABLE figure_group (
+        question INTEGER NOT NULL REFERENCES figure_question ON DELETE CASCADE,
+        label BLOB NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (question, label, size)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 5;
+";
+
 /// The registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotOpen {
@@ -128,7 +158,13 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "secure_delete", true)?;
-    let steps = [SCHEMA, SCHEMA_OF_POLICIES, SCHEMA_OF_THE_SHADOW];
+    let steps = [
+        SCHEMA,
+        SCHEMA_OF_POLICIES,
+        SCHEMA_OF_THE_SHADOW,
+        SCHEMA_OF_SUSPENSIONS,
+        SCHEMA_OF_AGREEMENTS_AND_FIGURES,
+    ];
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = usize::try_from(found)
         .ok()

@@ -4,26 +4,34 @@
 //! {"kind":"customer","id":"cus_1","partner":"acme","email":"…","telephone":"…","address":"…"}
 //! {"kind":"job","id":"job_1","customer":"cus_1"}
 //! {"kind":"document","id":"doc_1","customer":"cus_1","purpose":"essential.service"}
+//! {"kind":"agreement","customer":"cus_1","profile":"contact","partner":"acme","purposes":["essential.service"],
+//!  "categories":["user.contact"],"until":"2027-12-31","reference":"AGR-2026-17"}
 //! ```
 
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
+use super::consents::{self, Agreement};
 use super::customers::{self, CustomerRow};
 use super::fingerprint::{Fingerprint, Fingerprints};
 use super::resources::{self, Owned};
 use super::{NotKept, Registry, is_id};
-use crate::taxonomy::Purpose;
-use crate::terms::{PartnerId, ResourceKind};
+use crate::taxonomy::{Category, CategorySet, Purpose};
+use crate::terms::{CustomerRef, PartnerId, ResourceKind};
 
 /// Lines in one import; a larger book comes in several.
 pub const IMPORT_ROWS_MAX: usize = 1_000_000;
 
 /// Mistakes told of one import; the rest are only counted.
 const MISTAKES_TOLD_MAX: usize = 50;
+
+/// The longest name of a profile of agreements, in bytes.
+const PROFILE_BYTES_MAX: usize = 64;
 
 /// A line as written.
 #[derive(Deserialize)]
@@ -39,6 +47,21 @@ enum Line {
     Job(ResourceLine),
     List(ResourceLine),
     Document(ResourceLine),
+    Agreement(AgreementLine),
+}
+
+/// An agreement with one customer. Without `partner` it is about every partner, without `categories` about
+/// everything; `until` is its last day, UTC.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgreementLine {
+    customer: String,
+    profile: String,
+    partner: Option<String>,
+    purposes: Vec<String>,
+    categories: Option<Vec<String>>,
+    until: String,
+    reference: String,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +84,10 @@ enum Row {
         kind: ResourceKind,
         id: Arc<str>,
         owned: Owned,
+    },
+    Agreement {
+        customer_id: Arc<str>,
+        agreement: Box<Agreement>,
     },
 }
 
@@ -91,6 +118,9 @@ pub struct ImportReport {
     pub customers_new: usize,
     /// Jobs, lists and documents that were in the file.
     pub resources: usize,
+    /// Agreements with customers that were in the file.
+    #[serde(default)]
+    pub agreements: usize,
 }
 
 /// A line that cannot be taken.
@@ -178,6 +208,9 @@ impl Registry {
                     .of(*kind)
                     .insert(Arc::clone(id), owned.clone());
             }
+            for (customer, agreement) in &taken.agreements {
+                memory.consents.agreed(*customer, agreement);
+            }
         };
         let taken = self.writer.write(change, apply).await?;
         Ok(taken.report)
@@ -188,6 +221,7 @@ struct Taken {
     report: ImportReport,
     customers: Vec<(Arc<str>, CustomerRow)>,
     resources: Vec<(ResourceKind, Arc<str>, Owned)>,
+    agreements: Vec<(CustomerRef, Box<Agreement>)>,
 }
 
 /// Customers first, so that a thing may stand before its customer in the file.
@@ -197,9 +231,10 @@ fn take(connection: &Connection, import: Import, entry_index: u64) -> Result<Tak
         report: ImportReport::default(),
         customers: Vec::new(),
         resources: Vec::new(),
+        agreements: Vec::new(),
     };
     let known_before = customer_count(connection)?;
-    let mut things = Vec::new();
+    let (mut things, mut agreements) = (Vec::new(), Vec::new());
     for (line, row) in import.rows {
         match row {
             Row::Customer {
@@ -218,6 +253,10 @@ fn take(connection: &Connection, import: Import, entry_index: u64) -> Result<Tak
                 customers::add_fingerprints(connection, &id, &fingerprints)?;
             }
             Row::Resource { kind, id, owned } => things.push((line, kind, id, owned)),
+            Row::Agreement {
+                customer_id,
+                agreement,
+            } => agreements.push((line, customer_id, agreement)),
         }
     }
     for (line, kind, id, owned) in things {
@@ -227,10 +266,20 @@ fn take(connection: &Connection, import: Import, entry_index: u64) -> Result<Tak
             Err(error) => return Err(error),
         }
     }
+    for (line, id, agreement) in agreements {
+        match customers::find(connection, &id)? {
+            Some(row) => {
+                consents::keep_agreement(connection, row.reference, &agreement, entry_index)?;
+                taken.agreements.push((row.reference, agreement));
+            }
+            None => mistakes.add(line, format!("nobody in the book is the customer `{id}`")),
+        }
+    }
     taken.report = ImportReport {
         customers: taken.customers.len(),
         customers_new: customer_count(connection)?.saturating_sub(known_before),
         resources: taken.resources.len(),
+        agreements: taken.agreements.len(),
     };
     Ok(mistakes.or(taken)?)
 }
@@ -263,6 +312,7 @@ fn read(text: &str, prints: &Fingerprints) -> Result<Row, String> {
                 fingerprints: fingerprints.into_iter().flatten().collect(),
             });
         }
+        Line::Agreement(line) => return agreement(&line),
         Line::Job(line) => (ResourceKind::Job, line),
         Line::List(line) => (ResourceKind::List, line),
         Line::Document(line) => (ResourceKind::Document, line),
@@ -281,12 +331,59 @@ fn read(text: &str, prints: &Fingerprints) -> Result<Row, String> {
     })
 }
 
+/// An agreement, with all of its words understood.
+fn agreement(line: &AgreementLine) -> Result<Row, String> {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let profile = &*line.profile;
+    if profile.is_empty() || profile.len() > PROFILE_BYTES_MAX || !profile.bytes().all(word) {
+        return Err(format!(
+            "a profile is a word of 1 to {PROFILE_BYTES_MAX} lower-case letters, digits and `-`"
+        ));
+    }
+    let partner = line
+        .partner
+        .as_deref()
+        .map(|id| PartnerId::parse(id).ok_or_else(|| format!("`{id}` is not a partner's id")));
+    let purpose =
+        |key: &String| Purpose::parse(key).ok_or_else(|| format!("`{key}` is not a purpose"));
+    let category = |key: &String| {
+        Category::parse(key).ok_or_else(|| format!("`{key}` is not a data category"))
+    };
+    let purposes: Vec<Purpose> = line
+        .purposes
+        .iter()
+        .map(purpose)
+        .collect::<Result<_, _>>()?;
+    if purposes.is_empty() {
+        return Err("an agreement is about at least one of `purposes`".to_owned());
+    }
+    let categories: CategorySet = match &line.categories {
+        Some(named) => named.iter().map(category).collect::<Result<_, _>>()?,
+        None => Category::all().collect(),
+    };
+    let last: Option<Date> = line.until.parse().ok();
+    let until = last.and_then(|last| last.tomorrow().ok());
+    let until = until.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
+    let until = until.ok_or("`until` is the last day, as in `2027-12-31`")?;
+    Ok(Row::Agreement {
+        customer_id: id_of(&line.customer)?,
+        agreement: Box::new(Agreement {
+            profile: profile.into(),
+            partner: partner.transpose()?,
+            purposes,
+            categories,
+            until,
+            reference: id_of(&line.reference)?,
+        }),
+    })
+}
+
 /// What is wrong with a line, without the values in it: serde would quote a value of a wrong type, and
 /// that may be somebody's telephone number.
 fn said(error: &serde_json::Error) -> String {
     let message = error.to_string();
     if message.starts_with("invalid type") || message.starts_with("invalid value") {
-        return "each line must be an object whose values are all text".to_owned();
+        return "each line must be an object whose values are text, or lists of text".to_owned();
     }
     message
 }

@@ -419,7 +419,10 @@ mod tests {
         drop(registry(&place));
         let connection = Connection::open(place.path().join("registry")).unwrap();
         let older = "DROP TABLE policy_shadow; DROP TABLE policy_in_force; DROP TABLE policy_file; DROP TABLE policy_text;
-                     DROP TABLE policy_set; PRAGMA user_version = 1;";
+                     DROP TABLE policy_set; DROP TABLE figure_group; DROP TABLE figure_question;
+                     ALTER TABLE consent DROP COLUMN profile; ALTER TABLE consent DROP COLUMN document;
+                     DROP TABLE shut_out; CREATE TABLE suspension (partner TEXT, since TEXT, actor TEXT,
+                     because TEXT, entry INTEGER); PRAGMA user_version = 1;";
         connection.execute_batch(older).unwrap();
         drop(connection);
         assert_eq!(registry(&place).policy_in_force().await.unwrap(), None);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::taxonomy::{Category, CategorySet, Purpose};
-use crate::terms::{PartnerId, ResourceKind};
+use crate::terms::{PartnerId, Principal, ResourceKind};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -247,29 +247,89 @@ async fn a_remembered_resource_keeps_its_customer_and_purpose() {
 #[tokio::test]
 async fn a_suspension_is_seen_at_once_outlives_a_restart_and_ends() {
     let fixture = Fixture::new();
-    let registry = fixture.open();
     let suspension = |because: &str| Suspension {
         since: fixture.clock.now(),
         by: "Ann".into(),
         because: because.into(),
     };
-    let acme = partner("acme");
-    registry
-        .suspend(&acme, suspension("a leak"), 1)
-        .await
-        .unwrap();
-    registry
-        .suspend(&acme, suspension("again"), 2)
-        .await
-        .unwrap();
+    let all = [
+        Principal::Partner(partner("acme")),
+        Principal::Certificate(crate::terms::Thumbprint([3; 32])),
+        Principal::Client("acme".into()),
+        Principal::Token("acme".into()),
+    ];
+    for one in &all {
+        let registry = fixture.open();
+        let mut changes = registry.suspensions().changes();
+        registry
+            .suspend(one, suspension("a leak"), 1)
+            .await
+            .unwrap();
+        assert!(changes.has_changed().unwrap());
+        registry.suspend(one, suspension("again"), 2).await.unwrap();
+        drop(registry);
+        let registry = fixture.open();
+        for other in &all {
+            let expected = (one == other).then(|| suspension("a leak"));
+            assert_eq!(registry.suspensions().of(other), expected, "{one} {other}");
+        }
+        changes = registry.suspensions().changes();
+        registry.resume(one).await.unwrap();
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(registry.suspensions().of(one), None);
+        drop(registry);
+        assert_eq!(fixture.open().suspensions().of(one), None);
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_token_is_forgotten_once_it_must_have_expired_and_nothing_else_is() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let suspend = async |principal: &Principal| {
+        let suspension = Suspension {
+            since: fixture.clock.now(),
+            by: "Ann".into(),
+            because: "a leak".into(),
+        };
+        registry.suspend(principal, suspension, 1).await.unwrap();
+    };
+    let token = |name: &str| Principal::Token(name.into());
+    let client = Principal::Client("acme-portal".into());
+    suspend(&client).await;
+    suspend(&token("one")).await;
+    let hours = |hours: i64| std::time::Duration::from_secs(3_600 * hours.unsigned_abs());
+    fixture.clock.advance(hours(TOKEN_SUSPENSION_HOURS - 1));
+    suspend(&token("two")).await;
+    assert!(registry.suspensions().of(&token("one")).is_some());
+    fixture.clock.advance(hours(1));
+    suspend(&token("three")).await;
     drop(registry);
     let registry = fixture.open();
-    assert_eq!(registry.suspension(&acme), Some(suspension("a leak")));
-    assert_eq!(registry.suspension(&partner("bright")), None);
-    registry.resume(&acme).await.unwrap();
-    assert_eq!(registry.suspension(&acme), None);
-    drop(registry);
-    assert_eq!(fixture.open().suspension(&acme), None);
+    assert_eq!(registry.suspensions().of(&token("one")), None);
+    for stays in [client, token("two"), token("three")] {
+        assert!(registry.suspensions().of(&stays).is_some(), "{stays}");
+    }
+}
+
+#[tokio::test]
+async fn partners_suspended_by_an_earlier_version_stay_suspended() {
+    let fixture = Fixture::new();
+    drop(fixture.open());
+    let connection = rusqlite::Connection::open(fixture.path()).unwrap();
+    let earlier = "
+        DROP TABLE shut_out;
+        CREATE TABLE suspension (
+            partner TEXT PRIMARY KEY, since TEXT NOT NULL, actor TEXT NOT NULL,
+            because TEXT NOT NULL, entry INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO suspension VALUES ('acme', '2026-11-22T12:00:00Z', 'Ann', 'a leak', 7);
+        PRAGMA user_version = 3;";
+    connection.execute_batch(earlier).unwrap();
+    drop(connection);
+    let acme = Principal::Partner(partner("acme"));
+    let found = fixture.open().suspensions().of(&acme).unwrap();
+    assert_eq!(&*found.because, "a leak");
 }
 
 #[tokio::test]
@@ -286,15 +346,19 @@ async fn a_consent_covers_what_lies_below_it_until_it_ends() {
         purpose: purpose("essential.service"),
         categories: CategorySet::from_iter([category("user.contact")]),
         until,
+        reference: Some("CON-1".into()),
     };
     registry.record_consent(customer, consent, 4).await.unwrap();
     drop(registry);
     let registry = fixture.open();
     let has = |partner_id, purpose_key, now, key| {
         let (partner, purpose) = (partner(partner_id), purpose(purpose_key));
-        registry
-            .consented(customer, &partner, purpose, now)
-            .contains(category(key))
+        let opened = registry.opened(customer, &partner, purpose, now);
+        assert_eq!(
+            opened.consent_reference.is_some(),
+            !opened.consented.is_empty()
+        );
+        opened.consented.contains(category(key))
     };
     let now = fixture.clock.now();
     let below = "essential.service.operations";
@@ -309,6 +373,112 @@ async fn a_consent_covers_what_lies_below_it_until_it_ends() {
         .await
         .unwrap();
     assert!(!has("acme", below, now, "user.contact.email"));
+}
+
+#[tokio::test]
+async fn an_agreement_holds_with_its_reference_until_its_last_day_is_over() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let line = |until: &str| {
+        format!(
+            r#"{{"kind":"agreement","customer":"cus_1","profile":"contact","partner":"acme","purposes":["essential.service","finance"],"categories":["user.contact"],"until":"{until}","reference":"AGR-17"}}"#
+        )
+    };
+    // An agreement may stand before its customer in the file.
+    let book = format!(
+        "{}\n{BOOK}{}\n",
+        line("2026-11-22"),
+        r#"{"kind":"agreement","customer":"cus_2","profile":"any","purposes":["essential"],"until":"2027-01-31","reference":"AGR-18"}"#
+    );
+    let report = import(&registry, &book).await.unwrap();
+    assert_eq!(report.agreements, 2);
+    drop(registry);
+    let registry = fixture.open();
+    let opened = |registry: &Registry, id: &str, partner_id: &str, key: &str, now: &str| {
+        let customer = registry.customer(id).unwrap().reference;
+        let purpose = Purpose::parse(key).unwrap();
+        registry.opened(
+            customer,
+            &partner(partner_id),
+            purpose,
+            now.parse().unwrap(),
+        )
+    };
+    let (email, name) = ("user.contact.email", "user.name");
+    let covers = |opened: &crate::judgement::Opened, key| {
+        opened.agreed.contains(Category::parse(key).unwrap())
+    };
+    let evening = "2026-11-22T23:59:59Z";
+    for key in ["essential.service.payment_processing", "finance"] {
+        let agreed = opened(&registry, "cus_1", "acme", key, evening);
+        assert!(covers(&agreed, email) && !covers(&agreed, name), "{key}");
+        assert_eq!(agreed.agreement_reference.as_deref(), Some("AGR-17"));
+        assert_eq!(
+            (agreed.consented, agreed.consent_reference),
+            (CategorySet::NONE, None)
+        );
+    }
+    let any = opened(&registry, "cus_2", "acme", "essential.service", evening);
+    assert!(covers(&any, name), "of every partner and of everything");
+    for (partner_id, key, now) in [
+        ("bright", "finance", evening),
+        ("acme", "essential", evening),
+        ("acme", "finance", "2026-11-23T00:00:00Z"),
+    ] {
+        assert_eq!(
+            opened(&registry, "cus_1", partner_id, key, now),
+            Default::default()
+        );
+    }
+    // What the same document says later holds, and consents are apart from it.
+    import(&registry, &line("2026-11-24")).await.unwrap();
+    let customer = registry.customer("cus_1").unwrap().reference;
+    let finance = Purpose::parse("finance").unwrap();
+    registry
+        .revoke_consent(customer, &partner("acme"), finance)
+        .await
+        .unwrap();
+    drop(registry);
+    let registry = fixture.open();
+    let later = opened(
+        &registry,
+        "cus_1",
+        "acme",
+        "finance",
+        "2026-11-24T12:00:00Z",
+    );
+    assert!(covers(&later, email));
+    import(&registry, &line("2026-11-01")).await.unwrap();
+    assert_eq!(
+        opened(&registry, "cus_1", "acme", "finance", evening),
+        Default::default()
+    );
+}
+
+#[tokio::test]
+async fn an_agreement_that_is_not_clear_is_not_imported() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    let whole = r#"{"kind":"agreement","customer":"cus_1","profile":"contact","partner":"acme","purposes":["finance"],"categories":["user"],"until":"2027-01-31","reference":"AGR-1"}"#;
+    assert!(import(&registry, whole).await.is_ok());
+    for (from, to, told) in [
+        ("cus_1", "cus_9", "nobody in the book"),
+        ("\"contact\"", "\"Contact\"", "a profile is a word"),
+        ("acme", "Acme!", "is not a partner's id"),
+        ("[\"finance\"]", "[]", "at least one of `purposes`"),
+        ("finance", "finances", "is not a purpose"),
+        ("[\"user\"]", "[\"usr\"]", "is not a data category"),
+        ("2027-01-31", "soon", "the last day"),
+        ("AGR-1", "", "an id is empty"),
+        (",\"reference\":\"AGR-1\"", "", "missing field `reference`"),
+    ] {
+        assert!(whole.contains(from), "{from}");
+        let refused = import(&registry, &whole.replace(from, to))
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains(told), "{told}: {refused}");
+    }
 }
 
 #[tokio::test]

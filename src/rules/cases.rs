@@ -9,6 +9,7 @@ mod coverage;
 mod expect;
 mod fullest;
 mod junit;
+mod links;
 mod read;
 mod report;
 mod request;
@@ -236,12 +237,25 @@ pub enum Leaves {
     Partial,
     /// A replacement.
     Pseudonym,
+    /// As a figure over a group of customers.
+    Aggregate,
     /// Not at all: left out, or emptied where the schema requires it.
     Withheld,
 }
 
 impl Leaves {
-    const ALL: [Self; 4] = [Self::Clear, Self::Partial, Self::Pseudonym, Self::Withheld];
+    const ALL: [Self; 5] = [
+        Self::Clear,
+        Self::Partial,
+        Self::Pseudonym,
+        Self::Aggregate,
+        Self::Withheld,
+    ];
+
+    /// Whether the answer says of it what the core said.
+    fn is_whole(self) -> bool {
+        matches!(self, Self::Clear | Self::Aggregate)
+    }
 
     /// The word of contracts and cases.
     pub fn word(self) -> &'static str {
@@ -249,6 +263,7 @@ impl Leaves {
             Self::Clear => "clear",
             Self::Partial => "partial",
             Self::Pseudonym => "pseudonym",
+            Self::Aggregate => "aggregate",
             Self::Withheld => "withheld",
         }
     }

@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::{Running, StartError, note};
+use super::certificates::Certificates;
+use super::{Running, StartError, note, note_renewal};
 use crate::administration::actors::{Actors, Mapped, TwoNames};
 use crate::administration::{self, Administration, Role};
 use crate::allowance::Allowance;
@@ -26,10 +27,12 @@ use crate::files::{self, Readers};
 use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
 use crate::gateway::forward::Cores;
+use crate::gateway::names::Names;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
-use crate::identity::fetch::KeyUrl;
+use crate::identity::fetch::FetchUrl;
+use crate::identity::jwk::Algorithm;
 use crate::identity::keys::{self, Keys};
 use crate::identity::token::Verifier;
 use crate::ledger::{self, Ledger, OpenError, Signer};
@@ -62,18 +65,18 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
     let rules = Arc::clone(publishing.rules());
-    let limits = Limits::from(&config.limits);
     let gateway = Arc::new(Gateway {
         about: about(config)?,
         clock: clock.clone(),
-        limits: limits.clone(),
+        limits: Limits::from(&config.limits),
         rules: Arc::clone(&rules),
         shadow: Arc::clone(publishing.shadow()),
         verifier,
         registry: Arc::clone(&registry),
         allowance,
         ledger: ledger.clone(),
-        cores: Cores::new(config.services.clone()),
+        cores: cores(config, &clock),
+        names: Names::new(config),
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
         telemetry,
@@ -82,7 +85,10 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;
     let mut tasks = JoinSet::new();
-    let gateway_address = serve_partners(config, &gateway, limits, &stopped, &mut tasks).await?;
+    let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
+    let certificates = Arc::new(certificates);
+    let gateway_address =
+        serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let operator = Operator {
         ledger: ledger.clone(),
         metrics,
@@ -96,10 +102,12 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let administration =
         Administration::new(registry, ledger, directory, contracts, in_force, clock);
     serve_administration(config, administration, &stopped, &mut tasks)?;
+    keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
     keep_keys_fresh(&gateway, stopped, &mut tasks);
     Ok(Running {
         gateway,
         publishing,
+        certificates,
         gateway_address,
         operator_address,
         stop,
@@ -118,6 +126,23 @@ fn keep_keys_fresh(
     tasks.spawn(async move {
         tokio::select! {
             () = gateway.verifier.keys().keep_fresh() => {}
+            () = done => {}
+        }
+    });
+}
+
+/// Reads certificates and revocation lists again, now and then.
+fn keep_certificates_fresh(
+    gateway: &Arc<Gateway>,
+    certificates: &Arc<Certificates>,
+    stopped: watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let (gateway, certificates) = (Arc::clone(gateway), Arc::clone(certificates));
+    let done = until(stopped);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = certificates.keep_fresh(|| note_renewal(&gateway)) => {}
             () = done => {}
         }
     });
@@ -238,11 +263,15 @@ async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError
     let source = match &config.tokens.keys {
         KeySource::File(path) => keys::KeySource::File(path.clone()),
         KeySource::Url(url, authority) => keys::KeySource::Url(
-            KeyUrl::new(url, authority.as_deref())
+            FetchUrl::new(url, authority.as_deref())
                 .map_err(|error| StartError::unusable("the token issuer's keys", error))?,
         ),
     };
-    let keys = Keys::load(source, None, clock.clone())
+    let algorithms = config.tokens.algorithms.iter();
+    let algorithms = algorithms
+        .filter_map(|name| Algorithm::parse(name))
+        .collect();
+    let keys = Keys::load(source, algorithms, clock.clone())
         .await
         .map_err(|error| StartError::unusable("the token issuer's keys", error))?;
     let rules = TokenRules {
@@ -252,6 +281,12 @@ async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError
         life_seconds_max: config.tokens.life_seconds_max,
     };
     Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
+}
+
+fn cores(config: &Config, clock: &Clock) -> Cores {
+    let whole = config.limits.whole_answer_bytes_max;
+    let whole = usize::try_from(whole).unwrap_or(usize::MAX);
+    Cores::new(config.services.clone(), whole, clock.clone())
 }
 
 fn about(config: &Config) -> Result<About, StartError> {
@@ -269,32 +304,20 @@ fn about(config: &Config) -> Result<About, StartError> {
 async fn serve_partners(
     config: &Config,
     gateway: &Arc<Gateway>,
-    limits: Limits,
+    certificates: &Certificates,
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) -> Result<std::net::SocketAddr, StartError> {
-    let settings = &config.gateway;
-    let lists = settings.revocation_lists.iter().map(|path| read(path));
-    let lists = lists.collect::<Result<Vec<_>, _>>()?.concat();
-    let tls = listen::tls::server_config(&listen::tls::Material {
-        chain: &read(&settings.certificate)?,
-        key: &read(&settings.key)?,
-        partner_authority: &read(&settings.partner_authority)?,
-        revocation_lists: &lists,
-    })
-    .map_err(|error| {
-        let (chain, key) = (settings.certificate.display(), settings.key.display());
-        let authority = settings.partner_authority.display();
-        let what = format!("TLS of the partner listener, from `{chain}`, `{key}`, `{authority}`");
-        StartError::unusable(what, error)
-    })?;
-    let (listener, address) = bind("the partner listener", settings.listen).await?;
+    let (listener, address) = bind("the partner listener", config.gateway.listen).await?;
     let handler = {
         let gateway = Arc::clone(gateway);
         move |peer, request| Arc::clone(&gateway).handle_to_the_end(peer, request)
     };
     let (clock, done) = (gateway.clock.clone(), until(stopped.clone()));
-    tasks.spawn(listen::serve(listener, tls, limits, clock, handler, done));
+    let suspensions = Arc::clone(gateway.registry.suspensions());
+    let (tls, limits) = (certificates.tls(), gateway.limits.clone());
+    let serving = listen::serve(listener, tls, limits, clock, suspensions, handler, done);
+    tasks.spawn(serving);
     Ok(address)
 }
 
@@ -360,10 +383,6 @@ async fn bind(
     let listener = TcpListener::bind(address).await.map_err(unusable)?;
     let bound = listener.local_addr().map_err(unusable)?;
     Ok((listener, bound))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, StartError> {
-    fs::read(path).map_err(|error| StartError::unusable(format!("`{}`", path.display()), error))
 }
 
 /// 32 random bytes beside the book, made while it is empty: pseudonyms stay the same as long as they

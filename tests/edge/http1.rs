@@ -527,3 +527,16 @@ async fn a_stop_lets_requests_end_and_closes_idle_connections() {
     assert_eq!(read_to_end(&mut idle).await.as_deref(), Some(&b""[..]));
     assert!(read_to_end(&mut used).await.is_some());
 }
+
+#[tokio::test]
+async fn a_running_answer_breaks_off_visibly_when_its_connection_must_end() {
+    let server = Server::start().await;
+    let request = b"GET /a?endless=1 HTTP/1.1\r\nHost: api.example.com\r\n\r\n";
+    let answer = exchange(&server, request).await;
+    assert!(answer.contains("transfer-encoding: chunked"), "{answer}");
+    assert!(
+        answer.ends_with("5\r\nfirst\r\n"),
+        "no last chunk: {answer}"
+    );
+    server.stop().await;
+}

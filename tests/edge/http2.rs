@@ -381,3 +381,25 @@ async fn who_sends_nothing_or_reads_nothing_is_cut_off() {
     assert!(answer.len() < 200_000, "{}", answer.len());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn running_streams_are_reset_after_a_goodbye_when_their_connection_must_end() {
+    let server = Server::start().await;
+    let mut stream = connect(&server).await;
+    let endless = block(&with(":path", "/a?endless=1"));
+    let request = |id| frame(HEADERS, END_STREAM | END_HEADERS, id, &endless);
+    let both = [request(1), request(3)].concat();
+    stream.write_all(&both).await.unwrap();
+    let (mut goodbyes, mut resets) = (0, Vec::new());
+    while let Some((kind, id, _)) = next_frame(&mut stream).await {
+        match kind {
+            GOAWAY => goodbyes += 1,
+            RESET => resets.push(id),
+            _ => {}
+        }
+    }
+    resets.sort_unstable();
+    assert!(goodbyes > 0);
+    assert_eq!(resets, [1, 3]);
+    server.stop().await;
+}

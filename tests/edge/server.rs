@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use covenant::clock::Clock;
 use covenant::edge::body::{RequestBody, ResponseBody, whole};
 use covenant::edge::host::HostNames;
@@ -13,16 +14,18 @@ use covenant::edge::{Peer, accept};
 use covenant::listen::{serve, tls};
 use covenant::refusal::{Executed, ProblemContext, Refusal};
 use covenant::terms::RequestId;
+use futures_util::{StreamExt as _, stream};
 use http::{Request, Response, header};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -34,6 +37,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) seen: Arc<AtomicUsize>,
     pub(crate) authority: Arc<Authority>,
+    tls: watch::Sender<tls::Tls>,
+    identity: (String, String),
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -41,6 +46,8 @@ pub(crate) struct Server {
 /// A CA for both sides of the test.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    /// From its own certificate up to but not including the root.
+    intermediates: Vec<CertificateDer<'static>>,
 }
 
 pub(crate) struct Identity {
@@ -51,26 +58,61 @@ pub(crate) struct Identity {
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self { issuer }
+        let (params, key) = (authority_params("Root"), KeyPair::generate().unwrap());
+        Self {
+            issuer: CertifiedIssuer::self_signed(params, key).unwrap(),
+            intermediates: Vec::new(),
+        }
     }
 
     pub(crate) fn issue(&self, name: &str, serial: u8) -> Identity {
+        self.issue_as(name, |params| {
+            params.serial_number = Some(SerialNumber::from_slice(&[serial]));
+        })
+    }
+
+    /// A certificate as `change` leaves it.
+    pub(crate) fn issue_as(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.serial_number = Some(SerialNumber::from_slice(&[serial]));
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let own = certificate.der().clone();
         Identity {
-            chain: vec![certificate.der().clone()],
+            chain: [vec![own], self.intermediates.clone()].concat(),
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
             pem: (certificate.pem(), key.serialize_pem()),
         }
     }
 
+    /// An authority below this one, as `change` leaves it.
+    pub(crate) fn below(&self, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = authority_params("Intermediate");
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
+        let own = issuer.der().clone();
+        Self {
+            intermediates: [vec![own], self.intermediates.clone()].concat(),
+            issuer,
+        }
+    }
+
     pub(crate) fn revocation_list(&self, serial: u8, next_update_year: i32) -> String {
+        self.revocation_list_until(serial, next_update_year, Duration::ZERO)
+    }
+
+    /// A list that expires so many seconds from now.
+    pub(crate) fn revocation_list_for(&self, serial: u8, seconds: u64) -> String {
+        let now = Clock::system().unix_seconds().unsigned_abs();
+        self.revocation_list_until(serial, 1970, Duration::from_secs(now + seconds))
+    }
+
+    fn revocation_list_until(&self, serial: u8, year: i32, later: Duration) -> String {
         let revoked = RevokedCertParams {
             serial_number: SerialNumber::from_slice(&[serial]),
             revocation_time: date_time_ymd(2024, 1, 1),
@@ -79,7 +121,7 @@ impl Authority {
         };
         CertificateRevocationListParams {
             this_update: date_time_ymd(2024, 1, 1),
-            next_update: date_time_ymd(next_update_year, 1, 1),
+            next_update: date_time_ymd(year, 1, 1) + later,
             crl_number: SerialNumber::from_slice(&[1]),
             issuing_distribution_point: None,
             revoked_certs: vec![revoked],
@@ -90,6 +132,14 @@ impl Authority {
         .pem()
         .unwrap()
     }
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 /// Limits small enough to be reached in a test.
@@ -115,14 +165,9 @@ impl Server {
         authority: Authority,
         revocation_lists: String,
     ) -> Self {
-        let identity = authority.issue(HOST, 1);
-        let tls = tls::server_config(&tls::Material {
-            chain: identity.pem.0.as_bytes(),
-            key: identity.pem.1.as_bytes(),
-            partner_authority: authority.issuer.pem().as_bytes(),
-            revocation_lists: revocation_lists.as_bytes(),
-        })
-        .unwrap();
+        let identity = authority.issue(HOST, 1).pem;
+        let tls = tls_of(&identity, &authority, &revocation_lists);
+        let (tls_sender, tls) = watch::channel(tls);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(AtomicUsize::new(0));
@@ -136,6 +181,7 @@ impl Server {
             tls,
             limits,
             Clock::system(),
+            Arc::default(),
             handler,
             async {
                 let _ = stopped.await;
@@ -145,9 +191,17 @@ impl Server {
             address,
             seen,
             authority: Arc::new(authority),
+            tls: tls_sender,
+            identity,
             stop,
             task,
         }
+    }
+
+    /// Takes over another revocation list while it runs.
+    pub(crate) fn reload(&self, revocation_list: &str) {
+        let tls = tls_of(&self.identity, &self.authority, revocation_list);
+        self.tls.send_replace(tls);
     }
 
     /// How many requests have been accepted so far.
@@ -164,6 +218,15 @@ impl Server {
         protocol: &str,
         identity: Option<Identity>,
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_with(self.client(protocol, identity)).await
+    }
+
+    /// What a client needs; it keeps sessions for its next connection.
+    pub(crate) fn client(
+        &self,
+        protocol: &str,
+        identity: Option<Identity>,
+    ) -> Arc<rustls::ClientConfig> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.authority.issuer.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -178,11 +241,17 @@ impl Server {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        Arc::new(config)
+    }
+
+    pub(crate) async fn connect_with(
+        &self,
+        client: Arc<rustls::ClientConfig>,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from(HOST).unwrap();
-        tokio_rustls::TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await
+        let connector = tokio_rustls::TlsConnector::from(client);
+        connector.connect(name, stream).await
     }
 
     /// Stops it; returns once every connection has ended.
@@ -193,6 +262,20 @@ impl Server {
             .expect("the server stops")
             .unwrap();
     }
+}
+
+fn tls_of(identity: &(String, String), authority: &Authority, list: &str) -> tls::Tls {
+    let lists = match list {
+        "" => Vec::new(),
+        list => vec![list.as_bytes().to_vec()],
+    };
+    tls::Tls::new(&tls::Material {
+        chain: identity.0.as_bytes(),
+        key: identity.1.as_bytes(),
+        partner_authority: authority.issuer.pem().as_bytes(),
+        revocation_lists: &lists,
+    })
+    .unwrap()
 }
 
 /// Reads to the end. None if the server keeps the connection open.
@@ -233,6 +316,9 @@ async fn echo(
         Ok(body) => body.to_bytes(),
         Err(refusal) => return refused(&refusal),
     };
+    if head.query().get("endless").is_some() {
+        return endless(&peer);
+    }
     if let Some(length) = head.query().get("answer_bytes") {
         return Response::new(whole(vec![b'x'; length.parse().unwrap()]));
     }
@@ -252,6 +338,17 @@ async fn echo(
             .as_ref()
             .map_or("none", |certificate| &certificate.names[0]),
     )))
+}
+
+/// One piece, and then nothing for ever; meanwhile the end of the connection is asked for.
+fn endless(peer: &Arc<Peer>) -> Response<ResponseBody> {
+    let peer = Arc::clone(peer);
+    let pieces = stream::once(async { Ok(Frame::data(Bytes::from_static(b"first"))) });
+    let pieces = pieces.chain(stream::once(async move {
+        peer.presented.end();
+        std::future::pending().await
+    }));
+    Response::new(StreamBody::new(pieces).boxed_unsync())
 }
 
 fn refused(refusal: &Refusal) -> Response<ResponseBody> {

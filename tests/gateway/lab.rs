@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::stand::Stand;
 
@@ -28,6 +29,7 @@ pub(crate) struct Scripted {
     headers: HeaderMap,
     pieces: Vec<(Duration, Bytes)>,
     breaks_off: bool,
+    gate: Option<Arc<Notify>>,
 }
 
 impl Scripted {
@@ -59,6 +61,12 @@ impl Scripted {
         self
     }
 
+    /// Each piece of the body waits until it is let go.
+    pub(crate) fn behind(mut self, gate: &Arc<Notify>) -> Self {
+        self.gate = Some(Arc::clone(gate));
+        self
+    }
+
     /// The connection ends behind the last piece instead of the body.
     pub(crate) fn broken_off(mut self) -> Self {
         self.breaks_off = true;
@@ -66,9 +74,16 @@ impl Scripted {
     }
 
     fn response(self) -> Response<UnsyncBoxBody<Bytes, std::io::Error>> {
-        let pieces = stream::iter(self.pieces).then(|(pause, piece)| async move {
-            tokio::time::sleep(pause).await;
-            Ok(Frame::data(piece))
+        let gate = self.gate;
+        let pieces = stream::iter(self.pieces).then(move |(pause, piece)| {
+            let gate = gate.clone();
+            async move {
+                if let Some(gate) = gate {
+                    gate.notified().await;
+                }
+                tokio::time::sleep(pause).await;
+                Ok(Frame::data(piece))
+            }
         });
         let broken = stream::iter(self.breaks_off.then_some(()))
             .map(|()| Err(std::io::ErrorKind::ConnectionAborted.into()));
@@ -203,6 +218,7 @@ impl Service<'_> {
         let stand = Stand::start_with(&all, |config| {
             let lab = CoreService {
                 base_url: format!("http://{address}"),
+                names: Vec::new(),
                 authorization: None,
                 answer_milliseconds_max: 10_000,
             };

@@ -2,8 +2,7 @@
 
 use covenant::config::TermsSettings;
 use covenant::refusal::Code;
-use covenant::registry::Suspension;
-use covenant::terms::PartnerId;
+use covenant::terms::{PartnerId, Principal};
 use http::Method;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
@@ -165,17 +164,9 @@ async fn promise_7_a_suspended_family_receives_nothing() {
     let target = format!("/v1/customers/{}", own.customer);
     assert_eq!(crest.get(&target, SERVICE).await.status, 200);
     let since = stand.clock.now();
-    let suspension = Suspension {
-        since,
-        by: "Hannah".into(),
-        because: "audit".into(),
-    };
-    let acme = PartnerId::parse("acme").unwrap();
-    gateway
-        .registry
-        .suspend(&acme, suspension, 0)
-        .await
-        .unwrap();
+    let acme = Principal::Partner(PartnerId::parse("acme").unwrap());
+    stand.suspend(&acme).await;
+    let mut crest = stand.partner("crest").await;
     let reply = crest.get(&target, SERVICE).await;
     let document = refused(&reply, 403, "partner-suspended");
     assert_eq!(document["since"], since.to_string());
@@ -497,13 +488,15 @@ async fn what_the_core_rejects_is_told_with_its_status_and_none_of_its_words() {
     let reply = acme.get("/v1/jobs?cursor=job_nothing", SERVICE).await;
     let document = refused(&reply, 400, "core-rejected");
     assert_eq!(document["executed"], "no");
+    let fault = serde_json::json!({"error": {"code": "invalid", "field": "cursor"}});
+    assert_eq!(document["core"], fault);
     let own = stand.subject("acme", 0);
     let submit = Call::new(Method::POST, &format!("/v1/jobs/{}/submit", own.job)).purpose(SERVICE);
     let reply = acme.call(submit).await;
     refused(&reply, 409, "core-rejected");
     let all = reply.everything();
     assert!(
-        !all.contains("shard") && !all.contains("wrong_status"),
+        !all.contains("shard") && !all.contains("\"message\""),
         "{all}"
     );
     assert!(document.get("core_status").is_none(), "{all}");

@@ -17,8 +17,10 @@ use covenant::identity::development::{
 };
 use covenant::ledger::reading;
 use covenant::mistakes::{Look, Mistakes};
+use covenant::registry::Suspension;
 use covenant::serve::Running;
 use covenant::starter::{self, Ports};
+use covenant::terms::Principal;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
@@ -218,6 +220,23 @@ impl Stand {
             .await
     }
 
+    /// The certificate of a partner, as suspensions name it.
+    pub(crate) fn certificate_of(&self, partner: &str) -> Principal {
+        let certificate = &self.certificates[place_of(partner)].certificate;
+        Principal::Certificate(certificate.thumbprint)
+    }
+
+    /// Suspends somebody, as a person's command does.
+    pub(crate) async fn suspend(&self, principal: &Principal) {
+        let suspension = Suspension {
+            since: self.clock.now(),
+            by: "Hannah".into(),
+            because: "audit".into(),
+        };
+        let registry = &self.running().gateway().registry;
+        registry.suspend(principal, suspension, 0).await.unwrap();
+    }
+
     /// Ids of the partner's customers, oldest first.
     pub(crate) fn customers_of(&self, partner: &str) -> Vec<String> {
         let customers = self.world.customers_of(Some(partner));
@@ -302,6 +321,7 @@ pub(crate) fn facts(event: &Event) -> Option<&RequestFacts> {
         Event::Intent(intent) => Some(&intent.request),
         Event::Refusal(refused) => Some(&refused.request),
         Event::Shadow(shadowed) => Some(&shadowed.request),
+        Event::Delivered(delivered) => Some(&delivered.request),
         _ => None,
     }
 }

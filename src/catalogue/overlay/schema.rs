@@ -101,10 +101,15 @@ fn value_of(key: &str) -> Value {
             one_of("A fideslang data use.", Purpose::all().map(Purpose::key)),
         ),
         "empty" => json!({"description": "What stands in a required field when it is withheld."}),
+        "group" => boolean("Of an object in a list: figures over one group of customers."),
+        "group-size" => boolean(
+            "Of a whole number: how many different customers the group is; outside of groups, all together.",
+        ),
         "operational" => set(
             "Beside the role `use-type`: the values that are no marketing use, instead of `operational`.",
             text("A value, as it is sent."),
         ),
+        "link" => link(),
         "partial" => partial(),
         "record" => boolean("Of an object: each belongs to one customer."),
         "resource-id" => one_of(
@@ -117,6 +122,20 @@ fn value_of(key: &str) -> Value {
         ),
         _ => json!({}),
     }
+}
+
+fn link() -> Value {
+    let mediated = mapping(
+        "To an operation, with the id of what the record is about.",
+        [("to!", text("The operation's id."))],
+    );
+    json!({
+        "description": "Of a text, or of a header `Location` or `Link`: where a link leads once it leaves.",
+        "anyOf": [
+            one_of("What becomes of it.", ["foreign", "remove", "rewrite"]),
+            mediated,
+        ],
+    })
 }
 
 fn partial() -> Value {
@@ -172,6 +191,8 @@ mod tests {
             ("{first: 2}", "{first: 2, last: 2}"),
             ("{first: 2}", "streets"),
             ("x-covenant-record: true", "x-covenant-record: yes please"),
+            ("x-covenant-link: rewrite", "x-covenant-link: rewritten"),
+            ("{to: getDocument}", "{too: getDocument}"),
             ("- target:", "- taget:"),
         ] {
             assert!(SHIPPED.contains(from), "{from}");

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::answer::{Answer, pdf};
 use super::asked::Asked;
 use super::store::Store;
-use super::world::{AddressList, Customer, DocumentContent, Job, Recipient};
+use super::world::{AddressList, Customer, DocumentContent, Job, PageView, Recipient};
 
 const PAGE_RECORDS: usize = 50;
 const PAGE_RECORDS_MAX: usize = 1_000;
+/// Of a moment, its day: `2026-01-31`.
+const DAY_LENGTH: usize = 10;
 
 pub(super) fn customers(store: &Store, asked: &Asked) -> Answer {
     let found = store
@@ -154,19 +156,37 @@ pub(super) fn page_views(store: &Store, asked: &Asked) -> Answer {
     page(asked, found)
 }
 
-pub(super) fn page_view_statistics(store: &Store) -> Answer {
-    let mut pages: Vec<&str> = store
-        .world
-        .page_views
-        .iter()
-        .map(|view| view.page)
+pub(super) fn page_view_statistics(store: &Store, asked: &Asked) -> Answer {
+    let state_of = |view: &PageView| {
+        let customer = store.customer(&view.customer_id)?;
+        Some(customer.address.state.as_str())
+    };
+    let is_meant = |view: &&PageView| {
+        let day = view.viewed_at.get(..DAY_LENGTH).unwrap_or_default();
+        asked.parameter("from").is_none_or(|from| from <= day)
+            && asked.parameter("to").is_none_or(|to| day <= to)
+            && asked
+                .parameter("state")
+                .is_none_or(|state| state_of(view) == Some(state))
+    };
+    let mut views: Vec<&PageView> = store.world.page_views.iter().filter(is_meant).collect();
+    views.sort_unstable_by_key(|view| (view.page, view.customer_id.as_str()));
+    let figures = |views: &[&PageView]| {
+        let mut customers: Vec<&str> = views.iter().map(|view| &*view.customer_id).collect();
+        customers.sort_unstable();
+        customers.dedup();
+        (views.len(), customers.len())
+    };
+    let groups: Vec<Value> = views
+        .chunk_by(|one, other| one.page == other.page)
+        .map(|group| {
+            let (count, customers) = figures(group);
+            let page = group.first().map(|view| view.page);
+            json!({"page": page, "views": count, "customers": customers})
+        })
         .collect();
-    pages.sort_unstable();
-    let groups: Vec<Value> = pages
-        .chunk_by(|one, other| one == other)
-        .map(|group| json!({"page": group.first(), "views": group.len(), "customers": group.len()}))
-        .collect();
-    Answer::json(&json!({"groups": groups}))
+    let (count, customers) = figures(&views);
+    Answer::json(&json!({"groups": groups, "total": {"views": count, "customers": customers}}))
 }
 
 /// Whether a list the caller asked for includes what belongs to this customer.

@@ -17,6 +17,8 @@ const SEED: u64 = 0x4841_5242_4F55_5221;
 /// When the invented history begins, as a UNIX time in seconds: 2026-01-01T00:00:00Z.
 const HISTORY_BEGINS_SECONDS: i64 = 1_767_225_600;
 const SECONDS_BETWEEN_EVENTS: i64 = 7_919;
+/// Every this-many-th customer looked at a page that few look at.
+const RARE_PAGE_EVERY: usize = 100;
 /// Every this-many-th customer is a canary.
 const CANARY_EVERY: usize = 97;
 
@@ -247,10 +249,15 @@ impl World {
                 .then(|| format!("Called {}'s neighbour about the door code", person.first)),
         };
         self.invent_mailings(&customer.id, dice);
+        let page = dice.pick(&["/pricing", "/orders", "/help/returns"]);
         self.page_views.push(PageView {
             id: format!("view_{number:06}"),
             customer_id: customer.id.clone(),
-            page: dice.pick(&["/pricing", "/orders", "/help/returns"]),
+            page: if number.is_multiple_of(RARE_PAGE_EVERY) {
+                "/help/large-print"
+            } else {
+                page
+            },
             referrer: (dice.below(2) == 0).then_some("https://search.example/?q=printing"),
             ip_address: dice.internet_address(),
             user_agent: "Mozilla/5.0 (Invented; rv:1.0)",

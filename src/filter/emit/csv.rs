@@ -54,12 +54,16 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
         if !writer.drops(piece) {
             let plan = match piece.content {
                 Content::Record { record, .. } => match writer.decision(record) {
-                    RecordDecision::Keep(plan) => plan,
+                    RecordDecision::Keep(plan) => {
+                        writer.leading.record = Some(record);
+                        plan
+                    }
                     RecordDecision::Drop => return None,
                 },
                 _ => envelope,
             };
             writer.row(columns, &leaving, place + 1, plan, width)?;
+            writer.leading.record = None;
         }
         place = piece.next(place);
     }
@@ -70,7 +74,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
 /// not at all.
 fn stays(column: &Column, treatment: Treatment) -> bool {
     match treatment {
-        Treatment::Clear => true,
+        Treatment::Clear | Treatment::Figure => true,
         Treatment::Remove => false,
         _ => column.member != OTHER,
     }
@@ -116,7 +120,7 @@ impl<'p> Writer<'_, 'p> {
             let Content::Scalar(scalar) = piece.content else {
                 return None;
             };
-            let treatment = plan.treatment(scalar.field);
+            let treatment = self.treatment(scalar, plan);
             if stays(column, treatment) {
                 self.cell(scalar, treatment)?;
             }
@@ -138,9 +142,13 @@ impl<'p> Writer<'_, 'p> {
             .text
             .get(scalar.start as usize..scalar.end as usize)?;
         match (treatment, scalar.token) {
-            (Treatment::Clear, Token::Null) => {}
-            (Treatment::Clear, Token::Bare) => self.out.extend_from_slice(written.as_bytes()),
-            (Treatment::Clear, token) => text::csv::write(&token.decode(written), self.out),
+            (Treatment::Clear | Treatment::Figure, Token::Null) => {}
+            (Treatment::Clear | Treatment::Figure, Token::Bare) => {
+                self.out.extend_from_slice(written.as_bytes())
+            }
+            (Treatment::Clear | Treatment::Figure, token) => {
+                text::csv::write(&token.decode(written), self.out)
+            }
             _ => {
                 self.instead_as_text(scalar, treatment, written);
                 let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));

@@ -47,7 +47,10 @@ impl<'s> Writer<'s, '_> {
             (Content::Record { after, record }, Node::Object(object)) => {
                 match self.decision(record) {
                     RecordDecision::Keep(plan) => {
-                        self.inside(start, object, place + 1..after as usize, plan)
+                        self.leading.record = Some(record);
+                        let written = self.inside(start, object, place + 1..after as usize, plan);
+                        self.leading.record = None;
+                        written
                     }
                     RecordDecision::Drop => None,
                 }
@@ -57,7 +60,11 @@ impl<'s> Writer<'s, '_> {
             }
             (Content::NullObject, Node::Object(_)) => self.close_tag(start, |_| Some(())),
             (Content::Scalar(scalar), Node::Scalar(_)) => {
-                self.text_element(start, scalar, plan.treatment(scalar.field))
+                match self.treatment(scalar, plan) {
+                    // A link that leads nowhere.
+                    Treatment::Remove => Some(()),
+                    treatment => self.text_element(start, scalar, treatment),
+                }
             }
             _ => None,
         }
@@ -105,12 +112,14 @@ impl<'s> Writer<'s, '_> {
             .text
             .get(scalar.start as usize..scalar.end as usize)?;
         match (treatment, scalar.token) {
-            (Treatment::Clear, Token::Null) => {}
+            (Treatment::Clear | Treatment::Figure, Token::Null) => {}
             // Nothing in it needs another spelling.
-            (Treatment::Clear, Token::Text | Token::Bare) => {
+            (Treatment::Clear | Treatment::Figure, Token::Text | Token::Bare) => {
                 self.out.extend_from_slice(written.as_bytes());
             }
-            (Treatment::Clear, token) => write(&token.decode(written), self.out),
+            (Treatment::Clear | Treatment::Figure, token) => {
+                write(&token.decode(written), self.out)
+            }
             _ => {
                 self.instead_as_text(scalar, treatment, written);
                 write(&self.made, self.out);
@@ -152,8 +161,12 @@ impl<'s> Writer<'s, '_> {
         let Content::Scalar(scalar) = piece.content else {
             return None;
         };
+        let treatment = self.treatment(scalar, plan);
+        if treatment == Treatment::Remove {
+            return Some(());
+        }
         self.out.extend_from_slice(&member.encoded);
-        self.value_as(scalar, plan.treatment(scalar.field), write_attribute)?;
+        self.value_as(scalar, treatment, write_attribute)?;
         self.out.push(b'"');
         Some(())
     }

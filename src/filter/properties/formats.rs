@@ -354,7 +354,7 @@ impl Written {
             })
             .collect();
         let mut out = Vec::new();
-        scanned.emit(&decisions, &case.plans[0], &case.key, &mut out)?;
+        scanned.emit(&decisions, &case.plans[0], &case.key, None, &mut out)?;
         Some(String::from_utf8(out).unwrap())
     }
 

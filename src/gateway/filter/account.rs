@@ -1,16 +1,18 @@
 //! The account of an answer: whose data leaves, in which form, and what was withheld, as the ledger
-//! says it. What the filter cut is cut from it too.
+//! says it. What the filter cut is cut from it too. A person on a customer's list stands in it as a
+//! recipient, under a reference of the person's own, beside the customer whose list it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Filtered;
-use crate::catalogue::Shape;
+use crate::allowance::Subject;
+use crate::catalogue::{Field, Shape};
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::{FieldSet, Method, Released, Treatment, WithheldField};
+use crate::filter::{self, FieldSet, Method, Released, WithheldField};
 use crate::gateway::decide::Permit;
-use crate::judgement::{Granted, Owner};
+use crate::judgement::{Granted, LINK_PROMISE, Opened, Owner, Recipient};
 use crate::taxonomy::Category;
-use crate::terms::{CustomerRef, Promise};
+use crate::terms::{Basis, CustomerRef, Promise};
 
 /// What the ledger must say, gathered record by record; records of which the same fields left under
 /// the same circumstances share a group.
@@ -22,7 +24,10 @@ pub(super) struct Account<'a> {
 }
 
 struct Group<'a> {
+    subject: Subject,
     granted: &'a Granted,
+    /// What the customers opened, where they did; of all alike.
+    opened: Option<&'a Opened>,
     released: FieldSet,
     references: BTreeSet<CustomerRef>,
 }
@@ -42,28 +47,51 @@ impl<'a> Account<'a> {
     }
 
     /// Adds what left of one record, or of what stands around the records.
-    pub(super) fn add(&mut self, owner: &Owner, granted: &'a Granted, released: &Released) {
-        let reference = match owner {
-            Owner::Nobody => None,
+    pub(super) fn add(&mut self, owner: &'a Owner, granted: &'a Granted, released: &Released) {
+        // Figures are about people, and about none of them.
+        let who = match owner {
             Owner::Customer { reference, .. } => Some(*reference),
+            Owner::Nobody => None,
+        };
+        self.count(Subject::Customer, owner, granted, &released.released, who);
+        self.add_withheld(granted, released);
+    }
+
+    /// Adds one person on a list of this owner's.
+    pub(super) fn add_recipient(&mut self, recipient: &Recipient<'a>, reference: CustomerRef) {
+        let (owner, granted) = (recipient.owner, recipient.granted);
+        let who = Some(reference);
+        self.count(Subject::Recipient, owner, granted, &recipient.released, who);
+    }
+
+    fn count(
+        &mut self,
+        subject: Subject,
+        owner: &'a Owner,
+        granted: &'a Granted,
+        released: &FieldSet,
+        reference: Option<CustomerRef>,
+    ) {
+        let opened = match owner {
+            Owner::Customer { opened, .. } => Some(opened).filter(|it| **it != Opened::default()),
+            Owner::Nobody => None,
         };
         let same = |group: &&mut Group<'_>| {
-            std::ptr::eq(group.granted, granted) && group.released == released.released
+            let same = group.subject == subject && std::ptr::eq(group.granted, granted);
+            same && group.released == *released && group.opened == opened
         };
-        match (self.groups.iter_mut().find(same), reference) {
-            (Some(group), reference) => group.references.extend(reference),
-            (None, Some(reference)) => {
-                let references = BTreeSet::from([reference]);
-                let released = released.released.clone();
-                self.groups.push(Group {
-                    granted,
-                    released,
-                    references,
-                });
+        match self.groups.iter_mut().find(same) {
+            Some(group) => {
+                group.references.extend(reference);
             }
-            (None, None) => {}
+            None => self.groups.push(Group {
+                subject,
+                granted,
+                opened,
+                released: released.clone(),
+                references: reference.into_iter().collect(),
+            }),
         }
-        self.add_withheld(granted, released);
     }
 
     /// Fields that stood in the answer and do not leave as they were.
@@ -79,31 +107,35 @@ impl<'a> Account<'a> {
             let promise = granted.withheld_by(self.permit.grant(), shaped);
             self.withheld.insert((field.0, *method), promise);
         }
+        for lost in released.lost.iter() {
+            if let Some(shaped) = self.shape.fields.get(usize::from(lost.0)) {
+                let key = (lost.0, filter::withheld_link(shaped));
+                self.withheld.insert(key, LINK_PROMISE);
+            }
+        }
     }
 
     /// Writes it down beside what leaves.
     pub(super) fn close(self, filtered: &mut Filtered) {
         for group in &self.groups {
-            let person = self.categories(group);
-            if person.iter().all(|(_, categories)| categories.is_empty()) {
+            if !self.says_something(group) {
                 continue;
             }
-            filtered.customers.extend(&group.references);
-            let basis = self
-                .permit
-                .grant()
-                .basis(group.granted.circumstances())
-                .word();
-            for (subject, categories) in person {
-                if !categories.is_empty() {
-                    filtered.subjects.push(SubjectGroup {
-                        subject: subject.to_owned(),
-                        basis: basis.to_owned(),
-                        circumstances: super::words(group.granted.circumstances()),
-                        categories,
-                        references: group.references.iter().map(ToString::to_string).collect(),
-                    });
-                }
+            let people = match group.subject {
+                Subject::Customer => &mut filtered.customers,
+                Subject::Recipient => &mut filtered.recipients,
+            };
+            people.extend(&group.references);
+            let circumstances = group.granted.circumstances();
+            for ((basis, reference), categories) in self.categories(group) {
+                filtered.subjects.push(SubjectGroup {
+                    subject: group.subject.word().to_owned(),
+                    basis: basis.word().to_owned(),
+                    basis_reference: reference.map(|reference| reference.to_string()),
+                    circumstances: super::words(circumstances),
+                    categories,
+                    references: group.references.iter().map(ToString::to_string).collect(),
+                });
             }
         }
         for ((field, method), promise) in self.withheld {
@@ -117,32 +149,57 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Categories about a person that left, with their forms: the customer's own, and those of the
-    /// people on the customer's lists.
-    fn categories(&self, group: &Group<'_>) -> [(&'static str, BTreeMap<String, String>); 2] {
-        let user = Category::parse("user");
-        let (mut customer, mut recipient) = (BTreeMap::new(), BTreeMap::new());
+    /// Whether anything about a person left with the records of this group. A customer of whom nothing
+    /// left but people on a list is one whose data left all the same.
+    fn says_something(&self, group: &Group<'_>) -> bool {
+        let mut released = group.released.iter();
+        released.any(|id| {
+            let field = self.shape.fields.get(usize::from(id.0));
+            let form = group.granted.plan.treatment(id).form();
+            form.is_some() && field.is_some_and(Field::is_personal)
+        })
+    }
+
+    /// Categories about the group's subject that left, with their forms, apart by what explains each: what
+    /// would have left without consent and agreement does not rest on them.
+    fn categories(&self, group: &Group<'a>) -> BTreeMap<Ground<'a>, BTreeMap<String, String>> {
+        let mut grounds: BTreeMap<Ground<'a>, BTreeMap<String, String>> = BTreeMap::new();
         for id in group.released.iter() {
             let Some(field) = self.shape.fields.get(usize::from(id.0)) else {
                 continue;
             };
-            let personal = |category: &Category| user.is_some_and(|user| category.is_within(user));
-            let Some(category) = field.category.filter(personal) else {
-                continue;
-            };
-            let form = match group.granted.plan.treatment(id) {
-                Treatment::Clear => "clear",
-                Treatment::Partial(_) => "partial",
-                Treatment::Pseudonym(_) => "pseudonym",
-                Treatment::Null | Treatment::Empty | Treatment::Remove => continue,
-            };
-            let categories = if field.recipient {
-                &mut recipient
-            } else {
-                &mut customer
-            };
-            categories.insert(category.key().to_owned(), form.to_owned());
+            let about =
+                field.is_personal() && field.recipient == (group.subject == Subject::Recipient);
+            let form = group.granted.plan.treatment(id).form().filter(|_| about);
+            if let Some((category, form)) = field.category.zip(form) {
+                let categories = grounds.entry(self.ground(group, category)).or_default();
+                categories.insert(category.key().to_owned(), form.word().to_owned());
+            }
         }
-        [("customer", customer), ("recipient", recipient)]
+        if grounds.is_empty() {
+            let circumstances = group.granted.circumstances();
+            let basis = self.permit.grant().basis(circumstances);
+            grounds.insert((basis, None), BTreeMap::new());
+        }
+        grounds
+    }
+
+    fn ground(&self, group: &Group<'a>, category: Category) -> Ground<'a> {
+        let grant = self.permit.grant();
+        let about = group.granted.grounds(grant, category);
+        match (grant.basis(about), group.opened) {
+            (basis @ (Basis::LegalProcess | Basis::CustomerRequest), _) => (basis, None),
+            (_, Some(opened)) if about.agreement => {
+                let reference = opened.agreement_reference.as_deref();
+                (Basis::CustomerAgreement, reference)
+            }
+            (_, Some(opened)) if about.consented => {
+                (Basis::Consent, opened.consent_reference.as_deref())
+            }
+            (basis, _) => (basis, None),
+        }
     }
 }
+
+/// On what something left, and where that is written down.
+type Ground<'a> = (Basis, Option<&'a str>);

@@ -155,7 +155,13 @@ mod tests {
         DevelopmentIssuer::create(folder.path(), &clock).unwrap();
         let issuer = DevelopmentIssuer::open(folder.path(), &clock).unwrap();
         let source = KeySource::File(folder.path().join("jwks.json"));
-        let keys = Keys::load(source, None, clock.clone()).await.unwrap();
+        let keys = Keys::load(
+            source,
+            crate::identity::jwk::Algorithm::ALL.to_vec(),
+            clock.clone(),
+        )
+        .await
+        .unwrap();
         let rules = TokenRules::new(DEVELOPMENT_ISSUER, "https://gateway.example");
         let verifier = Verifier::new(rules, Arc::new(keys), clock.clone());
         let purposes = ["essential.service".to_owned(), "marketing".to_owned()];

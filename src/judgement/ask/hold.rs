@@ -195,7 +195,8 @@ impl Asked {
             text.ok_or_else(|| Box::new(Refusal::not_found()))
         };
         match (role, sent) {
-            (Role::Plain, _) => {}
+            // Which figures are asked for is read apart, from the whole of the request.
+            (Role::Plain | Role::PeriodFrom | Role::PeriodTo | Role::Partition, _) => {}
             (Role::Credential, _) => return Err(credential(place).into()),
             (Role::Audience, _) => self.signal("audience"),
             (Role::UseType { operational }, sent) => {

@@ -8,7 +8,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::references::References;
-use super::{AcceptedTerms, Budgets, Contract, Credentials, Exception, folded};
+use super::{AcceptedTerms, BASIC, Budgets, Contract, Credentials, Exception, folded};
 use crate::mistakes::Mistakes;
 use crate::source::{Fields, Node, Source, Span, read_yaml};
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -16,10 +16,10 @@ use crate::terms::{Form, FormSet, PartnerId, PartnerKind, Thumbprint};
 
 /// Largest page a contract may grant, in records.
 pub(super) const PAGE_RECORDS_MAX: u32 = 1_000;
+/// Largest answer without pages that a contract may grant, in records.
+pub(super) const LARGE_ANSWER_RECORDS_MAX: u32 = 10_000_000;
 /// Highest request rate a contract may grant: a thousand a second.
 pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
-/// Largest budget a contract may grant, in distinct customers.
-pub(super) const CUSTOMERS_MAX: u32 = 10_000_000;
 /// How far ahead an exception may end, in days: at least once a year somebody looks at it again.
 const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
@@ -84,6 +84,8 @@ fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
     let categories = categories.and_then(|node| categories_of(fields, node));
     let operation_spans = operations(fields);
     let page_records_max = fields.integer("page_records_max", 1..=PAGE_RECORDS_MAX);
+    let large_answer_records_max =
+        fields.optional_integer("large_answer_records_max", 1..=LARGE_ANSWER_RECORDS_MAX);
     let requests_per_minute = fields.integer("requests_per_minute", 1..=REQUESTS_PER_MINUTE_MAX);
     let budgets = fields.mapping("budgets", budgets);
     let terms = fields.mapping("terms", |fields| terms(fields, today));
@@ -102,6 +104,7 @@ fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
             categories: categories?,
             operations: Arc::new(operation_spans.iter().map(|(id, _)| id.clone()).collect()),
             page_records_max: page_records_max?,
+            large_answer_records_max,
             requests_per_minute: requests_per_minute?,
             budgets: budgets?,
             terms: terms?,
@@ -175,6 +178,12 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
         places.extend(certificates.map(|(_, span)| *span));
         Some((names, parsed))
     });
+    let basic = fields.optional("token_in_basic").is_some();
+    let words = BASIC.map(|(word, _)| word);
+    let basic = basic
+        .then(|| fields.one_of("token_in_basic", &words))
+        .flatten();
+    let basic = BASIC.iter().find(|(word, _)| Some(*word) == basic);
     if clients.is_empty() {
         fields.mistake(fields.span(), "at least one of `clients` is needed");
     }
@@ -184,6 +193,7 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
         certificate_thumbprints,
         certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
+        basic: basic.map(|(_, carrier)| *carrier),
     })
 }
 
@@ -282,21 +292,32 @@ fn operations(fields: &mut Fields<'_, '_>) -> Vec<(Arc<str>, Span)> {
 }
 
 fn budgets(fields: &mut Fields<'_, '_>) -> Option<Budgets> {
-    let day = fields.integer("customers_per_day", 1..=CUSTOMERS_MAX);
-    let month = fields.integer("customers_per_month", 1..=CUSTOMERS_MAX);
-    let (customers_per_day, customers_per_month) = (day?, month?);
-    if customers_per_day > customers_per_month {
+    let day = fields.integer("customers_per_day", 1..=Budgets::PEOPLE_MAX);
+    let month = fields.integer("customers_per_month", 1..=Budgets::PEOPLE_MAX);
+    let recipients_per_day = fields.optional_integer("recipients_per_day", 1..=Budgets::PEOPLE_MAX);
+    let recipients_per_month =
+        fields.optional_integer("recipients_per_month", 1..=Budgets::PEOPLE_MAX);
+    check_windows(fields, "customers_per_day", day.zip(month));
+    let recipients = recipients_per_day.zip(recipients_per_month);
+    check_windows(fields, "recipients_per_day", recipients);
+    Some(Budgets {
+        customers_per_day: day?,
+        customers_per_month: month?,
+        recipients_per_day,
+        recipients_per_month,
+    })
+}
+
+/// A day has no room for more than its month.
+fn check_windows(fields: &mut Fields<'_, '_>, key: &'static str, windows: Option<(u32, u32)>) {
+    if let Some((day, month)) = windows.filter(|(day, month)| day > month) {
         let message = format!(
-            "the budget of a day, {customers_per_day}, is larger than that of a month, \
-             {customers_per_month}: write a smaller `customers_per_day`"
+            "the budget of a day, {day}, is larger than that of a month, {month}: write a smaller \
+             `{key}`"
         );
-        let place = place_of(fields, "customers_per_day");
+        let place = place_of(fields, key);
         fields.mistake(place, message);
     }
-    Some(Budgets {
-        customers_per_day,
-        customers_per_month,
-    })
 }
 
 fn terms(fields: &mut Fields<'_, '_>, today: Date) -> Option<AcceptedTerms> {

@@ -4,8 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::read::{
-    APPROVERS_MIN, CUSTOMERS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
+    APPROVERS_MIN, LARGE_ANSWER_RECORDS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
 };
+use super::{BASIC, Budgets};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Form, PartnerKind};
@@ -52,7 +53,9 @@ fn who() -> [(&'static str, Value); 7] {
     ]
 }
 
-fn what() -> [(&'static str, Value); 8] {
+fn what() -> [(&'static str, Value); 9] {
+    let large = "Most records of an answer without pages. With it, answers that are too large to be \
+                 judged whole may leave in parts.";
     let purpose = one_of("A fideslang data use.", Purpose::all().map(Purpose::key));
     let operation = text("An operationId of the catalogue.");
     [
@@ -68,6 +71,10 @@ fn what() -> [(&'static str, Value); 8] {
         (
             "page_records_max!",
             integer("Most records of a page.", 1..=PAGE_RECORDS_MAX),
+        ),
+        (
+            "large_answer_records_max",
+            integer(large, 1..=LARGE_ANSWER_RECORDS_MAX),
         ),
         (
             "requests_per_minute!",
@@ -125,6 +132,13 @@ fn credentials() -> Value {
                 "clients!",
                 set("Its clients, as tokens name them.", text("A client_id.")),
             ),
+            (
+                "token_in_basic",
+                one_of(
+                    "For software that only speaks Basic: its half in which the token may stand.",
+                    BASIC.map(|(word, _)| word),
+                ),
+            ),
         ],
     )
 }
@@ -153,15 +167,23 @@ fn categories() -> Value {
 }
 
 fn budgets() -> Value {
-    let customers = |description| integer(description, 1..=CUSTOMERS_MAX);
+    let people = |description| integer(description, 1..=Budgets::PEOPLE_MAX);
     mapping(
-        "How many different customers it may read of.",
+        "How many different people it may read of: customers, and people on their lists.",
         [
             (
                 "customers_per_day!",
-                customers("In a day; at most those of a month."),
+                people("In a day; at most those of a month."),
             ),
-            ("customers_per_month!", customers("In a month.")),
+            ("customers_per_month!", people("In a month.")),
+            (
+                "recipients_per_day",
+                people("People on customers' lists in a day; at most those of a month."),
+            ),
+            (
+                "recipients_per_month",
+                people("People on customers' lists in a month."),
+            ),
         ],
     )
 }
@@ -216,18 +238,20 @@ version: 1
 credentials:
   certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']}
   clients: [whole]
+  token_in_basic: password
 purposes: [essential.service]
 categories: {user.name: clear}
 operations: [getCustomer]
 page_records_max: 10
+large_answer_records_max: 10
 requests_per_minute: 10
-budgets: {customers_per_day: 10, customers_per_month: 10000000}
+budgets: {customers_per_day: 10, customers_per_month: 10000000, recipients_per_day: 10, recipients_per_month: 10000000}
 terms: {version: '1', accepted_on: 2026-01-01, accepted_by: Someone}
 exceptions:
   - because: it must be
     until: 2026-12-31
     approved_by: [Someone, Another]
-    budgets: {customers_per_day: 10, customers_per_month: 10000000}
+    budgets: {customers_per_day: 10, customers_per_month: 10000000, recipients_per_day: 10, recipients_per_month: 10000000}
     page_records_max: 10
 ";
 
@@ -262,7 +286,7 @@ exceptions:
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
         let whole = value(WHOLE);
-        assert_same_limits(&schema(), &whole, 8, |changed| {
+        assert_same_limits(&schema(), &whole, 13, |changed| {
             let mut told = mistakes(changed).into_iter();
             told.any(|told| told.contains("it must be from"))
         });
@@ -278,6 +302,7 @@ exceptions:
             ("user.name: clear", "user.name: clearly"),
             ("user.name: clear", "user.nmae: clear"),
             ("clients: [whole]", "clients: []"),
+            ("token_in_basic: password", "token_in_basic: pasword"),
             ("until: 2026-12-31", "until: soon"),
             ("name: Whole", "name: ' '"),
             ("partner: whole", "partner: Whole"),

@@ -100,6 +100,7 @@ fn refused_calls(operations: &[Operation]) -> Vec<AccessRequest<'_>> {
 fn secret_document() -> Operation {
     let mut operation = fixture::operation("getDocument", Channel::Document);
     operation.answers.push(crate::catalogue::Answer {
+        links: Vec::new(),
         status: 200,
         body: Body::Document {
             media_type: "application/pdf".into(),

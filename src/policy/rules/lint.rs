@@ -3,15 +3,26 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{Effect, Policy};
+use cedar_policy::{ActionConstraint, Effect, Policy};
 
-use super::super::vocabulary::Vocabulary;
+use super::super::vocabulary::{Action, Vocabulary};
 use super::Rule;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::refusal::Code;
-use crate::terms::Promise;
+use crate::terms::{Form, Promise};
 
-const ANNOTATIONS: [&str; 5] = ["id", "promise", "sentence", "refusal", "fix"];
+const ANNOTATIONS: [&str; 6] = [
+    "id",
+    "promise",
+    "sentence",
+    "refusal",
+    "fix",
+    SMALLEST_GROUP,
+];
+const SMALLEST_GROUP: &str = "smallest_group";
+/// A group of one is a person.
+const SMALLEST_GROUP_MIN: u32 = 2;
+const SMALLEST_GROUP_MAX: u32 = 1_000_000;
 
 /// One policy and where its text stands.
 pub(super) struct Placed<'a> {
@@ -80,16 +91,54 @@ impl Placed<'_> {
             let message = "only a forbid can have @refusal and @fix";
             mistakes.add(self.source, self.place("@id("), message);
         }
+        let smallest_group = self.smallest_group(mistakes);
         Some(Rule {
             id: id?.into(),
             promise: promise?,
             sentence: sentence?.into(),
             forbids,
             refusal,
+            smallest_group,
             fix: fix.map(Arc::from),
             line: self.source.position(self.span.offset).line,
             logic: self.logic().into(),
         })
+    }
+
+    /// Of how many customers a figure must be: said by the permits that let figures leave, and by no other
+    /// rule.
+    fn smallest_group(&self, mistakes: &mut Mistakes) -> Option<u32> {
+        let figures = Vocabulary::new()?.action(Action::Disclose(Form::Aggregate));
+        let only_figures = self.policy.action_constraint() == ActionConstraint::Eq(figures);
+        let lets_figures_leave = self.policy.effect() == Effect::Permit && only_figures;
+        let (message, place) = match (self.annotation(SMALLEST_GROUP), lets_figures_leave) {
+            (None, false) => return None,
+            (None, true) => {
+                let message = "a permit of figures says of how many customers they must be: \
+                               `@smallest_group(\"50\")`";
+                (message.to_owned(), self.place("@id("))
+            }
+            (Some(_), false) => {
+                let message =
+                    "only a permit whose action is `disclose.aggregate` has `@smallest_group`";
+                (message.to_owned(), self.annotation_place(SMALLEST_GROUP))
+            }
+            (Some(text), true) => {
+                let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                let number = text.parse().ok().filter(|_| digits);
+                let range = SMALLEST_GROUP_MIN..=SMALLEST_GROUP_MAX;
+                if let Some(number) = number.filter(|number| range.contains(number)) {
+                    return Some(number);
+                }
+                let message = format!(
+                    "`{text}` is not a number of customers from {SMALLEST_GROUP_MIN} to \
+                     {SMALLEST_GROUP_MAX}"
+                );
+                (message, self.annotation_place(SMALLEST_GROUP))
+            }
+        };
+        mistakes.add(self.source, place, message);
+        None
     }
 
     fn logic(&self) -> String {

@@ -182,7 +182,7 @@ fn code(fields: &mut Fields<'_, '_>) -> Option<Code> {
 /// Why no case can end with this code.
 fn cannot_show(code: Code) -> Option<&'static str> {
     match code {
-        Code::CustomerBudgetExhausted | Code::RateLimited => {
+        Code::CustomerBudgetExhausted | Code::RateLimited | Code::AbnormalUsage => {
             Some("budgets and rates are spent by many requests, and a case is one")
         }
         Code::CredentialsMissing

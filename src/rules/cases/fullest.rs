@@ -3,16 +3,23 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalogue::{Field, FieldId, FieldRole, Format, Member, Node, ScalarKind, Shape};
+use crate::catalogue::{Field, FieldId, FieldRole, Format, Link, Member, Node, ScalarKind, Shape};
 
 /// What a member is called whose name the catalogue leaves open.
 const OTHER: &str = "made_up";
 /// A text, where any will do.
 const PLAIN: &str = "made up";
 
-/// Writes it; each record is `customer`'s.
-pub(super) fn fullest(format: Format, shape: &Shape, customer: &str) -> Vec<u8> {
-    let making = Making { shape, customer };
+/// How many customers each group is.
+const MANY: u32 = 1_000_000;
+
+/// Writes it; each record is `customer`'s, and the core's links lead `here`.
+pub(super) fn fullest(format: Format, shape: &Shape, customer: &str, here: &str) -> Vec<u8> {
+    let making = Making {
+        shape,
+        customer,
+        here,
+    };
     let text = match (format, &shape.root) {
         (Format::Json, root) => making.json(root).to_string(),
         (Format::Xml, root) => {
@@ -22,6 +29,8 @@ pub(super) fn fullest(format: Format, shape: &Shape, customer: &str) -> Vec<u8> 
         }
         (Format::Csv, Node::Array(row)) => making.lines(row),
         (Format::Csv, _) => String::new(),
+        (Format::JsonLines, Node::Array(line)) => format!("{}\n", making.json(line)),
+        (Format::JsonLines, _) => String::new(),
     };
     text.into_bytes()
 }
@@ -29,6 +38,7 @@ pub(super) fn fullest(format: Format, shape: &Shape, customer: &str) -> Vec<u8> 
 struct Making<'a> {
     shape: &'a Shape,
     customer: &'a str,
+    here: &'a str,
 }
 
 impl Making<'_> {
@@ -53,7 +63,10 @@ impl Making<'_> {
             None => Value::Null,
             Some(field) => match field.kind {
                 ScalarKind::String if field.role == FieldRole::CustomerKey => self.customer.into(),
+                ScalarKind::String if field.link == Some(Link::Rewrite) => self.here.into(),
                 ScalarKind::String => field.check.example_text(PLAIN).unwrap_or_default().into(),
+                // Enough customers for any group, and for all together.
+                ScalarKind::Integer if field.role == FieldRole::GroupSize => MANY.into(),
                 ScalarKind::Integer | ScalarKind::Number => bare(field, "1"),
                 ScalarKind::Boolean => bare(field, "true"),
             },
@@ -220,12 +233,12 @@ mod tests {
                 root,
                 fields: fields(),
             };
-            let body = fullest(format, &shape, "a<\"&>b");
+            let body = fullest(format, &shape, "a<\"&>b", "https://core.example/");
             let scanned = filter::read(format, &shape, &body, &Limits::default()).unwrap();
             let [record] = scanned.records() else {
                 panic!("one record")
             };
-            assert_eq!(record.customer(), Some("a<\"&>b"));
+            assert_eq!(record.customer(), Some("a<\"&>b", "https://core.example/"));
             assert_eq!(record.present().iter().count(), 3, "{format:?}");
             assert_eq!(scanned.uncatalogued(), 0);
         }

@@ -9,23 +9,23 @@ use http::Request;
 use jiff::civil::Date;
 
 use super::fullest::fullest;
+use super::links::{self, HOST};
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
 use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
-use crate::filter::{self, Plan, PseudonymSecret, Released, Treatment};
+use crate::filter::{self, Plan, PseudonymSecret, Released};
 use crate::judgement::{
-    self, Asked, Call, Document, Granted, OnBehalf, Owner, Selector, Subject, uninspectable,
+    self, Asked, Call, Document, Figures, Granted, OnBehalf, Opened, Owner, Question, Selector,
+    Subject, uninspectable,
 };
 use crate::policy::{Circumstances, Contract, Grant, Rule, Standing};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::rules::Rules;
-use crate::taxonomy::{Category, Purpose};
-use crate::terms::{CustomerRef, Promise};
+use crate::taxonomy::{Category, CategorySet, Purpose};
+use crate::terms::{CustomerRef, Form, Promise};
 
-/// The host that the requests of cases are sent to.
-const HOST: &str = "gateway.example";
 /// The id of a customer whom neither request nor answer names.
 const SOMEBODY: &str = "customer";
 /// Pseudonyms of cases are made with a secret that protects nothing.
@@ -108,6 +108,7 @@ impl Case {
                     case: self,
                     rules,
                     contract,
+                    here: String::new(),
                     outcome: &mut outcome,
                 };
                 if let Err(stopped) = trial.judge() {
@@ -154,6 +155,8 @@ struct Trial<'a> {
     case: &'a Case,
     rules: &'a Rules,
     contract: &'a Contract,
+    /// Where links of an answer that is made up lead.
+    here: String,
     outcome: &'a mut Outcome,
 }
 
@@ -161,6 +164,7 @@ impl Trial<'_> {
     fn judge(&mut self) -> Result<(), Stopped> {
         let (case, policy) = (self.case, &self.rules.policy);
         let head = accepted(&case.request)?;
+        self.here = links::here(&head);
         let routed = self
             .rules
             .catalogue
@@ -171,6 +175,7 @@ impl Trial<'_> {
         self.refuse_suspended()?;
         judgement::check_query(operation, &head)?;
         let asked = judgement::ask(&routed, &head, &case.request.body)?;
+        Question::of(&routed, &head, &case.request.body)?;
         let owner = self.owner_id(operation, &asked);
         let subject = self.subject(operation, &asked, &owner)?;
         let token_purposes = case.given.token_purposes.value.as_deref();
@@ -276,7 +281,15 @@ impl Trial<'_> {
         Owner::Customer {
             reference: reference(id),
             circumstances: known.circumstances,
-            consented: known.consented,
+            opened: Opened {
+                consented: known.consented,
+                // A case that speaks of an agreement speaks of one that covers everything.
+                agreed: match known.circumstances.agreement {
+                    true => Category::all().collect(),
+                    false => CategorySet::NONE,
+                },
+                ..Opened::default()
+            },
         }
     }
 
@@ -307,9 +320,12 @@ impl Trial<'_> {
                 self.outcome.rules.extend(rules.iter().cloned());
             }
             Body::Data { format, shape, .. } => {
-                let made_up = || Bytes::from(fullest(*format, shape, owner));
+                let made_up = || Bytes::from(fullest(*format, shape, owner, &self.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
-                self.filter(*format, shape, &body, grant, subject)?;
+                let has_pages = operation.has_pages();
+                let max = self.contract.records_max_on(self.outcome.today, has_pages);
+                let named = subject.customer.as_ref();
+                self.filter(operation, (*format, shape, &body, max), grant, named)?;
             }
         }
         Ok(())
@@ -317,31 +333,34 @@ impl Trial<'_> {
 
     fn filter(
         &mut self,
-        format: Format,
-        shape: &Shape,
-        body: &[u8],
+        operation: &Operation,
+        (format, shape, body, records_max): (Format, &Shape, &[u8], u32),
         grant: &Grant,
-        subject: &Subject,
+        named: Option<&OnBehalf>,
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
-        let max = self.contract.page_records_max_on(self.outcome.today);
-        judgement::refuse_large_page(max, &scanned)?;
-        let named = subject.customer.as_ref();
+        judgement::refuse_large_page(records_max, &scanned)?;
         let envelope = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
         let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
         let document = Document {
             shape,
+            figures: Figures::of(shape, &scanned),
             scanned,
             owners,
             envelope,
         };
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
+        let (catalogue, contract) = (&self.rules.catalogue, self.contract);
+        let names = links::core_names(catalogue, operation);
+        let customer = named.map(|customer| &*customer.id);
+        let links = links::links(catalogue, &names, contract, operation, customer);
         let released = document
-            .release(grant, &key)
+            .release(grant, &key, &links)
             .ok_or_else(Refusal::not_found)?;
+        document.recipients(&released)?;
         let mut account = Account::new(shape, grant, self.outcome);
-        if let Some(granted) = released.granted(&document.envelope) {
+        if let Some(granted) = released.granted_around(&document.envelope) {
             account.add(&document.envelope, granted, &released.emitted.envelope);
         }
         let records = document.scanned.records().iter();
@@ -390,10 +409,19 @@ impl<'a> Account<'a> {
             if !released.released.contains(id) && !released.withheld.contains(id) {
                 continue;
             }
-            let leaves = leaves(&granted.plan, id);
+            let lost = released.lost.contains(id);
+            let leaves = if lost {
+                Leaves::Withheld
+            } else {
+                leaves(&granted.plan, id)
+            };
             self.leaves.entry(place).or_default().insert(leaves);
-            if leaves != Leaves::Clear {
-                let promise = granted.withheld_by(self.grant, field);
+            if !leaves.is_whole() {
+                let promise = if lost {
+                    judgement::LINK_PROMISE
+                } else {
+                    granted.withheld_by(self.grant, field)
+                };
                 self.outcome.kept.insert(promise);
             }
             let personal = field.category.zip(user);
@@ -411,7 +439,7 @@ impl<'a> Account<'a> {
             .leaves
             .values()
             .flatten()
-            .any(|leaves| *leaves != Leaves::Clear);
+            .any(|leaves| !leaves.is_whole());
         self.outcome.decision = if redacted {
             Decision::Redact
         } else {
@@ -433,11 +461,12 @@ impl<'a> Account<'a> {
 }
 
 fn leaves(plan: &Plan, field: FieldId) -> Leaves {
-    match plan.treatment(field) {
-        Treatment::Clear => Leaves::Clear,
-        Treatment::Partial(_) => Leaves::Partial,
-        Treatment::Pseudonym(_) => Leaves::Pseudonym,
-        Treatment::Null | Treatment::Empty | Treatment::Remove => Leaves::Withheld,
+    match plan.treatment(field).form() {
+        Some(Form::Clear) => Leaves::Clear,
+        Some(Form::Partial) => Leaves::Partial,
+        Some(Form::Pseudonym) => Leaves::Pseudonym,
+        Some(Form::Aggregate) => Leaves::Aggregate,
+        None => Leaves::Withheld,
     }
 }
 

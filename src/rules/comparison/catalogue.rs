@@ -23,7 +23,25 @@ pub(super) fn changes(old: &Catalogue, new: &Catalogue) -> Vec<Change> {
     let added = new.operations.iter();
     let added = added.filter(|operation| old.operation(&operation.id).is_none());
     changes.extend(added.map(|operation| operation_noted(operation, true)));
+    changes.extend(servers(old, new));
     summed_up(changes)
+}
+
+/// The names by which a core is known decide which links are its own, and what must not leave: to lose
+/// one may let it out, to win one leads links anew.
+fn servers(old: &Catalogue, new: &Catalogue) -> Option<Change> {
+    let words = |one: &Catalogue| {
+        let servers = one.servers().iter();
+        let servers: Vec<_> = servers
+            .map(|(service, name)| format!("{name} of {service}"))
+            .collect();
+        servers.join(", ")
+    };
+    let (before, after) = (words(old), words(new));
+    (before != after).then(|| {
+        let change = Change::of(Topic::Operation, "servers", Direction::Loosens);
+        change.from(before).to(after)
+    })
 }
 
 /// What changed alike is one change: a field of several answers, a channel of several operations.
@@ -154,6 +172,9 @@ fn decides(role: &Role) -> String {
         Role::Audience => "names an audience".to_owned(),
         Role::Include { values } => format!("asks for more: {}", values.join(", ")),
         Role::Credential => "is a credential, and refused".to_owned(),
+        Role::PeriodFrom => "first day of the figures".to_owned(),
+        Role::PeriodTo => "last day of the figures".to_owned(),
+        Role::Partition => "whom the figures are about".to_owned(),
     }
 }
 

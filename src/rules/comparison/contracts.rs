@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::{Change, Direction, Topic};
+use crate::identity::binding::Carrier;
 use crate::policy::Contract;
 use crate::policy::contract::Exception;
 
@@ -84,12 +85,23 @@ fn exception_noted(exception: &Exception, came: bool) -> Change {
 }
 
 /// The limits of a contract on one day.
-fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 4] {
+fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 7] {
     let budgets = contract.budgets_on(day);
+    // No limit is more than any.
+    let recipients = |limit: Option<u32>| limit.unwrap_or(u32::MAX);
     [
         ("customers a day", budgets.customers_per_day),
         ("customers a month", budgets.customers_per_month),
+        ("recipients a day", recipients(budgets.recipients_per_day)),
+        (
+            "recipients a month",
+            recipients(budgets.recipients_per_month),
+        ),
         ("records a page", contract.page_records_max_on(day)),
+        (
+            "records a large answer",
+            contract.large_answer_records_max.unwrap_or_default(),
+        ),
         ("requests a minute", contract.requests_per_minute),
     ]
 }
@@ -142,6 +154,13 @@ fn limits(old: Option<&Contract>, new: Option<&Contract>, today: Date, changes: 
     }
 }
 
+fn limit_said(limit: u32) -> String {
+    match limit {
+        u32::MAX => "no limit".to_owned(),
+        limit => limit.to_string(),
+    }
+}
+
 fn limit_changed(name: &str, span: &Span, today: Date) -> Change {
     // No contract is the least of all limits.
     let direction = Direction::of_growth(&span.before, &span.after);
@@ -150,8 +169,8 @@ fn limit_changed(name: &str, span: &Span, today: Date) -> Change {
     let days: Vec<String> = from.into_iter().chain(until).collect();
     Change {
         only: (!days.is_empty()).then(|| days.join(" ")),
-        before: span.before.map(|value| value.to_string()),
-        after: span.after.map(|value| value.to_string()),
+        before: span.before.map(limit_said),
+        after: span.after.map(limit_said),
         ..Change::of(Topic::Limit, name, direction)
     }
 }
@@ -168,7 +187,12 @@ fn credentials(old: Option<&Contract>, new: Option<&Contract>, changes: &mut Vec
         let names = names.map(|name| format!("certificate name `{name}`"));
         let thumbprints = credentials.certificate_thumbprints.iter();
         let thumbprints = thumbprints.map(|print| format!("certificate `sha256:{print:?}`"));
-        clients.chain(names).chain(thumbprints).collect()
+        let basic = credentials.basic.map(|half| match half {
+            Carrier::BasicUserName => "token as the user name of Basic".to_owned(),
+            Carrier::BasicPassword | Carrier::Bearer => "token as the password of Basic".to_owned(),
+        });
+        let certificates = names.chain(thumbprints);
+        clients.chain(certificates).chain(basic).collect()
     };
     let (old, new) = (all(old), all(new));
     let credential = |what: &String, came| Change::came_or_went(Topic::Credential, what, came, "");

@@ -164,7 +164,8 @@ fn answered(operation: &Operation) -> Answered {
 fn forms_of(field: &Field) -> FormSet {
     let text = field.kind == ScalarKind::String;
     let can = |form: &Form| match form {
-        Form::Clear | Form::Aggregate => true,
+        Form::Clear => true,
+        Form::Aggregate => field.figure,
         Form::Partial => text && field.partial.is_some(),
         Form::Pseudonym => text && field.pseudonym.is_some(),
     };

@@ -75,6 +75,20 @@ fn wording(old: &Rule, new: &Rule) -> Vec<Change> {
     told("sentence", sentence, now);
     told("code of its refusals", refusal(old), refusal(new));
     told("what a refused caller can do", fix(old), fix(new));
+    if old.smallest_group != new.smallest_group {
+        let what = format!("{}: customers that a figure is of, at least", named(new));
+        // Fewer customers tell more about each.
+        let direction = Direction::of_growth(&new.smallest_group, &old.smallest_group);
+        let number = |rule: &Rule| {
+            rule.smallest_group
+                .map_or("none".to_owned(), |it| it.to_string())
+        };
+        changes.push(
+            Change::of(Topic::Rule, what, direction)
+                .from(number(old))
+                .to(number(new)),
+        );
+    }
     changes
 }
 

@@ -523,3 +523,60 @@ proptest! {
         prop_assert_eq!(mirrored, back);
     }
 }
+
+#[test]
+fn a_link_that_leads_anywhere_it_did_not_loosens_and_one_that_is_removed_tightens() {
+    let removed: &[Edit<'_>] = &[
+        (
+            OVERLAY,
+            "{x-covenant-data-category: system.operations, x-covenant-link: rewrite}",
+            "{x-covenant-link: remove}",
+        ),
+        (
+            OVERLAY,
+            "{x-covenant-data-category: system.operations, x-covenant-link: {to: getDocument}}",
+            "{x-covenant-link: remove}",
+        ),
+    ];
+    let without = edited(removed);
+    let tightened = Comparison::of(shipped(), &without);
+    assert!(
+        tightened.tightens() && !tightened.loosens(),
+        "{}",
+        tightened.to_text()
+    );
+    let loosened = Comparison::of(&without, shipped());
+    assert!(
+        loosened.loosens() && !loosened.tightens(),
+        "{}",
+        loosened.to_text()
+    );
+    let text = loosened.to_text();
+    assert!(
+        text.contains("to getDocument through the gateway"),
+        "{text}"
+    );
+    let elsewhere: &[Edit<'_>] = &[(
+        OVERLAY,
+        "x-covenant-link: rewrite}",
+        "x-covenant-link: foreign}",
+    )];
+    let elsewhere = Comparison::of(shipped(), &edited(elsewhere));
+    assert!(elsewhere.loosens(), "{}", elsewhere.to_text());
+}
+
+#[test]
+fn another_name_of_the_core_loosens() {
+    let renamed: &[Edit<'_>] = &[(
+        "catalogue/mailing.openapi.yaml",
+        "http://core.harbourpost.example",
+        "http://mailing.harbourpost.example",
+    )];
+    let comparison = Comparison::of(shipped(), &edited(renamed));
+    assert!(comparison.loosens(), "{}", comparison.to_text());
+    let text = comparison.to_text();
+    assert!(
+        text.contains("mailing.harbourpost.example of mailing"),
+        "{text}"
+    );
+}

@@ -35,9 +35,21 @@ pub(super) fn remarks(rules: &Rules, folder: &Folder, today: Date) -> Vec<Remark
         };
         let ways = review.ways(&reach);
         review.check_categories(&ways, &mut reach);
+        review.check_recipients();
         review.check_exceptions(today);
     }
     found
+}
+
+/// Whether an answer of it may hold something about people on customers' lists.
+fn shows_recipients(operation: &Operation) -> bool {
+    operation.answers.iter().any(|answer| match &answer.body {
+        Body::Data { shape, .. } => {
+            let mut fields = shape.fields.iter();
+            fields.any(|field| field.recipient && field.is_personal())
+        }
+        Body::Empty | Body::Document { .. } | Body::Uninspectable { .. } => false,
+    })
 }
 
 /// The review of one contract.
@@ -107,6 +119,23 @@ impl Review<'_> {
         ways
     }
 
+    /// People on customers' lists are counted with or without a limit; without, nothing ends it.
+    fn check_recipients(&mut self) {
+        let budgets = self.contract.budgets;
+        let limited = budgets.recipients_per_day.and(budgets.recipients_per_month);
+        let mut operations = self.contract.operations.iter();
+        let shown = operations.any(|id| {
+            let operation = self.rules.catalogue.operation(id);
+            operation.is_some_and(|operation| shows_recipients(operation))
+        });
+        if limited.is_none() && shown {
+            let message = "people on customers' lists are counted but not limited: `budgets` can say \
+                           `recipients_per_day` and `recipients_per_month`";
+            let place = self.node.get("budgets").map(|node| node.span);
+            self.note(Topic::Contract, place, message.to_owned(), Vec::new());
+        }
+    }
+
     fn check_categories(&mut self, ways: &[Use], reach: &mut Reach<'_>) {
         let Some(node) = self.node.get("categories").filter(|_| !ways.is_empty()) else {
             return;
@@ -153,7 +182,8 @@ impl Review<'_> {
     /// Notes the fields whose schema has no room for the form asked for: they are withheld.
     fn check_room(&mut self, family: &[Category], form: Form, span: Span) {
         let has_room = |field: &Field| match form {
-            Form::Clear | Form::Aggregate => true,
+            Form::Clear => true,
+            Form::Aggregate => field.figure,
             Form::Partial => field.partial.is_some(),
             Form::Pseudonym => field.pseudonym.is_some(),
         };

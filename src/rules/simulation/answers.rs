@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Change, Outcome, Told};
 use crate::catalogue::{Body, FieldId, Operation, Shape};
 use crate::entry::{Disclosure, SubjectGroup, Withheld};
-use crate::filter::{Plan, Treatment};
+use crate::filter::Plan;
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::Category;
 use crate::terms::Form;
@@ -80,12 +80,7 @@ impl Replaying<'_> {
     fn form(&mut self, field: FieldId, about: Circumstances) -> Option<Form> {
         let plan = self.plans.entry(about.index());
         let plan = plan.or_insert_with(|| Plan::new(self.shape, self.grant.forms(about)));
-        match plan.treatment(field) {
-            Treatment::Clear => Some(Form::Clear),
-            Treatment::Partial(_) => Some(Form::Partial),
-            Treatment::Pseudonym(_) => Some(Form::Pseudonym),
-            Treatment::Null | Treatment::Empty | Treatment::Remove => None,
-        }
+        plan.treatment(field).form()
     }
 
     /// What left of one group of customers.
@@ -140,7 +135,7 @@ impl Replaying<'_> {
         };
         let ids = (0..=u16::MAX).map(FieldId);
         let mut fields = ids.zip(&self.shape.fields);
-        let Some((field, _)) = fields.find(|(_, field)| *field.path == *withheld.field) else {
+        let Some((field, shaped)) = fields.find(|(_, field)| *field.path == *withheld.field) else {
             self.told.not_told.insert(OTHER_FIELDS);
             return;
         };
@@ -158,6 +153,9 @@ impl Replaying<'_> {
         };
         match (forms.iter().find(|form| richer(form)), forms.len()) {
             (None, _) => {}
+            (Some(_), _) if shaped.link.is_some() => {
+                self.told.not_told.insert(LINK);
+            }
             (Some(after), 1) => self.note(Outcome::Disclosed, &withheld.field, before, *after),
             (Some(_), _) => {
                 self.told.not_told.insert(WHOSE);
@@ -180,4 +178,5 @@ const UNKNOWN_CIRCUMSTANCES: &str = "the circumstances on record have no meaning
 const OTHER_CATEGORY: &str = "what left is of another category in the catalogue here";
 const OTHER_FIELDS: &str = "a field that was withheld is not in the catalogue here";
 const CONSENT: &str = "whether the customer's consent names the category";
+const LINK: &str = "whether a withheld link would lead anywhere";
 const WHOSE: &str = "whose the withheld field was, of customers who differ here";

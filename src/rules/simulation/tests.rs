@@ -31,6 +31,7 @@ fn answered(
     let group = SubjectGroup {
         subject: "customer".to_owned(),
         basis: "service".to_owned(),
+        basis_reference: None,
         circumstances: circumstances
             .iter()
             .map(|word| (*word).to_owned())
@@ -51,7 +52,8 @@ fn answered(
         subjects: (!left.is_empty()).then_some(group).into_iter().collect(),
         withheld: withheld.collect(),
         created: None,
-        answer_sha256: String::new(),
+        part: None,
+        answer_sha256: Some(String::new()),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Change, Direction, Topic};
 use super::Found;
 use crate::catalogue::{
-    Answer, Body, Field, FieldRole, Node, Operation, Partial, Pseudonym, ScalarKind, Shape,
+    Answer, Body, Field, FieldRole, Link, Node, Operation, Partial, Pseudonym, ScalarKind, Shape,
 };
 
 pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
@@ -19,6 +19,7 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
     let nothing = Answer {
         status: 0,
         body: Body::Empty,
+        links: Vec::new(),
     };
     for status in before
         .keys()
@@ -32,6 +33,15 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
             _ => Direction::Loosens,
         };
         found.aspect(&aspect, words(was), words(is), direction);
+        let [before, after] = [was, is].map(header_links);
+        let more = after.iter().any(|link| !before.contains(link));
+        let direction = if more {
+            Direction::Loosens
+        } else {
+            Direction::Tightens
+        };
+        let aspect = format!("headers with links of answer {status}");
+        found.aspect(&aspect, listed(&before), listed(&after), direction);
         let shapes = [was, is].map(|one| match &one.unwrap_or(&nothing).body {
             Body::Data { shape, .. } => Some(&**shape),
             _ => None,
@@ -39,6 +49,24 @@ pub(super) fn compare(found: &mut Found<'_>, old: &Operation, new: &Operation) {
         if let [Some(old), Some(new)] = shapes {
             fields(found, *status, old, new);
         }
+    }
+}
+
+/// Headers whose links leave, with their categories.
+fn header_links(answer: Option<&Answer>) -> Vec<String> {
+    let links = answer.map(|answer| answer.links.as_slice());
+    let words = links
+        .unwrap_or_default()
+        .iter()
+        .map(|link| format!("{} ({})", link.name, link.category));
+    words.collect()
+}
+
+fn listed(words: &[String]) -> String {
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
     }
 }
 
@@ -98,7 +126,9 @@ fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
 fn field_noted(field: &Field, came: bool) -> Change {
     let change = Change::came_or_went(Topic::Field, "", came, &category(field));
     let direction = match (field.role, field.category) {
-        (FieldRole::CustomerKey | FieldRole::ResourceId(_), _) => Direction::Loosens,
+        (FieldRole::CustomerKey | FieldRole::ResourceId(_) | FieldRole::GroupSize, _) => {
+            Direction::Loosens
+        }
         (FieldRole::Data, None) => Direction::Neither,
         (FieldRole::Data, Some(_)) => change.direction,
     };
@@ -136,8 +166,16 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
     told("data subject", subject, unclear);
     told("what it says of its record", role, unclear);
     told("type", kind, unclear);
+    let stays = |field: &Field| matches!(field.link, Some(Link::Remove));
+    let direction = if stays(new) && !stays(old) {
+        Direction::Tightens
+    } else {
+        unclear
+    };
+    told("where its link leads", link, direction);
     let direction = match (
-        new.check.is_within(&old.check),
+        // What leaves in no form is not looked at, and needs not be.
+        new.category.is_none() || new.check.is_within(&old.check),
         old.check.is_within(&new.check),
     ) {
         (true, true) => Direction::Neither,
@@ -167,6 +205,17 @@ fn role(field: &Field) -> String {
         FieldRole::Data => "nothing".to_owned(),
         FieldRole::CustomerKey => "whose it is".to_owned(),
         FieldRole::ResourceId(kind) => format!("which {} it is", kind.word()),
+        FieldRole::GroupSize => "of how many customers it is".to_owned(),
+    }
+}
+
+fn link(field: &Field) -> String {
+    match &field.link {
+        None => "it is no link".to_owned(),
+        Some(Link::Rewrite) => "to the same operation through the gateway".to_owned(),
+        Some(Link::To(operation)) => format!("to {operation} through the gateway"),
+        Some(Link::Foreign) => "to somebody else".to_owned(),
+        Some(Link::Remove) => "nowhere, it is removed".to_owned(),
     }
 }
 
@@ -267,7 +316,9 @@ fn record_paths(node: &Node, path: &str, records: &mut Vec<String>) {
         Node::Scalar(_) => {}
         Node::Array(item) => record_paths(item, &format!("{path}[*]"), records),
         Node::Object(object) => {
-            if object.record {
+            if object.group {
+                records.push(format!("{path} (a group of customers)"));
+            } else if object.record {
                 records.push(path.to_owned());
             }
             for member in &object.members {

@@ -1,0 +1,147 @@
+//! Shapes of answers for the targets.
+
+use std::sync::Arc;
+
+use covenant::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use covenant::taxonomy::Category;
+use covenant::terms::ResourceKind;
+
+/// A shape in the making.
+#[derive(Default)]
+pub struct Builder {
+    fields: Vec<Field>,
+}
+
+impl Builder {
+    /// A field that a plan can withhold: what stands for nothing is empty, zero or false.
+    pub fn field(&mut self, kind: ScalarKind, category: &str) -> Node {
+        let empty: &[u8] = match kind {
+            ScalarKind::String => b"\"\"",
+            ScalarKind::Integer | ScalarKind::Number => b"0",
+            ScalarKind::Boolean => b"false",
+        };
+        self.fields.push(Field {
+            category: Category::parse(category),
+            kind,
+            null_fits: true,
+            empty: Arc::from(empty),
+            ..Field::default()
+        });
+        Node::Scalar(FieldId((self.fields.len() - 1) as u16))
+    }
+
+    /// The field made last.
+    pub fn last(&mut self) -> &mut Field {
+        self.fields.last_mut().expect("a field was made")
+    }
+
+    /// The shape, where a field is required if its member is, or if it is an item or the document: as the
+    /// catalogue has it.
+    pub fn shape(mut self, root: Node) -> Shape {
+        require(&root, true, &mut self.fields);
+        Shape {
+            root,
+            fields: self.fields,
+        }
+    }
+}
+
+fn require(node: &Node, required: bool, fields: &mut [Field]) {
+    match node {
+        Node::Scalar(field) => fields[usize::from(field.0)].required = required,
+        Node::Array(item) => require(item, true, fields),
+        Node::Object(object) => {
+            for member in &object.members {
+                require(&member.node, member.required, fields);
+            }
+        }
+    }
+}
+
+/// An object; the names of members that the schema requires end in `!`.
+pub fn object(members: impl IntoIterator<Item = (String, Node)>) -> ObjectNode {
+    let member = |(name, node): (String, Node)| {
+        let required = name.ends_with('!');
+        let name = name.trim_end_matches('!');
+        let encoded = format!("{}:", serde_json::Value::from(name));
+        Member {
+            name: Arc::from(name),
+            encoded: Arc::from(encoded.as_bytes()),
+            required,
+            node,
+        }
+    };
+    let mut members: Vec<_> = members.into_iter().map(member).collect();
+    members.sort_by(|left, right| left.name.cmp(&right.name));
+    members.dedup_by(|left, right| left.name == right.name);
+    ObjectNode {
+        members,
+        ..ObjectNode::default()
+    }
+}
+
+/// One of a few shapes.
+pub fn fixed(choice: u8) -> Shape {
+    let mut make = Builder::default();
+    let kinds = [
+        ScalarKind::String,
+        ScalarKind::Integer,
+        ScalarKind::Number,
+        ScalarKind::Boolean,
+    ];
+    let kind = kinds[usize::from(choice >> 2) % kinds.len()];
+    let root = match choice % 4 {
+        0 => page(&mut make),
+        1 => make.field(kind, "user.content"),
+        2 => Node::Array(Box::new(Node::Array(Box::new(
+            make.field(kind, "user.content"),
+        )))),
+        _ => {
+            // More members than fit into one word, under names of every length.
+            let names = (0..70).map(|length| "k".repeat(length) + "!");
+            let members: Vec<_> = names
+                .map(|name| (name, make.field(kind, "user.content")))
+                .collect();
+            Node::Object(ObjectNode {
+                record: true,
+                ..object(members)
+            })
+        }
+    };
+    make.shape(root)
+}
+
+fn page(make: &mut Builder) -> Node {
+    let id = make.field(ScalarKind::String, "user.unique_id");
+    make.last().role = FieldRole::ResourceId(ResourceKind::Job);
+    let customer = make.field(ScalarKind::Integer, "user.unique_id");
+    make.last().role = FieldRole::CustomerKey;
+    make.last().nullable = true;
+    let name = make.field(ScalarKind::String, "user.name");
+    make.last().nullable = true;
+    let cost = make.field(ScalarKind::Number, "user.payment");
+    let urgent = make.field(ScalarKind::Boolean, "system.operations");
+    let tag = make.field(ScalarKind::String, "user.content");
+    let line = make.field(ScalarKind::String, "user.contact.address");
+    let next = make.field(ScalarKind::String, "system.operations");
+    let address = ObjectNode {
+        nullable: true,
+        ..object([("line!".to_owned(), line)])
+    };
+    let job = ObjectNode {
+        record: true,
+        ..object([
+            ("id!".to_owned(), id),
+            ("customer".to_owned(), customer),
+            ("na\"me".to_owned(), name),
+            ("cost!".to_owned(), cost),
+            ("urgent".to_owned(), urgent),
+            ("tags!".to_owned(), Node::Array(Box::new(tag))),
+            ("address".to_owned(), Node::Object(address)),
+        ])
+    };
+    Node::Object(object([
+        ("data!".to_owned(), Node::Array(Box::new(Node::Object(job)))),
+        ("next".to_owned(), next),
+    ]))
+}

@@ -1,0 +1,74 @@
+//! Whether whoever is at the other end may stay: asked at every suspension and whenever TLS is set up
+//! anew, whatever the connection is doing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
+
+use super::tls::Tls;
+use crate::edge::Peer;
+use crate::registry::Suspensions;
+
+/// What a connection that must end may still take to say goodbye: its answers have broken off, and a
+/// refusal may be on its way. With the hearing of it this is well below five seconds.
+pub(super) const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// The standing of one connection.
+#[derive(Debug)]
+pub(super) struct Standing {
+    peer: Arc<Peer>,
+    suspensions: Arc<Suspensions>,
+    suspended: watch::Receiver<()>,
+    chain: Vec<CertificateDer<'static>>,
+    tls: watch::Receiver<Tls>,
+}
+
+impl Standing {
+    /// Hears of suspensions from now on, and of what `tls` has not seen yet; `chain` is what the partner
+    /// showed, its own certificate first.
+    pub(super) fn new(
+        peer: Arc<Peer>,
+        suspensions: Arc<Suspensions>,
+        chain: Vec<CertificateDer<'static>>,
+        tls: watch::Receiver<Tls>,
+    ) -> Self {
+        Self {
+            suspended: suspensions.changes(),
+            peer,
+            suspensions,
+            chain,
+            tls,
+        }
+    }
+
+    /// Ready once the connection must end: somebody it let in was shut out, a request of it was refused
+    /// for that, or its certificate does not stand any more.
+    pub(super) async fn lost(mut self) {
+        loop {
+            tokio::select! {
+                () = self.peer.presented.ended() => return,
+                () = changed(&mut self.suspended) => {
+                    let is_shut_out = |principal: &_| self.suspensions.of(principal).is_some();
+                    if self.peer.presented.any(is_shut_out) {
+                        return;
+                    }
+                }
+                () = changed(&mut self.tls) => {
+                    let tls = self.tls.borrow_and_update().clone();
+                    if !tls.stands(&self.chain) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Ready at the next change; never where whoever could make one is gone.
+async fn changed<T>(watched: &mut watch::Receiver<T>) {
+    if watched.changed().await.is_err() {
+        std::future::pending().await
+    }
+}

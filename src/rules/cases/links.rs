@@ -1,0 +1,48 @@
+//! The links of cases. A case has no configuration, so that the core and the gateway have made-up names
+//! beside those of the documents.
+
+use std::sync::Arc;
+
+use crate::catalogue::{Catalogue, Operation};
+use crate::edge::AcceptedHead;
+use crate::filter::{CoreNames, Links};
+use crate::policy::Contract;
+
+/// The host that the requests of cases are sent to.
+pub(super) const HOST: &str = "gateway.example";
+/// What links of the gateway begin with in cases.
+const BASE_URI: &str = "https://gateway.example";
+/// A name of the core that asks: answers that are made up link to it.
+const CORE: &str = "core.example.invalid";
+
+/// Where links of an answer that is made up lead: to the request itself.
+pub(super) fn here(head: &AcceptedHead) -> String {
+    let mark = if head.query().is_empty() { "" } else { "?" };
+    format!("https://{CORE}{}{mark}{}", head.path(), head.query())
+}
+
+/// The names of the core, as far as the documents say them.
+pub(super) fn core_names(catalogue: &Catalogue, operation: &Operation) -> CoreNames {
+    let servers = catalogue.servers().iter();
+    let servers = servers.map(|(service, name)| (Arc::clone(service), &**name));
+    let made_up = (Arc::clone(&operation.service), CORE);
+    CoreNames::new(servers.chain([made_up]), [HOST])
+}
+
+/// Where links lead in an answer of this operation, about the customer whom the request names.
+pub(super) fn links<'a>(
+    catalogue: &'a Catalogue,
+    names: &'a CoreNames,
+    contract: &'a Contract,
+    operation: &'a Operation,
+    customer: Option<&'a str>,
+) -> Links<'a> {
+    Links {
+        base_uri: BASE_URI,
+        catalogue,
+        names,
+        service: &operation.service,
+        operations: &contract.operations,
+        customer,
+    }
+}

@@ -1,0 +1,228 @@
+//! A core that writes what it likes on the wire: whatever of an answer has two readings is a fault, what
+//! belongs to the core's own connection stays on it, and no connection in doubt is used again.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::refusals::refused;
+use crate::stand::{SERVICE, Stand};
+
+const PAGE: &str = r#"{"data":[],"has_more":false,"next_url":null}"#;
+
+/// Answers every request with the bytes it was told to, and keeps its connections open.
+#[derive(Clone, Default)]
+struct RawCore {
+    says: Arc<Mutex<Vec<u8>>>,
+    connections: Arc<Mutex<usize>>,
+}
+
+impl RawCore {
+    async fn serve(&self) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let core = self.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                *core.connections.lock().unwrap() += 1;
+                let says = Arc::clone(&core.says);
+                tokio::spawn(async move {
+                    let mut read = Vec::new();
+                    while let Ok(byte) = stream.read_u8().await {
+                        read.push(byte);
+                        if read.ends_with(b"\r\n\r\n") {
+                            read.clear();
+                            let said = says.lock().unwrap().clone();
+                            let closes = said.ends_with(b"CLOSE");
+                            let said = said.strip_suffix(b"CLOSE").unwrap_or(&said);
+                            if stream.write_all(said).await.is_err() || closes {
+                                return;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        format!("http://{address}")
+    }
+
+    fn says(&self, said: impl Into<Vec<u8>>) {
+        *self.says.lock().unwrap() = said.into();
+    }
+
+    fn connections(&self) -> usize {
+        *self.connections.lock().unwrap()
+    }
+}
+
+async fn stand() -> (Stand, RawCore) {
+    let core = RawCore::default();
+    let address = core.serve().await;
+    let stand = Stand::start_with(&[], |config| {
+        config.services.get_mut("mailing").unwrap().base_url = address;
+    });
+    (stand.await, core)
+}
+
+/// An answer with this between its status line and its content type, and this body.
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}content-type: application/json\r\n\r\n{body}")
+}
+
+fn plain() -> String {
+    let length = format!("content-length: {}\r\n", PAGE.len());
+    answer("200 OK", &length, PAGE)
+}
+
+fn chunked(extension: &str, trailers: &str) -> String {
+    let body = format!(
+        "{:x}{extension}\r\n{PAGE}\r\n0\r\n{trailers}\r\n",
+        PAGE.len()
+    );
+    answer("200 OK", "transfer-encoding: chunked\r\n", &body)
+}
+
+#[tokio::test]
+async fn what_belongs_to_the_cores_connection_stays_on_it() {
+    let (stand, core) = stand().await;
+    let mut acme = stand.partner("acme").await;
+    let length = format!("content-length: {}\r\n", PAGE.len());
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </canary>; rel=preload\r\n\r\n";
+    for said in [
+        plain(),
+        format!("{hints}{hints}{}", plain()),
+        format!("HTTP/1.1 100 Continue\r\nx-canary: a\r\n\r\n{}", plain()),
+        chunked(";canary=1", ""),
+        chunked("", "x-canary: a\r\nset-cookie: canary=1\r\n"),
+        answer("200 canary is fine", &length, PAGE),
+        answer("200 ", &length, PAGE),
+        answer(
+            "200 OK",
+            &format!("{length}trailer: x-canary\r\nvia: 1.1 canary\r\n"),
+            PAGE,
+        ),
+        answer(
+            "200 OK",
+            &format!("{length}keep-alive: canary\r\nserver: canary\r\n"),
+            PAGE,
+        ),
+    ] {
+        core.says(said.clone());
+        let reply = acme.get("/v1/jobs", SERVICE).await;
+        assert_eq!(reply.status, 200, "{said}: {}", reply.everything());
+        assert_eq!(reply.body, PAGE, "{said}");
+        assert!(reply.trailers.is_none(), "{said}");
+        assert!(!reply.everything().contains("canary"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_two_readings_is_a_fault_and_its_connection_is_not_used_again() {
+    let (stand, core) = stand().await;
+    let mut acme = stand.partner("acme").await;
+    let length = PAGE.len();
+    let in_chunks = format!("{length:x}\r\n{PAGE}\r\n0\r\n\r\n");
+    let lengths = |headers: &str| answer("200 OK", headers, PAGE);
+    let chunks = |headers: &str| answer("200 OK", headers, &in_chunks);
+    for said in [
+        chunks(&format!(
+            "content-length: {length}\r\ntransfer-encoding: chunked\r\n"
+        )),
+        chunks(&format!(
+            "transfer-encoding: chunked\r\ncontent-length: {length}\r\n"
+        )),
+        chunks("transfer-encoding: gzip, chunked\r\n"),
+        chunks("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n"),
+        chunks("transfer-encoding: chunked, identity\r\n") + "CLOSE",
+        lengths(&format!(
+            "content-length: {length}\r\ncontent-length: {length}\r\n"
+        )),
+        lengths(&format!("content-length: {length}, {length}\r\n")),
+        lengths(&format!(
+            "content-length: {length}\r\ncontent-length: 1\r\n"
+        )),
+        lengths(&format!("content-length: +{length}\r\n")),
+        lengths("content-length: 0x2a\r\n"),
+        lengths("") + "CLOSE",
+        lengths(&format!("content-length: {}\r\n", length + 1)) + "CLOSE",
+        answer("200 OK", "transfer-encoding: chunked\r\n", "zz\r\n"),
+        format!("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{in_chunks}"),
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"
+            .to_owned(),
+        "HTTP/1.1 200 OK\r\n content-length: 1\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\ncontent-length : {length}\r\n\r\n{PAGE}"),
+        "nonsense\r\n\r\n".to_owned(),
+    ] {
+        core.says(plain());
+        assert_eq!(acme.get("/v1/jobs", SERVICE).await.status, 200);
+        let before = core.connections();
+        core.says(said.clone());
+        let reply = acme.get("/v1/jobs", SERVICE).await;
+        assert_eq!(reply.status, 502, "{said}: {}", reply.everything());
+        let code = reply.json()["code"].clone();
+        assert!(
+            code == "response-uninspectable" || code == "core-unavailable",
+            "{said}: {code}"
+        );
+        core.says(plain());
+        let reply = acme.get("/v1/jobs", SERVICE).await;
+        assert_eq!(reply.status, 200, "{said}");
+        assert!(
+            core.connections() > before,
+            "it was used again after {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_comes_behind_an_answer_is_no_answer_to_anybody() {
+    let (stand, core) = stand().await;
+    let mut acme = stand.partner("acme").await;
+    let hidden = PAGE.replace("false", "true");
+    let second = answer(
+        "200 OK",
+        &format!("content-length: {}\r\n", hidden.len()),
+        &hidden,
+    );
+    for _ in 0..8 {
+        core.says(format!("{}{second}", plain()));
+        let reply = acme.get("/v1/jobs", SERVICE).await;
+        assert!(
+            reply.status == 502 || reply.body == PAGE,
+            "{}",
+            reply.everything()
+        );
+        core.says(plain());
+        let reply = acme.get("/v1/jobs", SERVICE).await;
+        assert_eq!(
+            reply.body, PAGE,
+            "it was taken from what came behind another answer"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_the_catalogue_does_not_have_is_a_fault() {
+    let (stand, core) = stand().await;
+    let mut acme = stand.partner("acme").await;
+    let length = format!("content-length: {}\r\n", PAGE.len());
+    for status in ["201", "203", "206", "302", "307", "418", "600", "999"] {
+        core.says(answer(&format!("{status} canary"), &length, PAGE));
+        let reply = acme.get("/v1/jobs", SERVICE).await;
+        assert_eq!(reply.status, 502, "{status}: {}", reply.everything());
+        assert!(!reply.everything().contains("canary"), "{status}");
+    }
+    core.says("HTTP/1.1 204 No Content\r\n\r\n");
+    refused(
+        &acme.get("/v1/jobs", SERVICE).await,
+        502,
+        "response-uninspectable",
+    );
+    core.says("HTTP/1.1 304 Not Modified\r\netag: \"1\"\r\n\r\n");
+    refused(
+        &acme.get("/v1/jobs", SERVICE).await,
+        502,
+        "response-uninspectable",
+    );
+}
