@@ -405,6 +405,7 @@ async fn whoever_is_suspended_meanwhile_gets_nothing_further() {
     let arriving = acme.open(Call::get(EXPORT_PATH).purpose(SERVICE)).await;
     let request_id = arriving.header("request-id").to_owned();
     let partner = covenant::terms::PartnerId::parse("acme").unwrap();
+    let partner = covenant::terms::Principal::Partner(partner);
     let registry = &stand.running().gateway().registry;
     let suspension = covenant::registry::Suspension {
         since: stand.clock.now(),

@@ -238,7 +238,7 @@ mod tests {
             let [record] = scanned.records() else {
                 panic!("one record")
             };
-            assert_eq!(record.customer(), Some("a<\"&>b", "https://core.example/"));
+            assert_eq!(record.customer(), Some("a<\"&>b"));
             assert_eq!(record.present().iter().count(), 3, "{format:?}");
             assert_eq!(scanned.uncatalogued(), 0);
         }
