@@ -19,7 +19,7 @@
 //! | `x-covenant-group-size` | whole number, there | how many different customers the group is; outside of groups, all together |
 //! | `x-covenant-customer-key` | text | the id of that customer |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
-//! | `x-covenant-data-category` | scalar; body of a document | a fideslang key |
+//! | `x-covenant-data-category` | scalar; body of a document; scalar of `additionalProperties`: of every member that is not listed, and of its name | a fideslang key or one of ours |
 //! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient`; the outermost object of a record that is about a recipient is one person |
 //! | `x-covenant-partial` | text | `{first: n}`, `{last: n}` or `street`: what stays of it in part |
 //! | `x-covenant-empty` | scalar | what stands there when it is withheld but required, or cannot be replaced |
@@ -49,6 +49,7 @@ mod groups;
 mod keywords;
 mod links;
 mod matcher;
+mod naming;
 pub mod operation;
 mod operations;
 pub mod overlay;
@@ -80,6 +81,7 @@ use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
 pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
+pub use self::naming::is_xml_name;
 pub use self::operation::{
     Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Unserved,
 };
@@ -91,8 +93,8 @@ pub use self::request::{
 };
 pub use self::router::Routed;
 pub use self::shape::{
-    Field, FieldId, FieldRole, LINK_CHARACTERS_MAX, Link, Member, Node, ObjectNode, ScalarKind,
-    Shape, TellsWho,
+    Field, FieldId, FieldRole, LINK_CHARACTERS_MAX, Link, Member, Namespace, Node, ObjectNode,
+    ScalarKind, Shape, TellsWho,
 };
 
 /// Where the catalogue lies in a policies folder.

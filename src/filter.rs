@@ -15,7 +15,8 @@
 //! [`CoreNames`] finds a name of the core in whatever is about to leave, in any format: the last look.
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
-//! chooses a plan per record); formats other than JSON; bodies too large to buffer.
+//! chooses a plan per record). Answers too large to be held are read and written in parts, by the same
+//! code ([`stream`]): those in JSON and in lines of it.
 
 mod emit;
 mod field_set;
@@ -29,6 +30,8 @@ mod pseudonym;
 mod reader;
 mod scan;
 mod scanned;
+mod seen;
+pub mod stream;
 mod subtrees;
 mod text;
 mod uninspectable;
@@ -70,6 +73,9 @@ pub fn read<'a>(
 ) -> Result<Scanned<'a>, Uninspectable> {
     match format {
         Format::Json => scan(shape, body, limits),
+        Format::JsonLines => scan::lines(shape, body, limits),
+        Format::Xml => scan::xml::scan(shape, body, limits),
+        Format::Csv => scan::csv::scan(shape, body, limits),
     }
 }
 
@@ -84,16 +90,24 @@ pub struct Limits {
     pub unknown_members_max: usize,
     /// Longest number of a catalogued field, in bytes as written.
     pub number_bytes_max: usize,
+    /// Most members of one object that the catalogue does not list and that one category covers all the
+    /// same (`additionalProperties`).
+    pub other_members_max: usize,
+    /// Longest name of such a member, in bytes as written.
+    pub name_bytes_max: usize,
 }
 
 impl Default for Limits {
-    /// 4 MiB, 64 levels, 4,096 unknown members, 40 bytes a number.
+    /// 4 MiB, 64 levels, 4,096 unknown members, 40 bytes a number, 256 other members with names of 128
+    /// bytes.
     fn default() -> Self {
         Self {
             body_bytes_max: 4 << 20,
             depth_max: 64,
             unknown_members_max: 4096,
             number_bytes_max: 40,
+            other_members_max: 256,
+            name_bytes_max: 128,
         }
     }
 }

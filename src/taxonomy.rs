@@ -1,5 +1,6 @@
 //! The closed vocabulary of data categories and purposes: the keys of fideslang 3.1.4
-//! (`data_categories` and `data_uses`, Apache-2.0). Keys are dotted and hierarchical: a rule about
+//! (`data_categories` and `data_uses`, Apache-2.0), and one of ours: `user.content.private.addressee`, name and
+//! address of a recipient in one text. Keys are dotted and hierarchical: a rule about
 //! `user.contact` covers `user.contact.email`, matched by whole segments, never by prefix of text.
 //!
 //! A word that is not here does not exist: contracts, overlays and Cedar rules that use it are
@@ -12,7 +13,7 @@ use std::fmt;
 pub use self::set::CategorySet;
 
 /// Data categories, sorted, so that a key is found by binary search and a category is its index.
-const CATEGORIES: [&str; 85] = [
+const CATEGORIES: [&str; 86] = [
     "system",
     "system.authentication",
     "system.operations",
@@ -49,6 +50,7 @@ const CATEGORIES: [&str; 85] = [
     "user.contact.url",
     "user.content",
     "user.content.private",
+    "user.content.private.addressee",
     "user.content.public",
     "user.content.self_image",
     "user.criminal_history",
@@ -177,7 +179,7 @@ impl Category {
         position(&CATEGORIES, key).map(Self)
     }
 
-    /// Its fideslang key.
+    /// Its key.
     pub fn key(self) -> &'static str {
         CATEGORIES
             .get(usize::from(self.0))

@@ -21,12 +21,18 @@ mod consent;
 mod creating;
 #[path = "gateway/decisions.rs"]
 mod decisions;
+#[path = "gateway/documents.rs"]
+mod documents;
 #[path = "gateway/figures.rs"]
 mod figures;
+#[path = "gateway/formats.rs"]
+mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
 #[path = "gateway/lab.rs"]
 mod lab;
+#[path = "gateway/large.rs"]
+mod large;
 #[path = "gateway/leaving.rs"]
 mod leaving;
 #[path = "gateway/links.rs"]

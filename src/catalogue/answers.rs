@@ -1,5 +1,5 @@
-//! From a response of the document to an [`Answer`]: JSON with its shape, a document that passes
-//! unopened, or something that no filter exists for.
+//! From a response of the document to an [`Answer`]: data in a format that is read, with its shape, a
+//! document that passes unopened, or something that no filter exists for.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use super::document::{Entry, Part};
 use super::links;
 use super::operation::{Answer, Body, Format};
 use super::reading::Reading;
+use super::schema::{Kind, Schema};
 use super::shaping::{self, Ownership};
 use crate::taxonomy::Category;
 use crate::terms::Channel;
@@ -17,6 +18,16 @@ use crate::terms::Channel;
 /// lead to no one place (300, 305, 306).
 const UNASKED: [u16; 6] = [206, 300, 304, 305, 306, 416];
 pub(super) const JSON: &str = "application/json";
+/// Gives the body of a document its category.
+const UNOPENED: &str = "x-covenant-data-category";
+/// What an error says (RFC 9457): no data.
+const PROBLEM: &str = "application/problem+json";
+/// Lines, each a JSON document; the schema is that of one line.
+const JSON_LINES: [&str; 3] = [
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/ndjson",
+];
 /// What a body that passes unopened may hold (P10).
 const CONTENT: &str = "user.content";
 
@@ -55,16 +66,14 @@ pub(super) fn read<'a>(
     let response = reading.resolve(&entry.part)?;
     let content = response.get("content").map(Part::entries);
     let content = content.unwrap_or_default();
-    // JSON where the core offers it, since that is what can be filtered.
     let json = content.iter().find(|entry| media_type(entry) == JSON);
-    let schema = json.and_then(|entry| entry.part.get("schema"));
-    let body = match (schema, json.or(content.first())) {
-        (Some(schema), _) => {
-            let shaped = shaping::shape(reading, schema, ownership)?;
+    let body = match (data(reading, content, status), json.or(content.first())) {
+        (Some((format, entry, schema)), _) => {
+            let shaped = shaping::shape(reading, schema, format, ownership)?;
             left_out.extend(shaped.left_out);
             Body::Data {
-                format: Format::Json,
-                media_type: JSON.into(),
+                format,
+                media_type: media_type(entry).into(),
                 shape: Arc::new(shaped.shape),
             }
         }
@@ -75,7 +84,7 @@ pub(super) fn read<'a>(
                 media_type: media_type(entry).into(),
             },
         },
-        (None, None) => Body::Empty,
+        (_, None) => Body::Empty,
     };
     let links = links::of_headers(reading, response);
     let answer = Answer {
@@ -90,6 +99,52 @@ pub(super) fn read<'a>(
         reading.mistake(&entry.place, message);
     }
     Some(answer)
+}
+
+/// What of `content` is filtered, and its schema: JSON where the core offers it, then XML, then CSV.
+fn data<'a>(
+    reading: &mut Reading<'a>,
+    content: &'a [Entry],
+    status: u16,
+) -> Option<(Format, &'a Entry, &'a Part)> {
+    let mut found: Vec<_> = content
+        .iter()
+        .filter_map(|entry| {
+            let media_type = media_type(entry);
+            let format = format_of(&media_type)?;
+            let schema = entry.part.get("schema")?;
+            let plain = media_type == JSON;
+            // What says no never leaves. What is not JSON may pass unopened, or be a text to whoever
+            // described it.
+            let whole = entry.part.get(UNOPENED).is_some();
+            let described = status < 400 && !whole && is_described(reading, schema);
+            let described = plain || described;
+            described.then_some((!plain, format as usize, format, entry, schema))
+        })
+        .collect();
+    found.sort_by_key(|(other, rank, ..)| (*other, *rank));
+    let (_, _, format, entry, schema) = found.into_iter().next()?;
+    Some((format, entry, schema))
+}
+
+/// The format that a media type says (RFC 6839 for suffixes).
+pub(super) fn format_of(media_type: &str) -> Option<Format> {
+    match media_type {
+        JSON => Some(Format::Json),
+        lines if JSON_LINES.contains(&lines) => Some(Format::JsonLines),
+        "application/xml" | "text/xml" => Some(Format::Xml),
+        "text/csv" => Some(Format::Csv),
+        PROBLEM => None,
+        vendor if vendor.ends_with("+json") => Some(Format::Json),
+        vendor if vendor.ends_with("+xml") => Some(Format::Xml),
+        _ => None,
+    }
+}
+
+/// Whether a schema says of what an answer consists.
+fn is_described<'a>(reading: &mut Reading<'a>, schema: &'a Part) -> bool {
+    let kind = Schema::read(reading, schema).and_then(|(schema, _)| schema.kind());
+    matches!(kind, Ok((Kind::Object | Kind::Array, _)))
 }
 
 /// A body that passes unopened: only private content, and only where a document is read back.

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use super::decimal::Decimal;
+use super::decimal::{Decimal, order};
 use super::format;
 use super::matcher::Matcher;
 use super::pattern::Pattern;
@@ -371,20 +371,20 @@ impl NumberBounds {
         if self.least.is_none() && self.most.is_none() && self.step.is_none() {
             return Ok(());
         }
-        let number = Decimal::read(written).ok_or(Misfit::Bounds)?;
         let beside = |bound: &Option<(String, bool)>, wrong: Ordering| match bound {
             None => true,
-            Some((bound, itself)) => Decimal::read(bound).is_some_and(|bound| {
-                let order = number.compare(&bound);
-                order != wrong && (*itself || order != Ordering::Equal)
-            }),
+            Some((bound, itself)) => order(written, bound)
+                .is_some_and(|order| order != wrong && (*itself || order != Ordering::Equal)),
         };
         if !beside(&self.least, Ordering::Less) || !beside(&self.most, Ordering::Greater) {
             return Err(Misfit::Bounds);
         }
-        let is_multiple =
-            |step: &String| Decimal::read(step).is_some_and(|step| number.is_multiple_of(&step));
-        match self.step.as_ref().is_none_or(is_multiple) {
+        let Some(step) = &self.step else {
+            return Ok(());
+        };
+        let number = Decimal::read(written).ok_or(Misfit::Bounds)?;
+        let is_multiple = Decimal::read(step).is_some_and(|step| number.is_multiple_of(&step));
+        match is_multiple {
             true => Ok(()),
             false => Err(Misfit::Step),
         }

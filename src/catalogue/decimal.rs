@@ -129,6 +129,50 @@ impl<'a> Decimal<'a> {
     }
 }
 
+/// The order of two numbers by value, as JSON writes them; `None` where one is not, or has an exponent
+/// that is too large.
+#[inline]
+pub(super) fn order(one: &str, other: &str) -> Option<Ordering> {
+    match (counted(one), counted(other)) {
+        (Some((one, one_scale)), Some((other, other_scale))) => {
+            let scaled = |count: i64, by: u32| match by {
+                0 => i128::from(count),
+                by => i128::from(count) * 10_i128.pow(by),
+            };
+            let one = scaled(one, other_scale.saturating_sub(one_scale));
+            Some(one.cmp(&scaled(other, one_scale.saturating_sub(other_scale))))
+        }
+        _ => Some(Decimal::read(one)?.compare(&Decimal::read(other)?)),
+    }
+}
+
+/// Almost every number: of at most 18 digits, without exponent. How often it has its smallest unit, and
+/// how many digits that stands behind the point.
+#[inline]
+fn counted(written: &str) -> Option<(i64, u32)> {
+    let (negative, digits) = match written.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let ([b'0'..=b'9', ..], [.., b'0'..=b'9'], ..=18) = (digits, digits, digits.len()) else {
+        return None;
+    };
+    let mut count = 0;
+    let mut scale = None;
+    for byte in digits {
+        match (byte, scale) {
+            (b'0'..=b'9', _) => {
+                count = count * 10 + i64::from(byte - b'0');
+                scale = scale.map(|scale| scale + 1);
+            }
+            (b'.', None) => scale = Some(0),
+            _ => return None,
+        }
+    }
+    let count = if negative { -count } else { count };
+    Some((count, scale.unwrap_or(0)))
+}
+
 /// Numbers are short.
 fn length(digits: usize) -> i64 {
     i64::try_from(digits).unwrap_or(i64::MAX)
@@ -139,9 +183,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Read as any number, which the short way to the order must agree with.
     fn compare(one: &str, other: &str) -> Ordering {
         let read = |text| Decimal::read(text).unwrap();
-        read(one).compare(&read(other))
+        let slowly = read(one).compare(&read(other));
+        assert_eq!(order(one, other), Some(slowly), "{one} {other}");
+        slowly
     }
 
     #[test]
@@ -159,6 +206,13 @@ mod tests {
             ("1e400", "9.99e399", Ordering::Greater),
             ("10", "9", Ordering::Greater),
             ("0.1", "0.09", Ordering::Greater),
+            ("999999999999999999", "0.1", Ordering::Greater),
+            (
+                "9999999999999999999",
+                "999999999999999999",
+                Ordering::Greater,
+            ),
+            ("-999999999999999.99", "-0.0000000000000001", Ordering::Less),
         ] {
             assert_eq!(compare(one, other), order, "{one} {other}");
             assert_eq!(compare(other, one), order.reverse(), "{other} {one}");
@@ -177,8 +231,13 @@ mod tests {
             "1e401",
             "1e-999999999999",
             "0x1",
+            "1.2.3",
+            "--1",
+            "1-",
         ] {
             assert!(Decimal::read(text).is_none(), "{text}");
+            assert_eq!(order(text, "1"), None, "{text}");
+            assert_eq!(order("1", text), None, "{text}");
         }
     }
 
@@ -207,6 +266,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_numbers_compare_as_long_ones(
+            one in "-?(0|[1-9][0-9]{0,19})([.][0-9]{1,19})?",
+            other in "-?(0|[1-9][0-9]{0,2})([.][0-9]{1,2})?",
+        ) {
+            prop_assert_eq!(compare(&one, &other), compare(&other, &one).reverse());
+        }
+
         #[test]
         fn whole_numbers_compare_as_whole_numbers(one in any::<i64>(), other in any::<i64>(), step in 1..1000_i64) {
             let (written, beside, steps) = (one.to_string(), other.to_string(), step.to_string());

@@ -22,6 +22,7 @@ enum Object {
     Response,
     MediaType,
     Schema,
+    Xml,
 }
 
 /// What stands below a key.
@@ -40,14 +41,16 @@ const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
 ];
 /// Keys of which one says `true` or `false`; `required` does so of all but schemas.
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 10] = [
     "allowEmptyValue",
     "allowReserved",
+    "attribute",
     "deprecated",
     "explode",
     "nullable",
     "readOnly",
     "uniqueItems",
+    "wrapped",
     "writeOnly",
 ];
 /// Keys of which one says a number; of the exclusive ones, 3.0 says `true` or `false`.
@@ -113,6 +116,7 @@ impl Object {
             Self::Response => "a response",
             Self::MediaType => "a media type",
             Self::Schema => "a schema",
+            Self::Xml => "`xml`",
         }
     }
 
@@ -147,6 +151,7 @@ impl Object {
             Self::Response => &["$ref", "summary", "description", "headers", "content", "links"],
             Self::MediaType => &["schema", "example", "examples", "encoding"],
             Self::Schema => &SCHEMA,
+            Self::Xml => &["name", "namespace", "prefix", "attribute", "wrapped"],
         }
     }
 
@@ -184,6 +189,7 @@ impl Object {
                 | "unevaluatedItems"
                 | "unevaluatedProperties",
             ) => Below::One(Self::Schema),
+            (Self::Schema, "xml") => Below::One(Self::Xml),
             (Self::Schema, "allOf" | "anyOf" | "oneOf" | "prefixItems") => {
                 Below::List(Self::Schema)
             }

@@ -38,6 +38,12 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether a call can say how many records its answer has.
+    pub fn has_pages(&self) -> bool {
+        let is_size = |role: &Role| matches!(role, Role::PageSize { .. });
+        self.parameters.iter().any(|one| is_size(&one.role))
+    }
+
     /// Whether a call names the customer it is about, by id or by a thing of the customer: in its
     /// path, in a required parameter, or in a required body.
     pub fn names_customer(&self) -> bool {
@@ -134,7 +140,7 @@ pub enum Body {
     },
     /// A media type that no filter exists for yet: never forwarded.
     Uninspectable {
-        /// For example `text/csv`.
+        /// For example `text/html`.
         media_type: Arc<str>,
     },
 }
@@ -144,6 +150,12 @@ pub enum Body {
 pub enum Format {
     /// One JSON document (RFC 8259).
     Json,
+    /// One XML document (XML 1.0, fifth edition) without document type, comments and instructions.
+    Xml,
+    /// Lines of cells with a header (RFC 4180).
+    Csv,
+    /// Lines, each a JSON document (NDJSON). The shape is an array of them.
+    JsonLines,
 }
 
 /// What a successful call brings into being; the answer's field with [`super::FieldRole::ResourceId`]

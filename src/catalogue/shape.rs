@@ -1,5 +1,13 @@
-//! The shape of a JSON answer: a tree of objects, arrays and classified scalars, with a flat table
-//! of its fields so that decisions about fields are look-ups by [`FieldId`].
+//! The shape of an answer: a tree of objects, arrays and classified scalars, with a flat table of its
+//! fields so that decisions about fields are look-ups by [`FieldId`]. It is one tree for all formats,
+//! made for one of them:
+//!
+//! | | JSON | XML | CSV |
+//! |---|---|---|---|
+//! | the document | any node | an object whose one member is the outermost element | an array of flat objects |
+//! | an object | an object | an element with elements or attributes in it | a row |
+//! | a member | a member | an element; the first [`ObjectNode::attributes`] are attributes | a column |
+//! | an array | an array | the elements of this name, which stand side by side; where they are wrapped, the wrapper is an object around them | the rows |
 
 use std::sync::Arc;
 
@@ -36,8 +44,14 @@ pub enum Node {
 /// An object.
 #[derive(Clone, Debug, Default)]
 pub struct ObjectNode {
-    /// Its members, sorted by name.
+    /// Its members, sorted by name; what are attributes in XML first, sorted likewise.
     pub members: Vec<Member>,
+    /// How many of its members, the first ones, are attributes. Only XML has any.
+    pub attributes: usize,
+    /// The field that every other member is, whatever its name; without one, others are dropped.
+    pub others: Option<FieldId>,
+    /// The namespaces that an XML document may declare; only the object that is the document has any.
+    pub namespaces: Vec<Namespace>,
     /// Whether each such object is a record: the unit that belongs to one customer. Records do not nest.
     pub record: bool,
     /// Whether each such object is one recipient of mail: a person on a customer's list, who may have no
@@ -55,12 +69,22 @@ pub struct ObjectNode {
 pub struct Member {
     /// Its decoded name.
     pub name: Arc<str>,
-    /// Its name as it is written out: quoted, escaped, with the colon.
+    /// Its name as it is written out: in JSON quoted, escaped, with the colon; in XML the start of its
+    /// element, `<name>`, or of an attribute, ` name="`; in CSV the cell of the header.
     pub encoded: Arc<[u8]>,
     /// Whether the schema requires it: then it is emptied instead of removed.
     pub required: bool,
     /// What stands there.
     pub node: Node,
+}
+
+/// A namespace of XML (Namespaces in XML 1.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its prefix; empty for the one of names without prefix.
+    pub prefix: Arc<str>,
+    /// Its name.
+    pub uri: Arc<str>,
 }
 
 /// One scalar field. By default an optional text without a category.
@@ -70,7 +94,7 @@ pub struct Field {
     pub path: Arc<str>,
     /// Its data category; without one it is never released.
     pub category: Option<Category>,
-    /// The JSON types its value may have. Anything else makes the whole answer uninspectable.
+    /// The type its value has; in XML and CSV, how its text is written as in JSON. Anything else makes the whole answer uninspectable.
     pub kind: ScalarKind,
     /// Whether `null` is a valid value.
     pub nullable: bool,

@@ -1,7 +1,8 @@
-//! From the schema of an answer to its [`Shape`]: every scalar with its category, every record with
-//! the one field that says whose it is. An optional member that is not understood is left out of the
+//! From the schema of an answer in one format to its [`Shape`]: every scalar with its category, every
+//! record with the one field that says whose it is. An optional member that is not understood is left out of the
 //! shape, so that the filter drops it; a required one is a mistake.
 
+mod members;
 mod whose;
 
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use super::document::{Entry, Origin, Part};
 use super::empty;
 use super::fitting::{self, Fit};
 use super::links;
+use super::naming::{self, Naming};
+use super::operation::Format;
 use super::partial::Partial;
 use super::reading::{Mediated, Reading, Unusable};
 use super::schema::{Kind, Schema};
@@ -46,11 +49,14 @@ pub(super) struct Shaped {
 pub(super) fn shape<'a>(
     reading: &mut Reading<'a>,
     part: &'a Part,
+    format: Format,
     ownership: Ownership,
 ) -> Option<Shaped> {
+    let lines = format == Format::JsonLines;
     let mut shaping = Shaping {
         reading,
         ownership,
+        naming: Naming::new(if lines { Format::Json } else { format }),
         fields: Vec::new(),
         places: Vec::new(),
         left_out: Vec::new(),
@@ -59,21 +65,24 @@ pub(super) fn shape<'a>(
         visits: 0,
         in_record: false,
     };
-    let root = Standing {
-        path: "$".to_owned(),
-        required: true,
-        recipient: false,
-    };
-    match shaping.node(part, &root) {
+    match shaping.document(part, if lines { "$[*]" } else { "$" }) {
         Ok(mut node) => {
             shaping.check_loose_fields();
             shaping.keep_mediated();
             shaping.find_persons(&mut node);
             shaping.check_groups(part, &node);
+            if lines {
+                check_lines(shaping.reading, part, &node, ownership);
+            }
             let Shaping {
                 fields, left_out, ..
             } = shaping;
-            let shape = Shape { root: node, fields };
+            let root = if lines {
+                Node::Array(Box::new(node))
+            } else {
+                node
+            };
+            let shape = Shape { root, fields };
             Some(Shaped { shape, left_out })
         }
         Err(unusable) => {
@@ -83,9 +92,19 @@ pub(super) fn shape<'a>(
     }
 }
 
+/// Each line stands by itself: nothing around it could say whose it is.
+fn check_lines(reading: &mut Reading<'_>, part: &Part, line: &Node, ownership: Ownership) {
+    let is_record = matches!(line, Node::Object(object) if object.record);
+    if !is_record && ownership != Ownership::Aggregate {
+        let message = "each line of such an answer must be an object marked `x-covenant-record`";
+        reading.mistake(&part.place, message);
+    }
+}
+
 struct Shaping<'a, 'run> {
     reading: &'run mut Reading<'a>,
     ownership: Ownership,
+    naming: Naming,
     fields: Vec<Field>,
     /// Where each field stands, and whether it is in a record.
     places: Vec<(&'a Origin, bool)>,
@@ -100,6 +119,8 @@ struct Shaping<'a, 'run> {
 /// Where in the answer a schema stands.
 struct Standing {
     path: String,
+    /// The property that it is the value of, or an item of.
+    property: String,
     required: bool,
     recipient: bool,
 }
@@ -114,6 +135,19 @@ struct Null {
 }
 
 impl<'a> Shaping<'a, '_> {
+    fn document(&mut self, part: &'a Part, path: &str) -> Result<Node, Unusable> {
+        let outermost = self.naming.outermost(self.reading, part)?;
+        let root = Standing {
+            path: path.to_owned(),
+            property: String::new(),
+            required: true,
+            recipient: false,
+        };
+        let node = self.node(part, &root)?;
+        let naming = std::mem::replace(&mut self.naming, Naming::new(Format::Json));
+        naming.document(self.reading, part, node, outermost)
+    }
+
     fn node(&mut self, part: &'a Part, at: &Standing) -> Result<Node, Unusable> {
         let (schema, nullable_outside) = Schema::read(self.reading, part)?;
         self.visits += 1;
@@ -122,8 +156,12 @@ impl<'a> Shaping<'a, '_> {
         }
         let (kind, nullable_inside) = schema.kind()?;
         let nullable = nullable_outside || nullable_inside;
+        if self.naming.format() == Format::Csv && !is_cell_or_row(kind, self.levels) {
+            return Err(schema.unusable("a CSV answer is a list of objects, a value in each cell"));
+        }
         let at = &Standing {
             path: at.path.clone(),
+            property: at.property.clone(),
             required: at.required,
             recipient: self.is_recipient(&schema, at.recipient),
         };
@@ -163,9 +201,6 @@ impl<'a> Shaping<'a, '_> {
         nullable: bool,
         at: &Standing,
     ) -> Result<Node, Unusable> {
-        if schema.properties().next().is_none() {
-            return Err(schema.unusable("an object without named properties"));
-        }
         schema.check_required(self.reading);
         let stay = schema.properties().filter(|(_, required)| *required);
         let least = schema.keyword("minProperties").and_then(Part::integer);
@@ -188,12 +223,17 @@ impl<'a> Shaping<'a, '_> {
         let outer = self.in_record;
         self.in_record = outer || record;
         let first_field = self.fields.len();
+        let others = self.others(schema, at);
         let mut members = Vec::new();
         for (entry, required) in schema.properties() {
             members.extend(self.member(entry, required, at));
         }
         self.in_record = outer;
-        members.sort_by(|one: &Member, other| one.name.cmp(&other.name));
+        let others = others?;
+        if others.is_none() && schema.properties().next().is_none() {
+            return Err(schema.unusable("an object without named properties"));
+        }
+        let attributes = self.sort(schema, &mut members);
         if record {
             self.check_customer_key(place, first_field, &at.path);
         }
@@ -201,28 +241,37 @@ impl<'a> Shaping<'a, '_> {
             self.check_group(place, first_field, &at.path);
         }
         Ok(Node::Object(ObjectNode {
-            members,
+            members: members.into_iter().map(|(_, member)| member).collect(),
             record,
             person: at.recipient,
             group: is_group,
             nullable,
+            attributes,
+            others,
+            ..ObjectNode::default()
         }))
     }
 
-    fn member(&mut self, entry: &'a Entry, required: bool, at: &Standing) -> Option<Member> {
+    fn member(
+        &mut self,
+        entry: &'a Entry,
+        required: bool,
+        at: &Standing,
+    ) -> Option<(bool, Member)> {
         let below = Standing {
             path: member_path(&at.path, &entry.name),
+            property: entry.name.clone(),
             required,
             recipient: at.recipient,
         };
         let (fields, left_out) = (self.fields.len(), self.left_out.len());
-        match self.node(&entry.part, &below) {
-            Ok(node) => Some(Member {
-                name: entry.name.as_str().into(),
-                encoded: encoded(&entry.name),
-                required,
-                node,
-            }),
+        let node = self.node(&entry.part, &below);
+        let named = node.and_then(|node| {
+            let name = self.naming.of(self.reading, &entry.part, &entry.name)?;
+            Ok((name, node))
+        });
+        match named {
+            Ok((name, node)) => Some((name.attribute, self.naming.member(name, required, node))),
             Err(unusable) => {
                 self.fields.truncate(fields);
                 self.places.truncate(fields);
@@ -256,6 +305,7 @@ impl<'a> Shaping<'a, '_> {
         };
         let below = Standing {
             path: format!("{}[*]", at.path),
+            property: at.property.clone(),
             required: true,
             recipient: at.recipient,
         };
@@ -276,7 +326,16 @@ impl<'a> Shaping<'a, '_> {
                           not; an overlay can set it to false";
             return Err(schema.unusable(reason));
         }
-        Ok(Node::Array(Box::new(item)))
+        let list = Node::Array(Box::new(item));
+        let wrapped = naming::is_wrapped(schema) || self.levels == 1;
+        if self.naming.format() != Format::Xml || !wrapped {
+            return Ok(list);
+        }
+        let name = self.naming.of(self.reading, items, &at.property)?;
+        Ok(Node::Object(ObjectNode {
+            members: vec![self.naming.member(name, true, list)],
+            ..ObjectNode::default()
+        }))
     }
 
     fn scalar(
@@ -286,20 +345,10 @@ impl<'a> Shaping<'a, '_> {
         null: Null,
         at: &Standing,
     ) -> Result<Node, Unusable> {
-        let id = match u16::try_from(self.fields.len()) {
-            Ok(id) if self.fields.len() < FIELDS_MAX => FieldId(id),
-            _ => return Err(schema.unusable("an answer with too many fields")),
-        };
         let category = schema.extension(self.reading, "data-category");
         let category = category.and_then(|part| self.reading.category(part));
         let link = links::of_field(self.reading, schema, kind, category);
-        let content = Category::parse("user.content");
-        let open = category.zip(content);
-        let open = open.is_some_and(|(category, content)| category.is_within(content));
-        let fit = Fit::of(self.reading, schema, kind, open);
-        if category.is_some() {
-            self.check_pattern(schema, &fit);
-        }
+        let fit = self.fit(schema, kind, category);
         let role = self.role(schema, kind);
         let mut field = Field {
             path: at.path.as_str().into(),
@@ -322,9 +371,29 @@ impl<'a> Shaping<'a, '_> {
             empty: Arc::from(&b"null"[..]),
         };
         self.empty(schema, &fit, &mut field);
+        self.add(schema, field).map(Node::Scalar)
+    }
+
+    /// What values of a field must be.
+    fn fit(&mut self, schema: &Schema<'a>, kind: ScalarKind, category: Option<Category>) -> Fit {
+        let content = Category::parse("user.content");
+        let open = category.zip(content);
+        let open = open.is_some_and(|(category, content)| category.is_within(content));
+        let fit = Fit::of(self.reading, schema, kind, open);
+        if category.is_some() {
+            self.check_pattern(schema, &fit);
+        }
+        fit
+    }
+
+    fn add(&mut self, schema: &Schema<'a>, field: Field) -> Result<FieldId, Unusable> {
+        let id = match u16::try_from(self.fields.len()) {
+            Ok(id) if self.fields.len() < FIELDS_MAX => FieldId(id),
+            _ => return Err(schema.unusable("an answer with too many fields")),
+        };
         self.fields.push(field);
         self.places.push((schema.place, self.in_record));
-        Ok(Node::Scalar(id))
+        Ok(id)
     }
 
     fn role(&mut self, schema: &Schema<'a>, kind: ScalarKind) -> FieldRole {
@@ -452,9 +521,11 @@ fn member_path(path: &str, name: &str) -> String {
     format!("{path}['{escaped}']")
 }
 
-/// A member's name as it is written out, with the colon.
-fn encoded(name: &str) -> Arc<[u8]> {
-    let mut text = serde_json::Value::from(name).to_string();
-    text.push(':');
-    text.into_bytes().into()
+/// Whether this kind of value stands at this level of a CSV answer.
+fn is_cell_or_row(kind: Kind, level: usize) -> bool {
+    match level {
+        0 => kind == Kind::Array,
+        1 => kind == Kind::Object,
+        _ => matches!(kind, Kind::Scalar(_)),
+    }
 }

@@ -1,5 +1,7 @@
 //! The shipped catalogue, and what the loader says about small ones that are wrong.
 
+mod formats;
+
 use std::path::Path;
 
 use super::*;

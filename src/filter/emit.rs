@@ -1,15 +1,19 @@
-//! Writing what was granted, and nothing else, as a new document.
+//! Writing what was granted, and nothing else, as a new document in the format that was read; here in
+//! JSON.
+
+mod csv;
+mod xml;
 
 use std::ops::Range;
 
 use super::field_set::FieldSet;
 use super::leading::{Leading, Led};
 use super::links::Links;
-use super::piece::{Content, Scalar, Token};
+use super::piece::{Content, Piece, Scalar, Token};
 use super::plan::{Plan, RecordDecision, Treatment, without_form};
 use super::pseudonym::PseudonymKey;
-use super::scanned::Scanned;
-use super::text::{respell, same, unescape, unquoted, write_content};
+use super::scanned::{Scanned, Written as Format};
+use super::text::{respell, same, unquoted, write_content};
 use crate::catalogue::{Field, Member, Node};
 
 /// What left.
@@ -55,11 +59,19 @@ impl Scanned<'_> {
             decisions,
             key,
             leading: Leading::new(self, decisions, links),
-            run: 0..0,
+            run: self.begins()..self.begins(),
             out,
             made: String::new(),
         };
-        if writer.value(&self.shape.root, 0, envelope).is_none() {
+        let written = match &self.written {
+            Format::Document => writer.value(self.root, 0, envelope),
+            Format::Member(member) => writer.alone(member, envelope),
+            Format::Items => writer.all(self.root, envelope, false),
+            Format::Lines => writer.all(self.root, envelope, true),
+            Format::Xml => xml::write(&mut writer, self.root, envelope),
+            Format::Csv(columns) => csv::write(&mut writer, columns, envelope),
+        };
+        if written.is_none() {
             out.truncate(start);
             return None;
         }
@@ -94,6 +106,13 @@ impl Scanned<'_> {
             }
         }
         Some(emitted)
+    }
+}
+
+impl Scanned<'_> {
+    /// Where in the text what is written may begin: behind the bracket of items.
+    fn begins(&self) -> usize {
+        usize::from(matches!(self.written, Format::Items))
     }
 }
 
@@ -134,7 +153,7 @@ struct Writer<'s, 'p> {
     made: String,
 }
 
-impl<'p> Writer<'_, 'p> {
+impl<'s, 'p> Writer<'s, 'p> {
     /// Writes `bytes`.
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
@@ -222,7 +241,11 @@ impl<'p> Writer<'_, 'p> {
         let mut place = inside.start;
         while place < inside.end {
             let piece = self.scanned.pieces.get(place)?;
-            let member = members.get(usize::from(piece.member))?;
+            let Some(member) = members.get(usize::from(piece.member)) else {
+                self.other(place, plan, &mut first)?;
+                place = piece.next(place);
+                continue;
+            };
             if let Content::Scalar(scalar) = piece.content {
                 let treatment = self.treatment(scalar, plan);
                 if treatment != Treatment::Remove {
@@ -245,6 +268,43 @@ impl<'p> Writer<'_, 'p> {
         Some(())
     }
 
+    /// Writes the name at `place`, which is data as it is, and its scalar, if they leave.
+    #[inline(never)]
+    fn other(&mut self, place: usize, plan: &Plan, first: &mut bool) -> Written {
+        let Content::Name { start, end } = self.scanned.pieces.get(place)?.content else {
+            return None;
+        };
+        let Some(scalar) = self.other_scalar(place + 1, plan)? else {
+            return Some(());
+        };
+        if !std::mem::take(first) {
+            self.write_byte(b',');
+        }
+        let name = self.scanned.text.get(start as usize..end as usize)?;
+        respell(unquoted(name), self.behind_run());
+        self.write_byte(b':');
+        self.scalar(scalar, Treatment::Clear)
+    }
+
+    /// The scalar at `place`, of which only the name precedes it, if it leaves: in clear or not at all.
+    fn other_scalar(&self, place: usize, plan: &Plan) -> Option<Option<Scalar>> {
+        let Content::Scalar(scalar) = self.scanned.pieces.get(place)?.content else {
+            return None;
+        };
+        let leaves = plan.treatment(scalar.field) == Treatment::Clear;
+        Some(leaves.then_some(scalar))
+    }
+
+    /// Whether this is a record of which nothing leaves.
+    fn drops(&self, piece: &Piece) -> bool {
+        match piece.content {
+            Content::Record { record, .. } => {
+                matches!(self.decision(record), RecordDecision::Drop)
+            }
+            _ => false,
+        }
+    }
+
     /// Writes the name of a member, behind a comma if it is not the `first`.
     #[inline]
     fn name(&mut self, member: &Member, first: &mut bool) {
@@ -256,6 +316,13 @@ impl<'p> Writer<'_, 'p> {
 
     fn array(&mut self, item: &Node, inside: Range<usize>, plan: &Plan) -> Written {
         self.write_byte(b'[');
+        self.each(item, inside, plan, false)?;
+        self.write_byte(b']');
+        Some(())
+    }
+
+    /// Writes the items at `inside` that stay: as lines, or with commas between them.
+    fn each(&mut self, item: &Node, inside: Range<usize>, plan: &Plan, lines: bool) -> Written {
         // Where nothing of the items may leave, not even their number does.
         let mut place = if plan.opens(item) {
             inside.start
@@ -277,21 +344,17 @@ impl<'p> Writer<'_, 'p> {
                 place += 1;
                 continue;
             }
-            let dropped = match piece.content {
-                Content::Record { record, .. } => {
-                    matches!(self.decision(record), RecordDecision::Drop)
-                }
-                _ => false,
-            };
-            if !dropped {
-                if !std::mem::take(&mut first) {
+            if !self.drops(piece) {
+                if !std::mem::take(&mut first) && !lines {
                     self.write_byte(b',');
                 }
                 self.value(item, place, plan)?;
+                if lines {
+                    self.write_byte(b'\n');
+                }
             }
             place = piece.next(place);
         }
-        self.write_byte(b']');
         Some(())
     }
 
@@ -312,7 +375,7 @@ impl<'p> Writer<'_, 'p> {
         let (Some(field), Some(written)) = (field, self.scanned.text.get(part)) else {
             return Treatment::Remove;
         };
-        let value = unescape(unquoted(written));
+        let value = scalar.token.decode(written);
         let link = self.leading.lead(field, plan, &value);
         let link = link.filter(|link| field.check.admits(link));
         self.leading.note(scalar.field, link.is_some());
@@ -325,10 +388,37 @@ impl<'p> Writer<'_, 'p> {
         }
     }
 
+    /// Writes the only member that was read, where it stays.
+    fn alone(&mut self, member: &Member, plan: &Plan) -> Written {
+        let piece = self.scanned.pieces.first()?;
+        if let Content::Scalar(scalar) = piece.content {
+            let treatment = self.treatment(scalar, plan);
+            if treatment != Treatment::Remove {
+                self.write(&member.encoded);
+                self.scalar(scalar, treatment)?;
+            }
+        } else if stays(piece, member, plan) {
+            self.write(&member.encoded);
+            self.value(&member.node, 0, plan)?;
+        }
+        Some(())
+    }
+
+    /// Writes all items of an array without its brackets.
+    fn all(&mut self, array: &Node, plan: &Plan, lines: bool) -> Written {
+        let Content::Array { after } = self.scanned.pieces.first()?.content else {
+            return None;
+        };
+        let Node::Array(item) = array else {
+            return None;
+        };
+        self.each(item, 1..after as usize, plan, lines)
+    }
+
     #[inline]
     fn scalar(&mut self, scalar: Scalar, treatment: Treatment) -> Written {
         let part = scalar.start as usize..scalar.end as usize;
-        if treatment == Treatment::Clear && scalar.token != Token::Respelled {
+        if treatment.is_whole() && scalar.token != Token::Respelled {
             self.copy(part);
             return Some(());
         }
@@ -340,37 +430,41 @@ impl<'p> Writer<'_, 'p> {
     /// Writes a scalar that does not leave as it is spelled in the body.
     #[inline(never)]
     fn replaced(&mut self, scalar: Scalar, treatment: Treatment, written: &str) {
-        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
-        let out = self.behind_run();
-        match (treatment, scalar.token) {
-            (Treatment::Clear | Treatment::Figure, Token::Respelled) => {
-                respell(unquoted(written), out)
-            }
-            (Treatment::Clear | Treatment::Figure, _)
-            | (Treatment::Partial(_) | Treatment::Pseudonym(_) | Treatment::Link, Token::Null) => {
-                out.extend_from_slice(written.as_bytes());
-            }
-            (Treatment::Partial(_) | Treatment::Pseudonym(_), _) => {
-                let value = unescape(unquoted(written));
-                self.replacement(field, treatment, &value);
-            }
-            (Treatment::Link, _) => {
-                out.push(b'"');
-                write_content(&self.made, self.out);
-                self.out.push(b'"');
-            }
-            (Treatment::Empty, _) => {
-                out.extend_from_slice(field.map_or(b"null", |field| &field.empty));
-            }
-            (Treatment::Null | Treatment::Remove, _) => out.extend_from_slice(b"null"),
+        if treatment.is_whole() {
+            respell(unquoted(written), self.behind_run());
+        } else if let Some(json) = self.instead(scalar, treatment, written) {
+            self.behind_run().extend_from_slice(json);
+        } else {
+            self.behind_run().push(b'"');
+            write_content(&self.made, self.out);
+            self.out.push(b'"');
         }
     }
 
-    /// Writes the part or the pseudonym of a text, or what stands for nothing where that breaks the
-    /// field's schema.
-    fn replacement(&mut self, field: Option<&Field>, treatment: Treatment, value: &str) {
+    /// What stands in the place of a scalar that does not leave as it is, as JSON; else the text that was
+    /// made for it.
+    fn instead(&mut self, scalar: Scalar, treatment: Treatment, written: &str) -> Option<&'s [u8]> {
+        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
+        match (treatment, scalar.token) {
+            (Treatment::Partial(_) | Treatment::Pseudonym(_) | Treatment::Link, Token::Null) => {
+                Some(b"null")
+            }
+            (Treatment::Link, _) => None,
+            (Treatment::Partial(_) | Treatment::Pseudonym(_), token) => {
+                let made = self.make(field, treatment, &token.decode(written));
+                (!made).then(|| field.map_or(&b"null"[..], Field::stand_in))
+            }
+            (Treatment::Empty, _) => Some(field.map_or(b"null", |field| &field.empty)),
+            (Treatment::Clear | Treatment::Figure | Treatment::Null | Treatment::Remove, _) => {
+                Some(b"null")
+            }
+        }
+    }
+
+    /// Makes the part or the pseudonym of a text, unless that breaks the field's schema; whether it did.
+    fn make(&mut self, field: Option<&Field>, treatment: Treatment, value: &str) -> bool {
         let made = &mut self.made;
-        let fits = field.is_some_and(|field| match (treatment, &field.pseudonym) {
+        field.is_some_and(|field| match (treatment, &field.pseudonym) {
             (Treatment::Partial(partial), _) => partial.write(value, &field.check, made),
             (Treatment::Pseudonym(category), Some(pseudonym)) => {
                 made.clear();
@@ -378,14 +472,34 @@ impl<'p> Writer<'_, 'p> {
                 field.check.admits(made)
             }
             _ => false,
-        });
-        if fits {
-            self.out.push(b'"');
-            write_content(&self.made, self.out);
-            self.out.push(b'"');
-        } else {
-            self.out
-                .extend_from_slice(field.map_or(b"null", Field::stand_in));
+        })
+    }
+
+    /// As [`Self::instead`], for formats in which everything is text: it stands in `made`, empty for `null`.
+    fn instead_as_text(&mut self, scalar: Scalar, treatment: Treatment, written: &str) {
+        let Some(json) = self.instead(scalar, treatment, written) else {
+            return;
+        };
+        let json = std::str::from_utf8(json).unwrap_or_default();
+        self.made.clear();
+        match json.as_bytes().first() {
+            Some(b'"') => self.made.push_str(&Token::Respelled.decode(json)),
+            Some(b'n') | None => {}
+            Some(_) => self.made.push_str(json),
+        }
+    }
+}
+
+/// Whether a member is written at all.
+#[inline]
+fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
+    match piece.content {
+        Content::Scalar(scalar) => plan.treatment(scalar.field) != Treatment::Remove,
+        // What has its own name is written with it.
+        Content::Name { .. } => false,
+        Content::Record { .. } => true,
+        Content::Object { .. } | Content::Array { .. } | Content::NullObject => {
+            member.required || plan.opens(&member.node)
         }
     }
 }

@@ -34,7 +34,9 @@ impl Model<'_> {
             Node::Scalar(id) => self.form(*id, forms).is_some(),
             Node::Array(item) => self.anything_leaves(item, forms),
             Node::Object(object) => {
+                let clear = |id| self.form(id, forms) == Some(Form::Clear);
                 object.record
+                    || object.others.is_some_and(clear)
                     || object
                         .members
                         .iter()
@@ -96,7 +98,16 @@ impl Model<'_> {
         let mut left = Map::new();
         for (name, value) in members {
             match object.members.iter().find(|member| *member.name == **name) {
-                None => self.hide(value),
+                None => match object.others {
+                    // Its name is data as well.
+                    Some(id) if self.form(id, forms) == Some(Form::Clear) => {
+                        left.insert(name.clone(), value.clone());
+                    }
+                    others => {
+                        self.secrets.extend(others.map(|_| name.clone()));
+                        self.hide(value);
+                    }
+                },
                 Some(known) => {
                     let value = self.leaves(&known.node, value, known.required, forms);
                     // Only a record can be lost although its member is required.

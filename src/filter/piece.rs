@@ -1,7 +1,14 @@
 //! What a scan leaves behind: the catalogued values of a body in order, each 16 bytes, pointing into
 //! the body. Flat, so that a subtree is skipped by one jump.
 
+use std::borrow::Cow;
+
+use super::text::{self, unescape, unquoted};
 use crate::catalogue::FieldId;
+
+/// Stands for the place of a member that only [`crate::catalogue::ObjectNode::others`] is about: its
+/// piece is a [`Content::Name`].
+pub(super) const OTHER: u16 = u16::MAX;
 
 /// One catalogued value.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +27,9 @@ pub(super) enum Content {
     Record { after: u32, record: u32 },
     /// An array.
     Array { after: u32 },
+    /// The name of a member that the catalogue does not list; its scalar is the next piece. In XML and CSV
+    /// as it is written, in JSON as a token.
+    Name { start: u32, end: u32 },
     /// `null` where an object may stand.
     NullObject,
     /// A scalar.
@@ -38,16 +48,38 @@ pub(super) struct Scalar {
 /// How a scalar is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// `null`.
+    /// `null`; in XML and CSV, nothing where `null` may stand.
     Null,
     /// A number, `true` or `false`.
     Bare,
-    /// A string without escapes.
+    /// A JSON string without escapes.
     Plain,
-    /// A string with escapes, each of which serialising it again would give.
+    /// A JSON string with escapes, each of which serialising it again would give.
     Escaped,
-    /// A string with an escape that serialising it again would not give.
+    /// A JSON string with an escape that serialising it again would not give.
     Respelled,
+    /// A text that stands there as it is, in XML or CSV.
+    Text,
+    /// Text of an element of XML, with references, CDATA sections or ends of lines.
+    Marked,
+    /// The value of an attribute of XML, with references or white space.
+    Attribute,
+    /// The inside of a quoted cell of CSV, with doubled quotes.
+    Doubled,
+}
+
+impl Token {
+    /// The value that is written as `written`; of `null` and of what is no text, what stands there.
+    pub(super) fn decode(self, written: &str) -> Cow<'_, str> {
+        match self {
+            Self::Null | Self::Bare | Self::Text => Cow::Borrowed(written),
+            Self::Plain => Cow::Borrowed(unquoted(written)),
+            Self::Escaped | Self::Respelled => unescape(unquoted(written)),
+            Self::Marked => text::xml::decode_text(written),
+            Self::Attribute => text::xml::decode_attribute(written),
+            Self::Doubled => text::csv::decode(written),
+        }
+    }
 }
 
 impl Piece {
@@ -58,6 +90,7 @@ impl Piece {
             Content::Object { after }
             | Content::Record { after, .. }
             | Content::Array { after } => after as usize,
+            Content::Name { .. } => place + 2,
             Content::NullObject | Content::Scalar(_) => place + 1,
         }
     }

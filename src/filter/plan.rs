@@ -162,6 +162,12 @@ impl Treatment {
         self.form().is_some()
     }
 
+    /// Whether it leaves as the core wrote it.
+    #[inline]
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Self::Clear | Self::Figure)
+    }
+
     /// The form in which anything of the field leaves.
     pub fn form(self) -> Option<Form> {
         match self {
@@ -234,6 +240,9 @@ fn remove_closed(node: &Node, released: &FieldSet, inside: bool, treatments: &mu
             remove_closed(item, released, inside || !opens(item, released), treatments);
         }
         Node::Object(object) => {
+            if let Some(field) = object.others {
+                remove_closed(&Node::Scalar(field), released, inside, treatments);
+            }
             for member in &object.members {
                 let container = !matches!(member.node, Node::Scalar(_));
                 let closed = container && !member.required && !opens(&member.node, released);
@@ -248,7 +257,9 @@ fn opens(node: &Node, released: &FieldSet) -> bool {
         Node::Scalar(field) => released.contains(*field),
         Node::Array(item) => opens(item, released),
         Node::Object(object) => {
+            let others = object.others;
             object.record
+                || others.is_some_and(|field| released.contains(field))
                 || object
                     .members
                     .iter()

@@ -9,11 +9,14 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+mod formats;
+
 use super::model::Model;
 use super::sample::{Builder, array, member};
 use super::{Limits, Plan, PseudonymKey, Reason, RecordDecision, scan, validate_strict};
 use crate::catalogue::{
-    Check, Node, NumberBounds, ObjectNode, Partial, Pseudonym, ScalarKind, Shape, TextBounds,
+    Check, FieldId, Node, NumberBounds, ObjectNode, Partial, Pseudonym, ScalarKind, Shape,
+    TextBounds,
 };
 use crate::taxonomy::{CATEGORY_COUNT, Category};
 use crate::terms::{CategoryForms, Form};
@@ -238,8 +241,19 @@ fn any_object(random: &mut Random, make: &mut Builder, depth: usize) -> ObjectNo
     ObjectNode {
         members,
         nullable: random.one_in(4),
+        others: random.one_in(4).then(|| any_others(random, make)),
         ..ObjectNode::default()
     }
+}
+
+/// What members of any name are.
+fn any_others(random: &mut Random, make: &mut Builder) -> FieldId {
+    let Node::Scalar(id) = any_scalar(random, make) else {
+        unreachable!("a scalar");
+    };
+    let field = make.last();
+    (field.partial, field.pseudonym) = (None, None);
+    id
 }
 
 /// Records in a list, beside other members, alone in a member, or as the whole document.
@@ -298,7 +312,13 @@ fn any_value(random: &mut Random, shape: &Shape, node: &Node, next: &mut u64) ->
                         any_value(random, shape, &known.node, next),
                     );
                 }
-                if random.one_in(8) {
+                if let Some(others) = object.others.filter(|_| random.one_in(3)) {
+                    *next += 1;
+                    let odd = random.pick(&["", "é", "-", "😀", "日本", "\"", "\u{1}"]);
+                    let value = any_value(random, shape, &Node::Scalar(others), next);
+                    members.insert(format!("_{odd}other-{next:06}-"), value);
+                }
+                if object.others.is_none() && random.one_in(8) {
                     *next += 1;
                     // Looks like a known key to an eye, or to a careless comparison.
                     let key = random.pick(&["еmail", "EMAIL", "id ", "name\0", "new", "dаta"]);

@@ -14,6 +14,19 @@ pub(super) enum Quoted {
     Respelled,
 }
 
+/// The text of `body`, if it is UTF-8, without a byte order mark and not too large.
+pub(super) fn whole<'a>(body: &'a [u8], limits: &Limits) -> Result<&'a str, Uninspectable> {
+    let largest = limits.body_bytes_max.min(u32::MAX as usize);
+    if body.len() > largest {
+        return Err(Uninspectable::new(Reason::TooLarge, largest));
+    }
+    if body.starts_with(b"\xEF\xBB\xBF") {
+        return Err(Uninspectable::new(Reason::ByteOrderMark, 0));
+    }
+    std::str::from_utf8(body)
+        .map_err(|error| Uninspectable::new(Reason::NotUtf8, error.valid_up_to()))
+}
+
 /// The body and what of it has not been read. A loop that reads much does so with a copy, which the
 /// compiler keeps in registers as long as nothing is called with a reference to it: what is rare and
 /// therefore a call (space, escapes, fractions, refusals) takes the reader as a value.
@@ -26,19 +39,19 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Over `body`, if it is UTF-8, not empty, without a byte order mark and not too large.
     pub(super) fn new(body: &'a [u8], limits: &Limits) -> Result<Self, Uninspectable> {
-        let largest = limits.body_bytes_max.min(u32::MAX as usize);
-        if body.len() > largest {
-            return Err(Uninspectable::new(Reason::TooLarge, largest));
-        }
-        if body.starts_with(b"\xEF\xBB\xBF") {
-            return Err(Uninspectable::new(Reason::ByteOrderMark, 0));
-        }
-        let text = std::str::from_utf8(body)
-            .map_err(|error| Uninspectable::new(Reason::NotUtf8, error.valid_up_to()))?;
+        let text = whole(body, limits)?;
         let mut reader = Self { text, rest: body };
         match reader.next() {
             Some(_) => Ok(reader),
             None => Err(reader.refuse(Reason::Empty)),
+        }
+    }
+
+    /// Over nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            text: "",
+            rest: &[],
         }
     }
 
@@ -263,6 +276,33 @@ impl<'a> Reader<'a> {
             0 if self.rest.is_empty() => Err(self.refuse(Reason::Truncated)),
             0 => Err(self.refuse(Reason::BadNumber)),
             digits => Ok(digits),
+        }
+    }
+
+    /// Whether another line begins here. It must begin with its value.
+    pub(super) fn begin_line(&self) -> Result<bool, Uninspectable> {
+        match self.rest.first() {
+            None => Ok(false),
+            Some(b' ' | b'\n' | b'\r' | b'\t') => Err(self.refuse(Reason::Unexpected)),
+            Some(_) => Ok(true),
+        }
+    }
+
+    /// The end of a line whose value was read from `start` on, within the line.
+    pub(super) fn end_line(&mut self, start: usize) -> Result<(), Uninspectable> {
+        if memchr::memchr(b'\n', self.since(start).as_bytes()).is_some() {
+            return Err(Uninspectable::new(Reason::Unexpected, start));
+        }
+        while let Some((b' ' | b'\r' | b'\t', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+        match self.rest.split_first() {
+            None => Ok(()),
+            Some((b'\n', rest)) => {
+                self.rest = rest;
+                Ok(())
+            }
+            Some(_) => Err(self.refuse(Reason::TrailingData)),
         }
     }
 

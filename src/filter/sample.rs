@@ -152,3 +152,53 @@ pub(super) fn forms(granted: &[(&str, Form)]) -> CategoryForms {
     }
     forms
 }
+
+/// The same members as they are named in XML; those called like one of `attributes` are attributes.
+pub(super) fn elements(object: ObjectNode, attributes: &[&str]) -> ObjectNode {
+    let mut members: Vec<_> = object
+        .members
+        .into_iter()
+        .map(|one| {
+            let attribute = attributes.contains(&&*one.name);
+            let encoded = if attribute {
+                format!(" {}=\"", one.name)
+            } else {
+                format!("<{}>", one.name)
+            };
+            let node = in_xml(one.node, attributes);
+            let encoded = encoded.into_bytes().into();
+            let member = Member {
+                node,
+                encoded,
+                ..one
+            };
+            (!attribute, member)
+        })
+        .collect();
+    members.sort_by(|(left, one), (right, other)| (left, &one.name).cmp(&(right, &other.name)));
+    ObjectNode {
+        attributes: members.iter().filter(|(element, _)| !element).count(),
+        members: members.into_iter().map(|(_, member)| member).collect(),
+        ..object
+    }
+}
+
+fn in_xml(node: Node, attributes: &[&str]) -> Node {
+    match node {
+        Node::Object(object) => Node::Object(elements(object, attributes)),
+        Node::Array(item) => Node::Array(Box::new(in_xml(*item, attributes))),
+        Node::Scalar(field) => Node::Scalar(field),
+    }
+}
+
+/// The same shape in XML, below this outermost element.
+pub(super) fn in_document(shape: Shape, outermost: &str, attributes: &[&str]) -> Shape {
+    let document = ObjectNode {
+        members: vec![member(&format!("{outermost}!"), shape.root)],
+        ..ObjectNode::default()
+    };
+    Shape {
+        root: Node::Object(elements(document, attributes)),
+        fields: shape.fields,
+    }
+}

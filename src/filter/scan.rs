@@ -1,5 +1,9 @@
-//! The one reading of an answer: validates it, matches it against its shape, and notes where its
+//! The one reading of an answer, here in JSON: validates it, matches it against its shape, and notes where its
 //! catalogued values stand and whose they are.
+
+pub(super) mod csv;
+mod gathered;
+pub(super) mod xml;
 
 use std::borrow::Cow;
 use std::mem;
@@ -7,10 +11,11 @@ use std::ops::Range;
 
 use super::Limits;
 use super::field_set::FieldSet;
-use super::piece::{Content, Piece, Scalar, Token};
+use super::piece::{Content, OTHER, Piece, Scalar, Token};
 use super::reader::{Quoted, Reader};
-use super::scanned::{Record, Scanned};
-use super::text::{unescape, unescape_into, unquoted};
+use super::scanned::{Record, Scanned, Written};
+use super::seen::Seen;
+use super::text::{unescape_into, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
 use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
@@ -25,22 +30,65 @@ pub fn scan<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<Scanned<'a>, Uninspectable> {
-    let mut scanner = Scanner {
-        walk: Walk::new(body, limits)?,
-        shape,
-        number_bytes_max: limits.number_bytes_max,
-        // A guess for compact answers; the list grows where it is wrong.
-        pieces: Vec::with_capacity(body.len() / 16),
-        records: Vec::new(),
-        envelope: Record::default(),
-        record: None,
-        present: FieldSet::default(),
-        uncatalogued: 0,
-        decoded: String::new(),
-    };
+    let mut scanner = Scanner::new(shape, body, limits)?;
     scanner.value(&shape.root, 0, 0..0, 1)?;
     scanner.walk.reader.end()?;
-    Ok(scanner.finish())
+    Ok(scanner.finish(&shape.root, Written::Document))
+}
+
+/// Reads lines, each a value of its own that ends with its line (NDJSON): `shape` is an array of them. A
+/// line without a value is refused; the last may lack its end.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn lines<'a>(
+    shape: &'a Shape,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = match body {
+        [] => Scanner::over(shape, Walk::nothing(limits), limits),
+        _ => Scanner::new(shape, body, limits)?,
+    };
+    let Node::Array(item) = &shape.root else {
+        return Err(scanner.walk.reader.refuse(Reason::Mismatch));
+    };
+    scanner.lines(item)?;
+    Ok(scanner.finish(&shape.root, Written::Lines))
+}
+
+/// Reads `text`, an array of the shape `array` at level `depth`, of which only the items are an answer's.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn items<'a>(
+    shape: &'a Shape,
+    array: &'a Node,
+    text: &'a [u8],
+    depth: u8,
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = Scanner::new(shape, text, limits)?;
+    scanner.value(array, 0, 0..0, depth)?;
+    scanner.walk.reader.end()?;
+    Ok(scanner.finish(array, Written::Items))
+}
+
+/// Reads `text`, the value of one member, which is at level `depth` if it is an object or array.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn member<'a>(
+    shape: &'a Shape,
+    member: &'a Member,
+    text: &'a [u8],
+    depth: u8,
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = Scanner::new(shape, text, limits)?;
+    scanner.value(&member.node, 0, 0..0, depth)?;
+    scanner.walk.reader.end()?;
+    Ok(scanner.finish(&member.node, Written::Member(member)))
 }
 
 /// The pieces of an earlier object with the same shape, not yet passed by: what probably comes next.
@@ -51,7 +99,7 @@ type Guess = Range<usize>;
 struct Scanner<'a> {
     walk: Walk<'a>,
     shape: &'a Shape,
-    number_bytes_max: usize,
+    limits: Limits,
     pieces: Vec<Piece>,
     records: Vec<Record<'a>>,
     envelope: Record<'a>,
@@ -65,19 +113,36 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn finish(mut self) -> Scanned<'a> {
-        self.envelope.present = self.present;
-        let inherited = &self.envelope.customer;
-        for record in self
-            .records
-            .iter_mut()
-            .filter(|record| record.customer.is_none())
-        {
-            record.customer.clone_from(inherited);
+    fn new(shape: &'a Shape, body: &'a [u8], limits: &Limits) -> Result<Self, Uninspectable> {
+        let mut scanner = Self::over(shape, Walk::new(body, limits)?, limits);
+        // A guess for compact answers; the list grows where it is wrong.
+        scanner.pieces.reserve(body.len() / 16);
+        Ok(scanner)
+    }
+
+    fn over(shape: &'a Shape, walk: Walk<'a>, limits: &Limits) -> Self {
+        Self {
+            walk,
+            shape,
+            limits: *limits,
+            pieces: Vec::new(),
+            records: Vec::new(),
+            envelope: Record::default(),
+            record: None,
+            present: FieldSet::default(),
+            uncatalogued: 0,
+            decoded: String::new(),
         }
+    }
+
+    fn finish(mut self, root: &'a Node, written: Written<'a>) -> Scanned<'a> {
+        self.envelope.present = self.present;
+        inherit(&mut self.records, &self.envelope);
         Scanned {
             shape: self.shape,
+            root,
             text: self.walk.reader.text(),
+            written,
             pieces: self.pieces,
             records: self.records,
             envelope: self.envelope,
@@ -233,11 +298,34 @@ impl<'a> Scanner<'a> {
         });
         let Some((member, known)) = known else {
             self.walk.remember(key, opened)?;
+            if let Some(field) = node.others {
+                self.other(field, opened)?;
+                return Ok(None);
+            }
             self.uncatalogued += 1;
             self.walk.skip_value(depth + 1)?;
             return Ok(None);
         };
         Ok(Some((member, known, self.resume(member, alike))))
+    }
+
+    /// Reads a member that only the category of all others is about, behind its key, in an object whose
+    /// unknown keys begin at `opened`.
+    fn other(&mut self, field: FieldId, opened: usize) -> Result<(), Uninspectable> {
+        let key = self.walk.last_key.clone();
+        let many = self.walk.unknown(opened) > self.limits.other_members_max;
+        if many || key.len() > self.limits.name_bytes_max {
+            return Err(Uninspectable::new(Reason::TooManyMembers, key.start));
+        }
+        let (start, end) = (index(key.start), index(key.end));
+        self.pieces.push(Piece {
+            member: OTHER,
+            content: Content::Name { start, end },
+        });
+        let mut reader = self.walk.reader;
+        self.scalar(&mut reader, field, OTHER)?;
+        self.walk.reader = reader;
+        Ok(())
     }
 
     /// After a wrong guess: goes on behind `member` in the earlier object, if it is still ahead.
@@ -289,6 +377,27 @@ impl<'a> Scanner<'a> {
                 after: index(self.pieces.len()),
             },
         );
+        Ok(())
+    }
+
+    fn lines(&mut self, item: &'a Node) -> Result<(), Uninspectable> {
+        self.pieces.push(Piece {
+            member: 0,
+            content: Content::Array { after: 1 },
+        });
+        if self.walk.reader.position() > 0 {
+            return Err(self.walk.reader.unexpected());
+        }
+        let mut earlier: Option<usize> = None;
+        while self.walk.reader.begin_line()? {
+            let start = self.walk.reader.position();
+            let inside = earlier.and_then(|at| Some(at + 1..self.pieces.get(at)?.next(at)));
+            earlier = Some(self.pieces.len());
+            self.value(item, 0, inside.unwrap_or_default(), 1)?;
+            self.walk.reader.end_line(start)?;
+        }
+        let after = index(self.pieces.len());
+        self.close(0, Content::Array { after });
         Ok(())
     }
 
@@ -346,7 +455,7 @@ impl<'a> Scanner<'a> {
             (Some(b'-' | b'0'..=b'9'), ScalarKind::Integer | ScalarKind::Number) => {
                 let start = reader.position();
                 let integer = reader.number()?;
-                let long = reader.position() - start > self.number_bytes_max;
+                let long = reader.position() - start > self.limits.number_bytes_max;
                 if long || (!integer && field.kind == ScalarKind::Integer) {
                     return Err(Uninspectable::new(Reason::Mismatch, start));
                 }
@@ -377,6 +486,7 @@ impl<'a> Scanner<'a> {
                 unescape_into(unquoted(written), &mut self.decoded);
                 field.check.admits(&self.decoded)
             }
+            other => field.check.admits(&other.decode(written)),
         };
         match admitted {
             true => Ok(()),
@@ -402,59 +512,46 @@ impl<'a> Scanner<'a> {
         written: &'a str,
         start: usize,
     ) -> Result<(), Uninspectable> {
-        let id = match token {
-            Token::Null => return Ok(()),
-            Token::Bare => Cow::Borrowed(written),
-            Token::Plain | Token::Escaped | Token::Respelled => unescape(unquoted(written)),
-        };
-        let subject = self.subject();
-        match role {
-            FieldRole::Data => {}
-            FieldRole::CustomerKey => match &subject.customer {
-                Some(customer) if *customer != id => {
-                    return Err(Uninspectable::new(Reason::SeveralCustomers, start));
-                }
-                _ => subject.customer = Some(id),
-            },
-            FieldRole::GroupSize => {
-                let size = id.parse();
-                subject.size = Some(size.map_err(|_| Uninspectable::new(Reason::Mismatch, start))?);
-            }
-            FieldRole::ResourceId(kind) => {
-                if let Some(resource) = subject.resources.get_mut(kind as usize) {
-                    resource.get_or_insert(id);
-                }
-            }
+        if token == Token::Null {
+            return Ok(());
         }
-        Ok(())
+        identify(self.subject(), role, token.decode(written), start)
     }
 }
 
-/// The members of one object that have been read, by their place.
-#[derive(Default)]
-struct Seen {
-    first: u64,
-    others: Vec<u16>,
+/// Notes `id`, whose value begins at `start`, as that of whose data `subject` is, or of a thing in it.
+fn identify<'a>(
+    subject: &mut Record<'a>,
+    role: FieldRole,
+    id: Cow<'a, str>,
+    start: usize,
+) -> Result<(), Uninspectable> {
+    match role {
+        FieldRole::Data => {}
+        FieldRole::CustomerKey => match &subject.customer {
+            Some(customer) if *customer != id => {
+                return Err(Uninspectable::new(Reason::SeveralCustomers, start));
+            }
+            _ => subject.customer = Some(id),
+        },
+        FieldRole::GroupSize => {
+            let size = id.parse();
+            subject.size = Some(size.map_err(|_| Uninspectable::new(Reason::Mismatch, start))?);
+        }
+        FieldRole::ResourceId(kind) => {
+            if let Some(resource) = subject.resources.get_mut(kind as usize) {
+                resource.get_or_insert(id);
+            }
+        }
+    }
+    Ok(())
 }
 
-impl Seen {
-    /// Adds one; whether it was new.
-    #[inline]
-    fn insert(&mut self, member: u16) -> bool {
-        match 1u64.checked_shl(u32::from(member)) {
-            Some(bit) => {
-                let new = self.first & bit == 0;
-                self.first |= bit;
-                new
-            }
-            None => match self.others.binary_search(&member) {
-                Ok(_) => false,
-                Err(place) => {
-                    self.others.insert(place, member);
-                    true
-                }
-            },
-        }
+/// Records that name no customer are those of the customer that is named around them.
+fn inherit<'a>(records: &mut [Record<'a>], envelope: &Record<'a>) {
+    let unnamed = records.iter_mut();
+    for record in unnamed.filter(|record| record.customer.is_none()) {
+        record.customer.clone_from(&envelope.customer);
     }
 }
 

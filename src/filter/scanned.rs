@@ -3,19 +3,51 @@
 use std::borrow::Cow;
 
 use super::field_set::FieldSet;
-use super::piece::Piece;
-use crate::catalogue::Shape;
+use super::piece::{Piece, Token};
+use crate::catalogue::{FieldId, Member, Node, Shape};
 use crate::terms::ResourceKind;
 
 /// An inspected answer: nothing has been released yet.
 #[derive(Clone, Debug)]
 pub struct Scanned<'a> {
     pub(super) shape: &'a Shape,
+    /// The shape of what was read.
+    pub(super) root: &'a Node,
     pub(super) text: &'a str,
+    pub(super) written: Written<'a>,
     pub(super) pieces: Vec<Piece>,
     pub(super) records: Vec<Record<'a>>,
     pub(super) envelope: Record<'a>,
     pub(super) uncatalogued: usize,
+}
+
+/// What was read, and in which format; it is written in the same.
+#[derive(Clone, Debug)]
+pub(super) enum Written<'a> {
+    /// A whole document of JSON.
+    Document,
+    /// The value of this member of JSON: written with its key, or not at all.
+    Member(&'a Member),
+    /// Items of an array of JSON: written without its brackets.
+    Items,
+    /// Lines, each a value of JSON.
+    Lines,
+    /// A document of XML.
+    Xml,
+    /// Lines of CSV, with the columns that were read, in order: each row has a scalar for each of them.
+    Csv(Vec<Column>),
+}
+
+/// A column of CSV that the catalogue knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    /// Its place in the members of a row, or [`super::piece::OTHER`].
+    pub(super) member: u16,
+    pub(super) field: FieldId,
+    /// Where its name stands, and how.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) token: Token,
 }
 
 /// What one record, or the envelope around the records, says about itself.

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use super::piece::{Content, Token};
 use super::scanned::Scanned;
-use super::text::{unescape, unquoted};
 use crate::catalogue::FieldId;
 
 /// Everything inside one object.
@@ -39,12 +38,8 @@ impl Scanned<'_> {
         pieces.filter_map(|piece| match piece.content {
             Content::Scalar(scalar) => {
                 let written = self.text.get(scalar.start as usize..scalar.end as usize)?;
-                let value = match scalar.token {
-                    Token::Null => return None,
-                    Token::Bare => Cow::Borrowed(written),
-                    Token::Plain | Token::Escaped | Token::Respelled => unescape(unquoted(written)),
-                };
-                Some((scalar.field, value))
+                let value = (scalar.token != Token::Null).then(|| scalar.token.decode(written));
+                Some((scalar.field, value?))
             }
             _ => None,
         })

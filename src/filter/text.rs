@@ -1,5 +1,8 @@
 //! JSON strings (RFC 8259 section 7): one place decides what an escape means, and both the check
-//! and the decoding go through it.
+//! and the decoding go through it. How texts are written in other formats stands below.
+
+pub(super) mod csv;
+pub(super) mod xml;
 
 use std::borrow::Cow;
 

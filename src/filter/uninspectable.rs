@@ -25,7 +25,7 @@ impl Uninspectable {
 pub enum Reason {
     /// More bytes than the limit.
     TooLarge,
-    /// No JSON value at all.
+    /// Nothing at all.
     Empty,
     /// It begins with a byte order mark (RFC 8259 section 8.1).
     ByteOrderMark,
@@ -33,9 +33,9 @@ pub enum Reason {
     NotUtf8,
     /// It ends before the value does.
     Truncated,
-    /// A character that JSON does not allow there; also `NaN`, comments, trailing commas.
+    /// A character that the format does not allow there; also `NaN`, comments, trailing commas in JSON.
     Unexpected,
-    /// An unescaped control character in a string.
+    /// A control character where the format allows none.
     ControlCharacter,
     /// An escape that JSON does not have.
     BadEscape,
@@ -43,12 +43,29 @@ pub enum Reason {
     LoneSurrogate,
     /// A number that is not written as JSON writes numbers.
     BadNumber,
-    /// The same key twice in one object, however spelled.
+    /// The same key twice in one object, however spelled; likewise elements, attributes, columns.
     DuplicateKey,
     /// Nested more deeply than the limit.
     TooDeep,
-    /// One object with more unknown members than the limit.
+    /// One object with more unknown members than the limit, or an unlisted name longer than the limit.
     TooManyMembers,
+    /// What is only ever an invitation in data: a document type, an entity of its own, a processing
+    /// instruction, a comment, another version or coding of XML.
+    Markup,
+    /// A reference to something else than a character.
+    BadReference,
+    /// Something that is no name of XML.
+    BadName,
+    /// A namespace, or a prefix, that the catalogue does not know.
+    Namespace,
+    /// The end of another element than the one that is open.
+    EndTag,
+    /// The first line does not name the columns that must be there.
+    NoHeader,
+    /// A line with more or fewer cells than the header.
+    Ragged,
+    /// A quote inside a cell that does not begin with one, or something behind a closing quote.
+    BadQuoting,
     /// Something follows the value.
     TrailingData,
     /// A value of another type than the catalogue says, or one that its schema does not allow.
@@ -65,15 +82,23 @@ impl fmt::Display for Reason {
             Self::ByteOrderMark => "the body begins with a byte order mark",
             Self::NotUtf8 => "the body is not UTF-8",
             Self::Truncated => "the body ends too early",
-            Self::Unexpected => "a character stands where JSON does not allow it",
-            Self::ControlCharacter => "a string holds an unescaped control character",
+            Self::Unexpected => "a character stands where its format does not allow it",
+            Self::ControlCharacter => "a text holds a control character that may not stand there",
             Self::BadEscape => "a string holds an escape that JSON does not have",
             Self::LoneSurrogate => "a string holds half a surrogate pair",
             Self::BadNumber => "a number is not written as JSON writes numbers",
-            Self::DuplicateKey => "an object has the same key twice",
+            Self::DuplicateKey => "an object has the same member twice",
             Self::TooDeep => "the body is nested more deeply than the limit",
-            Self::TooManyMembers => "an object has more unknown members than the limit",
-            Self::TrailingData => "something follows the JSON value",
+            Self::TooManyMembers => "an object has more or longer unknown members than the limit",
+            Self::Markup => "a document type, entity, instruction or comment stands in it",
+            Self::BadReference => "a reference stands for no character",
+            Self::BadName => "something that is no name stands for one",
+            Self::Namespace => "a namespace or prefix is not the catalogue's",
+            Self::EndTag => "an element ends that is not open",
+            Self::NoHeader => "the first line does not name the columns of the catalogue",
+            Self::Ragged => "a line has more or fewer cells than the header",
+            Self::BadQuoting => "a cell is not quoted as CSV quotes",
+            Self::TrailingData => "something follows the value",
             Self::Mismatch => "a value does not match the catalogue",
             Self::SeveralCustomers => "one record names several customers",
         })

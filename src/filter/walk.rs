@@ -3,6 +3,7 @@
 //! they are how two readers of one document come to see different things.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::reader::{Quoted, Reader};
 use super::uninspectable::{Reason, Uninspectable};
@@ -17,8 +18,13 @@ const DEPTH_CEILING: u8 = 128;
 /// # Errors
 /// The first thing wrong with it.
 pub fn validate_strict(body: &[u8], limits: &Limits) -> Result<(), Uninspectable> {
+    validate_at(body, 1, limits)
+}
+
+/// Likewise, of a value that stands at level `depth`.
+pub(super) fn validate_at(body: &[u8], depth: u8, limits: &Limits) -> Result<(), Uninspectable> {
     let mut walk = Walk::new(body, limits)?;
-    walk.skip_value(1)?;
+    walk.skip_value(depth)?;
     walk.reader.end()
 }
 
@@ -27,6 +33,8 @@ pub(super) struct Walk<'a> {
     pub(super) reader: Reader<'a>,
     /// Unknown keys of all objects that are open, innermost last, with their offsets.
     unknown_keys: Vec<(Cow<'a, str>, usize)>,
+    /// Where the last key was read.
+    pub(super) last_key: Range<usize>,
     unknown_members_max: usize,
     depth_max: u8,
 }
@@ -36,9 +44,21 @@ impl<'a> Walk<'a> {
         Ok(Self {
             reader: Reader::new(body, limits)?,
             unknown_keys: Vec::new(),
+            last_key: 0..0,
             unknown_members_max: limits.unknown_members_max,
             depth_max: limits.depth_max.min(DEPTH_CEILING),
         })
+    }
+
+    /// Over nothing.
+    pub(super) fn nothing(limits: &Limits) -> Self {
+        Self {
+            reader: Reader::nothing(),
+            unknown_keys: Vec::new(),
+            last_key: 0..0,
+            unknown_members_max: limits.unknown_members_max,
+            depth_max: limits.depth_max.min(DEPTH_CEILING),
+        }
     }
 
     /// Refuses an object or array at level `depth` if that is too deep.
@@ -56,6 +76,7 @@ impl<'a> Walk<'a> {
         let start = self.reader.position() + 1;
         let quoted = self.reader.string()?;
         let content = self.reader.since(start);
+        self.last_key = start - 1..self.reader.position();
         let content = content.strip_suffix('"').unwrap_or(content);
         self.reader.expect(b':')?;
         Ok(match quoted {
@@ -81,6 +102,11 @@ impl<'a> Walk<'a> {
         }
         self.unknown_keys.push((key, self.reader.position()));
         Ok(())
+    }
+
+    /// How many unknown keys the innermost object, opened at `opened`, has so far.
+    pub(super) fn unknown(&self, opened: usize) -> usize {
+        self.unknown_keys.len() - opened
     }
 
     /// Checks and forgets the unknown keys of the innermost object, opened at `opened`.

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::vocabulary::{FIXTURES, FOLDER, Vocabulary, category, purpose};
 use super::{By, Case, Cases, Customer, Customers, Given, Stated, expect, request, status_of};
-use crate::catalogue::Body;
+use crate::catalogue::{Body, Format};
 use crate::mistakes::{Mistakes, Span};
 use crate::policy::{Circumstances, Standing};
 use crate::rules::Rules;
@@ -102,8 +102,22 @@ impl Reader<'_> {
             let status = status_of(operation, status)?;
             operation.answers.iter().find(|one| one.status == status)
         });
-        let is_json = listed.map(|one| matches!(one.body, Body::Data { .. }));
+        let format = listed.map(|one| match &one.body {
+            Body::Data { format, .. } => Some(*format),
+            Body::Empty | Body::Document { .. } | Body::Uninspectable { .. } => None,
+        });
+        let is_json = format.map(|format| format == Some(Format::Json));
         let answer = fields.optional("answer");
+        let elsewhere = format
+            .flatten()
+            .is_some_and(|format| format != Format::Json);
+        if let Some(node) = answer.filter(|node| elsewhere && node.as_text().is_none()) {
+            let message = format!(
+                "the catalogue has no JSON here: write the answer to a file below `{FIXTURES}` and \
+                 name it"
+            );
+            fields.mistake(node.span, message);
+        }
         let answer =
             answer.and_then(|node| self.vocabulary.document(fields, node, "answer", is_json));
         let fields_answered = listed.map(super::answered);

@@ -92,7 +92,7 @@ fn case() -> Value {
         ),
         (
             "answer",
-            json!({"description": "The core's answer: a file below `tests/`, or the answer itself."}),
+            json!({"description": "The core's answer: a file below `tests/`, or, of JSON, the answer itself."}),
         ),
         ("expect!", expect()),
     ];

@@ -104,6 +104,20 @@ fn fields(found: &mut Found<'_>, status: u16, old: &Shape, new: &Shape) {
         record_paths(&shape.root, "$", &mut records);
         records.join(", ")
     });
+    let [was_at, is_at] = [old, new].map(written_places);
+    let both = was_at
+        .iter()
+        .filter_map(|(path, was)| Some((path, was, is_at.get(path)?)));
+    for (path, was, is) in both.filter(|(_, was, is)| was != is) {
+        // What is classified is another element than before.
+        let change = Change::of(Topic::Field, "", Direction::Loosens);
+        let only = Some("where it is written".to_owned());
+        let change = Change {
+            only,
+            ..change.from(was.clone()).to(is.clone())
+        };
+        found.field(status, path, change);
+    }
     let aspect = format!("records of answer {status}");
     found.aspect(&aspect, was, is, Direction::Loosens);
 }
@@ -271,6 +285,29 @@ fn partial_direction(old: Option<Partial>, new: Option<Partial>) -> Direction {
         (Some(Partial::Street), Some(Partial::Street)) => Direction::Neither,
         _ => Direction::Loosens,
     }
+}
+
+/// By path: under which names, from the outermost, each field is written.
+fn written_places(shape: &Shape) -> BTreeMap<String, String> {
+    let mut places = BTreeMap::new();
+    let mut open = vec![(&shape.root, String::new())];
+    while let Some((node, place)) = open.pop() {
+        match node {
+            Node::Scalar(id) => {
+                if let Some(field) = shape.fields.get(usize::from(id.0)) {
+                    places.insert(field.path.to_string(), place);
+                }
+            }
+            Node::Array(item) => open.push((item, place)),
+            Node::Object(object) => {
+                for (number, member) in object.members.iter().enumerate() {
+                    let attribute = if number < object.attributes { "@" } else { "" };
+                    open.push((&member.node, format!("{place}/{attribute}{}", member.name)));
+                }
+            }
+        }
+    }
+    places
 }
 
 /// Where the objects are that belong to one customer.

@@ -1,0 +1,224 @@
+//! What a reading of XML or CSV has gathered so far, and what it says to a text that stands for a value.
+
+use super::{FieldRole, Record, Scanned, Uninspectable, identify, index, inherit};
+use crate::catalogue::{Field, FieldId, ScalarKind, Shape};
+use crate::filter::piece::{Content, OTHER, Piece, Scalar, Token};
+use crate::filter::scanned::Written;
+use crate::filter::uninspectable::Reason;
+
+/// Pieces and records, and the record that is being read.
+pub(super) struct Gathered<'a> {
+    shape: &'a Shape,
+    text: &'a str,
+    number_bytes_max: usize,
+    pub(super) pieces: Vec<Piece>,
+    records: Vec<Record<'a>>,
+    envelope: Record<'a>,
+    record: Option<Record<'a>>,
+    pub(super) uncatalogued: usize,
+}
+
+/// Where a value is written, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Value {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) token: Token,
+}
+
+impl<'a> Gathered<'a> {
+    pub(super) fn new(shape: &'a Shape, text: &'a str, number_bytes_max: usize) -> Self {
+        Self {
+            shape,
+            text,
+            number_bytes_max,
+            // A guess; the list grows where it is wrong.
+            pieces: Vec::with_capacity(text.len() / 24),
+            records: Vec::new(),
+            envelope: Record::default(),
+            record: None,
+            uncatalogued: 0,
+        }
+    }
+
+    pub(super) fn finish(mut self, written: Written<'a>) -> Scanned<'a> {
+        inherit(&mut self.records, &self.envelope);
+        Scanned {
+            shape: self.shape,
+            text: self.text,
+            root: &self.shape.root,
+            written,
+            pieces: self.pieces,
+            records: self.records,
+            envelope: self.envelope,
+            uncatalogued: self.uncatalogued,
+        }
+    }
+
+    /// Begins an object, or an array, that is closed later. Its place.
+    #[inline]
+    pub(super) fn open(&mut self, member: u16) -> usize {
+        let place = self.pieces.len();
+        let content = Content::Object {
+            after: index(place + 1),
+        };
+        self.pieces.push(Piece { member, content });
+        place
+    }
+
+    /// Begins a record, unless one is being read: records do not nest. Whether it did.
+    #[inline]
+    pub(super) fn begin_record(&mut self, record: bool) -> bool {
+        let begins = record && self.record.is_none();
+        if begins {
+            self.record = Some(Record::default());
+        }
+        begins
+    }
+
+    /// Ends the object at `place`, which is a record if it began one.
+    #[inline]
+    pub(super) fn close_object(&mut self, place: usize, began_record: bool) {
+        let after = index(self.pieces.len());
+        let content = match self.record.take_if(|_| began_record) {
+            Some(ended) => {
+                self.records.push(ended);
+                let record = index(self.records.len() - 1);
+                Content::Record { after, record }
+            }
+            None => Content::Object { after },
+        };
+        self.close(place, content);
+    }
+
+    /// Ends the array at `place`.
+    #[inline]
+    pub(super) fn close_array(&mut self, place: usize) {
+        let after = index(self.pieces.len());
+        self.close(place, Content::Array { after });
+    }
+
+    fn close(&mut self, place: usize, content: Content) {
+        if let Some(piece) = self.pieces.get_mut(place) {
+            piece.content = content;
+        }
+    }
+
+    /// Adds the name of a member that the catalogue does not list; its scalar comes next.
+    pub(super) fn name(&mut self, start: usize, end: usize) {
+        let content = Content::Name {
+            start: index(start),
+            end: index(end),
+        };
+        let member = OTHER;
+        self.pieces.push(Piece { member, content });
+    }
+
+    /// Adds a scalar, if it is one of its field.
+    #[inline]
+    pub(super) fn scalar(
+        &mut self,
+        id: FieldId,
+        member: u16,
+        value: Value,
+    ) -> Result<(), Uninspectable> {
+        let (start, end) = (value.start, value.end);
+        let mismatch = || Uninspectable::new(Reason::Mismatch, start);
+        let field = self.shape.fields.get(usize::from(id.0));
+        let field = field.ok_or_else(mismatch)?;
+        let written = self.text.get(start..end).unwrap_or_default();
+        let token = judged(field, value.token, written, self.number_bytes_max);
+        let token = token.ok_or_else(mismatch)?;
+        let content = Content::Scalar(Scalar {
+            field: id,
+            token,
+            start: index(start),
+            end: index(end),
+        });
+        self.pieces.push(Piece { member, content });
+        let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
+        subject.present.insert(id);
+        if field.role != FieldRole::Data && token != Token::Null {
+            identify(subject, field.role, token.decode(written), start)?;
+        }
+        Ok(())
+    }
+}
+
+/// How a value of `field` is written, given the text that stands for it; `None` if that is no value
+/// of the field by its type and its check.
+#[inline]
+fn judged(field: &Field, token: Token, written: &str, number_bytes_max: usize) -> Option<Token> {
+    let token = typed(field, token, written, number_bytes_max)?;
+    let check = &field.check;
+    let admitted = !check.is_needed()
+        || match token {
+            Token::Null => true,
+            Token::Bare => check.admits_bare(written),
+            text => check.admits(&text.decode(written)),
+        };
+    admitted.then_some(token)
+}
+
+/// Nothing is `null` where that may stand, else the empty text; numbers and truth values are written as
+/// JSON writes them.
+#[inline]
+fn typed(field: &Field, token: Token, written: &str, number_bytes_max: usize) -> Option<Token> {
+    if field.nullable && (written.is_empty() || token.decode(written).is_empty()) {
+        return Some(Token::Null);
+    }
+    let fits = match field.kind {
+        ScalarKind::String => return Some(token),
+        ScalarKind::Boolean => matches!(written, "true" | "false"),
+        ScalarKind::Number => is_number(written).is_some(),
+        ScalarKind::Integer => is_number(written) == Some(true),
+    };
+    (fits && token == Token::Text && written.len() <= number_bytes_max).then_some(Token::Bare)
+}
+
+/// Whether a text is a number as JSON writes it (RFC 8259 section 6), and then whether it has neither
+/// fraction nor exponent.
+fn is_number(text: &str) -> Option<bool> {
+    let digits = |text: &str| {
+        let rest = text.trim_start_matches(|one: char| one.is_ascii_digit());
+        text.len() - rest.len()
+    };
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let whole = digits(text);
+    if whole == 0 || (whole > 1 && text.starts_with('0')) {
+        return None;
+    }
+    let mut rest = text.get(whole..)?;
+    let integer = rest.is_empty();
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let length = digits(fraction);
+        rest = fraction.get(length..).filter(|_| length > 0)?;
+    }
+    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let length = digits(exponent);
+        rest = exponent.get(length..).filter(|_| length > 0)?;
+    }
+    rest.is_empty().then_some(integer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_in_json() {
+        for text in ["0", "-0", "7", "-12", "1234567890"] {
+            assert_eq!(is_number(text), Some(true), "{text}");
+        }
+        for text in ["0.5", "-12.50", "1e3", "1E+3", "2.5e-7"] {
+            assert_eq!(is_number(text), Some(false), "{text}");
+        }
+        for text in [
+            "", "-", "01", "+1", ".5", "1.", "1e", "1e+", " 1", "1 ", "1,5", "0x1", "NaN", "1.5.2",
+            "--1", "1_000", "１",
+        ] {
+            assert_eq!(is_number(text), None, "{text}");
+        }
+    }
+}
