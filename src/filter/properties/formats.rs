@@ -508,10 +508,13 @@ fn spell_csv(random: &mut Random, header: &[String], answer: &Value) -> String {
     out
 }
 
+/// An element that another reader has not seen the end of: name, attributes, children, text.
+type Open = (String, Map<String, Value>, Vec<(String, Value)>, String);
+
 /// What another reader sees in an element of this shape.
 fn seen_by_another(body: &str, root: &Node) -> Value {
     let mut reader = quick_xml::Reader::from_str(body);
-    let mut open: Vec<(String, Map<String, Value>, Vec<(String, Value)>, String)> =
+    let mut open: Vec<Open> =
         vec![(String::new(), Map::new(), Vec::new(), String::new())];
     loop {
         let event = reader.read_event().expect("well-formed to another reader");
