@@ -119,6 +119,7 @@ fn emit(scanned: &Scanned<'_>, plans: &[Plan; 2], kept: &[Option<usize>]) -> Opt
         &decisions,
         &plans[0],
         &PseudonymKey::new(&[3; 32]),
+        None,
         &mut out,
     )?;
     Some(out)

@@ -50,7 +50,13 @@ fn written(scanned: &Scanned<'_>, shape: &Shape, form: Option<Form>) -> Vec<u8> 
     let plan = Plan::new(shape, &[form; CATEGORY_COUNT]);
     let decisions = vec![RecordDecision::Keep(&plan); scanned.records().len()];
     let mut out = Vec::new();
-    let emitted = scanned.emit(&decisions, &plan, &PseudonymKey::new(&[3; 32]), &mut out);
+    let emitted = scanned.emit(
+        &decisions,
+        &plan,
+        &PseudonymKey::new(&[3; 32]),
+        None,
+        &mut out,
+    );
     assert!(emitted.is_some(), "no record was dropped");
     out
 }

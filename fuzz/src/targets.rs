@@ -5,5 +5,6 @@ pub mod entry;
 pub mod filter;
 pub mod http1;
 pub mod json;
+pub mod markup;
 pub mod path;
 mod shapes;
