@@ -12,8 +12,11 @@ use std::path::Path;
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
 
+/// What must hold for any bytes.
+type Check = fn(&[u8]);
+
 /// Replays the corpus of `target`; how many cases that were.
-fn replay(target: &str, check: fn(&[u8])) -> usize {
+fn replay(target: &str, check: Check) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/corpus")
         .join(target);
@@ -32,7 +35,7 @@ fn replay(target: &str, check: fn(&[u8])) -> usize {
 
 #[test]
 fn every_case_of_every_corpus_holds() {
-    let targets: [(&str, fn(&[u8])); 7] = [
+    let targets: [(&str, Check); 7] = [
         ("csv", targets::markup::check_csv),
         ("entry", targets::entry::check),
         ("filter", targets::filter::check),

@@ -14,7 +14,7 @@ const OURS: [&str; 18] = [
     "cost", "urgent", "tag", "1", "8", "0", "false",
 ];
 
-pub fn check_xml(body: &[u8]) {
+pub(crate) fn check_xml(body: &[u8]) {
     if check(Format::Xml, &shapes::xml(), body) {
         let text = std::str::from_utf8(body).expect("what is accepted is text");
         let mut reader = quick_xml::Reader::from_str(text);
@@ -29,7 +29,7 @@ pub fn check_xml(body: &[u8]) {
     }
 }
 
-pub fn check_csv(body: &[u8]) {
+pub(crate) fn check_csv(body: &[u8]) {
     check(Format::Csv, &shapes::csv(), body);
 }
 

@@ -8,13 +8,13 @@ use covenant::terms::ResourceKind;
 
 /// A shape in the making.
 #[derive(Default)]
-pub struct Builder {
+pub(crate) struct Builder {
     fields: Vec<Field>,
 }
 
 impl Builder {
     /// A field that a plan can withhold: what stands for nothing is empty, zero or false.
-    pub fn field(&mut self, kind: ScalarKind, category: &str) -> Node {
+    pub(crate) fn field(&mut self, kind: ScalarKind, category: &str) -> Node {
         let empty: &[u8] = match kind {
             ScalarKind::String => b"\"\"",
             ScalarKind::Integer | ScalarKind::Number => b"0",
@@ -31,13 +31,13 @@ impl Builder {
     }
 
     /// The field made last.
-    pub fn last(&mut self) -> &mut Field {
+    pub(crate) fn last(&mut self) -> &mut Field {
         self.fields.last_mut().expect("a field was made")
     }
 
     /// The shape, where a field is required if its member is, or if it is an item or the document: as the
     /// catalogue has it.
-    pub fn shape(mut self, root: Node) -> Shape {
+    pub(crate) fn shape(mut self, root: Node) -> Shape {
         require(&root, true, &mut self.fields);
         Shape {
             root,
@@ -59,7 +59,7 @@ fn require(node: &Node, required: bool, fields: &mut [Field]) {
 }
 
 /// An object; the names of members that the schema requires end in `!`.
-pub fn object(members: impl IntoIterator<Item = (String, Node)>) -> ObjectNode {
+pub(crate) fn object(members: impl IntoIterator<Item = (String, Node)>) -> ObjectNode {
     let member = |(name, node): (String, Node)| {
         let required = name.ends_with('!');
         let name = name.trim_end_matches('!');
@@ -81,7 +81,7 @@ pub fn object(members: impl IntoIterator<Item = (String, Node)>) -> ObjectNode {
 }
 
 /// One of a few shapes.
-pub fn fixed(choice: u8) -> Shape {
+pub(crate) fn fixed(choice: u8) -> Shape {
     let mut make = Builder::default();
     let kinds = [
         ScalarKind::String,
@@ -147,7 +147,7 @@ fn page(make: &mut Builder) -> Node {
 }
 
 /// `<page total="1"><data><job id="j"><customer/><name/><cost/><urgent/><tag/>…</job>…</data></page>`.
-pub fn xml() -> Shape {
+pub(crate) fn xml() -> Shape {
     let mut make = Builder::default();
     let total = make.field(ScalarKind::Integer, "system.operations");
     let job = columns(&mut make);
@@ -173,7 +173,7 @@ pub fn xml() -> Shape {
 }
 
 /// Rows of `id,customer,name,cost,urgent`.
-pub fn csv() -> Shape {
+pub(crate) fn csv() -> Shape {
     let mut make = Builder::default();
     let mut row = object(columns(&mut make));
     row.record = true;
