@@ -101,7 +101,8 @@ fn sample(clock: &Clock) -> Entry {
         subjects: vec![subject],
         withheld: vec![],
         created: None,
-        answer_sha256: "0".repeat(64),
+        part: None,
+        answer_sha256: Some("0".repeat(64)),
     });
     Entry::new(clock.now(), event).expect("random bytes")
 }

@@ -200,6 +200,8 @@ pub struct LimitSettings {
     pub uri_bytes_max: u32,
     /// Bytes of a request body. Default 10,485,760.
     pub body_bytes_max: u32,
+    /// Bytes of an answer that is judged whole before its first byte leaves. Default 4,194,304.
+    pub whole_answer_bytes_max: u32,
     /// Seconds for the TLS handshake. Default 10.
     pub handshake_seconds_max: u32,
     /// Seconds to a connection's first byte. Default 10.
@@ -225,6 +227,7 @@ impl Default for LimitSettings {
             header_count_max: 100,
             uri_bytes_max: 8_192,
             body_bytes_max: 10_485_760,
+            whole_answer_bytes_max: 4_194_304,
             handshake_seconds_max: 10,
             first_byte_seconds_max: 10,
             head_seconds_max: 10,

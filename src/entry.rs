@@ -6,6 +6,7 @@
 //! (`ledger`).
 
 mod canonical;
+mod parts;
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,12 @@ use thiserror::Error;
 use crate::terms::hexadecimal;
 
 /// Version of the shape of an [`Entry`] that is written today. Every earlier one is still read; 2 added
-/// what is needed to decide again: page size, signals, circumstances. 3 added where a basis is written down.
+/// what is needed to decide again: page size, signals, circumstances. 3 added where a basis is written down,
+/// parts of disclosures, and what was delivered of them.
 pub const VERSION: u32 = 3;
+
+/// Entries of an earlier version have neither parts nor missing digests.
+const VERSION_OF_PARTS: u32 = 3;
 
 /// Most bytes an entry may have: C2SP tlog-tiles stores the length of a leaf in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
@@ -104,6 +109,9 @@ impl Entry {
         if !(1..=VERSION).contains(&entry.v) {
             return Err(EntryError::Version(entry.v));
         }
+        if entry.v < VERSION_OF_PARTS && entry.event.is_of_parts() {
+            return Err(EntryError::NotCanonical);
+        }
         if entry.to_canonical() != bytes {
             return Err(EntryError::NotCanonical);
         }
@@ -137,6 +145,19 @@ pub enum Event {
     Gateway(GatewayNote),
     /// A set of rules that runs in the shadow of the one in force would have decided otherwise.
     Shadow(Shadowed),
+    /// An answer that was disclosed before it was all there has left, wholly or in part.
+    Delivered(Delivered),
+}
+
+impl Event {
+    /// Whether only entries of version 3 and later can say it.
+    fn is_of_parts(&self) -> bool {
+        match self {
+            Self::Disclosure(it) => it.part.is_some() || it.answer_sha256.is_none(),
+            Self::Delivered(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Who asked, how they proved it, for what: common to everything a partner's request causes.
@@ -219,8 +240,57 @@ pub struct Disclosure {
     /// A thing that came to be by this call, for example `job:job_1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// SHA-256 of the body that left, hexadecimal.
-    pub answer_sha256: String,
+    /// Which entry about the same answer it is, from 1; nothing where it is the only one. An answer that
+    /// was judged whole says how many they are; one that streams is closed by [`Delivered`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// SHA-256, hexadecimal, of the body that was let out; where that streams, of what was let out when
+    /// this entry was made. Missing where no byte of it was there: in the opening entry of a document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_sha256: Option<String>,
+}
+
+impl Disclosure {
+    /// Whether it is the first or only entry about its answer.
+    pub fn is_first_part(&self) -> bool {
+        self.part.is_none_or(|part| part.number == 1)
+    }
+}
+
+/// The place of an entry among those about one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    /// How many there are, where that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
+}
+
+/// What became of an answer that streamed. Bytes count as left once they were handed to the connection;
+/// whether the partner's machine received them is not known to us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivered {
+    /// Who asked, how, for what.
+    pub request: RequestFacts,
+    /// Log index of its first disclosure.
+    pub opening: u64,
+    /// How many disclosures there are about it.
+    pub parts: u32,
+    /// Bytes that left.
+    pub bytes: u64,
+    /// Bytes that should have, where the core said how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_expected: Option<u64>,
+    /// SHA-256 of the bytes that left, hexadecimal.
+    pub sha256: String,
+    /// Whether all of the answer left.
+    pub complete: bool,
+    /// Why not: the code of a refusal, `client-left`, or `headers-only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 /// Subjects of whom the same categories left in the same forms.
@@ -417,13 +487,14 @@ pub(crate) mod tests {
                 vec(subjects, 0..3),
                 vec(withheld, 0..3),
                 option::of(text()),
-                text(),
+                option::of(text()),
+                option::of((any::<u32>(), option::of(any::<u32>()))),
             ),
         )
             .prop_map(
                 |(
                     (request, decision, rules, status),
-                    (subjects, withheld, created, answer_sha256),
+                    (subjects, withheld, created, answer_sha256, part),
                 )| Disclosure {
                     request,
                     decision,
@@ -432,6 +503,7 @@ pub(crate) mod tests {
                     subjects,
                     withheld,
                     created,
+                    part: part.map(|(number, of)| Part { number, of }),
                     answer_sha256,
                 },
             )
@@ -449,6 +521,35 @@ pub(crate) mod tests {
                 withheld,
             },
         )
+    }
+
+    fn any_delivered() -> impl Strategy<Value = Delivered> {
+        // RFC 8785 writes numbers up to 2^53 as they are.
+        let number = || 0..1_u64 << 53;
+        (
+            (any_request(), number(), any::<u32>(), number()),
+            (
+                option::of(number()),
+                text(),
+                any::<bool>(),
+                option::of(text()),
+            ),
+        )
+            .prop_map(
+                |(
+                    (request, opening, parts, bytes),
+                    (bytes_expected, sha256, complete, because),
+                )| Delivered {
+                    request,
+                    opening,
+                    parts,
+                    bytes,
+                    bytes_expected,
+                    sha256,
+                    complete,
+                    because,
+                },
+            )
     }
 
     fn any_event() -> impl Strategy<Value = Event> {
@@ -473,6 +574,7 @@ pub(crate) mod tests {
                 Event::Gateway(GatewayNote { what, detail, policy })
             }),
             1 => any_shadowed().prop_map(Event::Shadow).boxed(),
+            1 => any_delivered().prop_map(Event::Delivered).boxed(),
         ]
     }
 
@@ -538,6 +640,47 @@ pub(crate) mod tests {
         assert_eq!(Entry::parse(&first.to_canonical()).unwrap(), first);
         first.v = 0;
         assert!(Entry::parse(&first.to_canonical()).is_err());
+    }
+
+    #[test]
+    fn earlier_versions_know_no_parts() {
+        let disclosure = Disclosure {
+            request: RequestFacts::default(),
+            decision: "allow".to_owned(),
+            rules: Vec::new(),
+            status: 200,
+            subjects: Vec::new(),
+            withheld: Vec::new(),
+            created: None,
+            part: None,
+            answer_sha256: Some("00".to_owned()),
+        };
+        let part = Some(Part {
+            number: 1,
+            of: None,
+        });
+        for (event, is_read) in [
+            (disclosure.clone(), true),
+            (
+                Disclosure {
+                    part,
+                    ..disclosure.clone()
+                },
+                false,
+            ),
+            (
+                Disclosure {
+                    answer_sha256: None,
+                    ..disclosure
+                },
+                false,
+            ),
+        ] {
+            let mut entry = Entry::new(Timestamp::UNIX_EPOCH, Event::Disclosure(event)).unwrap();
+            assert!(Entry::parse(&entry.to_canonical()).is_ok());
+            entry.v = 2;
+            assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
+        }
     }
 
     #[test]

@@ -15,7 +15,8 @@
 //! [`CoreNames`] finds a name of the core in whatever is about to leave, in any format: the last look.
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
-//! chooses a plan per record); formats other than JSON; bodies too large to buffer.
+//! chooses a plan per record). Answers too large to be held are read and written in parts, by the same
+//! code ([`stream`]): those in JSON and in lines of it.
 
 mod emit;
 mod field_set;
@@ -29,6 +30,8 @@ mod pseudonym;
 mod reader;
 mod scan;
 mod scanned;
+mod seen;
+pub mod stream;
 mod subtrees;
 mod text;
 mod uninspectable;
@@ -70,6 +73,7 @@ pub fn read<'a>(
 ) -> Result<Scanned<'a>, Uninspectable> {
     match format {
         Format::Json => scan(shape, body, limits),
+        Format::JsonLines => scan::lines(shape, body, limits),
         Format::Xml => scan::xml::scan(shape, body, limits),
         Format::Csv => scan::csv::scan(shape, body, limits),
     }

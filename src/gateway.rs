@@ -8,7 +8,7 @@
 //! read          on whose behalf, how much, stated use    Reading
 //! decide        why it may                               Permit
 //! admit         how often; a change is on record first   Admission
-//! forward       the core's whole answer                  Answer
+//! forward       the core's answer                        Answer
 //! inspect       what it is, and whose                    Inspected
 //! filter        only what the permit grants              Filtered
 //! spend         distinct customers, against the budget   Spent
@@ -17,6 +17,8 @@
 //! ```
 //!
 //! Who was suspended while the core was at work is found right before `spend`: nothing was disclosed yet.
+//! An answer that is too large to be judged whole, and a document, does not go through the last five in one
+//! piece: [`open`] takes it through them in parts.
 //!
 //! Three values make the order unbreakable: `forward` demands a [`decide::Permit`] and an
 //! [`admit::Admission`], which only those stages make; what `send` sends comes only out of a
@@ -36,6 +38,8 @@ pub mod filter;
 pub mod forward;
 pub mod inspect;
 pub mod names;
+pub mod open;
+pub mod outlet;
 pub mod pages;
 pub mod places;
 pub mod read;
@@ -58,8 +62,9 @@ use http_body_util::BodyExt;
 
 use self::authenticate::Authenticator;
 use self::exchange::Exchange;
-use self::forward::{Cores, Outbound};
+use self::forward::{Cores, Forwarded, Outbound};
 use self::names::Names;
+use self::open::{House, Opened};
 use self::places::Places;
 use self::read::Reading;
 use self::refuse::Ending;
@@ -71,13 +76,14 @@ use crate::edge::body::{RequestBody, ResponseBody, whole};
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead, Peer};
 use crate::entry::{Entry, Event, Recipient};
-use crate::filter::PseudonymSecret;
+use crate::filter::{CoreNames, PseudonymSecret};
 use crate::identity::token::Verifier;
 use crate::ledger::Ledger;
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::rules::Rules;
 use crate::telemetry::{Finished, Metrics, Telemetry, TraceContext};
+use crate::terms::PartnerId;
 
 /// A body within the least rate could still take hours, and keep its place all the while.
 const BODY_TIME_MAX: Duration = Duration::from_secs(120);
@@ -167,7 +173,7 @@ impl Gateway {
         body: RequestBody,
     ) -> Result<Response<ResponseBody>, Stopped> {
         let head = edge::accept(parts, &self.limits, &self.about.names)?;
-        let _place = self.places.take()?;
+        let place = self.places.take()?;
         let path = head.path().as_str();
         if let Some(page) = pages::problem(path, accepted(head.headers()), &self.about) {
             return Ok(page);
@@ -183,7 +189,7 @@ impl Gateway {
             return pages::own(path, &partner);
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
-        let _share = self.places.take_share(&partner.contract().partner)?;
+        let share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
@@ -203,16 +209,44 @@ impl Gateway {
         let outbound = outbound(&head, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let core_names = self.names.under(&permit.partner().rules().catalogue);
-        let links = names::links(&permit, &self.about, &core_names);
+        let answer = match answer {
+            Forwarded::Whole(answer) => answer,
+            Forwarded::Open(answer) => {
+                let partner = &permit.partner().contract().partner;
+                let opened = Opened {
+                    permit: &permit,
+                    shadow: &shadow,
+                    house: self.house(partner, core_names),
+                    held: place.and(share).and(self.places.take_stream(partner)?),
+                    is_head: parts.method == Method::HEAD,
+                };
+                return opened.answer(exchange, answer).await;
+            }
+        };
+        let links = names::links(&permit, &self.about.base_uri, &core_names);
         let inspected =
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let house = (&self.pseudonyms, &*self.registry);
         let filtered = filter::filter(&permit, &inspected, house, &links)?;
         shadow.see(exchange, &permit, &inspected, &answer.body);
-        authenticator.stands(permit.partner())?;
+        authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
         Ok(send::send(exchange, recorded))
+    }
+
+    /// What an answer needs that is under way when its request has been answered.
+    fn house(&self, partner: &PartnerId, names: Arc<CoreNames>) -> House {
+        House {
+            registry: Arc::clone(&self.registry),
+            allowance: Arc::clone(&self.allowance),
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+            key: self.pseudonyms.key_of(partner),
+            base_uri: self.about.base_uri.clone(),
+            names,
+            whole_answer_bytes_max: self.cores.whole_answer_bytes_max(),
+        }
     }
 
     /// Puts a refusal on record. Whoever shows no certificate leaves no entry, and a certificate only

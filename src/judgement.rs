@@ -16,13 +16,16 @@ mod route;
 mod subject;
 
 pub use self::answer::{
-    CORE_STATUS, Opened, Owner, listed, owners, refuse_large_page, uninspectable,
+    CORE_STATUS, Opened, Owner, listed, owners, refuse_large_page, refuse_many_records,
+    uninspectable,
 };
 pub use self::ask::{Asked, INCLUDED, Selector, ask, is_media_type};
 pub use self::decide::{Call, choose_purpose, decide};
 pub use self::figures::{Earlier, Figures, Label, Leaving, TOTAL};
 pub use self::question::Question;
 pub use self::recipients::Recipient;
-pub use self::release::{Document, Extent, Granted, LINK_PROMISE, Release, rejection};
+pub use self::release::{
+    Document, Extent, Granted, LINK_PROMISE, Release, rejection, withheld_beforehand,
+};
 pub use self::route::check_query;
 pub use self::subject::{OnBehalf, Subject, subject};

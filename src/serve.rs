@@ -133,6 +133,7 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        self.gateway.places.streams_ended().await;
         note(&self.gateway.ledger, &self.gateway.clock, "stopped", None).await;
         self.gateway.ledger.close().await;
         self.gateway.telemetry.close().await;

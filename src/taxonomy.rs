@@ -1,5 +1,5 @@
 //! The closed vocabulary of data categories and purposes: the keys of fideslang 3.1.4
-//! (`data_categories` and `data_uses`, Apache-2.0), and one of ours: `user.content.addressee`, name and
+//! (`data_categories` and `data_uses`, Apache-2.0), and one of ours: `user.content.private.addressee`, name and
 //! address of a recipient in one text. Keys are dotted and hierarchical: a rule about
 //! `user.contact` covers `user.contact.email`, matched by whole segments, never by prefix of text.
 //!
@@ -49,8 +49,8 @@ const CATEGORIES: [&str; 86] = [
     "user.contact.phone_number",
     "user.contact.url",
     "user.content",
-    "user.content.addressee",
     "user.content.private",
+    "user.content.private.addressee",
     "user.content.public",
     "user.content.self_image",
     "user.criminal_history",

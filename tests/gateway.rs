@@ -21,6 +21,8 @@ mod consent;
 mod creating;
 #[path = "gateway/decisions.rs"]
 mod decisions;
+#[path = "gateway/documents.rs"]
+mod documents;
 #[path = "gateway/figures.rs"]
 mod figures;
 #[path = "gateway/formats.rs"]
@@ -29,6 +31,8 @@ mod formats;
 mod headers;
 #[path = "gateway/lab.rs"]
 mod lab;
+#[path = "gateway/large.rs"]
+mod large;
 #[path = "gateway/leaving.rs"]
 mod leaving;
 #[path = "gateway/links.rs"]

@@ -34,6 +34,14 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const CONTESTANTS: &str = "contestants";
 const PARTNERS: &str = "partners";
 const ROUNDS: usize = 5;
+/// A rate and budgets that the bench does not reach.
+const POLICIES_CHANGED: &[(&str, &[(&str, &str)])] = &[(
+    "partners/acme.yaml",
+    &[
+        ("requests_per_minute: 6000", "requests_per_minute: 60000"),
+        ("customers_per_day: 500", "customers_per_day: 5000"),
+    ],
+)];
 
 /// One worker each, as a two-core machine has it; the ledger has threads of its own besides.
 fn runtime(name: &str) -> std::io::Result<Runtime> {

@@ -37,7 +37,9 @@ pub(crate) struct Stage {
 
 /// Everything in `directory`, ready for a gateway to be started in it.
 pub(crate) async fn prepare(directory: &Path, clock: Clock) -> Result<Stage, Failure> {
-    write_contract(directory)?;
+    for (name, text) in super::POLICIES_CHANGED {
+        write_changed(directory, name, text)?;
+    }
     let ports = Ports::free()?;
     let demo = Demo::start(directory, &ports, clock)
         .await
@@ -75,18 +77,17 @@ pub(crate) fn job_target(world: &World) -> Result<String, Failure> {
     Ok(format!("{JOB}{}", job.ok_or("the customer has no job")?.id))
 }
 
-/// The shipped contract with a rate and budgets that the bench does not reach. The demo leaves files
-/// that are there as they are.
-fn write_contract(directory: &Path) -> Result<(), Failure> {
-    let name = format!("partners/{PARTNER}.yaml");
+/// A shipped file of the policies with texts replaced. The demo leaves files that are there as they are.
+fn write_changed(directory: &Path, name: &str, changes: &[(&str, &str)]) -> Result<(), Failure> {
     let shipped = POLICIES.iter().find(|(path, _)| *path == name);
-    let (_, shipped) = shipped.ok_or("there is no such contract")?;
-    let wide = shipped
-        .replace("requests_per_minute: 6000", "requests_per_minute: 60000")
-        .replace("customers_per_day: 500", "customers_per_day: 5000");
+    let (_, shipped) = shipped.ok_or("there is no such file")?;
+    let mut text = (*shipped).to_owned();
+    for (from, to) in changes {
+        text = text.replacen(from, to, 1);
+    }
     let path = directory.join("policies").join(name);
     fs::create_dir_all(path.parent().ok_or("no folder")?)?;
-    Ok(fs::write(path, wide)?)
+    Ok(fs::write(path, text)?)
 }
 
 /// One answer of the core, as the partner would be given it by nobody.

@@ -15,6 +15,9 @@ use crate::terms::{CustomerRef, PartnerId, RequestId};
 /// Entries told in one answer; a narrower search tells the rest.
 const FOUND_MAX: usize = 1_000;
 
+/// What stands in the bytes of an entry that says what was delivered.
+const DELIVERED: &str = r#""kind":"delivered""#;
+
 /// What an entry must be about: everything that is given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
@@ -28,6 +31,8 @@ pub(super) struct Wanted {
     pub(super) since: Option<Timestamp>,
     /// Before this time.
     pub(super) until: Option<Timestamp>,
+    /// Also entries that say what was delivered, whoever it was about: they name nobody.
+    pub(super) deliveries: bool,
 }
 
 impl Administration {
@@ -100,6 +105,7 @@ fn wanted(references: Option<&[CustomerRef]>, query: &SearchQuery) -> Result<Wan
         request: request.transpose()?.map(|request| request.to_string()),
         since: query.since,
         until: query.until,
+        deliveries: false,
     })
 }
 
@@ -152,6 +158,9 @@ impl Wanted {
     /// of these words is ever escaped in JSON.
     fn may_fit(&self, bytes: &[u8]) -> bool {
         let holds = |word: &str| memchr::memmem::find(bytes, word.as_bytes()).is_some();
+        if self.deliveries && holds(DELIVERED) {
+            return true;
+        }
         (self.references.is_empty() || self.references.iter().any(|word| holds(word)))
             && self
                 .partner
@@ -161,6 +170,9 @@ impl Wanted {
     }
 
     fn fits(&self, entry: &Entry) -> bool {
+        if self.deliveries && matches!(entry.event, Event::Delivered(_)) {
+            return true;
+        }
         let request = request_of(&entry.event);
         let act = match &entry.event {
             Event::Act(act) => Some(act),
@@ -191,7 +203,7 @@ impl Wanted {
                 let about = |reference: &String| is_about(act, reference, "customer");
                 self.references.iter().any(about)
             }
-            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) => false,
+            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) | Event::Delivered(_) => false,
         }
     }
 }
@@ -202,6 +214,7 @@ fn request_of(event: &Event) -> Option<&RequestFacts> {
         Event::Intent(intent) => Some(&intent.request),
         Event::Refusal(refusal) => Some(&refusal.request),
         Event::Shadow(shadowed) => Some(&shadowed.request),
+        Event::Delivered(delivered) => Some(&delivered.request),
         Event::Act(_) | Event::Gateway(_) => None,
     }
 }

@@ -236,6 +236,23 @@ pub struct Series {
     pub count: u64,
     /// The last of them.
     pub last: Occurrence,
+    /// Those that did not leave whole, as far as that is known; oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// A disclosure of which not all left, or of which that is not known. It was on record as if all had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incomplete {
+    /// The `Request-Id` of the answer.
+    pub request_id: String,
+    /// How many bytes left; nothing where its end is not on record.
+    pub bytes: Option<u64>,
+    /// How many there were, where the core said so.
+    pub bytes_expected: Option<u64>,
+    /// Why not all of them.
+    pub because: Option<String>,
 }
 
 /// One disclosure of a series.

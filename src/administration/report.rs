@@ -1,16 +1,19 @@
 //! The accounting of disclosures about one customer, after 45 CFR 164.528 as the best-known template:
 //! each disclosure's date, recipient with address, description of the data, purpose and basis;
-//! series of alike ones summed up as first, count and last; and what was withheld.
+//! series of alike ones summed up as first, count and last; what was withheld; and of which not all left.
+
+mod accounts;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Slot;
 use std::sync::Arc;
+
+use self::accounts::Accounts;
 
 use super::customers::{nobody, object_of};
 use super::disclosures::{Wanted, blocking};
-use super::messages::{CustomerQuery, Occurrence, RecipientShown, Report, Series};
+use super::messages::{CustomerQuery, RecipientShown, Report};
 use super::{Actor, Administration, Deed, NotDone, reason};
-use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
+use crate::entry::{Disclosure, Recipient, SubjectGroup};
 use crate::policy::contract::Contract;
 use crate::terms::CustomerRef;
 
@@ -18,7 +21,7 @@ use crate::terms::CustomerRef;
 const SERIES_MAX: usize = 10_000;
 
 /// What makes two disclosures one series.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Alike {
     recipient: RecipientShown,
     operation: String,
@@ -44,25 +47,22 @@ impl Administration {
         };
         let wanted = Wanted {
             references: vec![reference.to_string()],
+            deliveries: true,
             ..Wanted::default()
         };
         let directory = self.ledger_directory.clone();
         let contracts = (self.contracts)();
         let (disclosures, entries_read) = blocking(move || {
-            let mut series = BTreeMap::new();
+            let mut accounts = Accounts::new(reference.to_string());
             let read = wanted.scan(&directory, end, |index, entry| {
-                for reference in &wanted.references {
-                    add(&mut series, index, &entry, reference, &contracts);
-                }
-                series.len() <= SERIES_MAX
+                accounts.add(index, &entry, &contracts);
+                accounts.len() <= SERIES_MAX
             })?;
-            if series.len() > SERIES_MAX {
+            if accounts.len() > SERIES_MAX {
                 let mistake = format!("there are more than {SERIES_MAX} kinds of disclosure");
                 return Err(NotDone::Mistaken(mistake));
             }
-            let mut disclosures: Vec<Series> = series.into_values().collect();
-            disclosures.sort_by_key(|series| series.first.entry);
-            Ok((disclosures, read))
+            Ok((accounts.close(), read))
         })
         .await?;
         Ok(Report {
@@ -90,35 +90,6 @@ impl Administration {
     }
 }
 
-/// Adds what an entry tells of the customer: a disclosure may hold several groups of forms.
-fn add(
-    series: &mut BTreeMap<Alike, Series>,
-    index: u64,
-    entry: &Entry,
-    reference: &String,
-    contracts: &[Arc<Contract>],
-) {
-    let Event::Disclosure(disclosure) = &entry.event else {
-        return;
-    };
-    let theirs =
-        |group: &&SubjectGroup| group.subject == "customer" && group.references.contains(reference);
-    for group in disclosure.subjects.iter().filter(theirs) {
-        let occurrence = Occurrence {
-            time: entry.time,
-            request_id: disclosure.request.request_id.clone(),
-            entry: index,
-        };
-        match series.entry(alike(disclosure, group, contracts)) {
-            Slot::Occupied(mut known) => continue_with(known.get_mut(), disclosure, occurrence),
-            Slot::Vacant(slot) => {
-                let started = start(slot.key(), disclosure, occurrence);
-                slot.insert(started);
-            }
-        }
-    }
-}
-
 fn alike(disclosure: &Disclosure, group: &SubjectGroup, contracts: &[Arc<Contract>]) -> Alike {
     let unknown = || "(not recorded)".to_owned();
     let request = &disclosure.request;
@@ -128,33 +99,6 @@ fn alike(disclosure: &Disclosure, group: &SubjectGroup, contracts: &[Arc<Contrac
         purpose: request.purpose.clone().unwrap_or_else(unknown),
         basis: group.basis.clone(),
         data: group.categories.clone(),
-    }
-}
-
-fn start(alike: &Alike, disclosure: &Disclosure, occurrence: Occurrence) -> Series {
-    Series {
-        recipient: alike.recipient.clone(),
-        data: alike.data.clone(),
-        operation: alike.operation.clone(),
-        purpose: alike.purpose.clone(),
-        basis: alike.basis.clone(),
-        withheld: disclosure.withheld.clone(),
-        first: occurrence.clone(),
-        count: 1,
-        last: occurrence,
-    }
-}
-
-fn continue_with(series: &mut Series, disclosure: &Disclosure, occurrence: Occurrence) {
-    for withheld in &disclosure.withheld {
-        if !series.withheld.contains(withheld) {
-            series.withheld.push(withheld.clone());
-        }
-    }
-    // Two groups of one answer are one disclosure.
-    if series.last.entry != occurrence.entry {
-        series.count += 1;
-        series.last = occurrence;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The service over a real registry and a real ledger, and through a real socket.
 
+mod parts;
 mod policies;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ fn contract(id: &str) -> Arc<Contract> {
         categories: Arc::new([FormSet::NONE; CATEGORY_COUNT]),
         operations: Default::default(),
         page_records_max: 50,
+        large_answer_records_max: None,
         requests_per_minute: 600,
         budgets: Budgets {
             customers_per_day: 500,
@@ -116,12 +118,22 @@ impl Fixture {
     }
 
     async fn disclose(&self, id: &str, request_id: &str, withheld: &[&str]) {
+        let disclosure = self.disclosure(id, request_id, withheld);
+        self.record(Event::Disclosure(disclosure)).await;
+    }
+
+    async fn record(&self, event: Event) {
+        let entry = Entry::new(self.clock.now(), event).unwrap();
+        self.ledger.append(entry).await.unwrap();
+    }
+
+    fn disclosure(&self, id: &str, request_id: &str, withheld: &[&str]) -> Disclosure {
         let withheld = withheld.iter().map(|field| Withheld {
             field: (*field).to_owned(),
             method: "removal".to_owned(),
             promise: "P5".to_owned(),
         });
-        let disclosure = Disclosure {
+        Disclosure {
             request: RequestFacts {
                 request_id: request_id.to_owned(),
                 trace_id: None,
@@ -129,11 +141,8 @@ impl Fixture {
                     id: "acme".to_owned(),
                     parent: None,
                 }),
-                certificate: None,
-                client: None,
                 operation: Some("getCustomer".to_owned()),
                 purpose: Some("essential.service".to_owned()),
-                policy: None,
                 ..RequestFacts::default()
             },
             decision: "redact".to_owned(),
@@ -149,10 +158,9 @@ impl Fixture {
             }],
             withheld: withheld.collect(),
             created: None,
-            answer_sha256: "0".repeat(64),
-        };
-        let entry = Entry::new(self.clock.now(), Event::Disclosure(disclosure)).unwrap();
-        self.ledger.append(entry).await.unwrap();
+            part: None,
+            answer_sha256: Some("0".repeat(64)),
+        }
     }
 
     /// Action, role and object of every act on record.

@@ -81,7 +81,8 @@ mod tests {
             subjects,
             withheld: Vec::new(),
             created: None,
-            answer_sha256: String::new(),
+            part: None,
+            answer_sha256: Some(String::new()),
         };
         Entry::new(time.parse().unwrap(), Event::Disclosure(disclosure)).unwrap()
     }

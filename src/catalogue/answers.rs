@@ -22,6 +22,12 @@ pub(super) const JSON: &str = "application/json";
 const UNOPENED: &str = "x-covenant-data-category";
 /// What an error says (RFC 9457): no data.
 const PROBLEM: &str = "application/problem+json";
+/// Lines, each a JSON document; the schema is that of one line.
+const JSON_LINES: [&str; 3] = [
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/ndjson",
+];
 /// What a body that passes unopened may hold (P10).
 const CONTENT: &str = "user.content";
 
@@ -78,7 +84,7 @@ pub(super) fn read<'a>(
                 media_type: media_type(entry).into(),
             },
         },
-        (None, None) => Body::Empty,
+        (_, None) => Body::Empty,
     };
     let links = links::of_headers(reading, response);
     let answer = Answer {
@@ -125,6 +131,7 @@ fn data<'a>(
 pub(super) fn format_of(media_type: &str) -> Option<Format> {
     match media_type {
         JSON => Some(Format::Json),
+        lines if JSON_LINES.contains(&lines) => Some(Format::JsonLines),
         "application/xml" | "text/xml" => Some(Format::Xml),
         "text/csv" => Some(Format::Csv),
         PROBLEM => None,

@@ -169,7 +169,9 @@ impl Naming {
     pub(super) fn member(&self, name: Name, required: bool, node: Node) -> Member {
         let Name { text, attribute } = name;
         let encoded = match (self.format, attribute) {
-            (Format::Json, _) => format!("{}:", serde_json::Value::from(text.as_str())),
+            (Format::Json | Format::JsonLines, _) => {
+                format!("{}:", serde_json::Value::from(text.as_str()))
+            }
             (Format::Xml, true) => format!(" {text}=\""),
             (Format::Xml, false) => format!("<{text}>"),
             (Format::Csv, _) if text.contains(['"', ',', '\r', '\n']) => {

@@ -38,6 +38,12 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether a call can say how many records its answer has.
+    pub fn has_pages(&self) -> bool {
+        let is_size = |role: &Role| matches!(role, Role::PageSize { .. });
+        self.parameters.iter().any(|one| is_size(&one.role))
+    }
+
     /// Whether a call names the customer it is about, by id or by a thing of the customer: in its
     /// path, in a required parameter, or in a required body.
     pub fn names_customer(&self) -> bool {
@@ -148,6 +154,8 @@ pub enum Format {
     Xml,
     /// Lines of cells with a header (RFC 4180).
     Csv,
+    /// Lines, each a JSON document (NDJSON). The shape is an array of them.
+    JsonLines,
 }
 
 /// What a successful call brings into being; the answer's field with [`super::FieldRole::ResourceId`]

@@ -52,10 +52,11 @@ pub(super) fn shape<'a>(
     format: Format,
     ownership: Ownership,
 ) -> Option<Shaped> {
+    let lines = format == Format::JsonLines;
     let mut shaping = Shaping {
         reading,
         ownership,
-        naming: Naming::new(format),
+        naming: Naming::new(if lines { Format::Json } else { format }),
         fields: Vec::new(),
         places: Vec::new(),
         left_out: Vec::new(),
@@ -64,22 +65,39 @@ pub(super) fn shape<'a>(
         visits: 0,
         in_record: false,
     };
-    match shaping.document(part) {
+    match shaping.document(part, if lines { "$[*]" } else { "$" }) {
         Ok(mut node) => {
             shaping.check_loose_fields();
             shaping.keep_mediated();
             shaping.find_persons(&mut node);
             shaping.check_groups(part, &node);
+            if lines {
+                check_lines(shaping.reading, part, &node, ownership);
+            }
             let Shaping {
                 fields, left_out, ..
             } = shaping;
-            let shape = Shape { root: node, fields };
+            let root = if lines {
+                Node::Array(Box::new(node))
+            } else {
+                node
+            };
+            let shape = Shape { root, fields };
             Some(Shaped { shape, left_out })
         }
         Err(unusable) => {
             reading.give_up(unusable, "this answer cannot be filtered");
             None
         }
+    }
+}
+
+/// Each line stands by itself: nothing around it could say whose it is.
+fn check_lines(reading: &mut Reading<'_>, part: &Part, line: &Node, ownership: Ownership) {
+    let is_record = matches!(line, Node::Object(object) if object.record);
+    if !is_record && ownership != Ownership::Aggregate {
+        let message = "each line of such an answer must be an object marked `x-covenant-record`";
+        reading.mistake(&part.place, message);
     }
 }
 
@@ -117,10 +135,10 @@ struct Null {
 }
 
 impl<'a> Shaping<'a, '_> {
-    fn document(&mut self, part: &'a Part) -> Result<Node, Unusable> {
+    fn document(&mut self, part: &'a Part, path: &str) -> Result<Node, Unusable> {
         let outermost = self.naming.outermost(self.reading, part)?;
         let root = Standing {
-            path: "$".to_owned(),
+            path: path.to_owned(),
             property: String::new(),
             required: true,
             recipient: false,

@@ -334,6 +334,11 @@ fn limits(fields: &mut Fields<'_, '_>) -> LimitSettings {
         header_count_max: limit("header_count_max", default.header_count_max, 10_000),
         uri_bytes_max: limit("uri_bytes_max", default.uri_bytes_max, 1 << 16),
         body_bytes_max: limit("body_bytes_max", default.body_bytes_max, 1 << 30),
+        whole_answer_bytes_max: limit(
+            "whole_answer_bytes_max",
+            default.whole_answer_bytes_max,
+            1 << 26,
+        ),
         handshake_seconds_max: limit("handshake_seconds_max", default.handshake_seconds_max, 600),
         first_byte_seconds_max: limit(
             "first_byte_seconds_max",

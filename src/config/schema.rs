@@ -266,6 +266,7 @@ fn limits() -> Value {
         ("header_count_max", "Fields of a header section.", standard.header_count_max, 10_000),
         ("uri_bytes_max", "Bytes of a request target.", standard.uri_bytes_max, 1 << 16),
         ("body_bytes_max", "Bytes of a request body.", standard.body_bytes_max, bytes),
+        ("whole_answer_bytes_max", "Bytes of an answer that is judged whole before it leaves.", standard.whole_answer_bytes_max, 1 << 26),
         ("handshake_seconds_max", "Seconds for the TLS handshake.", standard.handshake_seconds_max, seconds),
         ("first_byte_seconds_max", "Seconds to a connection's first byte.", standard.first_byte_seconds_max, seconds),
         ("head_seconds_max", "Seconds for a whole header section.", standard.head_seconds_max, seconds),

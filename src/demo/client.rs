@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -109,6 +110,27 @@ impl PartnerClient {
         self.call(Method::GET, target, &headers, Bytes::new()).await
     }
 
+    /// Asks for `target` and keeps nothing of the answer: its status, and how many bytes it had.
+    ///
+    /// # Errors
+    /// When the connection, or the answer, breaks.
+    pub async fn drain(
+        &mut self,
+        target: &str,
+        purpose: &str,
+    ) -> Result<(StatusCode, u64), DemoError> {
+        let headers = [(PURPOSE, purpose)];
+        let response = self
+            .send(Method::GET, target, &headers, Bytes::new())
+            .await?;
+        let (parts, mut body) = response.into_parts();
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            bytes += frame?.data_ref().map_or(0, Bytes::len) as u64;
+        }
+        Ok((parts.status, bytes))
+    }
+
     /// Sends JSON to `target`.
     ///
     /// # Errors
@@ -135,6 +157,24 @@ impl PartnerClient {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<PartnerAnswer, DemoError> {
+        let response = self.send(method, target, headers, body).await?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        Ok(PartnerAnswer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Response<Incoming>, DemoError> {
         let mut request = Request::builder()
             .method(method)
             .uri(target)
@@ -145,13 +185,6 @@ impl PartnerClient {
         }
         let request = request.body(Full::new(body))?;
         self.sender.ready().await?;
-        let (parts, body) = self.sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| error.to_string())?.to_bytes();
-        Ok(PartnerAnswer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
+        Ok(self.sender.send_request(request).await?)
     }
 }

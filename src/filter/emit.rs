@@ -59,13 +59,16 @@ impl Scanned<'_> {
             decisions,
             key,
             leading: Leading::new(self, decisions, links),
-            run: 0..0,
+            run: self.begins()..self.begins(),
             out,
             made: String::new(),
         };
         let written = match &self.written {
-            Format::Json => writer.value(&self.shape.root, 0, envelope),
-            Format::Xml => xml::write(&mut writer, &self.shape.root, envelope),
+            Format::Document => writer.value(self.root, 0, envelope),
+            Format::Member(member) => writer.alone(member, envelope),
+            Format::Items => writer.all(self.root, envelope, false),
+            Format::Lines => writer.all(self.root, envelope, true),
+            Format::Xml => xml::write(&mut writer, self.root, envelope),
             Format::Csv(columns) => csv::write(&mut writer, columns, envelope),
         };
         if written.is_none() {
@@ -103,6 +106,13 @@ impl Scanned<'_> {
             }
         }
         Some(emitted)
+    }
+}
+
+impl Scanned<'_> {
+    /// Where in the text what is written may begin: behind the bracket of items.
+    fn begins(&self) -> usize {
+        usize::from(matches!(self.written, Format::Items))
     }
 }
 
@@ -306,6 +316,13 @@ impl<'s, 'p> Writer<'s, 'p> {
 
     fn array(&mut self, item: &Node, inside: Range<usize>, plan: &Plan) -> Written {
         self.write_byte(b'[');
+        self.each(item, inside, plan, false)?;
+        self.write_byte(b']');
+        Some(())
+    }
+
+    /// Writes the items at `inside` that stay: as lines, or with commas between them.
+    fn each(&mut self, item: &Node, inside: Range<usize>, plan: &Plan, lines: bool) -> Written {
         // Where nothing of the items may leave, not even their number does.
         let mut place = if plan.opens(item) {
             inside.start
@@ -328,14 +345,16 @@ impl<'s, 'p> Writer<'s, 'p> {
                 continue;
             }
             if !self.drops(piece) {
-                if !std::mem::take(&mut first) {
+                if !std::mem::take(&mut first) && !lines {
                     self.write_byte(b',');
                 }
                 self.value(item, place, plan)?;
+                if lines {
+                    self.write_byte(b'\n');
+                }
             }
             place = piece.next(place);
         }
-        self.write_byte(b']');
         Some(())
     }
 
@@ -367,6 +386,33 @@ impl<'s, 'p> Writer<'s, 'p> {
             }
             None => without_form(field),
         }
+    }
+
+    /// Writes the only member that was read, where it stays.
+    fn alone(&mut self, member: &Member, plan: &Plan) -> Written {
+        let piece = self.scanned.pieces.first()?;
+        if let Content::Scalar(scalar) = piece.content {
+            let treatment = self.treatment(scalar, plan);
+            if treatment != Treatment::Remove {
+                self.write(&member.encoded);
+                self.scalar(scalar, treatment)?;
+            }
+        } else if stays(piece, member, plan) {
+            self.write(&member.encoded);
+            self.value(&member.node, 0, plan)?;
+        }
+        Some(())
+    }
+
+    /// Writes all items of an array without its brackets.
+    fn all(&mut self, array: &Node, plan: &Plan, lines: bool) -> Written {
+        let Content::Array { after } = self.scanned.pieces.first()?.content else {
+            return None;
+        };
+        let Node::Array(item) = array else {
+            return None;
+        };
+        self.each(item, 1..after as usize, plan, lines)
     }
 
     #[inline]

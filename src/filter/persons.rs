@@ -45,7 +45,7 @@ impl Scanned<'_> {
     pub fn persons(&self) -> Vec<Person> {
         let mut found = Vec::new();
         if self.shape.fields.iter().any(|field| field.recipient) {
-            self.find(&self.shape.root, 0, None, &mut found);
+            self.find(self.root, 0, None, &mut found);
         }
         found
     }

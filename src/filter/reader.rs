@@ -47,6 +47,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Over nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            text: "",
+            rest: &[],
+        }
+    }
+
     /// The whole body.
     pub(super) fn text(&self) -> &'a str {
         self.text
@@ -268,6 +276,33 @@ impl<'a> Reader<'a> {
             0 if self.rest.is_empty() => Err(self.refuse(Reason::Truncated)),
             0 => Err(self.refuse(Reason::BadNumber)),
             digits => Ok(digits),
+        }
+    }
+
+    /// Whether another line begins here. It must begin with its value.
+    pub(super) fn begin_line(&self) -> Result<bool, Uninspectable> {
+        match self.rest.first() {
+            None => Ok(false),
+            Some(b' ' | b'\n' | b'\r' | b'\t') => Err(self.refuse(Reason::Unexpected)),
+            Some(_) => Ok(true),
+        }
+    }
+
+    /// The end of a line whose value was read from `start` on, within the line.
+    pub(super) fn end_line(&mut self, start: usize) -> Result<(), Uninspectable> {
+        if memchr::memchr(b'\n', self.since(start).as_bytes()).is_some() {
+            return Err(Uninspectable::new(Reason::Unexpected, start));
+        }
+        while let Some((b' ' | b'\r' | b'\t', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+        match self.rest.split_first() {
+            None => Ok(()),
+            Some((b'\n', rest)) => {
+                self.rest = rest;
+                Ok(())
+            }
+            Some(_) => Err(self.refuse(Reason::TrailingData)),
         }
     }
 

@@ -14,6 +14,7 @@ use super::field_set::FieldSet;
 use super::piece::{Content, OTHER, Piece, Scalar, Token};
 use super::reader::{Quoted, Reader};
 use super::scanned::{Record, Scanned, Written};
+use super::seen::Seen;
 use super::text::{unescape_into, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
@@ -29,22 +30,65 @@ pub fn scan<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<Scanned<'a>, Uninspectable> {
-    let mut scanner = Scanner {
-        walk: Walk::new(body, limits)?,
-        shape,
-        limits: *limits,
-        // A guess for compact answers; the list grows where it is wrong.
-        pieces: Vec::with_capacity(body.len() / 16),
-        records: Vec::new(),
-        envelope: Record::default(),
-        record: None,
-        present: FieldSet::default(),
-        uncatalogued: 0,
-        decoded: String::new(),
-    };
+    let mut scanner = Scanner::new(shape, body, limits)?;
     scanner.value(&shape.root, 0, 0..0, 1)?;
     scanner.walk.reader.end()?;
-    Ok(scanner.finish())
+    Ok(scanner.finish(&shape.root, Written::Document))
+}
+
+/// Reads lines, each a value of its own that ends with its line (NDJSON): `shape` is an array of them. A
+/// line without a value is refused; the last may lack its end.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn lines<'a>(
+    shape: &'a Shape,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = match body {
+        [] => Scanner::over(shape, Walk::nothing(limits), limits),
+        _ => Scanner::new(shape, body, limits)?,
+    };
+    let Node::Array(item) = &shape.root else {
+        return Err(scanner.walk.reader.refuse(Reason::Mismatch));
+    };
+    scanner.lines(item)?;
+    Ok(scanner.finish(&shape.root, Written::Lines))
+}
+
+/// Reads `text`, an array of the shape `array` at level `depth`, of which only the items are an answer's.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn items<'a>(
+    shape: &'a Shape,
+    array: &'a Node,
+    text: &'a [u8],
+    depth: u8,
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = Scanner::new(shape, text, limits)?;
+    scanner.value(array, 0, 0..0, depth)?;
+    scanner.walk.reader.end()?;
+    Ok(scanner.finish(array, Written::Items))
+}
+
+/// Reads `text`, the value of one member, which is at level `depth` if it is an object or array.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn member<'a>(
+    shape: &'a Shape,
+    member: &'a Member,
+    text: &'a [u8],
+    depth: u8,
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = Scanner::new(shape, text, limits)?;
+    scanner.value(&member.node, 0, 0..0, depth)?;
+    scanner.walk.reader.end()?;
+    Ok(scanner.finish(&member.node, Written::Member(member)))
 }
 
 /// The pieces of an earlier object with the same shape, not yet passed by: what probably comes next.
@@ -69,13 +113,36 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn finish(mut self) -> Scanned<'a> {
+    fn new(shape: &'a Shape, body: &'a [u8], limits: &Limits) -> Result<Self, Uninspectable> {
+        let mut scanner = Self::over(shape, Walk::new(body, limits)?, limits);
+        // A guess for compact answers; the list grows where it is wrong.
+        scanner.pieces.reserve(body.len() / 16);
+        Ok(scanner)
+    }
+
+    fn over(shape: &'a Shape, walk: Walk<'a>, limits: &Limits) -> Self {
+        Self {
+            walk,
+            shape,
+            limits: *limits,
+            pieces: Vec::new(),
+            records: Vec::new(),
+            envelope: Record::default(),
+            record: None,
+            present: FieldSet::default(),
+            uncatalogued: 0,
+            decoded: String::new(),
+        }
+    }
+
+    fn finish(mut self, root: &'a Node, written: Written<'a>) -> Scanned<'a> {
         self.envelope.present = self.present;
         inherit(&mut self.records, &self.envelope);
         Scanned {
             shape: self.shape,
+            root,
             text: self.walk.reader.text(),
-            written: Written::Json,
+            written,
             pieces: self.pieces,
             records: self.records,
             envelope: self.envelope,
@@ -313,6 +380,27 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    fn lines(&mut self, item: &'a Node) -> Result<(), Uninspectable> {
+        self.pieces.push(Piece {
+            member: 0,
+            content: Content::Array { after: 1 },
+        });
+        if self.walk.reader.position() > 0 {
+            return Err(self.walk.reader.unexpected());
+        }
+        let mut earlier: Option<usize> = None;
+        while self.walk.reader.begin_line()? {
+            let start = self.walk.reader.position();
+            let inside = earlier.and_then(|at| Some(at + 1..self.pieces.get(at)?.next(at)));
+            earlier = Some(self.pieces.len());
+            self.value(item, 0, inside.unwrap_or_default(), 1)?;
+            self.walk.reader.end_line(start)?;
+        }
+        let after = index(self.pieces.len());
+        self.close(0, Content::Array { after });
+        Ok(())
+    }
+
     fn close(&mut self, place: usize, content: Content) {
         if let Some(piece) = self.pieces.get_mut(place) {
             piece.content = content;
@@ -464,34 +552,6 @@ fn inherit<'a>(records: &mut [Record<'a>], envelope: &Record<'a>) {
     let unnamed = records.iter_mut();
     for record in unnamed.filter(|record| record.customer.is_none()) {
         record.customer.clone_from(&envelope.customer);
-    }
-}
-
-/// The members of one object that have been read, by their place.
-#[derive(Default)]
-struct Seen {
-    first: u64,
-    others: Vec<u16>,
-}
-
-impl Seen {
-    /// Adds one; whether it was new.
-    #[inline]
-    fn insert(&mut self, member: u16) -> bool {
-        match 1u64.checked_shl(u32::from(member)) {
-            Some(bit) => {
-                let new = self.first & bit == 0;
-                self.first |= bit;
-                new
-            }
-            None => match self.others.binary_search(&member) {
-                Ok(_) => false,
-                Err(place) => {
-                    self.others.insert(place, member);
-                    true
-                }
-            },
-        }
     }
 }
 

@@ -4,27 +4,37 @@ use std::borrow::Cow;
 
 use super::field_set::FieldSet;
 use super::piece::{Piece, Token};
-use crate::catalogue::{FieldId, Shape};
+use crate::catalogue::{FieldId, Member, Node, Shape};
 use crate::terms::ResourceKind;
 
 /// An inspected answer: nothing has been released yet.
 #[derive(Clone, Debug)]
 pub struct Scanned<'a> {
     pub(super) shape: &'a Shape,
+    /// The shape of what was read.
+    pub(super) root: &'a Node,
     pub(super) text: &'a str,
-    pub(super) written: Written,
+    pub(super) written: Written<'a>,
     pub(super) pieces: Vec<Piece>,
     pub(super) records: Vec<Record<'a>>,
     pub(super) envelope: Record<'a>,
     pub(super) uncatalogued: usize,
 }
 
-/// In which format an answer was read; it is written in the same.
+/// What was read, and in which format; it is written in the same.
 #[derive(Clone, Debug)]
-pub(super) enum Written {
-    Json,
+pub(super) enum Written<'a> {
+    /// A whole document of JSON.
+    Document,
+    /// The value of this member of JSON: written with its key, or not at all.
+    Member(&'a Member),
+    /// Items of an array of JSON: written without its brackets.
+    Items,
+    /// Lines, each a value of JSON.
+    Lines,
+    /// A document of XML.
     Xml,
-    /// With the columns that were read, in order: each row has a scalar for each of them.
+    /// Lines of CSV, with the columns that were read, in order: each row has a scalar for each of them.
     Csv(Vec<Column>),
 }
 

@@ -18,8 +18,13 @@ const DEPTH_CEILING: u8 = 128;
 /// # Errors
 /// The first thing wrong with it.
 pub fn validate_strict(body: &[u8], limits: &Limits) -> Result<(), Uninspectable> {
+    validate_at(body, 1, limits)
+}
+
+/// Likewise, of a value that stands at level `depth`.
+pub(super) fn validate_at(body: &[u8], depth: u8, limits: &Limits) -> Result<(), Uninspectable> {
     let mut walk = Walk::new(body, limits)?;
-    walk.skip_value(1)?;
+    walk.skip_value(depth)?;
     walk.reader.end()
 }
 
@@ -43,6 +48,17 @@ impl<'a> Walk<'a> {
             unknown_members_max: limits.unknown_members_max,
             depth_max: limits.depth_max.min(DEPTH_CEILING),
         })
+    }
+
+    /// Over nothing.
+    pub(super) fn nothing(limits: &Limits) -> Self {
+        Self {
+            reader: Reader::nothing(),
+            unknown_keys: Vec::new(),
+            last_key: 0..0,
+            unknown_members_max: limits.unknown_members_max,
+            depth_max: limits.depth_max.min(DEPTH_CEILING),
+        }
     }
 
     /// Refuses an object or array at level `depth` if that is too deep.

@@ -118,7 +118,7 @@ impl Authenticator<'_> {
         };
         // Known to the connection before it is judged: whoever is suspended right after is found there.
         peer.presented.note(&*partner.principals);
-        if let Err(stopped) = self.stands(&partner) {
+        if let Err(stopped) = stands(self.registry, &partner) {
             peer.presented.end();
             return Err(stopped);
         }
@@ -127,36 +127,36 @@ impl Authenticator<'_> {
         }
         Ok(partner)
     }
+}
 
-    /// Whether a partner is still served: asked again when the core's answer is there, for it may have
-    /// been suspended meanwhile.
-    ///
-    /// # Errors
-    /// [`Code::PartnerSuspended`] where it, its parent, its client or its certificate is suspended,
-    /// [`Code::TokenInvalid`] where its token is.
-    pub fn stands(&self, partner: &Partner) -> Result<(), Stopped> {
-        let suspensions = self.registry.suspensions();
-        let mut principals = partner.principals.iter();
-        let found = principals.find_map(|one| Some((one, suspensions.of(one)?)));
-        let Some((principal, suspension)) = found else {
-            return Ok(());
-        };
-        if matches!(principal, Principal::Token(_)) {
-            return Err(Refusal::from(TokenRejected::Revoked).closing().into());
-        }
-        let mut refusal = partner.rules.policy.suspended(&partner.contract);
-        match principal {
-            Principal::Client(_) => {
-                refusal.detail = "This client of the partner is suspended.".to_owned();
-            }
-            Principal::Certificate(_) => {
-                refusal.detail = "This client certificate is suspended.".to_owned();
-            }
-            Principal::Partner(_) | Principal::Token(_) => {}
-        }
-        let since = suspension.since.to_string();
-        Err(refusal.closing().member("since", since).into())
+/// Whether a partner is still served: asked again when the core's answer is there, for it may have
+/// been suspended meanwhile.
+///
+/// # Errors
+/// [`Code::PartnerSuspended`] where it, its parent, its client or its certificate is suspended,
+/// [`Code::TokenInvalid`] where its token is.
+pub fn stands(registry: &Registry, partner: &Partner) -> Result<(), Stopped> {
+    let suspensions = registry.suspensions();
+    let mut principals = partner.principals.iter();
+    let found = principals.find_map(|one| Some((one, suspensions.of(one)?)));
+    let Some((principal, suspension)) = found else {
+        return Ok(());
+    };
+    if matches!(principal, Principal::Token(_)) {
+        return Err(Refusal::from(TokenRejected::Revoked).closing().into());
     }
+    let mut refusal = partner.rules.policy.suspended(&partner.contract);
+    match principal {
+        Principal::Client(_) => {
+            refusal.detail = "This client of the partner is suspended.".to_owned();
+        }
+        Principal::Certificate(_) => {
+            refusal.detail = "This client certificate is suspended.".to_owned();
+        }
+        Principal::Partner(_) | Principal::Token(_) => {}
+    }
+    let since = suspension.since.to_string();
+    Err(refusal.closing().member("since", since).into())
 }
 
 fn principals(

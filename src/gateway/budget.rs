@@ -2,6 +2,7 @@
 //! before the core is asked; `spend` everyone an answer holds, before any of it is recorded.
 
 use http::header;
+use jiff::civil::Date;
 
 use super::decide::Permit;
 use super::exchange::Exchange;
@@ -19,16 +20,36 @@ pub fn reserve(
     allowance: &Allowance,
     people: People<'_>,
 ) -> Result<BudgetState, Stopped> {
-    let budgets = permit.partner().contract().budgets_on(exchange.today());
+    let spent = charge(permit, allowance, exchange.today(), people);
+    tell(
+        exchange,
+        match &spent {
+            Ok(state) => state,
+            Err(exhausted) => &exhausted.state,
+        },
+    );
+    spent.map_err(|exhausted| refused(&exhausted, permit, exchange.executed).into())
+}
+
+/// Likewise, without telling the partner.
+///
+/// # Errors
+/// Which budget is used up: then nobody was charged.
+pub fn charge(
+    permit: &Permit,
+    allowance: &Allowance,
+    today: Date,
+    people: People<'_>,
+) -> Result<BudgetState, BudgetExhausted> {
+    let budgets = permit.partner().contract().budgets_on(today);
     let owner = permit.partner().budget_owner();
-    let spent = allowance.spend(owner, budgets, people);
-    let state = match &spent {
-        Ok(state) => state,
-        Err(exhausted) => &exhausted.state,
-    };
+    allowance.spend(owner, budgets, people)
+}
+
+/// Tells what is left.
+pub fn tell(exchange: &mut Exchange, state: &BudgetState) {
     exchange.set_header("covenant-budget-policy", &headers::budget_policy(state));
     exchange.set_header("covenant-budget", &headers::budget(state));
-    spent.map_err(|exhausted| refused(&exhausted, permit, exchange.executed).into())
 }
 
 /// What the core has done is not to be done again: then only reading it later is worth a try.

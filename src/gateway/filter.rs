@@ -14,7 +14,7 @@ use self::account::Account;
 use super::decide::Permit;
 use super::inspect::{Content, Inspected};
 use crate::entry::{SubjectGroup, Withheld};
-use crate::filter::{Links, PseudonymSecret};
+use crate::filter::{CoreNames, Links, PseudonymSecret};
 use crate::judgement::{Document, Release, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Refusal, Stopped};
@@ -55,16 +55,7 @@ pub fn filter(
     (secret, registry): (&PseudonymSecret, &Registry),
     links: &Links<'_>,
 ) -> Result<Filtered, Stopped> {
-    let mut filtered = Filtered {
-        status: inspected.status,
-        media_type: None,
-        body: Bytes::new(),
-        subjects: Vec::new(),
-        customers: BTreeSet::new(),
-        recipients: BTreeSet::new(),
-        withheld: Vec::new(),
-        headers: HeaderMap::new(),
-    };
+    let filtered = Filtered::nothing(inspected.status);
     match &inspected.content {
         Content::Empty => headers::lead(permit, inspected, links, None, filtered),
         // What passes unopened cannot be looked into: neither for fields nor for names.
@@ -80,24 +71,65 @@ pub fn filter(
             media_type,
             document,
         } => {
-            filtered.media_type = Some(written_as(media_type));
             let key = secret.key_of(&permit.partner().contract().partner);
             let release = document.release(permit.grant(), &key, links);
             let release = release.ok_or_else(Refusal::not_found)?;
             let seen = Some(document.seen(&release));
             let filtered = headers::lead(permit, inspected, links, seen, filtered)?;
-            let filtered = released(permit, filtered, document, release, registry)?;
-            // The last look: whatever a field says, it does not say where the core is.
-            if links.names.occur_in(&filtered.body) {
-                return Err(uninspectable("a name of the core in what would leave").into());
-            }
+            let mut filtered =
+                released(permit, filtered, document, release, (registry, links.names))?;
+            filtered.media_type = Some(written_as(media_type));
             Ok(filtered)
         }
     }
 }
 
+impl Filtered {
+    /// An answer of this status with nothing in it.
+    pub fn nothing(status: u16) -> Self {
+        Self {
+            status,
+            media_type: None,
+            body: Bytes::new(),
+            subjects: Vec::new(),
+            customers: BTreeSet::new(),
+            recipients: BTreeSet::new(),
+            withheld: Vec::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// Adds what another part of the same answer is about; its body is written by who streams.
+    pub fn add(&mut self, part: Self) {
+        self.customers.extend(part.customers);
+        self.recipients.extend(part.recipients);
+        for group in part.subjects {
+            let alike = |known: &&mut SubjectGroup| {
+                (&known.subject, &known.basis) == (&group.subject, &group.basis)
+                    && known.basis_reference == group.basis_reference
+                    && known.circumstances == group.circumstances
+                    && known.categories == group.categories
+            };
+            match self.subjects.iter_mut().find(alike) {
+                Some(known) => {
+                    let named: BTreeSet<&String> = known.references.iter().collect();
+                    let new = |reference: &String| !named.contains(reference);
+                    let news: Vec<String> = group.references.into_iter().filter(new).collect();
+                    known.references.extend(news);
+                }
+                None => self.subjects.push(group),
+            }
+        }
+        for field in part.withheld {
+            if !self.withheld.contains(&field) {
+                self.withheld.push(field);
+            }
+        }
+    }
+}
+
 /// A document leaves whole: `decide` made sure that its category may.
-fn whole(
+pub fn whole(
     permit: &Permit,
     mut filtered: Filtered,
     media_type: &Arc<str>,
@@ -125,20 +157,24 @@ fn words(circumstances: Circumstances) -> Vec<String> {
 }
 
 /// Of texts, whose coding was once another where nobody said it, the coding is said.
-fn written_as(media_type: &Arc<str>) -> Arc<str> {
+pub fn written_as(media_type: &Arc<str>) -> Arc<str> {
     if media_type.starts_with("text/") {
         return format!("{media_type}; charset=utf-8").into();
     }
     Arc::clone(media_type)
 }
 
-/// Writes what leaves of an answer's fields, and keeps the account of it.
-fn released(
+/// Keeps the account of what leaves of an answer of data, or of a part of one.
+///
+/// # Errors
+/// `response-uninspectable` for a recipient who cannot be told from others, and where a name of the core
+/// would leave.
+pub fn released(
     permit: &Permit,
     mut filtered: Filtered,
     document: &Document<'_>,
     released: Release,
-    registry: &Registry,
+    (registry, names): (&Registry, &CoreNames),
 ) -> Result<Filtered, Stopped> {
     let mut account = Account::new(permit, document.shape);
     if let Some(around) = released.granted_around(&document.envelope) {
@@ -158,5 +194,9 @@ fn released(
     }
     account.close(&mut filtered);
     filtered.body = released.body.into();
+    // The last look: whatever a field says, it does not say where the core is.
+    if names.occur_in(&filtered.body) {
+        return Err(uninspectable("a name of the core in what would leave").into());
+    }
     Ok(filtered)
 }

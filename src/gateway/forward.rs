@@ -1,6 +1,10 @@
-//! Stage `forward`: one permitted, admitted request to its core service, and the whole answer back.
-//! Everything the core is told is set here: path and query as decided, headers by allow-list,
-//! identity by us, credentials of our own. Nothing of the partner's credentials goes on.
+//! Stage `forward`: one permitted, admitted request to its core service, and the answer back: whole, or
+//! where it is larger than can be judged whole, or a document, open to be read on. Everything the core is
+//! told is set here: path and query as decided, headers by allow-list, identity by us, credentials of our
+//! own. Nothing of the partner's credentials goes on.
+
+pub mod body;
+mod gunzip;
 
 mod framing;
 
@@ -10,20 +14,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use self::body::{Broken, CoreBody};
 use super::admit::Admission;
 use super::decide::Permit;
 use super::exchange::Exchange;
 use crate::catalogue::{Body, Place};
+use crate::clock::Clock;
 use crate::config::CoreService;
 use crate::refusal::{Code, Executed, Fault};
 
-/// Answers are judged whole, up to this size.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Connections kept open to one core service.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
@@ -38,6 +42,28 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 pub struct Cores {
     client: Client<HttpConnector, Full<Bytes>>,
     services: HashMap<Arc<str>, CoreService>,
+    whole_answer_bytes_max: usize,
+    clock: Clock,
+}
+
+/// What a core answered.
+#[derive(Debug)]
+pub enum Forwarded {
+    /// All of it, within the limit.
+    Whole(Answer),
+    /// A document, or more than the limit: its beginning.
+    Open(OpenAnswer),
+}
+
+/// A core's answer of which the body is still to be read: nothing of it has been judged.
+#[derive(Debug)]
+pub struct OpenAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers; those of a coding that is undone are gone.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: CoreBody,
 }
 
 /// A core's whole answer: nothing of it has been judged.
@@ -45,15 +71,19 @@ pub struct Cores {
 pub struct Answer {
     /// Its status.
     pub status: u16,
-    /// Its headers.
+    /// Its headers; those of a coding that was undone are gone.
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
 }
 
 impl Cores {
-    /// Over the configured services.
-    pub fn new(services: HashMap<Arc<str>, CoreService>) -> Self {
+    /// Over the configured services; answers are judged whole up to `whole_answer_bytes_max`.
+    pub fn new(
+        services: HashMap<Arc<str>, CoreService>,
+        whole_answer_bytes_max: usize,
+        clock: Clock,
+    ) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
@@ -64,7 +94,17 @@ impl Cores {
             .retry_canceled_requests(false)
             .set_host(false)
             .build(connector);
-        Self { client, services }
+        Self {
+            client,
+            services,
+            whole_answer_bytes_max,
+            clock,
+        }
+    }
+
+    /// Answers up to this many bytes are judged whole.
+    pub fn whole_answer_bytes_max(&self) -> usize {
+        self.whole_answer_bytes_max
     }
 }
 
@@ -86,14 +126,14 @@ pub struct Outbound<'a> {
 /// Asks the core. The admission is used up: one admission, one call.
 ///
 /// # Errors
-/// `core-unavailable`, `core-timeout`; `response-uninspectable` when the answer is too large.
+/// `core-unavailable`, `core-timeout`; `response-uninspectable` when its coding is broken.
 pub async fn forward(
     exchange: &mut Exchange,
     permit: &Permit,
     _admission: Admission,
     cores: &Cores,
     outbound: Outbound<'_>,
-) -> Result<Answer, Fault> {
+) -> Result<Forwarded, Fault> {
     let name = &permit.operation().service;
     let service = cores.services.get(name).ok_or_else(|| {
         Fault::new(
@@ -104,16 +144,21 @@ pub async fn forward(
     let request = build(exchange, permit, service, outbound)?;
     exchange.executed = Executed::Unknown;
     let deadline = Duration::from_millis(service.answer_milliseconds_max);
-    let answer = tokio::time::timeout(deadline, exchange_bytes(&cores.client, request))
+    let asked = ask(cores, permit, request);
+    let answer = tokio::time::timeout(deadline, asked)
         .await
         .map_err(|_| Fault::new(Code::CoreTimeout, "the core did not answer in time"))?;
     if matches!(&answer, Err(Unanswered::NotConnected(_))) {
         exchange.executed = Executed::No;
     }
     let answer = answer.map_err(Fault::from)?;
-    exchange.executed = if answer.status < 400 {
+    let status = match &answer {
+        Forwarded::Whole(answer) => answer.status,
+        Forwarded::Open(answer) => answer.status,
+    };
+    exchange.executed = if status < 400 {
         Executed::Yes
-    } else if answer.status < 500 {
+    } else if status < 500 {
         Executed::No
     } else {
         Executed::Unknown
@@ -124,43 +169,38 @@ pub async fn forward(
 /// Why no answer came.
 enum Unanswered {
     NotConnected(String),
-    Broken(String),
+    Broken(Broken),
     Doubtful(&'static str),
-    TooLarge,
 }
 
 impl From<Unanswered> for Fault {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
-            Unanswered::NotConnected(cause) | Unanswered::Broken(cause) => {
-                Self::new(Code::CoreUnavailable, cause)
-            }
+            Unanswered::NotConnected(cause) => Self::new(Code::CoreUnavailable, cause),
+            Unanswered::Broken(broken) => broken.into(),
             Unanswered::Doubtful(why) => Self::new(
                 Code::ResponseUninspectable,
                 format!("where the core's answer ends is in doubt: {why}"),
-            ),
-            Unanswered::TooLarge => Self::new(
-                Code::ResponseUninspectable,
-                format!("the answer is larger than {ANSWER_BYTES_MAX} bytes"),
             ),
         }
     }
 }
 
-async fn exchange_bytes(
-    client: &Client<HttpConnector, Full<Bytes>>,
+async fn ask(
+    cores: &Cores,
+    permit: &Permit,
     mut request: Request<Full<Bytes>>,
-) -> Result<Answer, Unanswered> {
+) -> Result<Forwarded, Unanswered> {
     let connection = capture_connection(&mut request);
-    let response = client.request(request).await.map_err(|error| {
+    let response = cores.client.request(request).await.map_err(|error| {
         let cause = format!("core: {error}");
         if error.is_connect() {
             Unanswered::NotConnected(cause)
         } else {
-            Unanswered::Broken(cause)
+            Unanswered::Broken(Broken::Off(cause))
         }
     })?;
-    let (parts, body) = response.into_parts();
+    let (parts, incoming) = response.into_parts();
     if let Some(why) = framing::doubt(parts.version, parts.status, &parts.headers) {
         // What follows on this connection could be taken for the answer to another request.
         if let Some(connection) = connection.connection_metadata().as_ref() {
@@ -168,21 +208,45 @@ async fn exchange_bytes(
         }
         return Err(Unanswered::Doubtful(why));
     }
-    let body = Limited::new(body, ANSWER_BYTES_MAX)
-        .collect()
-        .await
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Unanswered::TooLarge
-            } else {
-                Unanswered::Broken(format!("core broke off its answer: {error}"))
-            }
-        })?;
-    Ok(Answer {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body: body.to_bytes(),
-    })
+    let (status, mut headers) = (parts.status.as_u16(), parts.headers);
+    let is_gzip = undo_coding(&mut headers);
+    let mut body = CoreBody::new(incoming, is_gzip, cores.clock.clone());
+    if !is_document(permit, status) {
+        let whole = body.whole(cores.whole_answer_bytes_max).await;
+        if let Some(body) = whole.map_err(Unanswered::Broken)? {
+            return Ok(Forwarded::Whole(Answer {
+                status,
+                headers,
+                body,
+            }));
+        }
+    }
+    Ok(Forwarded::Open(OpenAnswer {
+        status,
+        headers,
+        body,
+    }))
+}
+
+/// Whether the body is coded in the one way that is undone. Any other stays named in the headers, where
+/// it is refused.
+fn undo_coding(headers: &mut HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_gzip = match (codings.next(), codings.next()) {
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"gzip"),
+        _ => false,
+    };
+    if is_gzip {
+        headers.remove(header::CONTENT_ENCODING);
+    }
+    is_gzip
+}
+
+/// Documents are passed on unopened, so none is held whole.
+fn is_document(permit: &Permit, status: u16) -> bool {
+    let mut answers = permit.operation().answers.iter();
+    let listed = answers.find(|answer| answer.status == status);
+    listed.is_some_and(|listed| matches!(listed.body, Body::Document { .. }))
 }
 
 fn build(

@@ -84,12 +84,17 @@ pub async fn inspect<'a>(
             shape,
         } => {
             expect_type(&answer.headers, media_type)?;
-            let limits = filter::Limits::default();
+            // `forward` has held it to the limit.
+            let limits = filter::Limits {
+                body_bytes_max: answer.body.len(),
+                ..filter::Limits::default()
+            };
             let scanned = filter::read(*format, shape, &answer.body, &limits)
                 .map_err(|reason| uninspectable(reason.to_string()))?;
             let contract = permit.partner().contract();
-            let page_records_max = contract.page_records_max_on(exchange.today());
-            judgement::refuse_large_page(page_records_max, &scanned)?;
+            let has_pages = permit.operation().has_pages();
+            let records_max = contract.records_max_on(exchange.today(), has_pages);
+            judgement::refuse_large_page(records_max, &scanned)?;
             remember(exchange, permit, &scanned, registry).await?;
             let owners = Owners {
                 permit,
@@ -179,7 +184,11 @@ fn with_fault(stopped: Stopped, permit: &Permit, answer: &Answer, names: &CoreNa
     }
 }
 
-fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
+/// Whether the answer is of this type, and not coded.
+///
+/// # Errors
+/// `response-uninspectable`.
+pub fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
     if headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
@@ -239,15 +248,19 @@ async fn remember(
 }
 
 /// Finds out whose records are.
-struct Owners<'a> {
-    permit: &'a Permit,
-    registry: &'a Registry,
-    now: Timestamp,
+#[derive(Debug)]
+pub struct Owners<'a> {
+    /// For whom.
+    pub permit: &'a Permit,
+    /// The book.
+    pub registry: &'a Registry,
+    /// When: consents end.
+    pub now: Timestamp,
 }
 
 impl Owners<'_> {
     /// The customer the request named.
-    fn of_request(&self) -> Owner {
+    pub fn of_request(&self) -> Owner {
         match self.permit.customer() {
             Some(customer) => self.owner(customer.reference, true),
             None => Owner::Nobody,
@@ -255,7 +268,10 @@ impl Owners<'_> {
     }
 
     /// Whose each record is, by the book.
-    fn of_records(
+    ///
+    /// # Errors
+    /// `response-uninspectable` for one whose owner cannot be told, or is another than was asked for.
+    pub fn of_records(
         &self,
         shape: &Shape,
         scanned: &Scanned<'_>,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::decide::Permit;
-use super::settings::About;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::filter::{CoreNames, Links};
@@ -67,9 +66,9 @@ impl Names {
 }
 
 /// Where the core's links lead for what was permitted.
-pub fn links<'a>(permit: &'a Permit, about: &'a About, names: &'a CoreNames) -> Links<'a> {
+pub fn links<'a>(permit: &'a Permit, base_uri: &'a str, names: &'a CoreNames) -> Links<'a> {
     Links {
-        base_uri: &about.base_uri,
+        base_uri,
         catalogue: &permit.partner().rules().catalogue,
         names,
         service: &permit.operation().service,

@@ -73,6 +73,7 @@ fn whoami(partner: &Partner) -> Value {
         "purposes": purposes,
         "operations": contract.operations.iter().map(|id| &**id).collect::<Vec<_>>(),
         "page_records_max": contract.page_records_max,
+        "large_answer_records_max": contract.large_answer_records_max,
         "requests_per_minute": contract.requests_per_minute,
         "customers_per_day": contract.budgets.customers_per_day,
         "customers_per_month": contract.budgets.customers_per_month,

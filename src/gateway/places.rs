@@ -3,30 +3,59 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::header;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusal::{Code, Refusal};
 use crate::terms::PartnerId;
 
 /// One partner may take this part of all places.
 const PARTNER_PART: usize = 4;
+/// Answers that stream may take this part of all places, and of one partner's: they stay for long.
+const STREAM_PART: usize = 4;
+/// Answers that stream have this long to close their record once the listener has closed.
+const CLOSING_MAX: Duration = Duration::from_secs(5);
 
 /// Places for requests under way.
 #[derive(Debug)]
 pub struct Places {
-    all: Semaphore,
+    all: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    streams_max: usize,
     of_partner: usize,
-    partners: Mutex<HashMap<PartnerId, Arc<Semaphore>>>,
+    partners: Mutex<HashMap<PartnerId, Share>>,
+}
+
+/// What one partner may take.
+#[derive(Debug)]
+struct Share {
+    requests: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+/// The places of a request, held until this is dropped.
+#[derive(Debug)]
+pub struct Held(Vec<OwnedSemaphorePermit>);
+
+impl Held {
+    /// Holds one more.
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
 }
 
 impl Places {
     /// This many in all, at least one.
     pub fn new(requests_max: u32) -> Self {
         let requests_max = usize::try_from(requests_max).unwrap_or(1).max(1);
+        let streams_max = (requests_max / STREAM_PART).max(1);
         Self {
-            all: Semaphore::new(requests_max),
+            all: Arc::new(Semaphore::new(requests_max)),
+            streams: Arc::new(Semaphore::new(streams_max)),
+            streams_max,
             of_partner: (requests_max / PARTNER_PART).max(1),
             partners: Mutex::default(),
         }
@@ -36,26 +65,65 @@ impl Places {
     ///
     /// # Errors
     /// `overloaded` when there is none.
-    pub fn take(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        let taken = self.all.try_acquire();
-        taken
-            .map_err(|_| overloaded("As many requests are under way as the gateway takes at once."))
+    pub fn take(&self) -> Result<Held, Refusal> {
+        take(
+            &self.all,
+            "As many requests are under way as the gateway takes at once.",
+        )
     }
 
     /// Takes one of the partner's share, which was taken as any by [`Places::take`] before.
     ///
     /// # Errors
     /// `overloaded` when its share is used up.
-    pub fn take_share(&self, partner: &PartnerId) -> Result<OwnedSemaphorePermit, Refusal> {
-        let mut partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = partners
-            .entry(partner.clone())
-            .or_insert_with(|| Arc::new(Semaphore::new(self.of_partner)));
-        let taken = Arc::clone(share).try_acquire_owned();
-        taken.map_err(|_| {
-            overloaded("As many of this partner's requests are under way as it may have.")
-        })
+    pub fn take_share(&self, partner: &PartnerId) -> Result<Held, Refusal> {
+        take(
+            &self.share(partner).0,
+            "As many of this partner's requests are under way as it may have.",
+        )
     }
+
+    /// Takes a place for an answer that streams, of all such places and of the partner's.
+    ///
+    /// # Errors
+    /// `overloaded` when there is none.
+    pub fn take_stream(&self, partner: &PartnerId) -> Result<Held, Refusal> {
+        let of_all = take(
+            &self.streams,
+            "As many large answers are under way as the gateway takes at once.",
+        )?;
+        let of_partner = take(
+            &self.share(partner).1,
+            "As many large answers are under way as this partner may have.",
+        )?;
+        Ok(of_all.and(of_partner))
+    }
+
+    /// Waits until no answer streams any more, for a while.
+    pub async fn streams_ended(&self) {
+        let all = u32::try_from(self.streams_max).unwrap_or(u32::MAX);
+        let ended = tokio::time::timeout(CLOSING_MAX, self.streams.acquire_many(all)).await;
+        if ended.is_err() {
+            tracing::error!("answers still stream; their last entries will be missing");
+        }
+    }
+
+    /// The partner's places: for requests, and for those of them that stream.
+    fn share(&self, partner: &PartnerId) -> (Arc<Semaphore>, Arc<Semaphore>) {
+        let mut partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = partners.entry(partner.clone()).or_insert_with(|| Share {
+            requests: Arc::new(Semaphore::new(self.of_partner)),
+            streams: Arc::new(Semaphore::new((self.streams_max / PARTNER_PART).max(1))),
+        });
+        (Arc::clone(&share.requests), Arc::clone(&share.streams))
+    }
+}
+
+fn take(places: &Arc<Semaphore>, full: &str) -> Result<Held, Refusal> {
+    let taken = Arc::clone(places).try_acquire_owned();
+    taken
+        .map(|one| Held(vec![one]))
+        .map_err(|_| overloaded(full))
 }
 
 /// Refused before any work is done for it.
@@ -80,6 +148,27 @@ mod tests {
         assert!(places.take_share(&partner("crest")).is_ok());
         drop(taken);
         assert!(places.take_share(&partner("acme")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn streams_take_a_part_of_all_places_and_of_each_partners() {
+        let places = Places::new(64);
+        let partner = |id| PartnerId::parse(id).unwrap();
+        let of_acme: Vec<_> = (0..4)
+            .map(|_| places.take_stream(&partner("acme")).unwrap())
+            .collect();
+        assert!(places.take_stream(&partner("acme")).is_err());
+        let others: Vec<_> = (0..12)
+            .map(|n| {
+                places
+                    .take_stream(&partner(["b", "c", "d"][n % 3]))
+                    .unwrap()
+            })
+            .collect();
+        assert!(places.take_stream(&partner("e")).is_err());
+        drop((of_acme, others));
+        places.streams_ended().await;
+        assert!(places.take_stream(&partner("acme")).is_ok());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Stage `send`: a recorded answer becomes the response. Its content comes only out of a
 //! [`Recorded`], so nothing can be sent that is not on record.
 
-use http::{HeaderValue, Response, StatusCode, header};
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::exchange::Exchange;
-use super::record::Outgoing;
+use super::record::{Outgoing, decision};
 use crate::edge::body::{ResponseBody, whole};
 use crate::entry::Withheld;
 use crate::ledger::Recorded;
@@ -15,18 +17,49 @@ const REDACTED_MEMBERS_MAX: usize = 16;
 /// Makes the response.
 pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>) -> Response<ResponseBody> {
     let outgoing = recorded.into_content();
-    exchange.set_header("covenant-decision", outgoing.decision());
-    if !outgoing.withheld.is_empty() {
-        exchange.set_header("covenant-redacted", &redacted(&outgoing.withheld));
+    let head = Head {
+        status: outgoing.status,
+        media_type: outgoing.media_type,
+        withheld: outgoing.withheld,
+        headers: outgoing.headers,
+    };
+    open(exchange, &head, whole(outgoing.body))
+}
+
+/// What stands before an answer.
+#[derive(Debug)]
+pub struct Head {
+    /// Its status.
+    pub status: u16,
+    /// Its media type, where it has a body.
+    pub media_type: Option<Arc<str>>,
+    /// Fields that do not leave as they were; of an answer that streams, those that will not.
+    pub withheld: Vec<Withheld>,
+    /// Headers with links of the gateway; an answer that streams has none.
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    /// What was decided, in one word.
+    pub fn decision(&self) -> &'static str {
+        decision(&self.withheld)
+    }
+}
+
+/// Makes the response of an answer whose body is, or will be, what is on record.
+pub fn open(exchange: &mut Exchange, head: &Head, body: ResponseBody) -> Response<ResponseBody> {
+    exchange.set_header("covenant-decision", head.decision());
+    if !head.withheld.is_empty() {
+        exchange.set_header("covenant-redacted", &redacted(&head.withheld));
     }
     exchange.set_header("cache-control", "private, no-store");
     exchange.set_header("vary", "Authorization, Purpose-Of-Use");
-    let mut response = Response::new(whole(outgoing.body));
-    *response.status_mut() = StatusCode::from_u16(outgoing.status).unwrap_or(StatusCode::OK);
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
-    headers.extend(outgoing.headers);
-    if let Some(media_type) = outgoing.media_type
-        && let Ok(value) = HeaderValue::from_str(&media_type)
+    headers.extend(head.headers.clone());
+    if let Some(media_type) = &head.media_type
+        && let Ok(value) = HeaderValue::from_str(media_type)
     {
         headers.insert(header::CONTENT_TYPE, value);
     }

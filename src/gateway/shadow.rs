@@ -31,7 +31,7 @@ pub struct Shadow(Option<Judged>);
 #[derive(Debug)]
 struct Judged {
     version: Arc<str>,
-    page_records_max: u32,
+    records_max: u32,
     granted: Result<(Arc<Operation>, Grant), Code>,
 }
 
@@ -51,9 +51,10 @@ impl Shadow {
         Self(rules.map(|rules| {
             let today = exchange.today();
             let contract = rules.policy.contract(&partner.contract().partner);
+            let has_pages = operation.has_pages();
             Judged {
                 version: rules.policy.version().into(),
-                page_records_max: contract.map_or(0, |one| one.page_records_max_on(today)),
+                records_max: contract.map_or(0, |one| one.records_max_on(today, has_pages)),
                 granted: granted(&rules, exchange, partner, operation, reading, head),
             }
         }))
@@ -103,6 +104,17 @@ impl Shadow {
     }
 }
 
+impl Shadow {
+    /// Sees that an answer streams: what leaves of it is not compared, only that it may.
+    pub fn see_open(&self, exchange: &mut Exchange, decided: &str) {
+        if let Some(judged) = &self.0
+            && let Err(code) = &judged.granted
+        {
+            judged.note(exchange, decided, code.name(), &[], &[]);
+        }
+    }
+}
+
 /// The grant of the set in the shadow for the same call.
 fn granted(
     rules: &Rules,
@@ -141,9 +153,13 @@ impl Judged {
         let Some(Body::Data { format, shape, .. }) = answer.map(|answer| &answer.body) else {
             return Err(uninspectable);
         };
-        let scanned = filter::read(*format, shape, body, &filter::Limits::default());
+        let limits = filter::Limits {
+            body_bytes_max: body.len(),
+            ..filter::Limits::default()
+        };
+        let scanned = filter::read(*format, shape, body, &limits);
         let scanned = scanned.map_err(|_| uninspectable)?;
-        judgement::refuse_large_page(self.page_records_max, &scanned)
+        judgement::refuse_large_page(self.records_max, &scanned)
             .map_err(|refusal| refusal.code.name())?;
         let records = known.scanned.records().iter().zip(&known.owners);
         let by_id: HashMap<&str, &Owner> = records

@@ -94,6 +94,14 @@ pub fn refuse_large_page(page_records_max: u32, scanned: &Scanned<'_>) -> Result
     // Groups of customers are no customers.
     let records = scanned.records().iter();
     let records = records.filter(|record| record.size().is_none()).count();
+    refuse_many_records(page_records_max, records)
+}
+
+/// Likewise, of the records that were read so far.
+///
+/// # Errors
+/// `page-too-large`.
+pub fn refuse_many_records(page_records_max: u32, records: usize) -> Result<(), Refusal> {
     if usize::try_from(page_records_max).is_ok_and(|max| records <= max) {
         return Ok(());
     }

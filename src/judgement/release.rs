@@ -8,8 +8,10 @@ use serde_json::Value;
 use super::answer::Owner;
 use super::figures::{Figures, Leaving};
 use crate::catalogue::{Field, FieldId, FieldRole, Format, Shape};
+use crate::filter::stream::outside_records;
 use crate::filter::{
-    self, CoreNames, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned, Treatment,
+    self, CoreNames, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned,
+    Treatment, WithheldField,
 };
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
@@ -314,7 +316,7 @@ pub fn rejection(
     match format {
         Format::Json if leaves => serde_json::from_slice(&text).ok(),
         // A problem document is JSON.
-        Format::Json | Format::Xml | Format::Csv => None,
+        _ => None,
     }
 }
 
@@ -324,6 +326,39 @@ fn figureless(mut forms: CategoryForms) -> CategoryForms {
         *form = form.filter(|form| *form != Form::Aggregate);
     }
     forms
+}
+
+/// The fields that do not leave as they are, with the promise kept by it, as far as that is known before
+/// an answer is seen: of records of the partner's own customers, and `around` the records.
+pub fn withheld_beforehand(
+    shape: &Shape,
+    grant: &Grant,
+    around: &Owner,
+) -> Vec<(WithheldField, Promise)> {
+    let of_case = |case: Case| Granted {
+        case,
+        plan: Plan::new(shape, &forms(grant, case)),
+    };
+    let records = of_case(Case {
+        circumstances: Circumstances::OWN,
+        ..Case::default()
+    });
+    let around = of_case(case_of(around));
+    let outside = outside_records(shape);
+    let fields = shape.fields.iter();
+    let mut withheld = Vec::new();
+    for (id, field) in (0..=u16::MAX).map(FieldId).zip(fields) {
+        let granted = if outside.contains(id) {
+            &around
+        } else {
+            &records
+        };
+        let mut fields = granted.plan.withheld().iter();
+        if let Some(found) = fields.find(|one| one.field == id) {
+            withheld.push((*found, granted.withheld_by(grant, field)));
+        }
+    }
+    withheld
 }
 
 fn case_of(owner: &Owner) -> Case {

@@ -39,6 +39,9 @@ pub struct Contract {
     pub operations: Arc<BTreeSet<Arc<str>>>,
     /// The largest page it may ask for, in records.
     pub page_records_max: u32,
+    /// Most records of an answer without pages; with it, answers too large to be judged whole may leave in
+    /// parts. Without, they are refused.
+    pub large_answer_records_max: Option<u32>,
     /// Its request rate.
     pub requests_per_minute: u32,
     /// Distinct customers it may see.
@@ -75,6 +78,14 @@ impl Contract {
         let mut in_force = self.in_force(today);
         let excepted = in_force.find_map(|exception| exception.page_records_max);
         excepted.unwrap_or(self.page_records_max)
+    }
+
+    /// Most records of an answer on `today`: those of a page, and where an operation has no pages, those
+    /// of a large answer.
+    pub fn records_max_on(&self, today: Date, has_pages: bool) -> u32 {
+        let page = self.page_records_max_on(today);
+        let large = self.large_answer_records_max.filter(|_| !has_pages);
+        large.map_or(page, |large| large.max(page))
     }
 
     fn in_force(&self, today: Date) -> impl Iterator<Item = &Exception> {

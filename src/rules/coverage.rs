@@ -55,10 +55,10 @@ impl Tally {
     }
 
     /// Takes in one entry. An answer granted by two rules of one promise counts once for it; a rule
-    /// that is not among those named, not at all.
+    /// that is not among those named, not at all. An answer with several entries counts by its first.
     pub fn count(&mut self, entry: &Entry) {
         match &entry.event {
-            Event::Disclosure(disclosure) => {
+            Event::Disclosure(disclosure) if disclosure.is_first_part() => {
                 let rules = disclosure.rules.iter();
                 let promises = rules.filter_map(|rule| self.promises.get(rule));
                 for promise in promises.copied().collect::<BTreeSet<_>>() {
@@ -75,7 +75,12 @@ impl Tally {
                     self.hits.entry(promise).or_default().refused += 1;
                 }
             }
-            Event::Intent(_) | Event::Shadow(_) | Event::Act(_) | Event::Gateway(_) => {}
+            Event::Disclosure(_)
+            | Event::Delivered(_)
+            | Event::Intent(_)
+            | Event::Shadow(_)
+            | Event::Act(_)
+            | Event::Gateway(_) => {}
         }
     }
 
@@ -207,7 +212,8 @@ mod tests {
             subjects: Vec::new(),
             withheld: withheld.iter().map(field).collect(),
             created: None,
-            answer_sha256: String::new(),
+            part: None,
+            answer_sha256: Some(String::new()),
         })
     }
 

@@ -186,17 +186,23 @@ impl<'a> Simulation<'a> {
     }
 
     /// Decides the call of an entry again. What is no outcome of a call is passed over: acts of people,
-    /// notes of the gateway and of a shadow, and intents, whose outcome has an entry of its own.
+    /// notes of the gateway and of a shadow, intents, whose outcome has an entry of its own, and further
+    /// entries about the same answer.
     pub fn replay(&mut self, index: u64, entry: &Entry) {
         if self.replay.since.is_some_and(|since| entry.time < since) {
             return;
         }
         let (facts, told) = match &entry.event {
-            Event::Disclosure(disclosure) => {
+            Event::Disclosure(disclosure) if disclosure.is_first_part() => {
                 (&disclosure.request, self.answered(entry, disclosure))
             }
             Event::Refusal(refused) => (&refused.request, self.refused(entry, refused)),
-            Event::Intent(_) | Event::Shadow(_) | Event::Act(_) | Event::Gateway(_) => return,
+            Event::Disclosure(_)
+            | Event::Delivered(_)
+            | Event::Intent(_)
+            | Event::Shadow(_)
+            | Event::Act(_)
+            | Event::Gateway(_) => return,
         };
         self.replay.calls += 1;
         match told {
@@ -348,7 +354,8 @@ impl<'a> Simulation<'a> {
             .iter()
             .flat_map(|group| &group.references);
         let customers = references.collect::<BTreeSet<_>>().len();
-        let max = call.contract.page_records_max_on(day(entry));
+        let has_pages = call.operation.has_pages();
+        let max = call.contract.records_max_on(day(entry), has_pages);
         usize::try_from(max).is_ok_and(|max| customers > max)
     }
 }

@@ -75,7 +75,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         registry: Arc::clone(&registry),
         allowance,
         ledger: ledger.clone(),
-        cores: Cores::new(config.services.clone()),
+        cores: cores(config, &clock),
         names: Names::new(config),
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
@@ -281,6 +281,12 @@ async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError
         life_seconds_max: config.tokens.life_seconds_max,
     };
     Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
+}
+
+fn cores(config: &Config, clock: &Clock) -> Cores {
+    let whole = config.limits.whole_answer_bytes_max;
+    let whole = usize::try_from(whole).unwrap_or(usize::MAX);
+    Cores::new(config.services.clone(), whole, clock.clone())
 }
 
 fn about(config: &Config) -> Result<About, StartError> {

@@ -61,6 +61,43 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
+/// An answer that is still arriving.
+pub(crate) struct Arriving {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    body: Incoming,
+}
+
+impl Arriving {
+    /// The next bytes; nothing at the end.
+    ///
+    /// # Errors
+    /// Where the answer was broken off.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+        let frame = tokio::time::timeout(CALL_MAX, self.body.frame()).await;
+        let frame = frame.expect("a frame")?;
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+    }
+
+    /// All that arrives, and whether it ended as a whole answer does.
+    pub(crate) async fn rest(mut self) -> (Vec<u8>, bool) {
+        let mut all = Vec::new();
+        while let Some(next) = self.next().await {
+            match next {
+                Ok(bytes) => all.extend_from_slice(&bytes),
+                Err(_) => return (all, false),
+            }
+        }
+        (all, true)
+    }
+
+    /// A header as text; empty where it is absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().unwrap())
+    }
+}
+
 impl Call {
     pub(crate) fn new(method: Method, target: &str) -> Self {
         Self {
@@ -200,7 +237,22 @@ impl Caller {
         self.call(Call::get(target).purpose(purpose)).await
     }
 
+    /// Sends one request; its answer is read by whoever asked.
+    pub(crate) async fn open(&mut self, call: Call) -> Arriving {
+        let response = tokio::time::timeout(CALL_MAX, self.respond(call)).await;
+        let (parts, body) = response.expect("an answer").into_parts();
+        Arriving {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
     async fn exchange(&mut self, call: Call) -> Reply {
+        whole(self.respond(call).await).await
+    }
+
+    async fn respond(&mut self, call: Call) -> Response<Incoming> {
         let target = match self.sender {
             Sender::Http1(_) => call.target,
             Sender::Http2(_) => format!("https://localhost{}", call.target),
@@ -221,11 +273,11 @@ impl Caller {
                 let host = HeaderValue::from_static("localhost");
                 request.headers_mut().entry(header::HOST).or_insert(host);
                 sender.ready().await.unwrap();
-                whole(sender.send_request(request).await.unwrap()).await
+                sender.send_request(request).await.unwrap()
             }
             Sender::Http2(sender) => {
                 sender.ready().await.unwrap();
-                whole(sender.send_request(request).await.unwrap()).await
+                sender.send_request(request).await.unwrap()
             }
         }
     }

@@ -100,7 +100,7 @@ const LISTS: Service<'_> = Service {
       x-covenant-data-subject: recipient
       properties:
         customer: {x-covenant-customer-key: true, x-covenant-data-category: user.unique_id}
-        address: {x-covenant-data-category: user.content.addressee}
+        address: {x-covenant-data-category: user.content.private.addressee}
         status: {x-covenant-data-category: system.operations}
   - target: $.components.schemas.Letter
     update:
@@ -241,14 +241,9 @@ async fn name_and_address_in_one_text_are_a_category_that_neither_name_nor_addre
              <mailPiece customer=\"OWN\">{address}<status>DELIVERED</status></mailPiece></tracking>"
         )
     };
-    let opened = (
-        "partners/acme.yaml",
-        "  user.content.private: clear\n",
-        "  user.content.addressee: clear\n",
-    );
     for (edits, address) in [
-        (&[][..], ""),
-        (&[opened][..], "<address>Ann Lee\n1 Main Street</address>"),
+        (&[WITHOUT_CONTENT][..], ""),
+        (&[][..], "<address>Ann Lee\n1 Main Street</address>"),
     ] {
         let lab = Lab::start(edits).await;
         let reply = lab

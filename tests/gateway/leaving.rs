@@ -220,7 +220,7 @@ async fn expect_recorded(stand: &Shared, answered: &[(String, bool)]) {
     stand.events_of(last, 1).await;
     let mut recorded: HashMap<String, bool> = HashMap::new();
     for event in stand.events() {
-        let disclosed = matches!(event, Event::Disclosure(_));
+        let disclosed = matches!(event, Event::Disclosure(_) | Event::Delivered(_));
         if let (false, Some(facts)) = (matches!(event, Event::Intent(_)), facts(&event)) {
             recorded.insert(facts.request_id.clone(), disclosed);
         }

@@ -12,7 +12,7 @@ use crate::stand::{SERVICE, Stand, shared};
 /// What becomes of each misbehaviour: status and code, or none where an answer is left over.
 fn expected(id: &str) -> (u16, Option<&'static str>) {
     match id {
-        "cus_extra" => (200, None),
+        "cus_extra" | "cus_gzip" => (200, None),
         "cus_hang" | "cus_slow" => (504, Some("core-timeout")),
         "cus_500" | "cus_503" | "cus_trunc" => (502, Some("core-unavailable")),
         _ => (502, Some("response-uninspectable")),

@@ -321,6 +321,7 @@ pub(crate) fn facts(event: &Event) -> Option<&RequestFacts> {
         Event::Intent(intent) => Some(&intent.request),
         Event::Refusal(refused) => Some(&refused.request),
         Event::Shadow(shadowed) => Some(&shadowed.request),
+        Event::Delivered(delivered) => Some(&delivered.request),
         _ => None,
     }
 }

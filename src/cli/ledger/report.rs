@@ -56,6 +56,7 @@ fn paragraph(number: usize, series: &Series) -> String {
         ("basis", series.basis.clone()),
         ("withheld", withheld(series)),
         ("request", requests),
+        ("incomplete", incomplete(series)),
     ];
     let told = rows.iter().filter(|(_, value)| !value.is_empty());
     let lines = told.map(|(name, value)| format!("    {name:10} {}\n", escaped(value)));
@@ -87,10 +88,24 @@ fn withheld(series: &Series) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
+/// What did not leave whole: on record is all that was let out.
+fn incomplete(series: &Series) -> String {
+    let each = series.incomplete.iter().map(|one| {
+        let Some(bytes) = one.bytes else {
+            return format!("{} (how much of it left is not on record)", one.request_id);
+        };
+        let of = one.bytes_expected;
+        let of = of.map_or_else(String::new, |expected| format!(" of {expected}"));
+        let because = one.because.as_deref().unwrap_or("unknown");
+        format!("{} ({bytes}{of} bytes left, {because})", one.request_id)
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// One line for each series.
 pub(super) fn csv(report: &Report) -> String {
     let headings = "first,last,count,recipient,recipient_id,name,address,data,operation,purpose,\
-                    basis,withheld,first_request,last_request,first_entry,last_entry\r\n";
+                    basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
     let line = |series: &Series| {
         let recipient = &series.recipient;
         let optional = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -111,6 +126,7 @@ pub(super) fn csv(report: &Report) -> String {
             series.last.request_id.clone(),
             series.first.entry.to_string(),
             series.last.entry.to_string(),
+            incomplete(series),
         ];
         cells.map(|value| cell(&value)).join(",") + "\r\n"
     };
@@ -131,7 +147,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::administration::messages::Occurrence;
+    use crate::administration::messages::{Incomplete, Occurrence};
     use crate::entry::Withheld;
 
     fn report() -> Report {
@@ -164,6 +180,20 @@ mod tests {
                 first: occurrence("2026-11-01T08:00:00Z", "req_1", 3),
                 count: 2,
                 last: occurrence("2026-11-02T08:00:00Z", "req_2", 7),
+                incomplete: vec![
+                    Incomplete {
+                        request_id: "req_1".to_owned(),
+                        bytes: Some(10),
+                        bytes_expected: Some(90),
+                        because: Some("client-left".to_owned()),
+                    },
+                    Incomplete {
+                        request_id: "req_2".to_owned(),
+                        bytes: None,
+                        bytes_expected: None,
+                        because: None,
+                    },
+                ],
             }],
             checkpoint: "covenant.example/log\n9\n".to_owned(),
         }
@@ -177,7 +207,9 @@ mod tests {
                     data       user.name (clear)\n    operation  getCustomer\n    \
                     purpose    essential.service\n    basis      service\n    \
                     withheld   $.email (removal, P5)\n    \
-                    request    first req_1 (entry 3), last req_2 (entry 7)\n";
+                    request    first req_1 (entry 3), last req_2 (entry 7)\n    \
+                    incomplete req_1 (10 of 90 bytes left, client-left), \
+                    req_2 (how much of it left is not on record)\n";
         assert!(text.contains(told), "{text}");
     }
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::administration::client::Client;
 use crate::administration::messages::{Found, SearchAnswer, SearchQuery};
 use crate::cli::output::{Format, complain, say_rows, tell};
-use crate::entry::{Event, Recipient, RequestFacts};
+use crate::entry::{Delivered, Event, Recipient, RequestFacts};
 
 /// What to search for; everything given must fit.
 #[derive(Clone, Debug, Args)]
@@ -72,6 +72,9 @@ fn row(found: &Found) -> Vec<String> {
         Event::Disclosure(disclosure) => {
             of_request("disclosure", &disclosure.request, &disclosure.decision)
         }
+        Event::Delivered(delivered) => {
+            of_request("delivered", &delivered.request, &extent(delivered))
+        }
         Event::Intent(intent) => of_request("intent", &intent.request, "-"),
         Event::Refusal(refusal) => of_request("refusal", &refusal.request, &refusal.code),
         Event::Act(act) => {
@@ -90,6 +93,18 @@ fn row(found: &Found) -> Vec<String> {
     };
     let place = [found.index.to_string(), found.entry.time.to_string()];
     place.into_iter().chain(rest).collect()
+}
+
+/// How much of an answer left, and why not all of it.
+fn extent(delivered: &Delivered) -> String {
+    let bytes = delivered.bytes;
+    if delivered.complete {
+        return format!("all {bytes} bytes");
+    }
+    let expected = delivered.bytes_expected;
+    let of = expected.map_or_else(String::new, |expected| format!(" of {expected}"));
+    let because = delivered.because.as_deref().unwrap_or("unknown");
+    format!("{bytes}{of} bytes, {because}")
 }
 
 fn of_request(kind: &str, request: &RequestFacts, outcome: &str) -> [String; 5] {

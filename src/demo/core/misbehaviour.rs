@@ -1,10 +1,12 @@
 //! The ways in which a core service can go wrong, each behind a customer id of its own, so that tests
 //! can ask for one by name. The demonstration does not offer them.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use http_body::Frame;
@@ -18,6 +20,7 @@ use super::store::Store;
 const SLOW: Duration = Duration::from_secs(120);
 const DEEP_LEVELS: usize = 2_000;
 const HUGE_BYTES: usize = 64 << 20;
+const BOMB_BYTES: usize = 3 << 20;
 
 /// Whether a core offers its misbehaving customers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +32,14 @@ pub enum Misbehaviour {
 }
 
 /// The customers for whom a core misbehaves, and how.
-pub const MISBEHAVING_IDS: [&str; 22] = [
+pub const MISBEHAVING_IDS: [&str; 24] = [
+    "cus_bomb",     // a few kilobytes that become many megabytes
     "cus_bom",      // a byte order mark before the document
     "cus_deep",     // arrays in arrays, 2,000 levels
     "cus_dup",      // the member `email` twice
     "cus_escaped",  // the member `email` written with an escape, and so twice after unescaping
     "cus_extra",    // members the document does not name, one of them a whole other customer
-    "cus_gzip",     // compressed, though nobody asked
+    "cus_gzip",     // compressed, though nobody asked, and sound
     "cus_hang",     // half the body, then silence
     "cus_html",     // a page for people
     "cus_huge",     // 64 MiB
@@ -44,6 +48,7 @@ pub const MISBEHAVING_IDS: [&str; 22] = [
     "cus_nothing",  // 200 with no body
     "cus_redirect", // 302 to the core itself
     "cus_slow",     // nothing for two minutes
+    "cus_stacked",  // compressed twice
     "cus_swapped",  // another partner's customer in place of the one asked for
     "cus_teapot",   // a status the document does not name
     "cus_trailing", // a second document after the first
@@ -91,12 +96,12 @@ pub(super) async fn answer(
             r#""\u0065mail":"second@misbehaving.example","phone""#,
         )),
         "cus_extra" => json(honest.replace("\"secret\"", &other_partners_customer(store))),
-        "cus_gzip" => {
-            let mut response = json(gzip(honest.as_bytes()));
-            let gzip = HeaderValue::from_static("gzip");
-            response.headers_mut().insert(CONTENT_ENCODING, gzip);
-            response
-        }
+        "cus_bomb" => coded("gzip", bomb(&honest)),
+        "cus_gzip" => coded(
+            "gzip",
+            gzip(honest.replace(",\"internal\":\"secret\"", "").as_bytes()),
+        ),
+        "cus_stacked" => coded("gzip, gzip", gzip(&gzip(honest.as_bytes()))),
         "cus_hang" => cut_short(&honest, true),
         "cus_html" => typed("text/html", format!("<h1>{HOST_NAME}</h1><p>{honest}")),
         "cus_huge" => json(honest.replace("secret", &"x".repeat(HUGE_BYTES))),
@@ -155,6 +160,23 @@ fn other_partners_customer(store: &std::sync::Mutex<Store>) -> String {
     };
     let other = store.world.customers_of(Some("bluebird")).next();
     serde_json::to_string(&other).unwrap_or_default()
+}
+
+fn coded(coding: &'static str, body: Vec<u8>) -> Response<Body> {
+    let mut response = json(body);
+    let coding = HeaderValue::from_static(coding);
+    response.headers_mut().insert(CONTENT_ENCODING, coding);
+    response
+}
+
+/// What would be honest if it were not for megabytes of white space.
+fn bomb(honest: &str) -> Vec<u8> {
+    let spaces = vec![b' '; BOMB_BYTES];
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let written = encoder.write_all(&spaces);
+    let written = written.and_then(|()| encoder.write_all(honest.as_bytes()));
+    let coded = written.and_then(|()| encoder.finish());
+    coded.unwrap_or_default()
 }
 
 fn json(body: impl Into<Bytes>) -> Response<Body> {

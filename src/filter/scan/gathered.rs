@@ -41,11 +41,12 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    pub(super) fn finish(mut self, written: Written) -> Scanned<'a> {
+    pub(super) fn finish(mut self, written: Written<'a>) -> Scanned<'a> {
         inherit(&mut self.records, &self.envelope);
         Scanned {
             shape: self.shape,
             text: self.text,
+            root: &self.shape.root,
             written,
             pieces: self.pieces,
             records: self.records,

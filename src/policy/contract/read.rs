@@ -16,6 +16,8 @@ use crate::terms::{Form, FormSet, PartnerId, PartnerKind, Thumbprint};
 
 /// Largest page a contract may grant, in records.
 pub(super) const PAGE_RECORDS_MAX: u32 = 1_000;
+/// Largest answer without pages that a contract may grant, in records.
+pub(super) const LARGE_ANSWER_RECORDS_MAX: u32 = 10_000_000;
 /// Highest request rate a contract may grant: a thousand a second.
 pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
 /// How far ahead an exception may end, in days: at least once a year somebody looks at it again.
@@ -82,6 +84,8 @@ fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
     let categories = categories.and_then(|node| categories_of(fields, node));
     let operation_spans = operations(fields);
     let page_records_max = fields.integer("page_records_max", 1..=PAGE_RECORDS_MAX);
+    let large_answer_records_max =
+        fields.optional_integer("large_answer_records_max", 1..=LARGE_ANSWER_RECORDS_MAX);
     let requests_per_minute = fields.integer("requests_per_minute", 1..=REQUESTS_PER_MINUTE_MAX);
     let budgets = fields.mapping("budgets", budgets);
     let terms = fields.mapping("terms", |fields| terms(fields, today));
@@ -100,6 +104,7 @@ fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
             categories: categories?,
             operations: Arc::new(operation_spans.iter().map(|(id, _)| id.clone()).collect()),
             page_records_max: page_records_max?,
+            large_answer_records_max,
             requests_per_minute: requests_per_minute?,
             budgets: budgets?,
             terms: terms?,

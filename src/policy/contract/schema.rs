@@ -3,7 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::read::{APPROVERS_MIN, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD};
+use super::read::{
+    APPROVERS_MIN, LARGE_ANSWER_RECORDS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
+};
 use super::{BASIC, Budgets};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
@@ -51,7 +53,9 @@ fn who() -> [(&'static str, Value); 7] {
     ]
 }
 
-fn what() -> [(&'static str, Value); 8] {
+fn what() -> [(&'static str, Value); 9] {
+    let large = "Most records of an answer without pages. With it, answers that are too large to be \
+                 judged whole may leave in parts.";
     let purpose = one_of("A fideslang data use.", Purpose::all().map(Purpose::key));
     let operation = text("An operationId of the catalogue.");
     [
@@ -67,6 +71,10 @@ fn what() -> [(&'static str, Value); 8] {
         (
             "page_records_max!",
             integer("Most records of a page.", 1..=PAGE_RECORDS_MAX),
+        ),
+        (
+            "large_answer_records_max",
+            integer(large, 1..=LARGE_ANSWER_RECORDS_MAX),
         ),
         (
             "requests_per_minute!",
@@ -235,6 +243,7 @@ purposes: [essential.service]
 categories: {user.name: clear}
 operations: [getCustomer]
 page_records_max: 10
+large_answer_records_max: 10
 requests_per_minute: 10
 budgets: {customers_per_day: 10, customers_per_month: 10000000, recipients_per_day: 10, recipients_per_month: 10000000}
 terms: {version: '1', accepted_on: 2026-01-01, accepted_by: Someone}
@@ -277,7 +286,7 @@ exceptions:
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
         let whole = value(WHOLE);
-        assert_same_limits(&schema(), &whole, 12, |changed| {
+        assert_same_limits(&schema(), &whole, 13, |changed| {
             let mut told = mistakes(changed).into_iter();
             told.any(|told| told.contains("it must be from"))
         });

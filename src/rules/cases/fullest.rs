@@ -29,6 +29,8 @@ pub(super) fn fullest(format: Format, shape: &Shape, customer: &str, here: &str)
         }
         (Format::Csv, Node::Array(row)) => making.lines(row),
         (Format::Csv, _) => String::new(),
+        (Format::JsonLines, Node::Array(line)) => format!("{}\n", making.json(line)),
+        (Format::JsonLines, _) => String::new(),
     };
     text.into_bytes()
 }
@@ -231,7 +233,7 @@ mod tests {
                 root,
                 fields: fields(),
             };
-            let body = fullest(format, &shape, "a<\"&>b");
+            let body = fullest(format, &shape, "a<\"&>b", "https://core.example/");
             let scanned = filter::read(format, &shape, &body, &Limits::default()).unwrap();
             let [record] = scanned.records() else {
                 panic!("one record")

@@ -322,8 +322,10 @@ impl Trial<'_> {
             Body::Data { format, shape, .. } => {
                 let made_up = || Bytes::from(fullest(*format, shape, owner, &self.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
+                let has_pages = operation.has_pages();
+                let max = self.contract.records_max_on(self.outcome.today, has_pages);
                 let named = subject.customer.as_ref();
-                self.filter(operation, (*format, shape, &body), grant, named)?;
+                self.filter(operation, (*format, shape, &body, max), grant, named)?;
             }
         }
         Ok(())
@@ -332,14 +334,13 @@ impl Trial<'_> {
     fn filter(
         &mut self,
         operation: &Operation,
-        (format, shape, body): (Format, &Shape, &[u8]),
+        (format, shape, body, records_max): (Format, &Shape, &[u8], u32),
         grant: &Grant,
         named: Option<&OnBehalf>,
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
-        let max = self.contract.page_records_max_on(self.outcome.today);
-        judgement::refuse_large_page(max, &scanned)?;
+        judgement::refuse_large_page(records_max, &scanned)?;
         let envelope = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
         let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
         let document = Document {

@@ -85,7 +85,7 @@ fn exception_noted(exception: &Exception, came: bool) -> Change {
 }
 
 /// The limits of a contract on one day.
-fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 6] {
+fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 7] {
     let budgets = contract.budgets_on(day);
     // No limit is more than any.
     let recipients = |limit: Option<u32>| limit.unwrap_or(u32::MAX);
@@ -98,6 +98,10 @@ fn limits_on(contract: &Contract, day: Date) -> [(&'static str, u32); 6] {
             recipients(budgets.recipients_per_month),
         ),
         ("records a page", contract.page_records_max_on(day)),
+        (
+            "records a large answer",
+            contract.large_answer_records_max.unwrap_or_default(),
+        ),
         ("requests a minute", contract.requests_per_minute),
     ]
 }

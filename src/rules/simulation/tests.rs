@@ -52,7 +52,8 @@ fn answered(
         subjects: (!left.is_empty()).then_some(group).into_iter().collect(),
         withheld: withheld.collect(),
         created: None,
-        answer_sha256: String::new(),
+        part: None,
+        answer_sha256: Some(String::new()),
     })
 }
 

@@ -76,7 +76,9 @@ fn emitted(shape: &Shape, body: &str, plans: &[Option<&[(&str, Form)]>]) -> Stri
     let mut out = Vec::new();
     let key = PseudonymKey::new(&[1; 32]);
     let nothing = Plan::new(shape, &forms(&[]));
-    scanned.emit(&decisions, &nothing, &key, &mut out).unwrap();
+    scanned
+        .emit(&decisions, &nothing, &key, None, &mut out)
+        .unwrap();
     String::from_utf8(out).unwrap()
 }
 

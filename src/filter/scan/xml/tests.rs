@@ -38,7 +38,9 @@ fn emitted(shape: &Shape, body: &str, granted: &[(&str, Form)]) -> String {
     let decisions = vec![RecordDecision::Keep(&plan); scanned.records().len()];
     let mut out = Vec::new();
     let key = PseudonymKey::new(&[1; 32]);
-    scanned.emit(&decisions, &plan, &key, &mut out).unwrap();
+    scanned
+        .emit(&decisions, &plan, &key, None, &mut out)
+        .unwrap();
     let out = String::from_utf8(out).unwrap();
     let declaration = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
     out.strip_prefix(declaration).unwrap().to_owned()

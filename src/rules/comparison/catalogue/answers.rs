@@ -174,7 +174,8 @@ fn field_between(found: &mut Found<'_>, status: u16, old: &Field, new: &Field) {
     };
     told("where its link leads", link, direction);
     let direction = match (
-        new.check.is_within(&old.check),
+        // What leaves in no form is not looked at, and needs not be.
+        new.category.is_none() || new.check.is_within(&old.check),
         old.check.is_within(&new.check),
     ) {
         (true, true) => Direction::Neither,

@@ -1,0 +1,329 @@
+use super::*;
+use crate::catalogue::{FieldRole, ObjectNode, ScalarKind};
+use crate::filter::sample::{Builder, array, forms, object, page, record};
+use crate::filter::{Plan, PseudonymKey, RecordDecision, read};
+use crate::terms::Form;
+
+/// Everything leaves but records of the customer `foreign`.
+fn left(scanned: &Scanned<'_>, plan: &Plan) -> Vec<u8> {
+    let decide = |record: &crate::filter::Record<'_>| match record.customer() {
+        Some("foreign") => RecordDecision::Drop,
+        _ => RecordDecision::Keep(plan),
+    };
+    let decisions: Vec<_> = scanned.records().iter().map(decide).collect();
+    let mut out = Vec::new();
+    let key = PseudonymKey::new(&[1; 32]);
+    scanned
+        .emit(&decisions, plan, &key, None, &mut out)
+        .unwrap();
+    out
+}
+
+fn plan(shape: &Shape) -> Plan {
+    let granted = [
+        ("user.unique_id", Form::Clear),
+        ("user.contact", Form::Pseudonym),
+        ("system", Form::Clear),
+    ];
+    Plan::new(shape, &forms(&granted))
+}
+
+fn whole(format: Format, shape: &Shape, body: &[u8]) -> Result<Vec<u8>, Reason> {
+    let scanned = read(format, shape, body, &Limits::default());
+    let scanned = scanned.map_err(|refused| refused.reason)?;
+    Ok(left(&scanned, &plan(shape)))
+}
+
+/// What is left of a body that arrives in these pieces; `pauses` where whole records are taken at once.
+fn streamed<'b>(
+    format: Format,
+    shape: &Shape,
+    pieces: impl IntoIterator<Item = &'b [u8]>,
+    pauses: bool,
+) -> Result<Vec<u8>, Reason> {
+    let plan = plan(shape);
+    let mut stream = Stream::new(format, shape, Limits::default()).unwrap();
+    let mut out = Vec::new();
+    let reason = |refused: Uninspectable| refused.reason;
+    for mut piece in pieces {
+        while let Some(body) = stream
+            .next(&mut piece)
+            .map_err(reason)?
+            .map(|scanned| left(&scanned, &plan))
+        {
+            stream.write(&body);
+            out.extend(stream.take());
+        }
+        if pauses && let Some(scanned) = stream.whole_records().map_err(reason)? {
+            let body = left(&scanned, &plan);
+            stream.write(&body);
+        }
+    }
+    if let Some(scanned) = stream.end().map_err(reason)? {
+        let body = left(&scanned, &plan);
+        stream.write(&body);
+    }
+    out.extend(stream.take());
+    Ok(out)
+}
+
+/// Lists of records within objects and lists, a customer's key around them.
+fn nested() -> Shape {
+    let mut make = Builder::default();
+    let key = make.text("user.unique_id");
+    make.last().role = FieldRole::CustomerKey;
+    let id = make.text("system.operations");
+    let email = make.text("user.contact.email");
+    let count = make.field(ScalarKind::Integer, "system");
+    let note = make.text("user.name");
+    let inner = Node::Object(ObjectNode {
+        nullable: true,
+        ..object([("jobs", array(record([("id", id), ("email", email)])))])
+    });
+    let group = Node::Object(object([("inner", inner)]));
+    make.shape(Node::Object(object([
+        ("customer", key),
+        ("count", count),
+        ("note", note),
+        ("groups", array(group)),
+    ])))
+}
+
+fn bodies() -> Vec<(Format, Shape, String)> {
+    let page_of = |records: &str| {
+        format!(r#" {{"count":2 , "data":[{records}],"next":"x","more":{{"a":["}}"]}}}} "#)
+    };
+    let job = r#"{"id":"j\u0031","customer_id":"ämy😀","email":"a@example.com","tags":["x"],"new":{"x":[1,{}]}}"#;
+    let other = r#"{"id":"2","customer_id":"foreign"}"#;
+    let mut bodies: Vec<_> = [
+        String::new(),
+        job.to_owned(),
+        format!("{job} , {other},{job}"),
+        format!("{other},\n{other}"),
+        format!("{other},{job}"),
+    ]
+    .iter()
+    .map(|records| (Format::Json, page(), page_of(records)))
+    .collect();
+    for body in [
+        r#"{"customer":"c1","groups":[{"inner":null},{"\u0069nner":{"jobs":[{"id":"1","email":"x"},{"id":"2"}]}},{},{"inner":{"x":1,"jobs":[]}}],"count":1,"note":"n"}"#,
+        r#"{}"#,
+        r#"{"customer":"foreign","groups":[{"inner":{"jobs":[{"id":"1"}]}}]}"#,
+    ] {
+        bodies.push((Format::Json, nested(), body.to_owned()));
+    }
+    let mut lines = page();
+    let Node::Object(root) = &lines.root else {
+        panic!("an object")
+    };
+    let data = root.members.iter().find(|one| &*one.name == "data");
+    lines.root = data.unwrap().node.clone();
+    for body in [
+        String::new(),
+        format!("{job}\n{other}\n{job}\n"),
+        format!("{other}\r\n{job}"),
+    ] {
+        bodies.push((Format::JsonLines, lines.clone(), body));
+    }
+    bodies
+}
+
+#[test]
+fn wherever_it_is_cut_a_stream_gives_what_the_whole_gives() {
+    for (format, shape, body) in bodies() {
+        let body = body.as_bytes();
+        let expected = whole(format, &shape, body).unwrap();
+        for at in 0..=body.len() {
+            let (one, other) = body.split_at(at);
+            for pauses in [false, true] {
+                let given = streamed(format, &shape, [one, other], pauses).unwrap();
+                assert_eq!(
+                    String::from_utf8_lossy(&given),
+                    String::from_utf8_lossy(&expected),
+                    "cut at {at} of {}",
+                    String::from_utf8_lossy(body)
+                );
+            }
+        }
+        let single = body.chunks(1);
+        assert_eq!(streamed(format, &shape, single, true).unwrap(), expected);
+    }
+}
+
+#[test]
+fn whatever_is_cut_away_or_flipped_a_stream_takes_nothing_that_the_whole_refuses() {
+    for (format, shape, body) in bodies() {
+        let body = body.as_bytes();
+        for at in 0..body.len() {
+            for byte in [
+                None,
+                Some(b','),
+                Some(b'"'),
+                Some(b'}'),
+                Some(b'['),
+                Some(0xEF),
+            ] {
+                let mut broken = body.to_vec();
+                match byte {
+                    None => _ = broken.remove(at),
+                    Some(byte) => broken[at] = byte,
+                }
+                let expected = whole(format, &shape, &broken);
+                for size in [1, 7, usize::MAX] {
+                    let given = streamed(format, &shape, broken.chunks(size), size == 7);
+                    if let Ok(given) = given {
+                        let expected = expected.as_ref();
+                        let text = String::from_utf8_lossy(&broken);
+                        assert_eq!(Ok(&given), expected, "{text}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_whole_refuses_around_records_a_stream_refuses_too() {
+    for body in [
+        "",
+        " ",
+        "null",
+        "\u{feff}{}",
+        r#"{"data":[]}x"#,
+        r#"{"data":[]},"#,
+        r#"{"data":[],"data":[]}"#,
+        r#"{"data":[],"d\u0061ta":[]}"#,
+        r#"{"new":1,"new":2}"#,
+        r#"{"new":1,"n\u0065w":2}"#,
+        r#"{"new":{"a":1,"a":2}}"#,
+        r#"{"new":NaN}"#,
+        r#"{"new":}"#,
+        r#"{"data":[{"id":"1"},]}"#,
+        r#"{"data":[,{"id":"1"}]}"#,
+        r#"{"data":[{"id":"1"}{"id":"2"}]}"#,
+        r#"{"data":[{"id":"1"}}"#,
+        r#"{"data":[1]}"#,
+        r#"{"data":{}}"#,
+        r#"{"data":null}"#,
+        r#"{"data":[]"#,
+        r#"{"data":["#,
+        r#"{"data""#,
+        r#"{"data":[] "count":1}"#,
+        r#"{,"count":1}"#,
+        r#"{"count":1,}"#,
+        r#"{"count":1.5}"#,
+        "{\"\u{1}\":1}",
+        r#"{"\ud800":1}"#,
+        "[]",
+    ] {
+        let shape = page();
+        assert!(
+            whole(Format::Json, &shape, body.as_bytes()).is_err(),
+            "{body}"
+        );
+        for size in [1, usize::MAX] {
+            let pieces = body.as_bytes().chunks(size);
+            let given = streamed(Format::Json, &shape, pieces, true);
+            assert!(given.is_err(), "{body}");
+        }
+    }
+}
+
+#[test]
+fn lines_are_one_value_each() {
+    let (_, shape, _) = bodies().pop().unwrap();
+    for body in [
+        "\n",
+        "{}\n\n{}",
+        "{}{}",
+        "{} {}\n",
+        "{\n}\n",
+        " {}\n",
+        "[{}]\n",
+        "{},\n{}",
+        "\u{feff}{}\n",
+        "{}\n{",
+    ] {
+        let whole = whole(Format::JsonLines, &shape, body.as_bytes());
+        assert!(whole.is_err(), "{body}");
+        let pieces = body.as_bytes().chunks(1);
+        let given = streamed(Format::JsonLines, &shape, pieces, false);
+        assert!(given.is_err(), "{body}");
+    }
+    let two = whole(Format::JsonLines, &shape, b"{}\n{}").unwrap();
+    assert_eq!(two, b"{}\n{}\n");
+}
+
+#[test]
+fn a_key_around_the_records_counts_for_those_behind_it_and_never_changes() {
+    let shape = nested();
+    let jobs = r#""groups":[{"inner":{"jobs":[{"id":"1"}]}}]"#;
+    let customers = |body: &str| {
+        let mut stream = Stream::new(Format::Json, &shape, Limits::default()).unwrap();
+        let (mut input, mut found) = (body.as_bytes(), Vec::new());
+        while let Some(scanned) = stream.next(&mut input).unwrap() {
+            let named = scanned.records().iter();
+            found.extend(named.map(|record| record.customer().map(str::to_owned)));
+        }
+        found
+    };
+    let before = format!(r#"{{"customer":"c1",{jobs}}}"#);
+    assert_eq!(customers(&before), [Some("c1".to_owned())]);
+    let behind = format!(r#"{{{jobs},"customer":"c1"}}"#);
+    assert_eq!(customers(&behind), [None]);
+}
+
+#[test]
+fn what_is_too_large_to_be_held_is_refused() {
+    let shape = page();
+    let long = "x".repeat(RECORD_BYTES_MAX);
+    for body in [
+        format!(r#"{{"data":[{{"id":"{long}"}}]}}"#),
+        format!(r#"{{"next":"{long}"}}"#),
+        format!(r#"{{"new":"{long}"}}"#),
+        format!(r#"{{"{long}":1}}"#),
+        format!("{{\"data\":[{}", " ".repeat(RECORD_BYTES_MAX + 1)),
+        format!(
+            "{{{}",
+            (0..5_000)
+                .map(|n| format!("\"{n}\":1,"))
+                .collect::<String>()
+        ),
+    ] {
+        let pieces = body.as_bytes().chunks(8_192);
+        let refused = streamed(Format::Json, &shape, pieces, false).unwrap_err();
+        assert!(matches!(refused, Reason::TooLarge | Reason::TooManyMembers));
+    }
+}
+
+#[test]
+fn many_records_are_read_a_few_at_a_time() {
+    let shape = page();
+    let records: Vec<String> = (0..3_000).map(|n| format!(r#"{{"id":"{n}"}}"#)).collect();
+    let body = format!(r#"{{"data":[{}]}}"#, records.join(","));
+    let mut stream = Stream::new(Format::Json, &shape, Limits::default()).unwrap();
+    let (mut input, mut most, mut all) = (body.as_bytes(), 0, 0);
+    while let Some(scanned) = stream.next(&mut input).unwrap() {
+        most = most.max(scanned.records().len());
+        all += scanned.records().len();
+    }
+    assert_eq!((most, all), (BATCH_RECORDS_MAX, 3_000));
+}
+
+#[test]
+fn only_what_lists_records_can_be_streamed() {
+    let mut make = Builder::default();
+    let name = make.text("user.name");
+    let alone = make.shape(Node::Object(object([(
+        "customer",
+        record([("name", name)]),
+    )])));
+    let mut make = Builder::default();
+    let name = make.text("user.name");
+    let one = make.shape(record([("names", array(name))]));
+    for shape in [&alone, &one] {
+        assert!(Stream::new(Format::Json, shape, Limits::default()).is_none());
+    }
+    assert!(!outside_records(&page()).is_empty());
+    assert!(outside_records(&one).is_empty());
+}

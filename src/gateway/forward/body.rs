@@ -1,0 +1,188 @@
+//! The body of a core's answer, piece by piece: its coding undone, its size and its pauses limited.
+//! Nothing of it has been judged.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use super::gunzip::{Gunzip, NotSound};
+use crate::clock::Clock;
+use crate::judgement::uninspectable;
+use crate::refusal::{Code, Fault};
+
+/// Largest answer that streams, in bytes without its coding.
+const STREAM_BYTES_MAX: u64 = 4 << 30;
+/// How long a core may pause while its answer streams.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Pauses may add up to this much,
+const PAUSES_FREE: Duration = Duration::from_secs(20);
+/// and to a second for each so many bytes.
+const BYTES_PER_SECOND_MIN: u64 = 4 << 10;
+/// Smaller pieces are held together, so that what is held is not mostly bookkeeping.
+const PIECE_BYTES_MIN: usize = 4 << 10;
+
+/// A body on its way.
+#[derive(Debug)]
+pub struct CoreBody {
+    incoming: Incoming,
+    coding: Option<Box<Gunzip>>,
+    /// What arrived and is not decoded yet.
+    coded: Bytes,
+    /// What was read ahead.
+    held: VecDeque<Bytes>,
+    held_small: BytesMut,
+    bytes_expected: Option<u64>,
+    bytes: u64,
+    paused: Duration,
+    clock: Clock,
+}
+
+/// Why a body does not go on.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The core, or the way to it, broke off.
+    Off(String),
+    /// It is not what it is said to be.
+    NotSound(NotSound),
+}
+
+impl From<Broken> for Fault {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Off(cause) => Self::new(Code::CoreUnavailable, cause),
+            Broken::NotSound(NotSound(why)) => uninspectable(why),
+        }
+    }
+}
+
+impl CoreBody {
+    pub(super) fn new(incoming: Incoming, is_gzip: bool, clock: Clock) -> Self {
+        let bytes_expected = incoming.size_hint().exact().filter(|_| !is_gzip);
+        Self {
+            incoming,
+            coding: is_gzip.then(|| Box::new(Gunzip::new())),
+            coded: Bytes::new(),
+            held: VecDeque::new(),
+            held_small: BytesMut::new(),
+            bytes_expected,
+            bytes: 0,
+            paused: Duration::ZERO,
+            clock,
+        }
+    }
+
+    /// How long it will be, where the core said so.
+    pub fn bytes_expected(&self) -> Option<u64> {
+        self.bytes_expected
+    }
+
+    /// All of it, where that is at most `bytes_max`. Else nothing, and what was read is held.
+    pub(super) async fn whole(&mut self, bytes_max: usize) -> Result<Option<Bytes>, Broken> {
+        let fits = |bytes: u64| usize::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max);
+        if !self.bytes_expected.is_none_or(fits) {
+            return Ok(None);
+        }
+        while let Some(piece) = self.arrive().await? {
+            self.hold(piece);
+            if !fits(self.bytes) {
+                return Ok(None);
+            }
+        }
+        self.hold(Bytes::new());
+        let mut pieces = std::mem::take(&mut self.held);
+        Ok(Some(match pieces.len() {
+            0 | 1 => pieces.pop_front().unwrap_or_default(),
+            _ => {
+                let all: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
+                all.concat().into()
+            }
+        }))
+    }
+
+    /// The next piece; nothing at the end.
+    ///
+    /// # Errors
+    /// `core-unavailable`, `core-timeout`; `response-uninspectable` for a broken coding, and for more
+    /// than a stream may have.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        self.hold(Bytes::new());
+        if let Some(held) = self.held.pop_front() {
+            return Ok(Some(held));
+        }
+        let earned = Duration::from_secs(self.bytes / BYTES_PER_SECOND_MIN);
+        let patience = (PAUSES_FREE + earned).saturating_sub(self.paused);
+        let since = self.clock.instant();
+        let arrived = tokio::time::timeout(patience.min(PAUSE_MAX), self.arrive()).await;
+        self.paused += self.clock.instant().saturating_duration_since(since);
+        let arrived = arrived
+            .map_err(|_| Fault::new(Code::CoreTimeout, "the core paused too long, or too often"))?;
+        if self.bytes > STREAM_BYTES_MAX {
+            return Err(uninspectable("more bytes than a stream may have"));
+        }
+        Ok(arrived?)
+    }
+
+    /// Its first bytes, this many where it has them; they stay to be read.
+    ///
+    /// # Errors
+    /// As [`CoreBody::next`].
+    pub async fn beginning(&mut self, bytes: usize) -> Result<Bytes, Fault> {
+        let mut read = BytesMut::new();
+        while read.len() < bytes
+            && let Some(piece) = self.next().await?
+        {
+            read.extend_from_slice(&piece);
+        }
+        let read = read.freeze();
+        self.held.push_front(read.clone());
+        Ok(read)
+    }
+
+    /// Holds a piece back, behind those that are held already.
+    fn hold(&mut self, piece: Bytes) {
+        if !piece.is_empty() && piece.len() < PIECE_BYTES_MIN {
+            self.held_small.extend_from_slice(&piece);
+            return;
+        }
+        if !self.held_small.is_empty() {
+            self.held.push_back(self.held_small.split().freeze());
+        }
+        if !piece.is_empty() {
+            self.held.push_back(piece);
+        }
+    }
+
+    /// The next bytes from the core, never none. May be dropped at any wait without losing any.
+    async fn arrive(&mut self) -> Result<Option<Bytes>, Broken> {
+        loop {
+            if let Some(gunzip) = &mut self.coding {
+                let piece = gunzip.decode(&mut self.coded).map_err(Broken::NotSound)?;
+                if !piece.is_empty() {
+                    self.bytes += piece.len() as u64;
+                    return Ok(Some(piece));
+                }
+            }
+            let Some(frame) = self.incoming.frame().await else {
+                if let Some(gunzip) = &self.coding {
+                    gunzip.end().map_err(Broken::NotSound)?;
+                }
+                return Ok(None);
+            };
+            let frame = frame
+                .map_err(|error| Broken::Off(format!("core broke off its answer: {error}")))?;
+            match frame.into_data() {
+                Ok(data) if self.coding.is_some() => self.coded = data,
+                Ok(data) if !data.is_empty() => {
+                    self.bytes += data.len() as u64;
+                    return Ok(Some(data));
+                }
+                // Trailers of the core stay inside.
+                _ => {}
+            }
+        }
+    }
+}
