@@ -3,6 +3,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test may fail loudly"
 )]
 
@@ -11,8 +12,11 @@ use std::path::Path;
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
 
+/// What must hold for any bytes.
+type Check = fn(&[u8]);
+
 /// Replays the corpus of `target`; how many cases that were.
-fn replay(target: &str, check: fn(&[u8])) -> usize {
+fn replay(target: &str, check: Check) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/corpus")
         .join(target);
@@ -31,12 +35,14 @@ fn replay(target: &str, check: fn(&[u8])) -> usize {
 
 #[test]
 fn every_case_of_every_corpus_holds() {
-    let targets: [(&str, fn(&[u8])); 5] = [
+    let targets: [(&str, Check); 7] = [
+        ("csv", targets::markup::check_csv),
         ("entry", targets::entry::check),
         ("filter", targets::filter::check),
         ("http1", targets::http1::check),
         ("json", targets::json::check),
         ("path", targets::path::check),
+        ("xml", targets::markup::check_xml),
     ];
     for (target, check) in targets {
         assert!(replay(target, check) > 0, "{target} has no corpus");

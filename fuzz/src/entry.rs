@@ -2,7 +2,7 @@
 
 use covenant::entry::{ENTRY_BYTES_MAX, Entry};
 
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     if let Ok(entry) = Entry::parse(bytes) {
         assert_eq!(entry.to_canonical(), bytes, "read and written otherwise");
     }

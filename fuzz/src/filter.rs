@@ -25,10 +25,10 @@ const NAMES: [&str; 8] = [
 const AROUND: [&str; 8] = ["", "é", "\"", "\\", "\n", "😀", "/", "\u{1}"];
 const EDITS: &[u8] = b"{}[]\":,\\u0019eE+-. \n\0\x7f\xff\xc3tfn";
 
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let mut make = Builder::default();
-    let root = any_node(&mut choices, &mut make, 3, false);
+    let root = any_node(&mut choices, &mut make, 3);
     let shape = make.shape(root);
     let mut document = Document::default();
     document.value(&mut choices, &shape, &shape.root, None);
@@ -251,9 +251,9 @@ impl Document {
     }
 }
 
-fn any_node(choices: &mut Choices<'_>, make: &mut Builder, depth: usize, inside: bool) -> Node {
+fn any_node(choices: &mut Choices<'_>, make: &mut Builder, depth: usize) -> Node {
     match choices.below(8) {
-        0..3 if depth > 0 => Node::Array(Box::new(any_node(choices, make, depth - 1, inside))),
+        0..3 if depth > 0 => Node::Array(Box::new(any_node(choices, make, depth - 1))),
         3..7 if depth > 0 => {
             let record = choices.below(3) == 0;
             let members: Vec<_> = (0..choices.below(6))
@@ -261,7 +261,7 @@ fn any_node(choices: &mut Choices<'_>, make: &mut Builder, depth: usize, inside:
                     let name = choices.pick(&NAMES);
                     // A record elsewhere than in an array may stand where nothing can be left out.
                     let required = if choices.below(3) == 0 { "!" } else { "" };
-                    let node = any_node(choices, make, depth - 1, inside || record);
+                    let node = any_node(choices, make, depth - 1);
                     (format!("{name}{required}"), node)
                 })
                 .collect();

@@ -5,7 +5,7 @@ use covenant::config::LimitSettings;
 use covenant::edge::http1::Judge;
 use covenant::edge::limits::Limits;
 
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let Some((&portion, bytes)) = bytes.split_first() else {
         return;
     };

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::shapes;
 
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let Some((&choice, body)) = bytes.split_first() else {
         return;
     };

@@ -4,7 +4,7 @@
 use covenant::edge::path::CanonicalPath;
 use covenant::edge::query::Query;
 
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };

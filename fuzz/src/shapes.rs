@@ -8,13 +8,13 @@ use covenant::terms::ResourceKind;
 
 /// A shape in the making.
 #[derive(Default)]
-pub struct Builder {
+pub(crate) struct Builder {
     fields: Vec<Field>,
 }
 
 impl Builder {
     /// A field that a plan can withhold: what stands for nothing is empty, zero or false.
-    pub fn field(&mut self, kind: ScalarKind, category: &str) -> Node {
+    pub(crate) fn field(&mut self, kind: ScalarKind, category: &str) -> Node {
         let empty: &[u8] = match kind {
             ScalarKind::String => b"\"\"",
             ScalarKind::Integer | ScalarKind::Number => b"0",
@@ -31,13 +31,13 @@ impl Builder {
     }
 
     /// The field made last.
-    pub fn last(&mut self) -> &mut Field {
+    pub(crate) fn last(&mut self) -> &mut Field {
         self.fields.last_mut().expect("a field was made")
     }
 
     /// The shape, where a field is required if its member is, or if it is an item or the document: as the
     /// catalogue has it.
-    pub fn shape(mut self, root: Node) -> Shape {
+    pub(crate) fn shape(mut self, root: Node) -> Shape {
         require(&root, true, &mut self.fields);
         Shape {
             root,
@@ -59,7 +59,7 @@ fn require(node: &Node, required: bool, fields: &mut [Field]) {
 }
 
 /// An object; the names of members that the schema requires end in `!`.
-pub fn object(members: impl IntoIterator<Item = (String, Node)>) -> ObjectNode {
+pub(crate) fn object(members: impl IntoIterator<Item = (String, Node)>) -> ObjectNode {
     let member = |(name, node): (String, Node)| {
         let required = name.ends_with('!');
         let name = name.trim_end_matches('!');
@@ -81,7 +81,7 @@ pub fn object(members: impl IntoIterator<Item = (String, Node)>) -> ObjectNode {
 }
 
 /// One of a few shapes.
-pub fn fixed(choice: u8) -> Shape {
+pub(crate) fn fixed(choice: u8) -> Shape {
     let mut make = Builder::default();
     let kinds = [
         ScalarKind::String,
@@ -144,4 +144,79 @@ fn page(make: &mut Builder) -> Node {
         ("data!".to_owned(), Node::Array(Box::new(Node::Object(job)))),
         ("next".to_owned(), next),
     ]))
+}
+
+/// `<page total="1"><data><job id="j"><customer/><name/><cost/><urgent/><tag/>…</job>…</data></page>`.
+pub(crate) fn xml() -> Shape {
+    let mut make = Builder::default();
+    let total = make.field(ScalarKind::Integer, "system.operations");
+    let job = columns(&mut make);
+    let tag = make.field(ScalarKind::String, "user.content");
+    let mut job = object(
+        job.into_iter()
+            .chain([("tag!".to_owned(), Node::Array(Box::new(tag)))]),
+    );
+    job.record = true;
+    put_first(&mut job, "id");
+    let data = object([("job!".to_owned(), Node::Array(Box::new(Node::Object(job))))]);
+    let mut page = object([
+        ("total".to_owned(), total),
+        ("data!".to_owned(), Node::Object(data)),
+    ]);
+    put_first(&mut page, "total");
+    let mut root = Node::Object(object([("page!".to_owned(), Node::Object(page))]));
+    write_names(&mut root, &|name, attribute| match attribute {
+        true => format!(" {name}=\""),
+        false => format!("<{name}>"),
+    });
+    make.shape(root)
+}
+
+/// Rows of `id,customer,name,cost,urgent`.
+pub(crate) fn csv() -> Shape {
+    let mut make = Builder::default();
+    let mut row = object(columns(&mut make));
+    row.record = true;
+    let mut root = Node::Array(Box::new(Node::Object(row)));
+    write_names(&mut root, &|name, _| name.to_owned());
+    make.shape(root)
+}
+
+fn columns(make: &mut Builder) -> Vec<(String, Node)> {
+    let id = make.field(ScalarKind::String, "user.unique_id");
+    make.last().role = FieldRole::ResourceId(ResourceKind::Job);
+    let customer = make.field(ScalarKind::String, "user.unique_id");
+    make.last().role = FieldRole::CustomerKey;
+    let name = make.field(ScalarKind::String, "user.name");
+    let cost = make.field(ScalarKind::Number, "user.payment");
+    let urgent = make.field(ScalarKind::Boolean, "system.operations");
+    let columns = [
+        ("id!", id),
+        ("customer!", customer),
+        ("name", name),
+        ("cost", cost),
+        ("urgent", urgent),
+    ];
+    columns.map(|(name, node)| (name.to_owned(), node)).into()
+}
+
+/// Makes the member of this name an attribute.
+fn put_first(node: &mut ObjectNode, name: &str) {
+    node.members.sort_by_key(|member| *member.name != *name);
+    node.attributes = 1;
+}
+
+fn write_names(node: &mut Node, write: &impl Fn(&str, bool) -> String) {
+    match node {
+        Node::Scalar(_) => {}
+        Node::Array(item) => write_names(item, write),
+        Node::Object(object) => {
+            let attributes = object.attributes;
+            for (place, member) in object.members.iter_mut().enumerate() {
+                let encoded = write(&member.name, place < attributes);
+                member.encoded = Arc::from(encoded.as_bytes());
+                write_names(&mut member.node, write);
+            }
+        }
+    }
 }

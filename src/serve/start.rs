@@ -96,8 +96,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let directory = config.ledger.directory.clone();
-    let contracts = move || rules.load().policy.contracts().cloned().collect();
-    let contracts = Box::new(contracts);
+    let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
     let in_force = Arc::clone(&publishing);
     let administration =
         Administration::new(registry, ledger, directory, contracts, in_force, clock);
