@@ -2,6 +2,7 @@
 //! JSON.
 
 mod csv;
+mod instead;
 mod xml;
 
 use std::ops::Range;
@@ -14,7 +15,7 @@ use super::plan::{Plan, RecordDecision, Treatment, without_form};
 use super::pseudonym::PseudonymKey;
 use super::scanned::{Scanned, Written as Format};
 use super::text::{respell, same, unquoted, write_content};
-use crate::catalogue::{Field, Member, Node};
+use crate::catalogue::{Member, Node};
 
 /// What left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -440,54 +441,6 @@ impl<'s, 'p> Writer<'s, 'p> {
             self.out.push(b'"');
         }
     }
-
-    /// What stands in the place of a scalar that does not leave as it is, as JSON; else the text that was
-    /// made for it.
-    fn instead(&mut self, scalar: Scalar, treatment: Treatment, written: &str) -> Option<&'s [u8]> {
-        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
-        match (treatment, scalar.token) {
-            (Treatment::Partial(_) | Treatment::Pseudonym(_) | Treatment::Link, Token::Null) => {
-                Some(b"null")
-            }
-            (Treatment::Link, _) => None,
-            (Treatment::Partial(_) | Treatment::Pseudonym(_), token) => {
-                let made = self.make(field, treatment, &token.decode(written));
-                (!made).then(|| field.map_or(&b"null"[..], Field::stand_in))
-            }
-            (Treatment::Empty, _) => Some(field.map_or(b"null", |field| &field.empty)),
-            (Treatment::Clear | Treatment::Figure | Treatment::Null | Treatment::Remove, _) => {
-                Some(b"null")
-            }
-        }
-    }
-
-    /// Makes the part or the pseudonym of a text, unless that breaks the field's schema; whether it did.
-    fn make(&mut self, field: Option<&Field>, treatment: Treatment, value: &str) -> bool {
-        let made = &mut self.made;
-        field.is_some_and(|field| match (treatment, &field.pseudonym) {
-            (Treatment::Partial(partial), _) => partial.write(value, &field.check, made),
-            (Treatment::Pseudonym(category), Some(pseudonym)) => {
-                made.clear();
-                self.key.write(pseudonym, category, value, made);
-                field.check.admits(made)
-            }
-            _ => false,
-        })
-    }
-
-    /// As [`Self::instead`], for formats in which everything is text: it stands in `made`, empty for `null`.
-    fn instead_as_text(&mut self, scalar: Scalar, treatment: Treatment, written: &str) {
-        let Some(json) = self.instead(scalar, treatment, written) else {
-            return;
-        };
-        let json = std::str::from_utf8(json).unwrap_or_default();
-        self.made.clear();
-        match json.as_bytes().first() {
-            Some(b'"') => self.made.push_str(&Token::Respelled.decode(json)),
-            Some(b'n') | None => {}
-            Some(_) => self.made.push_str(json),
-        }
-    }
 }
 
 /// Whether a member is written at all.
@@ -507,7 +460,7 @@ fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::{FieldId, Node, ObjectNode, Partial, Pseudonym, Shape};
+    use crate::catalogue::{Field, FieldId, Node, ObjectNode, Partial, Pseudonym, Shape};
     use crate::filter::sample::{Builder, array, forms, object, page, record};
     use crate::filter::{Limits, Method, scan};
     use crate::terms::Form;

@@ -3,15 +3,19 @@
 
 pub(super) mod csv;
 mod gathered;
+mod lines;
+mod other;
+mod whose;
 pub(super) mod xml;
 
-use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
 
+pub(super) use self::lines::lines;
+use self::whose::{identify, inherit};
 use super::Limits;
 use super::field_set::FieldSet;
-use super::piece::{Content, OTHER, Piece, Scalar, Token};
+use super::piece::{Content, Piece, Scalar, Token};
 use super::reader::{Quoted, Reader};
 use super::scanned::{Record, Scanned, Written};
 use super::seen::Seen;
@@ -34,27 +38,6 @@ pub fn scan<'a>(
     scanner.value(&shape.root, 0, 0..0, 1)?;
     scanner.walk.reader.end()?;
     Ok(scanner.finish(&shape.root, Written::Document))
-}
-
-/// Reads lines, each a value of its own that ends with its line (NDJSON): `shape` is an array of them. A
-/// line without a value is refused; the last may lack its end.
-///
-/// # Errors
-/// As [`scan`].
-pub(super) fn lines<'a>(
-    shape: &'a Shape,
-    body: &'a [u8],
-    limits: &Limits,
-) -> Result<Scanned<'a>, Uninspectable> {
-    let mut scanner = match body {
-        [] => Scanner::over(shape, Walk::nothing(limits), limits),
-        _ => Scanner::new(shape, body, limits)?,
-    };
-    let Node::Array(item) = &shape.root else {
-        return Err(scanner.walk.reader.refuse(Reason::Mismatch));
-    };
-    scanner.lines(item)?;
-    Ok(scanner.finish(&shape.root, Written::Lines))
 }
 
 /// Reads `text`, an array of the shape `array` at level `depth`, of which only the items are an answer's.
@@ -309,25 +292,6 @@ impl<'a> Scanner<'a> {
         Ok(Some((member, known, self.resume(member, alike))))
     }
 
-    /// Reads a member that only the category of all others is about, behind its key, in an object whose
-    /// unknown keys begin at `opened`.
-    fn other(&mut self, field: FieldId, opened: usize) -> Result<(), Uninspectable> {
-        let key = self.walk.last_key.clone();
-        let many = self.walk.unknown(opened) > self.limits.other_members_max;
-        if many || key.len() > self.limits.name_bytes_max {
-            return Err(Uninspectable::new(Reason::TooManyMembers, key.start));
-        }
-        let (start, end) = (index(key.start), index(key.end));
-        self.pieces.push(Piece {
-            member: OTHER,
-            content: Content::Name { start, end },
-        });
-        let mut reader = self.walk.reader;
-        self.scalar(&mut reader, field, OTHER)?;
-        self.walk.reader = reader;
-        Ok(())
-    }
-
     /// After a wrong guess: goes on behind `member` in the earlier object, if it is still ahead.
     fn resume(&self, member: u16, alike: &mut Guess) -> Guess {
         let mut place = alike.start;
@@ -377,27 +341,6 @@ impl<'a> Scanner<'a> {
                 after: index(self.pieces.len()),
             },
         );
-        Ok(())
-    }
-
-    fn lines(&mut self, item: &'a Node) -> Result<(), Uninspectable> {
-        self.pieces.push(Piece {
-            member: 0,
-            content: Content::Array { after: 1 },
-        });
-        if self.walk.reader.position() > 0 {
-            return Err(self.walk.reader.unexpected());
-        }
-        let mut earlier: Option<usize> = None;
-        while self.walk.reader.begin_line()? {
-            let start = self.walk.reader.position();
-            let inside = earlier.and_then(|at| Some(at + 1..self.pieces.get(at)?.next(at)));
-            earlier = Some(self.pieces.len());
-            self.value(item, 0, inside.unwrap_or_default(), 1)?;
-            self.walk.reader.end_line(start)?;
-        }
-        let after = index(self.pieces.len());
-        self.close(0, Content::Array { after });
         Ok(())
     }
 
@@ -516,42 +459,6 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         identify(self.subject(), role, token.decode(written), start)
-    }
-}
-
-/// Notes `id`, whose value begins at `start`, as that of whose data `subject` is, or of a thing in it.
-fn identify<'a>(
-    subject: &mut Record<'a>,
-    role: FieldRole,
-    id: Cow<'a, str>,
-    start: usize,
-) -> Result<(), Uninspectable> {
-    match role {
-        FieldRole::Data => {}
-        FieldRole::CustomerKey => match &subject.customer {
-            Some(customer) if *customer != id => {
-                return Err(Uninspectable::new(Reason::SeveralCustomers, start));
-            }
-            _ => subject.customer = Some(id),
-        },
-        FieldRole::GroupSize => {
-            let size = id.parse();
-            subject.size = Some(size.map_err(|_| Uninspectable::new(Reason::Mismatch, start))?);
-        }
-        FieldRole::ResourceId(kind) => {
-            if let Some(resource) = subject.resources.get_mut(kind as usize) {
-                resource.get_or_insert(id);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Records that name no customer are those of the customer that is named around them.
-fn inherit<'a>(records: &mut [Record<'a>], envelope: &Record<'a>) {
-    let unnamed = records.iter_mut();
-    for record in unnamed.filter(|record| record.customer.is_none()) {
-        record.customer.clone_from(&envelope.customer);
     }
 }
 
