@@ -132,7 +132,7 @@ impl Field {
     pub fn tells_who(&self) -> Option<TellsWho> {
         if self.is_within("user.name") {
             Some(TellsWho::Name)
-        } else if self.is_within("user.contact.address") {
+        } else if self.is_within("user.contact.address") || self.is_within(ADDRESSEE) {
             Some(TellsWho::Address)
         } else {
             None
@@ -153,6 +153,9 @@ impl Field {
         }
     }
 }
+
+/// Name and address in one text.
+const ADDRESSEE: &str = "user.content.private.addressee";
 
 /// What a field tells one recipient of mail from another by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
