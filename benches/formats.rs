@@ -264,7 +264,7 @@ impl Bench {
         let plan = Plan::new(shape, &self.forms);
         let decisions = vec![RecordDecision::Keep(&plan); scanned.records().len()];
         let mut out = Vec::new();
-        let emitted = scanned.emit(&decisions, &plan, &self.key, &mut out);
+        let emitted = scanned.emit(&decisions, &plan, &self.key, None, &mut out);
         black_box(emitted.ok_or("nothing was emitted")?);
         Ok(black_box(out))
     }
