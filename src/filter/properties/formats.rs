@@ -514,8 +514,7 @@ type Open = (String, Map<String, Value>, Vec<(String, Value)>, String);
 /// What another reader sees in an element of this shape.
 fn seen_by_another(body: &str, root: &Node) -> Value {
     let mut reader = quick_xml::Reader::from_str(body);
-    let mut open: Vec<Open> =
-        vec![(String::new(), Map::new(), Vec::new(), String::new())];
+    let mut open: Vec<Open> = vec![(String::new(), Map::new(), Vec::new(), String::new())];
     loop {
         let event = reader.read_event().expect("well-formed to another reader");
         let top = open.last_mut().unwrap();
