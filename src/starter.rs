@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The shipped policies, by their path below the policies folder.
-pub const POLICIES: [(&str, &str); 24] = [
+pub const POLICIES: [(&str, &str); 25] = [
     ("promises.cedar", include_str!("../policies/promises.cedar")),
     (
         "schema.cedarschema",
@@ -98,6 +98,10 @@ pub const POLICIES: [(&str, &str); 24] = [
     (
         "tests/fixtures/new_list.json",
         include_str!("../policies/tests/fixtures/new_list.json"),
+    ),
+    (
+        "tests/fixtures/statistics.json",
+        include_str!("../policies/tests/fixtures/statistics.json"),
     ),
     (
         "tests/fixtures/tracking.json",

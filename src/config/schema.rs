@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 20, |changed| {
+        assert_same_limits(&schema(), &whole(), 21, |changed| {
             !mistakes(changed).is_empty()
         });
     }

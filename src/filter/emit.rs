@@ -2,7 +2,7 @@
 //! JSON.
 
 mod csv;
-mod instead;
+mod values;
 mod xml;
 
 use std::ops::Range;
@@ -11,7 +11,7 @@ use super::field_set::FieldSet;
 use super::leading::{Leading, Led};
 use super::links::Links;
 use super::piece::{Content, Piece, Scalar, Token};
-use super::plan::{Plan, RecordDecision, Treatment, without_form};
+use super::plan::{Plan, RecordDecision, Treatment};
 use super::pseudonym::PseudonymKey;
 use super::scanned::{Scanned, Written as Format};
 use super::text::{respell, same, unquoted, write_content};
@@ -357,36 +357,6 @@ impl<'s, 'p> Writer<'s, 'p> {
             place = piece.next(place);
         }
         Some(())
-    }
-
-    /// What happens to a scalar: of a link, whether it leads anywhere. The link that leaves is then
-    /// what was `made`.
-    #[inline]
-    fn treatment(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
-        match plan.treatment(scalar.field) {
-            Treatment::Link if scalar.token != Token::Null => self.lead(scalar, plan),
-            treatment => treatment,
-        }
-    }
-
-    #[inline(never)]
-    fn lead(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
-        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
-        let part = scalar.start as usize..scalar.end as usize;
-        let (Some(field), Some(written)) = (field, self.scanned.text.get(part)) else {
-            return Treatment::Remove;
-        };
-        let value = scalar.token.decode(written);
-        let link = self.leading.lead(field, plan, &value);
-        let link = link.filter(|link| field.check.admits(link));
-        self.leading.note(scalar.field, link.is_some());
-        match link {
-            Some(link) => {
-                self.made = link;
-                Treatment::Link
-            }
-            None => without_form(field),
-        }
     }
 
     /// Writes the only member that was read, where it stays.

@@ -3,26 +3,21 @@
 
 pub(super) mod csv;
 mod gathered;
-mod lines;
-mod other;
-mod whose;
+mod scalars;
 pub(super) mod xml;
 
 use std::mem;
 use std::ops::Range;
 
-pub(super) use self::lines::lines;
-use self::whose::{identify, inherit};
 use super::Limits;
 use super::field_set::FieldSet;
-use super::piece::{Content, Piece, Scalar, Token};
-use super::reader::{Quoted, Reader};
+use super::piece::{Content, OTHER, Piece};
+use super::reader::Reader;
 use super::scanned::{Record, Scanned, Written};
 use super::seen::Seen;
-use super::text::{unescape_into, unquoted};
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
-use crate::catalogue::{Field, FieldId, FieldRole, Member, Node, ObjectNode, ScalarKind, Shape};
+use crate::catalogue::{FieldId, FieldRole, Member, Node, ObjectNode, Shape};
 
 /// Reads `body` once, strictly and against `shape`.
 ///
@@ -38,6 +33,27 @@ pub fn scan<'a>(
     scanner.value(&shape.root, 0, 0..0, 1)?;
     scanner.walk.reader.end()?;
     Ok(scanner.finish(&shape.root, Written::Document))
+}
+
+/// Reads lines, each a value of its own that ends with its line (NDJSON): `shape` is an array of them. A
+/// line without a value is refused; the last may lack its end.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn lines<'a>(
+    shape: &'a Shape,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Scanned<'a>, Uninspectable> {
+    let mut scanner = match body {
+        [] => Scanner::over(shape, Walk::nothing(limits), limits),
+        _ => Scanner::new(shape, body, limits)?,
+    };
+    let Node::Array(item) = &shape.root else {
+        return Err(scanner.walk.reader.refuse(Reason::Mismatch));
+    };
+    scanner.lines(item)?;
+    Ok(scanner.finish(&shape.root, Written::Lines))
 }
 
 /// Reads `text`, an array of the shape `array` at level `depth`, of which only the items are an answer's.
@@ -292,6 +308,25 @@ impl<'a> Scanner<'a> {
         Ok(Some((member, known, self.resume(member, alike))))
     }
 
+    /// Reads a member that only the category of all others is about, behind its key, in an object whose
+    /// unknown keys begin at `opened`.
+    fn other(&mut self, field: FieldId, opened: usize) -> Result<(), Uninspectable> {
+        let key = self.walk.last_key.clone();
+        let many = self.walk.unknown(opened) > self.limits.other_members_max;
+        if many || key.len() > self.limits.name_bytes_max {
+            return Err(Uninspectable::new(Reason::TooManyMembers, key.start));
+        }
+        let (start, end) = (index(key.start), index(key.end));
+        self.pieces.push(Piece {
+            member: OTHER,
+            content: Content::Name { start, end },
+        });
+        let mut reader = self.walk.reader;
+        self.scalar(&mut reader, field, OTHER)?;
+        self.walk.reader = reader;
+        Ok(())
+    }
+
     /// After a wrong guess: goes on behind `member` in the earlier object, if it is still ahead.
     fn resume(&self, member: u16, alike: &mut Guess) -> Guess {
         let mut place = alike.start;
@@ -344,121 +379,39 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    fn lines(&mut self, item: &'a Node) -> Result<(), Uninspectable> {
+        self.pieces.push(Piece {
+            member: 0,
+            content: Content::Array { after: 1 },
+        });
+        if self.walk.reader.position() > 0 {
+            return Err(self.walk.reader.unexpected());
+        }
+        let mut earlier: Option<usize> = None;
+        while self.walk.reader.begin_line()? {
+            let start = self.walk.reader.position();
+            let inside = earlier.and_then(|at| Some(at + 1..self.pieces.get(at)?.next(at)));
+            earlier = Some(self.pieces.len());
+            self.value(item, 0, inside.unwrap_or_default(), 1)?;
+            self.walk.reader.end_line(start)?;
+        }
+        let after = index(self.pieces.len());
+        self.close(0, Content::Array { after });
+        Ok(())
+    }
+
     fn close(&mut self, place: usize, content: Content) {
         if let Some(piece) = self.pieces.get_mut(place) {
             piece.content = content;
         }
     }
+}
 
-    #[inline(always)]
-    fn scalar(
-        &mut self,
-        reader: &mut Reader<'a>,
-        id: FieldId,
-        member: u16,
-    ) -> Result<(), Uninspectable> {
-        let Some(field) = self.shape.fields.get(usize::from(id.0)) else {
-            return Err(reader.refuse(Reason::Mismatch));
-        };
-        let first = reader.next();
-        let start = reader.position();
-        let token = self.token(reader, field, first)?;
-        if field.check.is_needed() {
-            self.check(field, token, reader.since(start), start)?;
-        }
-        self.pieces.push(Piece {
-            member,
-            content: Content::Scalar(Scalar {
-                start: index(start),
-                end: index(reader.position()),
-                field: id,
-                token,
-            }),
-        });
-        self.present.insert(id);
-        if field.role != FieldRole::Data {
-            self.identify(field.role, token, reader.since(start), start)?;
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn token(
-        &mut self,
-        reader: &mut Reader<'a>,
-        field: &Field,
-        first: Option<u8>,
-    ) -> Result<Token, Uninspectable> {
-        match (first, field.kind) {
-            (Some(b'"'), ScalarKind::String) => Ok(match reader.string()? {
-                Quoted::Plain => Token::Plain,
-                Quoted::Escaped => Token::Escaped,
-                Quoted::Respelled => Token::Respelled,
-            }),
-            (Some(b'-' | b'0'..=b'9'), ScalarKind::Integer | ScalarKind::Number) => {
-                let start = reader.position();
-                let integer = reader.number()?;
-                let long = reader.position() - start > self.limits.number_bytes_max;
-                if long || (!integer && field.kind == ScalarKind::Integer) {
-                    return Err(Uninspectable::new(Reason::Mismatch, start));
-                }
-                Ok(Token::Bare)
-            }
-            (Some(b't'), ScalarKind::Boolean) => reader.literal(b"true").map(|()| Token::Bare),
-            (Some(b'f'), ScalarKind::Boolean) => reader.literal(b"false").map(|()| Token::Bare),
-            (Some(b'n'), _) if field.nullable => reader.literal(b"null").map(|()| Token::Null),
-            _ => Err(reader.not_this_value()),
-        }
-    }
-
-    /// Holds the value `written`, whose token begins at `start`, to what the catalogue says of it.
-    #[inline]
-    fn check(
-        &mut self,
-        field: &Field,
-        token: Token,
-        written: &str,
-        start: usize,
-    ) -> Result<(), Uninspectable> {
-        let admitted = match token {
-            Token::Null => true,
-            Token::Bare => field.check.admits_bare(written),
-            Token::Plain => field.check.admits(unquoted(written)),
-            Token::Escaped | Token::Respelled => {
-                self.decoded.clear();
-                unescape_into(unquoted(written), &mut self.decoded);
-                field.check.admits(&self.decoded)
-            }
-            other => field.check.admits(&other.decode(written)),
-        };
-        match admitted {
-            true => Ok(()),
-            false => Err(Uninspectable::new(Reason::Mismatch, start)),
-        }
-    }
-
-    /// Where what is read now belongs.
-    #[inline]
-    fn subject(&mut self) -> &mut Record<'a> {
-        match &mut self.record {
-            Some((record, _)) => record,
-            None => &mut self.envelope,
-        }
-    }
-
-    /// Notes the value `written`, whose token begins at `start`, as somebody's or something's id.
-    #[inline(never)]
-    fn identify(
-        &mut self,
-        role: FieldRole,
-        token: Token,
-        written: &'a str,
-        start: usize,
-    ) -> Result<(), Uninspectable> {
-        if token == Token::Null {
-            return Ok(());
-        }
-        identify(self.subject(), role, token.decode(written), start)
+/// Records that name no customer are those of the customer that is named around them.
+fn inherit<'a>(records: &mut [Record<'a>], envelope: &Record<'a>) {
+    let unnamed = records.iter_mut();
+    for record in unnamed.filter(|record| record.customer.is_none()) {
+        record.customer.clone_from(&envelope.customer);
     }
 }
 
@@ -471,6 +424,7 @@ fn index(place: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::ScalarKind;
     use crate::filter::sample::{Builder, array, object, page, record};
     use crate::terms::ResourceKind;
 

@@ -11,7 +11,7 @@ use super::decide::Permit;
 use super::exchange::Exchange;
 use super::figures;
 use super::forward::Answer;
-use crate::catalogue::{self, Body, Creates, HeaderLink, Shape};
+use crate::catalogue::{self, Body, Creates, Format, HeaderLink, Shape};
 use crate::filter::{self, CoreNames, Record, Scanned};
 use crate::judgement::{self, Document, Figures, Owner, is_media_type, uninspectable};
 use crate::policy::Circumstances;
@@ -84,17 +84,7 @@ pub async fn inspect<'a>(
             shape,
         } => {
             expect_type(&answer.headers, media_type)?;
-            // `forward` has held it to the limit.
-            let limits = filter::Limits {
-                body_bytes_max: answer.body.len(),
-                ..filter::Limits::default()
-            };
-            let scanned = filter::read(*format, shape, &answer.body, &limits)
-                .map_err(|reason| uninspectable(reason.to_string()))?;
-            let contract = permit.partner().contract();
-            let has_pages = permit.operation().has_pages();
-            let records_max = contract.records_max_on(exchange.today(), has_pages);
-            judgement::refuse_large_page(records_max, &scanned)?;
+            let scanned = read(exchange, permit, (*format, shape), &answer.body)?;
             remember(exchange, permit, &scanned, registry).await?;
             let owners = Owners {
                 permit,
@@ -136,6 +126,26 @@ pub async fn inspect<'a>(
         content,
         links: header_links(listed, &answer.headers)?,
     })
+}
+
+/// Reads an answer's data, which `forward` has held to the limit of its size.
+fn read<'a>(
+    exchange: &Exchange,
+    permit: &Permit,
+    (format, shape): (Format, &'a Shape),
+    body: &'a Bytes,
+) -> Result<Scanned<'a>, Stopped> {
+    let limits = filter::Limits {
+        body_bytes_max: body.len(),
+        ..filter::Limits::default()
+    };
+    let scanned = filter::read(format, shape, body, &limits)
+        .map_err(|reason| uninspectable(reason.to_string()))?;
+    let contract = permit.partner().contract();
+    let has_pages = permit.operation().has_pages();
+    let records_max = contract.records_max_on(exchange.today(), has_pages);
+    judgement::refuse_large_page(records_max, &scanned)?;
+    Ok(scanned)
 }
 
 /// The catalogued headers that hold links. One that is not text leads nowhere.

@@ -16,7 +16,7 @@ use http::Response;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use self::course::Course;
+use self::course::{Course, Ended};
 use super::authenticate::stands;
 use super::decide::Permit;
 use super::exchange::Exchange;
@@ -61,6 +61,13 @@ impl House {
     /// The UTC day.
     fn today(&self) -> Date {
         self.clock.now().to_zoned(TimeZone::UTC).date()
+    }
+
+    /// Why the client left: where it was suspended, its connection was ended for that.
+    fn left(&self, permit: &Permit) -> Ended {
+        self.refuse_suspended(permit)
+            .err()
+            .map_or(Ended::ClientLeft, Ended::Stopped)
     }
 
     /// Whoever was suspended meanwhile gets nothing further.

@@ -86,7 +86,13 @@ async fn an_answer_tells_rate_budget_policy_and_what_was_withheld() {
     let budgets = list(reply.header("covenant-budget-policy"));
     let left = list(reply.header("covenant-budget"));
     let names: Vec<&str> = left.iter().map(|one| one.0.as_str()).collect();
-    assert_eq!(names, ["customers-day", "customers-month"]);
+    let windows = [
+        "customers-day",
+        "customers-month",
+        "recipients-day",
+        "recipients-month",
+    ];
+    assert_eq!(names, windows);
     assert_eq!(number(&budgets[0].1, "q"), 500);
     assert_eq!(number(&budgets[0].1, "w"), 86_400);
     assert_eq!(number(&budgets[1].1, "q"), 5_000);

@@ -114,18 +114,28 @@ async fn promise_14_a_page_names_everyone_on_it_and_a_list_the_people_on_it() {
         format!("/v1/address_lists/{}", own.list),
         format!("/v1/jobs/{}/tracking", own.job),
     ] {
-        let said = disclosure(&stand, &acme.get(&target, SERVICE).await).await;
+        let reply = acme.get(&target, SERVICE).await;
+        let said = disclosure(&stand, &reply).await;
+        let customer = said.subjects.iter().find(|one| one.subject == "customer");
+        let customer = customer.map(|group| group.references.clone());
+        assert!(
+            customer.is_none_or(|one| one == [stand.reference(&own.customer)]),
+            "{target}"
+        );
         let people = said
             .subjects
             .iter()
             .find(|group| group.subject == "recipient");
         let people = people.unwrap_or_else(|| panic!("{target}: {:?}", said.subjects));
         assert!(people.categories.contains_key("user.name"), "{target}");
-        assert_eq!(
-            people.references,
-            [stand.reference(&own.customer)],
-            "{target}"
-        );
+        // A reference of its own for each of them, the same when they are read again.
+        let told: BTreeSet<_> = people.references.iter().cloned().collect();
+        let listed = ["recipients", "pieces"].map(|name| reply.json()[name].as_array().cloned());
+        let listed = listed.into_iter().flatten().next().unwrap();
+        assert_eq!(told.len(), listed.len(), "{target}");
+        assert!(!told.contains(&stand.reference(&own.customer)), "{target}");
+        let again = disclosure(&stand, &acme.get(&target, SERVICE).await).await;
+        assert_eq!(again.subjects, said.subjects, "{target}");
     }
     let reply = acme
         .get(&format!("/v1/documents/{}", own.document), SERVICE)

@@ -1,3 +1,5 @@
+//! Disclosures in parts, and what was delivered of them, as legal finds and reads them.
+
 use super::*;
 use crate::entry::{Delivered, Part};
 

@@ -1,4 +1,4 @@
-//! What a scalar is for the gateway, and what may stand in its place.
+//! What a scalar of the shape is beyond its type: whose id it holds, and what may stand in its place.
 
 use super::Shaping;
 use crate::catalogue::empty;

@@ -1,7 +1,7 @@
 //! What a reading of XML or CSV has gathered so far, and what it says to a text that stands for a value.
 
-use super::whose::{identify, inherit};
-use super::{FieldRole, Record, Scanned, Uninspectable, index};
+use super::scalars::identify;
+use super::{FieldRole, Record, Scanned, Uninspectable, index, inherit};
 use crate::catalogue::{Field, FieldId, ScalarKind, Shape};
 use crate::filter::piece::{Content, OTHER, Piece, Scalar, Token};
 use crate::filter::scanned::Written;

@@ -90,7 +90,12 @@ impl Course {
     pub(super) async fn close(mut self, outcome: Result<(), Ended>) {
         let outcome = match outcome {
             Err(Ended::ClientLeft | Ended::HeadersOnly) => outcome,
-            _ => self.outlet.settle().await.map_err(Ended::from).and(outcome),
+            // Whoever has left meanwhile did so because of this.
+            Err(Ended::Stopped(_)) => {
+                let _ = self.outlet.settle().await;
+                outcome
+            }
+            Ok(()) => self.outlet.settle().await.map_err(Ended::from),
         };
         if let Err(Ended::Stopped(_)) = outcome {
             tokio::time::sleep(FLUSHED_WITHIN).await;

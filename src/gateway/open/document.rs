@@ -72,7 +72,7 @@ impl Opened<'_> {
             let go_on = || house.refuse_suspended(&permit);
             let passed = course.outlet.pass(recorded, go_on).await;
             let outcome = passed.map_err(|why| match why {
-                NotPassed::ClientLeft => Ended::ClientLeft,
+                NotPassed::ClientLeft => house.left(&permit),
                 NotPassed::Stopped(stopped) => Ended::Stopped(stopped),
             });
             course.close(outcome).await;

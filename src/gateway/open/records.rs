@@ -211,7 +211,13 @@ impl Task {
     async fn run(mut self, format: Format) {
         let outcome = self.stream(format).await;
         match (self.way, outcome) {
-            (Way::Open(course), outcome) => course.close(outcome).await,
+            (Way::Open(course), outcome) => {
+                let outcome = outcome.map_err(|ended| match ended {
+                    Ended::ClientLeft => self.house.left(&self.permit),
+                    ended => ended,
+                });
+                course.close(outcome).await;
+            }
             (Way::Closed(closed), Err(ended)) => {
                 let stopped = match ended {
                     Ended::Stopped(stopped) => stopped,

@@ -1,11 +1,41 @@
-//! What stands in the place of a scalar that does not leave as it is, in every format.
+//! What stands where a value does not leave as it is: a part, a pseudonym, a link of the gateway, or what
+//! stands for nothing; the same for every format.
 
-use super::Writer;
+use super::{Scalar, Token, Treatment, Writer};
 use crate::catalogue::Field;
-use crate::filter::piece::{Scalar, Token};
-use crate::filter::plan::Treatment;
+use crate::filter::plan::{Plan, without_form};
 
 impl<'s> Writer<'s, '_> {
+    /// What happens to a scalar: of a link, whether it leads anywhere. The link that leaves is then
+    /// what was `made`.
+    #[inline]
+    pub(super) fn treatment(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
+        match plan.treatment(scalar.field) {
+            Treatment::Link if scalar.token != Token::Null => self.lead(scalar, plan),
+            treatment => treatment,
+        }
+    }
+
+    #[inline(never)]
+    fn lead(&mut self, scalar: Scalar, plan: &Plan) -> Treatment {
+        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
+        let part = scalar.start as usize..scalar.end as usize;
+        let (Some(field), Some(written)) = (field, self.scanned.text.get(part)) else {
+            return Treatment::Remove;
+        };
+        let value = scalar.token.decode(written);
+        let link = self.leading.lead(field, plan, &value);
+        let link = link.filter(|link| field.check.admits(link));
+        self.leading.note(scalar.field, link.is_some());
+        match link {
+            Some(link) => {
+                self.made = link;
+                Treatment::Link
+            }
+            None => without_form(field),
+        }
+    }
+
     /// What stands in the place of a scalar that does not leave as it is, as JSON; else the text that was
     /// made for it.
     pub(super) fn instead(

@@ -1,0 +1,155 @@
+//! The single values of an answer in JSON: each of the type and kind that its field has, noted as a piece, and
+//! where it is an id, as that of its record.
+
+use std::borrow::Cow;
+
+use super::{Scanner, index};
+use crate::catalogue::{Field, FieldId, FieldRole, ScalarKind};
+use crate::filter::piece::{Content, Piece, Scalar, Token};
+use crate::filter::reader::{Quoted, Reader};
+use crate::filter::scanned::Record;
+use crate::filter::text::{unescape_into, unquoted};
+use crate::filter::uninspectable::{Reason, Uninspectable};
+
+impl<'a> Scanner<'a> {
+    /// Reads a value of the field `id`, which is `member` of the object around it.
+    #[inline(always)]
+    pub(super) fn scalar(
+        &mut self,
+        reader: &mut Reader<'a>,
+        id: FieldId,
+        member: u16,
+    ) -> Result<(), Uninspectable> {
+        let Some(field) = self.shape.fields.get(usize::from(id.0)) else {
+            return Err(reader.refuse(Reason::Mismatch));
+        };
+        let first = reader.next();
+        let start = reader.position();
+        let token = self.token(reader, field, first)?;
+        if field.check.is_needed() {
+            self.check(field, token, reader.since(start), start)?;
+        }
+        self.pieces.push(Piece {
+            member,
+            content: Content::Scalar(Scalar {
+                start: index(start),
+                end: index(reader.position()),
+                field: id,
+                token,
+            }),
+        });
+        self.present.insert(id);
+        if field.role != FieldRole::Data {
+            self.identify(field.role, token, reader.since(start), start)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a token of the type that `field` has; `first` is its first byte, not yet read.
+    #[inline(always)]
+    fn token(
+        &mut self,
+        reader: &mut Reader<'a>,
+        field: &Field,
+        first: Option<u8>,
+    ) -> Result<Token, Uninspectable> {
+        match (first, field.kind) {
+            (Some(b'"'), ScalarKind::String) => Ok(match reader.string()? {
+                Quoted::Plain => Token::Plain,
+                Quoted::Escaped => Token::Escaped,
+                Quoted::Respelled => Token::Respelled,
+            }),
+            (Some(b'-' | b'0'..=b'9'), ScalarKind::Integer | ScalarKind::Number) => {
+                let start = reader.position();
+                let integer = reader.number()?;
+                let long = reader.position() - start > self.limits.number_bytes_max;
+                if long || (!integer && field.kind == ScalarKind::Integer) {
+                    return Err(Uninspectable::new(Reason::Mismatch, start));
+                }
+                Ok(Token::Bare)
+            }
+            (Some(b't'), ScalarKind::Boolean) => reader.literal(b"true").map(|()| Token::Bare),
+            (Some(b'f'), ScalarKind::Boolean) => reader.literal(b"false").map(|()| Token::Bare),
+            (Some(b'n'), _) if field.nullable => reader.literal(b"null").map(|()| Token::Null),
+            _ => Err(reader.not_this_value()),
+        }
+    }
+
+    /// Holds the value `written`, whose token begins at `start`, to what the catalogue says of it.
+    #[inline]
+    fn check(
+        &mut self,
+        field: &Field,
+        token: Token,
+        written: &str,
+        start: usize,
+    ) -> Result<(), Uninspectable> {
+        let admitted = match token {
+            Token::Null => true,
+            Token::Bare => field.check.admits_bare(written),
+            Token::Plain => field.check.admits(unquoted(written)),
+            Token::Escaped | Token::Respelled => {
+                self.decoded.clear();
+                unescape_into(unquoted(written), &mut self.decoded);
+                field.check.admits(&self.decoded)
+            }
+            other => field.check.admits(&other.decode(written)),
+        };
+        match admitted {
+            true => Ok(()),
+            false => Err(Uninspectable::new(Reason::Mismatch, start)),
+        }
+    }
+
+    /// Where what is read now belongs.
+    #[inline]
+    fn subject(&mut self) -> &mut Record<'a> {
+        match &mut self.record {
+            Some((record, _)) => record,
+            None => &mut self.envelope,
+        }
+    }
+
+    /// Notes the value `written`, whose token begins at `start`, as somebody's or something's id.
+    #[inline(never)]
+    fn identify(
+        &mut self,
+        role: FieldRole,
+        token: Token,
+        written: &'a str,
+        start: usize,
+    ) -> Result<(), Uninspectable> {
+        if token == Token::Null {
+            return Ok(());
+        }
+        identify(self.subject(), role, token.decode(written), start)
+    }
+}
+
+/// Notes `id`, whose value begins at `start`, as that of whose data `subject` is, or of a thing in it.
+pub(super) fn identify<'a>(
+    subject: &mut Record<'a>,
+    role: FieldRole,
+    id: Cow<'a, str>,
+    start: usize,
+) -> Result<(), Uninspectable> {
+    match role {
+        FieldRole::Data => {}
+        FieldRole::CustomerKey => match &subject.customer {
+            Some(customer) if *customer != id => {
+                return Err(Uninspectable::new(Reason::SeveralCustomers, start));
+            }
+            _ => subject.customer = Some(id),
+        },
+        FieldRole::GroupSize => {
+            let size = id.parse();
+            subject.size = Some(size.map_err(|_| Uninspectable::new(Reason::Mismatch, start))?);
+        }
+        FieldRole::ResourceId(kind) => {
+            if let Some(resource) = subject.resources.get_mut(kind as usize) {
+                resource.get_or_insert(id);
+            }
+        }
+    }
+    Ok(())
+}
