@@ -26,7 +26,7 @@ const EXPORT_BYTES: usize = 5 << 20;
 const DOCUMENT: &str = r"openapi: 3.0.3
 info: {title: Lists, version: '1'}
 paths:
-  /lists/{list_id}.xml:
+  /lists/{list_id}/xml:
     get:
       operationId: listXml
       parameters: [{name: list_id, in: path, required: true, schema: {type: string}}]
@@ -35,7 +35,7 @@ paths:
           description: Addresses
           content:
             application/xml: {schema: {$ref: '#/components/schemas/addressList'}}
-  /lists/{list_id}.csv:
+  /lists/{list_id}/csv:
     get:
       operationId: listCsv
       parameters: [{name: list_id, in: path, required: true, schema: {type: string}}]

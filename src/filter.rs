@@ -1,7 +1,7 @@
 //! What of a core's JSON answer may leave. Two steps over one buffered body:
 //!
 //! 1. [`scan()`] reads it once: strictly (RFC 8259, and stricter where two readers could disagree),
-//!    against the catalogue's [`Shape`](crate::catalogue::Shape), and finds whose records it holds.
+//!    against the catalogue's [`Shape`], and finds whose records it holds.
 //!    Any doubt refuses the whole answer.
 //! 2. [`Scanned::emit`] writes a new document holding only what each record's [`Plan`] grants.
 //!

@@ -316,9 +316,7 @@ impl Gateway {
                 .clock
                 .instant()
                 .saturating_duration_since(exchange.started),
-            body_bytes: http_body::Body::size_hint(response.body())
-                .exact()
-                .unwrap_or_default(),
+            body_bytes: http_body::Body::size_hint(response.body()).exact(),
         };
         self.telemetry
             .finish(&finished, &exchange.trace, &self.metrics);

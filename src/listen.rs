@@ -75,7 +75,7 @@ const OWN_HEADERS_MAX: usize = 3;
 /// `tls` may be replaced: the next handshake goes by the new one, and so does every open connection, which
 /// ends like that of a suspended partner where its certificate does not stand any more.
 ///
-/// A connection that let in whoever is suspended later ends within [`GOODBYE_MAX`], and so does one whose
+/// A connection that let in whoever is suspended later ends within seconds, and so does one whose
 /// handler asked for it ([`crate::edge::presented::Presented::end`]): answers under way break off, what is
 /// not answered yet may still be refused, and nothing further is taken.
 pub async fn serve<H, F>(

@@ -49,8 +49,8 @@ pub struct Finished<'a> {
     pub cause: Option<&'a str>,
     /// From arrival to answer.
     pub duration: Duration,
-    /// Bytes of the answer's body.
-    pub body_bytes: u64,
+    /// Bytes of the answer's body; unknown where it streams: its closing entry says how many left.
+    pub body_bytes: Option<u64>,
 }
 
 /// Exports spans, where an endpoint is configured. [`Telemetry::close`] sends what is left.

@@ -58,6 +58,7 @@ pub(super) fn shape<'a>(
         naming: Naming::new(if lines { Format::Json } else { format }),
         fields: Vec::new(),
         places: Vec::new(),
+        mediated: Vec::new(),
         left_out: Vec::new(),
         references: Vec::new(),
         levels: 0,
@@ -107,6 +108,8 @@ struct Shaping<'a, 'run> {
     fields: Vec<Field>,
     /// Where each field stands, and whether it is in a record.
     places: Vec<(&'a Origin, bool)>,
+    /// Where it is said that a field is a link to an operation.
+    mediated: Vec<(FieldId, &'a Origin)>,
     left_out: Vec<String>,
     /// The references that lead to where the reading is.
     references: Vec<&'a str>,
@@ -274,6 +277,7 @@ impl<'a> Shaping<'a, '_> {
             Err(unusable) => {
                 self.fields.truncate(fields);
                 self.places.truncate(fields);
+                self.mediated.retain(|(id, _)| usize::from(id.0) < fields);
                 self.left_out.truncate(left_out);
                 if unusable.broken {
                     self.reading.mistake(&unusable.place, unusable.reason);
@@ -390,6 +394,11 @@ impl<'a> Shaping<'a, '_> {
             Ok(id) if self.fields.len() < FIELDS_MAX => FieldId(id),
             _ => return Err(schema.unusable("an answer with too many fields")),
         };
+        if let Some(Link::To(_)) = field.link {
+            let said = schema.extension(self.reading, "link");
+            let place = said.map_or(schema.place, |said| &said.place);
+            self.mediated.push((id, place));
+        }
         self.fields.push(field);
         self.places.push((schema.place, self.in_record));
         Ok(id)
@@ -398,10 +407,11 @@ impl<'a> Shaping<'a, '_> {
     /// Links to an operation need an id in the same answer; which, only the operation tells.
     fn keep_mediated(&mut self) {
         let roles: Vec<FieldRole> = self.fields.iter().map(|field| field.role).collect();
-        for (field, (place, _)) in self.fields.iter().zip(&self.places) {
-            if let Some(Link::To(operation)) = &field.link {
+        for (field, place) in std::mem::take(&mut self.mediated) {
+            let field = self.fields.get(usize::from(field.0));
+            if let Some(Link::To(operation)) = field.and_then(|field| field.link.as_ref()) {
                 self.reading.mediate(Mediated {
-                    place: (*place).clone(),
+                    place: place.clone(),
                     operation: Arc::clone(operation),
                     roles: roles.clone(),
                 });

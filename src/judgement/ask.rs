@@ -1,6 +1,6 @@
 //! What a request asks for, by its own words: whom it names by every selector of path, query, header
 //! and body; how large a page it wants; whether it states a marketing use; what it wants beyond the
-//! plain answer. Whose the named ones are is for the caller to say ([`super::subject`]).
+//! plain answer. Whose the named ones are is for the caller to say ([`super::subject()`]).
 //!
 //! A body is taken apart strictly in the format its `Content-Type` names, held against the catalogue's
 //! tree ([`hold`]), and, where the format leaves a reader any choice (forms, multipart, XML), written

@@ -225,7 +225,7 @@ mod tests {
             code: None,
             cause: None,
             duration: Duration::ZERO,
-            body_bytes: 0,
+            body_bytes: Some(0),
         };
         let trace = TraceContext::continued(None);
         for _ in 0..20_000 {

@@ -1,3 +1,5 @@
+//! A stream beside the whole: wherever it is cut, and whatever is wrong with it.
+
 use super::*;
 use crate::catalogue::{FieldRole, ObjectNode, ScalarKind};
 use crate::filter::sample::{Builder, array, forms, object, page, record};
