@@ -58,12 +58,14 @@ pub(super) enum Token {
     Escaped,
     /// A JSON string with an escape that serialising it again would not give.
     Respelled,
-    /// A text that stands there as it is, in XML or CSV.
+    /// A text that stands there as it is and as it would be written, in XML or CSV.
     Text,
     /// Text of an element of XML, with references, CDATA sections or ends of lines.
     Marked,
     /// The value of an attribute of XML, with references or white space.
     Attribute,
+    /// The inside of a quoted cell of CSV, without quotes in it.
+    Quoted,
     /// The inside of a quoted cell of CSV, with doubled quotes.
     Doubled,
 }
@@ -72,7 +74,7 @@ impl Token {
     /// The value that is written as `written`; of `null` and of what is no text, what stands there.
     pub(super) fn decode(self, written: &str) -> Cow<'_, str> {
         match self {
-            Self::Null | Self::Bare | Self::Text => Cow::Borrowed(written),
+            Self::Null | Self::Bare | Self::Text | Self::Quoted => Cow::Borrowed(written),
             Self::Plain => Cow::Borrowed(unquoted(written)),
             Self::Escaped | Self::Respelled => unescape(unquoted(written)),
             Self::Marked => text::xml::decode_text(written),

@@ -23,23 +23,28 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
         let mut plans = plans.iter();
         plans.any(|plan| stays(column, plan.treatment(column.field)))
     };
-    let leaving: Vec<bool> = columns.iter().map(leaves).collect();
-    let width = leaving.iter().filter(|leaves| **leaves).count();
-    if width == 0 {
+    let leaving: Vec<(usize, &Column)> = columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| leaves(column))
+        .collect();
+    if leaving.is_empty() {
         return Some(());
     }
-    for (column, _) in columns.iter().zip(&leaving).filter(|(_, leaves)| **leaves) {
+    for (number, (_, column)) in leaving.iter().enumerate() {
+        if number > 0 {
+            writer.write_byte(b',');
+        }
         match object.members.get(usize::from(column.member)) {
-            Some(member) => writer.out.extend_from_slice(&member.encoded),
+            Some(member) => writer.write(&member.encoded),
             None => {
                 let name = column.start as usize..column.end as usize;
                 let name = writer.scanned.text.get(name)?;
-                text::csv::write(&column.token.decode(name), writer.out);
+                text::csv::write(&column.token.decode(name), writer.behind_run());
             }
         }
-        writer.out.push(b',');
     }
-    writer.end_line();
+    writer.write(LINE_END);
     let Content::Array { after } = writer.scanned.pieces.first()?.content else {
         return None;
     };
@@ -62,7 +67,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
                 },
                 _ => envelope,
             };
-            writer.row(columns, &leaving, place + 1, plan, width)?;
+            writer.row(&leaving, place + 1, plan)?;
             writer.leading.record = None;
         }
         place = piece.next(place);
@@ -101,21 +106,12 @@ impl<'p> Writer<'_, 'p> {
         plans
     }
 
-    fn row(
-        &mut self,
-        columns: &[Column],
-        leaving: &[bool],
-        first: usize,
-        plan: &Plan,
-        width: usize,
-    ) -> Written {
-        let start = self.out.len();
-        for (place, (column, _)) in columns
-            .iter()
-            .zip(leaving)
-            .enumerate()
-            .filter(|(_, (_, leaves))| **leaves)
-        {
+    fn row(&mut self, leaving: &[(usize, &Column)], first: usize, plan: &Plan) -> Written {
+        let begun = self.length();
+        for (number, (place, column)) in leaving.iter().enumerate() {
+            if number > 0 {
+                self.write_byte(b',');
+            }
             let piece = self.scanned.pieces.get(first + place)?;
             let Content::Scalar(scalar) = piece.content else {
                 return None;
@@ -124,47 +120,64 @@ impl<'p> Writer<'_, 'p> {
             if stays(column, treatment) {
                 self.cell(scalar, treatment)?;
             }
-            self.out.push(b',');
         }
         // A line of one empty cell would be no line.
-        if width == 1 && self.out.len() == start + 1 {
-            self.out.pop();
-            self.out.extend_from_slice(b"\"\",");
+        if self.length() == begun {
+            self.behind_run().extend_from_slice(b"\"\"");
         }
-        self.end_line();
+        self.write(LINE_END);
         Some(())
+    }
+
+    /// How much has been written.
+    fn length(&self) -> usize {
+        self.out.len() + self.run.len()
     }
 
     #[inline]
     fn cell(&mut self, scalar: Scalar, treatment: Treatment) -> Written {
-        let written = self
-            .scanned
-            .text
-            .get(scalar.start as usize..scalar.end as usize)?;
-        match (treatment, scalar.token) {
-            (Treatment::Clear | Treatment::Figure, Token::Null) => {}
-            (Treatment::Clear | Treatment::Figure, Token::Bare) => {
-                self.out.extend_from_slice(written.as_bytes())
-            }
-            (Treatment::Clear | Treatment::Figure, token) => {
-                text::csv::write(&token.decode(written), self.out)
-            }
-            _ => {
-                self.instead_as_text(scalar, treatment, written);
-                let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
-                match field.map(|field| field.kind) {
-                    Some(ScalarKind::String) | None => text::csv::write(&self.made, self.out),
-                    // A number is one, whatever its sign.
-                    Some(_) => self.out.extend_from_slice(self.made.as_bytes()),
+        let part = scalar.start as usize..scalar.end as usize;
+        if treatment.is_whole() {
+            let first = self.scanned.text.as_bytes().get(scalar.start as usize);
+            match scalar.token {
+                Token::Null => return Some(()),
+                Token::Bare => {
+                    self.copy(part);
+                    return Some(());
                 }
+                // What was not quoted need not be, unless it is a formula.
+                Token::Text if part.is_empty() || first.is_some_and(is_safe) => {
+                    self.copy(part);
+                    return Some(());
+                }
+                _ => {}
             }
+        }
+        self.written_cell(scalar, treatment)
+    }
+
+    /// Writes a cell that is not written as it was read.
+    #[inline(never)]
+    fn written_cell(&mut self, scalar: Scalar, treatment: Treatment) -> Written {
+        let part = scalar.start as usize..scalar.end as usize;
+        let written = self.scanned.text.get(part)?;
+        self.behind_run();
+        if treatment.is_whole() {
+            text::csv::write(&scalar.token.decode(written), self.out);
+            return Some(());
+        }
+        self.instead_as_text(scalar, treatment, written);
+        let field = self.scanned.shape.fields.get(usize::from(scalar.field.0));
+        match field.map(|field| field.kind) {
+            Some(ScalarKind::String) | None => text::csv::write(&self.made, self.out),
+            // A number is one, whatever its sign.
+            Some(_) => self.out.extend_from_slice(self.made.as_bytes()),
         }
         Some(())
     }
+}
 
-    /// Ends a line; the comma behind its last cell goes.
-    fn end_line(&mut self) {
-        self.out.pop();
-        self.out.extend_from_slice(LINE_END);
-    }
+/// Whether no formula begins so.
+fn is_safe(first: &u8) -> bool {
+    !text::csv::FORMULA.contains(&char::from(*first))
 }

@@ -6,6 +6,7 @@ use super::gathered::{Gathered, Value};
 use super::index;
 use crate::catalogue::{FieldId, Node, ObjectNode, Shape};
 use crate::filter::Limits;
+use crate::filter::field_set::FieldSet;
 use crate::filter::piece::{OTHER, Token};
 use crate::filter::reader::whole;
 use crate::filter::scanned::{Column, Scanned, Written};
@@ -37,11 +38,16 @@ pub(in crate::filter) fn scan<'a>(
     }
     let header = header(&mut reader, row, limits)?;
     let mut found = Gathered::new(shape, reader.text, limits.number_bytes_max);
+    let present: FieldSet = header.iter().flatten().map(|column| column.field).collect();
+    // As many lines as there are if they are like the header, which is longer than most.
+    let lines = reader.text.len() / reader.position.max(1);
+    found.pieces.reserve((lines + 1) * (header.len() + 1));
     found.uncatalogued = header.iter().filter(|column| column.is_none()).count();
     let list = found.open(0);
     while reader.position < reader.text.len() {
         let place = found.open(0);
         let began_record = found.begin_record(row.record);
+        found.hold(&present);
         let mut last = false;
         for column in &header {
             if last {
@@ -50,7 +56,7 @@ pub(in crate::filter) fn scan<'a>(
             let cell;
             (cell, last) = reader.cell()?;
             if let Some(column) = column {
-                found.scalar(column.field, column.member, cell)?;
+                found.piece(column.field, column.member, cell)?;
             }
         }
         if !last {
@@ -154,7 +160,7 @@ impl Reader<'_> {
     }
 
     /// Reads one cell and what ends it; whether that is the end of its line.
-    #[inline]
+    #[inline(always)]
     fn cell(&mut self) -> Result<(Value, bool), Uninspectable> {
         let quoted = self.rest().first() == Some(&b'"');
         let cell = if quoted {
@@ -186,7 +192,7 @@ impl Reader<'_> {
     fn quoted(&mut self) -> Result<Value, Uninspectable> {
         self.position += 1;
         let start = self.position;
-        let mut token = Token::Text;
+        let mut token = Token::Quoted;
         loop {
             let length = memchr::memchr(b'"', self.rest());
             let length = length.ok_or_else(|| self.refuse(Reason::Truncated))?;

@@ -3,6 +3,7 @@
 use super::scalars::identify;
 use super::{FieldRole, Record, Scanned, Uninspectable, index, inherit};
 use crate::catalogue::{Field, FieldId, ScalarKind, Shape};
+use crate::filter::field_set::FieldSet;
 use crate::filter::piece::{Content, OTHER, Piece, Scalar, Token};
 use crate::filter::scanned::Written;
 use crate::filter::uninspectable::Reason;
@@ -33,8 +34,7 @@ impl<'a> Gathered<'a> {
             shape,
             text,
             number_bytes_max,
-            // A guess; the list grows where it is wrong.
-            pieces: Vec::with_capacity(text.len() / 24),
+            pieces: Vec::new(),
             records: Vec::new(),
             envelope: Record::default(),
             record: None,
@@ -115,7 +115,14 @@ impl<'a> Gathered<'a> {
         self.pieces.push(Piece { member, content });
     }
 
-    /// Adds a scalar, if it is one of its field.
+    /// Notes that these fields stand in what is read now.
+    #[inline]
+    pub(super) fn hold(&mut self, fields: &FieldSet) {
+        let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
+        subject.present.clone_from(fields);
+    }
+
+    /// Adds a scalar, if it is one of its field, and notes that the field stands there.
     #[inline]
     pub(super) fn scalar(
         &mut self,
@@ -123,13 +130,32 @@ impl<'a> Gathered<'a> {
         member: u16,
         value: Value,
     ) -> Result<(), Uninspectable> {
+        let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
+        subject.present.insert(id);
+        self.piece(id, member, value)
+    }
+
+    /// Adds a scalar, if it is one of its field, which is known to stand there.
+    #[inline(always)]
+    pub(super) fn piece(
+        &mut self,
+        id: FieldId,
+        member: u16,
+        value: Value,
+    ) -> Result<(), Uninspectable> {
         let (start, end) = (value.start, value.end);
-        let mismatch = || Uninspectable::new(Reason::Mismatch, start);
         let field = self.shape.fields.get(usize::from(id.0));
-        let field = field.ok_or_else(mismatch)?;
-        let written = self.text.get(start..end).unwrap_or_default();
-        let token = judged(field, value.token, written, self.number_bytes_max);
-        let token = token.ok_or_else(mismatch)?;
+        let field = field.ok_or(Uninspectable::new(Reason::Mismatch, start))?;
+        // Of most texts there is nothing more to say. Marked ones may turn out to be nothing.
+        let free = field.kind == ScalarKind::String
+            && field.role == FieldRole::Data
+            && !field.check.is_needed();
+        let something = start < end && matches!(value.token, Token::Text | Token::Quoted);
+        let token = if free && something {
+            value.token
+        } else {
+            self.judge(field, value)?
+        };
         let content = Content::Scalar(Scalar {
             field: id,
             token,
@@ -137,12 +163,21 @@ impl<'a> Gathered<'a> {
             end: index(end),
         });
         self.pieces.push(Piece { member, content });
-        let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
-        subject.present.insert(id);
+        Ok(())
+    }
+
+    /// Holds a value to its field, and notes whose or what it is the id of.
+    #[inline(never)]
+    fn judge(&mut self, field: &Field, value: Value) -> Result<Token, Uninspectable> {
+        let (start, end) = (value.start, value.end);
+        let written = self.text.get(start..end).unwrap_or_default();
+        let token = judged(field, value.token, written, self.number_bytes_max);
+        let token = token.ok_or(Uninspectable::new(Reason::Mismatch, start))?;
         if field.role != FieldRole::Data && token != Token::Null {
+            let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
             identify(subject, field.role, token.decode(written), start)?;
         }
-        Ok(())
+        Ok(token)
     }
 }
 
@@ -165,7 +200,9 @@ fn judged(field: &Field, token: Token, written: &str, number_bytes_max: usize) -
 /// JSON writes them.
 #[inline]
 fn typed(field: &Field, token: Token, written: &str, number_bytes_max: usize) -> Option<Token> {
-    if field.nullable && (written.is_empty() || token.decode(written).is_empty()) {
+    let plain = matches!(token, Token::Text | Token::Quoted);
+    let nothing = written.is_empty() || (!plain && token.decode(written).is_empty());
+    if field.nullable && nothing {
         return Some(Token::Null);
     }
     let fits = match field.kind {
@@ -174,7 +211,7 @@ fn typed(field: &Field, token: Token, written: &str, number_bytes_max: usize) ->
         ScalarKind::Number => is_number(written).is_some(),
         ScalarKind::Integer => is_number(written) == Some(true),
     };
-    (fits && token == Token::Text && written.len() <= number_bytes_max).then_some(Token::Bare)
+    (fits && plain && written.len() <= number_bytes_max).then_some(Token::Bare)
 }
 
 /// Whether a text is a number as JSON writes it (RFC 8259 section 6), and then whether it has neither

@@ -36,6 +36,8 @@ pub(in crate::filter) fn scan<'a>(
         prefixes: Vec::new(),
         others: Vec::new(),
     };
+    // A guess; the list grows where it is wrong.
+    scanner.found.pieces.reserve(body.len() / 24);
     scanner.document(&shape.root)?;
     scanner.reader.end()?;
     Ok(scanner.found.finish(Written::Xml))

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// What a cell begins with that a spreadsheet computes instead of showing.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+pub(in crate::filter) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Decodes the accepted inside of quotes.
 pub(in crate::filter) fn decode(content: &str) -> Cow<'_, str> {
