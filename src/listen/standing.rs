@@ -46,6 +46,11 @@ impl Standing {
     /// Ready once the connection must end: somebody it let in was shut out, a request of it was refused
     /// for that, or its certificate does not stand any more.
     pub(super) async fn lost(mut self) {
+        // What changed before this connection could hear of changes.
+        let is_shut_out = |principal: &_| self.suspensions.of(principal).is_some();
+        if self.peer.presented.any(is_shut_out) {
+            return;
+        }
         loop {
             tokio::select! {
                 () = self.peer.presented.ended() => return,
