@@ -15,6 +15,9 @@ use crate::registry::Suspensions;
 /// refusal may be on its way. With the hearing of it this is well below five seconds.
 pub(super) const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
+/// What a connection of whoever is shut out already may take to send a request and be told so.
+const ASKING_MAX: Duration = Duration::from_secs(2);
+
 /// The standing of one connection.
 #[derive(Debug)]
 pub(super) struct Standing {
@@ -46,17 +49,17 @@ impl Standing {
     /// Ready once the connection must end: somebody it let in was shut out, a request of it was refused
     /// for that, or its certificate does not stand any more.
     pub(super) async fn lost(mut self) {
-        // What changed before this connection could hear of changes.
-        let is_shut_out = |principal: &_| self.suspensions.of(principal).is_some();
-        if self.peer.presented.any(is_shut_out) {
+        if self.is_shut_out() {
+            // Shut out before this connection could hear of it: whoever asks is told why, and who asks
+            // nothing does not stay.
+            let _ = tokio::time::timeout(ASKING_MAX, self.peer.presented.ended()).await;
             return;
         }
         loop {
             tokio::select! {
                 () = self.peer.presented.ended() => return,
                 () = changed(&mut self.suspended) => {
-                    let is_shut_out = |principal: &_| self.suspensions.of(principal).is_some();
-                    if self.peer.presented.any(is_shut_out) {
+                    if self.is_shut_out() {
                         return;
                     }
                 }
@@ -68,6 +71,11 @@ impl Standing {
                 }
             }
         }
+    }
+
+    fn is_shut_out(&self) -> bool {
+        let is_shut_out = |principal: &_| self.suspensions.of(principal).is_some();
+        self.peer.presented.any(is_shut_out)
     }
 }
 
