@@ -134,12 +134,17 @@ impl Administration {
                 let contracts = (self.contracts)();
                 let clients = || {
                     let all = contracts.iter();
-                    all.flat_map(|contract| contract.credentials.clients.iter())
+                    all.flat_map(|contract| {
+                        let credentials = &contract.credentials;
+                        let keys = credentials.api_keys.iter();
+                        let clients = credentials.clients.iter().map(|client| &**client);
+                        clients.chain(keys.map(|key| &*key.prefix))
+                    })
                 };
-                if clients().any(|client| client == name) {
+                if clients().any(|client| client == &**name) {
                     return Ok(());
                 }
-                let hint = hint(name, clients().map(|client| &**client));
+                let hint = hint(name, clients());
                 let message = format!("no contract names a client `{name}`{hint}");
                 Err(NotDone::NotFound(message))
             }

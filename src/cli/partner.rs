@@ -54,7 +54,7 @@ pub struct Who {
     /// One client certificate: `sha256:` and its thumbprint as base64url.
     #[arg(long, value_name = "THUMBPRINT")]
     certificate: Option<String>,
-    /// One client, by its `client_id`.
+    /// One client, by its `client_id`, or one API key, by its prefix.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
     /// One access token, by its `jti`; forgotten after 25 hours, when it must have expired.

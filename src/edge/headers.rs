@@ -26,7 +26,7 @@ pub enum HeaderMistake {
 
 /// Fields that have one value: a second one means two readers could disagree. Most change what a
 /// request means or who sends it, so `Connection` must not take them away either.
-const SINGLE: [&str; 29] = [
+const SINGLE: [&str; 30] = [
     "accept-datetime",
     "authorization",
     "content-encoding",
@@ -55,6 +55,7 @@ const SINGLE: [&str; 29] = [
     "transfer-encoding",
     "upgrade",
     "user-agent",
+    "x-api-key",
     "x-request-id",
 ];
 

@@ -69,7 +69,7 @@ fn whoami(partner: &Partner) -> Value {
         "kind": contract.kind.word(),
         "contract": contract.label(),
         "policy": partner.rules().policy.version(),
-        "client": &*partner.token().client_id,
+        "client": &**partner.client(),
         "purposes": purposes,
         "operations": contract.operations.iter().map(|id| &**id).collect::<Vec<_>>(),
         "page_records_max": contract.page_records_max,

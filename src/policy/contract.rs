@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::identity::binding::Carrier;
+use crate::identity::api_key::ApiKeyRecord;
+use crate::identity::binding::{Bindings, Carrier};
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
 
@@ -113,9 +114,16 @@ pub struct Credentials {
     pub certificate_names: Vec<Arc<str>>,
     /// `client_id`s of its access tokens.
     pub clients: Vec<Arc<str>>,
+    /// What its tokens must be bound to: one of these.
+    pub bindings: Bindings,
     /// Where in Basic credentials its token may stand as well, for software that speaks nothing else.
     pub basic: Option<Carrier>,
+    /// API keys that do instead of a token, for software that can send nothing else.
+    pub api_keys: Vec<ApiKeyRecord>,
 }
+
+/// The words for [`Credentials::bindings`].
+pub(super) const BINDINGS: [&str; 3] = ["certificate", "dpop", "none"];
 
 /// The words for [`Credentials::basic`].
 pub(super) const BASIC: [(&str, Carrier); 2] = [
@@ -124,7 +132,7 @@ pub(super) const BASIC: [(&str, Carrier); 2] = [
 ];
 
 impl Credentials {
-    /// Each with its kind, `certificate` or `client`, in the order of the file: a client may be
+    /// Each with its kind, `certificate`, `client` or `API key`, in the order of the file: a client may be
     /// called what a certificate is. As they are compared.
     pub(super) fn each(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         let names = self.certificate_names.iter();
@@ -133,7 +141,10 @@ impl Credentials {
         let thumbprints = thumbprints.map(|one| Cow::Owned(format!("sha256:{one:?}")));
         let certificates = names.chain(thumbprints).map(|text| ("certificate", text));
         let clients = self.clients.iter();
-        certificates.chain(clients.map(|client| ("client", folded(client))))
+        let keys = self.api_keys.iter();
+        let keys = keys.map(|key| ("API key", Cow::Borrowed(&*key.prefix)));
+        let clients = clients.map(|client| ("client", folded(client)));
+        certificates.chain(clients).chain(keys)
     }
 }
 

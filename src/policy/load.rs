@@ -144,6 +144,7 @@ impl PolicySet {
             compiled: compile(candidates, catalogue),
             by_partner: HashMap::new(),
             by_client: HashMap::new(),
+            by_api_key: HashMap::new(),
             by_thumbprint: HashMap::new(),
             by_name: HashMap::new(),
             version: format!("{today}.{first:02x}{second:02x}").into(),
@@ -158,6 +159,10 @@ impl PolicySet {
             set.by_partner.insert(contract.partner.clone(), place);
             let clients = credentials.clients.iter().cloned();
             set.by_client.extend(clients.map(|client| (client, place)));
+            let keys = credentials.api_keys.iter();
+            let prefixes = keys.map(|key| Arc::from(key.prefix.as_str()));
+            set.by_api_key
+                .extend(prefixes.map(|prefix| (prefix, place)));
             let thumbprints = credentials.certificate_thumbprints.iter().copied();
             set.by_thumbprint
                 .extend(thumbprints.map(|thumbprint| (thumbprint, place)));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::administration::{self, Administration, Role};
 use crate::allowance::Allowance;
 use crate::allowance::fold::spent;
 use crate::clock::Clock;
-use crate::config::{Config, KeySource};
+use crate::config::{Config, KeySource, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::entry::Entry;
@@ -31,9 +31,11 @@ use crate::gateway::names::Names;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
-use crate::identity::fetch::FetchUrl;
+use crate::identity::discovery::Discovery;
+use crate::identity::fetch::{FetchUrl, FetchUrlRejected, Reach};
 use crate::identity::jwk::Algorithm;
 use crate::identity::keys::{self, Keys};
+use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
 use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
@@ -259,27 +261,48 @@ async fn replay(
 }
 
 async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError> {
-    let source = match &config.tokens.keys {
-        KeySource::File(path) => keys::KeySource::File(path.clone()),
-        KeySource::Url(url, authority) => keys::KeySource::Url(
-            FetchUrl::new(url, authority.as_deref())
-                .map_err(|error| StartError::unusable("the token issuer's keys", error))?,
-        ),
+    let unusable = |error: &dyn std::fmt::Display| {
+        StartError::unusable("the token issuer's keys", error.to_string())
     };
+    let source = key_source(&config.tokens).map_err(|error| unusable(&error))?;
     let algorithms = config.tokens.algorithms.iter();
     let algorithms = algorithms
         .filter_map(|name| Algorithm::parse(name))
         .collect();
     let keys = Keys::load(source, algorithms, clock.clone())
         .await
-        .map_err(|error| StartError::unusable("the token issuer's keys", error))?;
+        .map_err(|error| unusable(&error))?;
+    let keys = keys.with_age_max(i64::from(config.tokens.keys_hours_max) * 3_600);
     let rules = TokenRules {
         issuer: config.tokens.issuer.clone(),
         audience: config.tokens.audience.clone(),
         leeway_seconds: u8::try_from(config.tokens.leeway_seconds).unwrap_or(u8::MAX),
         life_seconds_max: config.tokens.life_seconds_max,
+        not_before_required: config.tokens.not_before_required,
     };
-    Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
+    let verifier = Verifier::new(rules, Arc::new(keys), clock.clone());
+    if !config.tokens.proof_nonces {
+        return Ok(verifier);
+    }
+    let nonces = Nonces::new().map_err(|error| StartError::unusable("nonces", error))?;
+    Ok(verifier.with_nonces(nonces))
+}
+
+fn key_source(settings: &TokenSettings) -> Result<keys::KeySource, FetchUrlRejected> {
+    let reach = |authorities: &Option<PathBuf>| Reach {
+        authorities: authorities.clone(),
+        private_hosts: settings.private_hosts.clone(),
+    };
+    Ok(match &settings.keys {
+        KeySource::File(path) => keys::KeySource::File(path.clone()),
+        KeySource::Url(url, authorities) => {
+            keys::KeySource::Url(FetchUrl::new(url, &reach(authorities))?)
+        }
+        KeySource::Issuer(authorities) => {
+            let discovery = Discovery::new(&settings.issuer, reach(authorities))?;
+            keys::KeySource::Issuer(Arc::new(discovery))
+        }
+    })
 }
 
 fn cores(config: &Config, clock: &Clock) -> Cores {

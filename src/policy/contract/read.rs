@@ -8,7 +8,9 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::references::References;
-use super::{AcceptedTerms, BASIC, Budgets, Contract, Credentials, Exception, folded};
+use super::{AcceptedTerms, BASIC, BINDINGS, Budgets, Contract, Credentials, Exception, folded};
+use crate::identity::api_key::{self, ApiKeyRecord};
+use crate::identity::binding::Bindings;
 use crate::mistakes::Mistakes;
 use crate::source::{Fields, Node, Source, Span, read_yaml};
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -155,7 +157,7 @@ fn parent(fields: &mut Fields<'_, '_>, kind: Option<PartnerKind>) -> (Option<Par
 }
 
 fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Credentials> {
-    let clients = fields.texts("clients");
+    let clients = fields.optional_texts("clients");
     let certificates = fields.mapping("certificates", |fields| {
         let names = fields.optional_texts("names");
         let thumbprints = fields.optional_texts("thumbprints");
@@ -178,23 +180,80 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
         places.extend(certificates.map(|(_, span)| *span));
         Some((names, parsed))
     });
+    let bindings = bindings(fields);
     let basic = fields.optional("token_in_basic").is_some();
     let words = BASIC.map(|(word, _)| word);
     let basic = basic
         .then(|| fields.one_of("token_in_basic", &words))
         .flatten();
     let basic = BASIC.iter().find(|(word, _)| Some(*word) == basic);
-    if clients.is_empty() {
+    places.extend(clients.iter().map(|(_, span)| *span));
+    let api_keys = api_keys(fields, places);
+    let said = fields.optional("clients").is_some();
+    if clients.is_empty() && (said || api_keys.is_empty()) {
         fields.mistake(fields.span(), "at least one of `clients` is needed");
     }
-    places.extend(clients.iter().map(|(_, span)| *span));
+    for (client, span) in &clients {
+        if api_key::is_prefix(client) {
+            fields.mistake(*span, "a client is not called like an API key");
+        }
+    }
     let (names, certificate_thumbprints) = certificates?;
     Some(Credentials {
         certificate_thumbprints,
         certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
+        bindings,
         basic: basic.map(|(_, carrier)| *carrier),
+        api_keys,
     })
+}
+
+/// A client certificate, where nothing is said.
+fn bindings(fields: &mut Fields<'_, '_>) -> Bindings {
+    let Some(node) = fields.optional("token_bindings") else {
+        return Bindings::default();
+    };
+    let named = fields.texts("token_bindings");
+    if named.is_empty() {
+        fields.mistake(node.span, "`token_bindings` must name at least one");
+    }
+    for (place, (word, span)) in named.iter().enumerate() {
+        let source = Arc::clone(fields.source());
+        if !BINDINGS.contains(word) {
+            let message = format!("`{word}` is not what a token can be bound to");
+            let mistakes = fields.mistakes();
+            mistakes.add_unknown(&source, *span, message, word, BINDINGS);
+        } else if named.iter().take(place).any(|(other, _)| other == word) {
+            fields.mistake(*span, format!("`{word}` is there already"));
+        }
+    }
+    let has = |word: &str| named.iter().any(|(one, _)| *one == word);
+    Bindings {
+        certificate: has("certificate"),
+        dpop: has("dpop"),
+        none: has("none"),
+    }
+}
+
+fn api_keys(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Vec<ApiKeyRecord> {
+    let mut keys = Vec::new();
+    for item in fields.optional_list("api_keys") {
+        let key = fields.nested(item, |fields| {
+            let (prefix, sha256) = (fields.text("prefix"), fields.text("sha256"));
+            let key = ApiKeyRecord::parse(prefix?, sha256?);
+            if key.is_none() {
+                let message = "an API key is a `prefix` and a `sha256`, as `covenant token api-key` prints them";
+                fields.mistake(fields.span(), message);
+            }
+            key
+        });
+        if let Some(key) = key {
+            places.push(item.span);
+            keys.push(key);
+        }
+    }
+    keys
 }
 
 fn purposes(fields: &mut Fields<'_, '_>) -> Vec<(Purpose, Span)> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::read::{
     APPROVERS_MIN, LARGE_ANSWER_RECORDS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
 };
-use super::{BASIC, Budgets};
+use super::{BASIC, BINDINGS, Budgets};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Form, PartnerKind};
@@ -124,13 +124,23 @@ fn credentials() -> Value {
     if let Value::Object(map) = &mut certificates {
         map.insert("minProperties".to_owned(), json!(1));
     }
-    mapping(
+    let mut credentials = mapping(
         "How the partner proves who it is.",
         [
             ("certificates!", certificates),
             (
-                "clients!",
+                "clients",
                 set("Its clients, as tokens name them.", text("A client_id.")),
+            ),
+            (
+                "token_bindings",
+                set(
+                    "What its tokens must be bound to: one of these. Default: certificate.",
+                    one_of(
+                        "A client certificate, a key for proofs, or nothing.",
+                        BINDINGS,
+                    ),
+                ),
             ),
             (
                 "token_in_basic",
@@ -139,8 +149,33 @@ fn credentials() -> Value {
                     BASIC.map(|(word, _)| word),
                 ),
             ),
+            (
+                "api_keys",
+                set("For software that can send no token: keys.", api_key()),
+            ),
         ],
-    )
+    );
+    if let Value::Object(map) = &mut credentials {
+        let either = json!([{"required": ["clients"]}, {"required": ["api_keys"]}]);
+        map.insert("anyOf".to_owned(), either);
+    }
+    credentials
+}
+
+/// As `covenant token api-key` prints it.
+fn api_key() -> Value {
+    let prefix = json!({
+        "type": "string",
+        "description": "How the key begins.",
+        "pattern": "^covenant_[a-z2-7]{12}$",
+    });
+    let sha256 = json!({
+        "type": "string",
+        "description": "SHA-256 of the whole key, as base64url.",
+        "pattern": "^[A-Za-z0-9_-]{43}$",
+    });
+    let keys = [("prefix!", prefix), ("sha256!", sha256)];
+    mapping("An API key. The key itself is nowhere.", keys)
 }
 
 fn categories() -> Value {
@@ -238,7 +273,9 @@ version: 1
 credentials:
   certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']}
   clients: [whole]
+  token_bindings: [certificate, dpop, none]
   token_in_basic: password
+  api_keys: [{prefix: covenant_abcdefghij23, sha256: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA}]
 purposes: [essential.service]
 categories: {user.name: clear}
 operations: [getCustomer]
@@ -302,6 +339,11 @@ exceptions:
             ("user.name: clear", "user.name: clearly"),
             ("user.name: clear", "user.nmae: clear"),
             ("clients: [whole]", "clients: []"),
+            ("[certificate, dpop, none]", "[]"),
+            ("[certificate, dpop, none]", "[certificat]"),
+            ("[certificate, dpop, none]", "[dpop, dpop]"),
+            ("covenant_abcdefghij23", "covenant_abcdefghij01"),
+            ("sha256: AAAA", "sha256: A"),
             ("token_in_basic: password", "token_in_basic: pasword"),
             ("until: 2026-12-31", "until: soon"),
             ("name: Whole", "name: ' '"),
