@@ -90,7 +90,7 @@ enum Command {
     /// A certificate authority for development.
     #[command(subcommand)]
     Ca(ca::CaCommand),
-    /// Access tokens for development.
+    /// Access tokens for development, and API keys.
     #[command(subcommand)]
     Token(token::TokenCommand),
 }

@@ -636,7 +636,7 @@ pub(crate) mod tests {
     fn the_canonical_form_is_fixed() {
         assert_eq!(
             String::from_utf8(note().to_canonical()).unwrap(),
-            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":3}"#
+            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":4}"#
         );
     }
 
@@ -644,7 +644,7 @@ pub(crate) mod tests {
     fn other_bytes_for_the_same_facts_are_refused() {
         let canonical = String::from_utf8(note().to_canonical()).unwrap();
         for other in [
-            canonical.replace("\"v\":3", "\"v\": 2"),
+            canonical.replace("\"v\":4", "\"v\": 3"),
             canonical.replace("started", "\\u0073tarted"),
             canonical.replace(r#""what":"started""#, r#""what":"started","policy":null"#),
             canonical.replace("00:00:00Z", "00:00:00.000Z"),
@@ -653,7 +653,7 @@ pub(crate) mod tests {
             let refused = Entry::parse(other.as_bytes());
             assert!(matches!(refused, Err(EntryError::NotCanonical)), "{other}");
         }
-        let more = canonical.replace("\"v\":3", "\"v\":3,\"w\":1");
+        let more = canonical.replace("\"v\":4", "\"v\":4,\"w\":1");
         assert!(matches!(
             Entry::parse(more.as_bytes()),
             Err(EntryError::Malformed(_))
@@ -706,6 +706,25 @@ pub(crate) mod tests {
             let mut entry = Entry::new(Timestamp::UNIX_EPOCH, Event::Disclosure(event)).unwrap();
             assert!(Entry::parse(&entry.to_canonical()).is_ok());
             entry.v = 2;
+            assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
+        }
+    }
+
+    #[test]
+    fn earlier_versions_know_no_kind_of_credential() {
+        let request = RequestFacts {
+            credential: Some(API_KEY.to_owned()),
+            ..RequestFacts::default()
+        };
+        for request in [request, RequestFacts::default()] {
+            let is_read = request.credential.is_none();
+            let event = Event::Intent(Intent {
+                request,
+                customer: None,
+            });
+            let mut entry = Entry::new(Timestamp::UNIX_EPOCH, event).unwrap();
+            assert!(Entry::parse(&entry.to_canonical()).is_ok());
+            entry.v = 3;
             assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
         }
     }

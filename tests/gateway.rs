@@ -11,6 +11,8 @@
 
 #[path = "gateway/asking.rs"]
 mod asking;
+#[path = "gateway/authorization_server.rs"]
+mod authorization_server;
 #[path = "gateway/budgets.rs"]
 mod budgets;
 #[path = "gateway/caller.rs"]
@@ -29,6 +31,8 @@ mod figures;
 mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
+#[path = "gateway/issuer.rs"]
+mod issuer;
 #[path = "gateway/lab.rs"]
 mod lab;
 #[path = "gateway/large.rs"]
@@ -39,6 +43,8 @@ mod leaving;
 mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
+#[path = "gateway/possession.rs"]
+mod possession;
 #[path = "gateway/publishing.rs"]
 mod publishing;
 #[path = "gateway/purposes.rs"]
