@@ -1,4 +1,5 @@
-// An authorization server for tests: oidc-provider as its authors ship it, over TLS on loopback.
+// An authorization server for tests: oidc-provider as its authors ship it, over TLS on loopback. Its major
+// version is the last one that runs on the Node.js of Debian 12.
 //
 // node server.js SETTINGS.json, with { certificate, key, authority, audience, clients }: PEM files of the
 // server, the PEM file of the authority that issues client certificates (read when one is shown), the
@@ -9,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { createInterface } from 'node:readline';
 
-import { Provider } from 'oidc-provider';
+import Provider from 'oidc-provider';
 
 const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 let keys = 0;

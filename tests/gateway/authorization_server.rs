@@ -148,7 +148,8 @@ impl Pair {
         let mut server = None;
         let edit = "\n  clients:";
         let to = format!("\n  token_bindings: [dpop]{edit}");
-        let stand = Stand::start_with(&[("partners/crest.yaml", edit, &to)], |config| {
+        let edits = [("partners/crest.yaml", edit, &*to)];
+        let stand = Stand::start_with(&edits, |config| {
             let partners = config.policies.parent().unwrap().join("certs/ca.crt");
             written["authority"] = json!(partners);
             std::fs::write(&settings, written.to_string()).unwrap();
