@@ -12,6 +12,9 @@ import { createInterface } from 'node:readline';
 
 import Provider from 'oidc-provider';
 
+// What the provider remarks must not stand between the answers.
+console.info = console.error;
+
 const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 let keys = 0;
 let issuer;
