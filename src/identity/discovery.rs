@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::identity::fetch::{FetchFailed, FetchUrl, FetchUrlRejected, Reach};
 use crate::identity::strict;
 
-/// How long it is remembered where the keys are, in seconds.
-pub const DISCOVERED_SECONDS: i64 = 600;
+/// How long it is remembered where the keys are, in seconds: less than between two renewals, so that each
+/// asks again, and tokens of unknown keys in between do not.
+pub const DISCOVERED_SECONDS: i64 = 25;
 
 /// An issuer that is asked where its keys are. A clone asks anew.
 #[derive(Debug)]

@@ -69,7 +69,8 @@ impl Verifier {
     }
 
     /// What a genuine token says. Waits only where its key is unknown and a refetch is due (at most
-    /// [`crate::identity::fetch::FETCH_TIMEOUT_SECONDS`] for each one under way).
+    /// [`crate::identity::fetch::FETCH_TIMEOUT_SECONDS`] for each one under way, and for each document of an
+    /// issuer that must be asked where its keys are).
     ///
     /// Says nothing of who presented it: that is [`crate::identity::binding::bind`], on every request.
     ///
