@@ -11,6 +11,7 @@ use std::time::Duration;
 use covenant::clock::Clock;
 use covenant::demo::Demo;
 use covenant::demo::client::{PartnerAnswer, PartnerClient};
+use covenant::demo::core::World;
 use covenant::starter::{POLICIES, Ports};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -38,15 +39,10 @@ async fn measure(pairs: usize, quick: bool) -> Result<(), Failure> {
     let address = demo.running().gateway_address();
     let client = PartnerClient::connect(folder.path(), PARTNER, address).await;
     let mut client = client.map_err(|error| error.to_string())?;
-    let world = demo.world();
-    let mut customers = world.customers_of(Some("bluebird"));
-    let customer = customers.next().ok_or("bluebird has no customer")?;
-    let mut jobs = world.jobs().iter();
-    let job = jobs.find(|job| job.customer_id == customer.id);
-    let foreign = [&customer.id, &job.ok_or("it has no job")?.id];
+    let foreign = ids_of("bluebird", demo.world())?;
     let mut failed = false;
     for (kind, id) in KINDS.into_iter().zip(foreign) {
-        let (theirs, nobodys) = (format!("{kind}{id}"), format!("{kind}{}", unknown(id)));
+        let (theirs, nobodys) = (format!("{kind}{id}"), format!("{kind}{}", unknown(&id)));
         let mut times = [Vec::with_capacity(pairs), Vec::with_capacity(pairs)];
         for pair in 0..pairs {
             let mut told = Vec::new();
@@ -78,6 +74,16 @@ async fn measure(pairs: usize, quick: bool) -> Result<(), Failure> {
         return Err(format!("the medians are {APART_MAX:?} or more apart").into());
     }
     Ok(())
+}
+
+/// A customer of a partner, and a job of theirs.
+fn ids_of(partner: &str, world: &World) -> Result<[String; 2], Failure> {
+    let mut customers = world.customers_of(Some(partner));
+    let customer = customers.next().ok_or("the partner has no customer")?;
+    let mut jobs = world.jobs().iter();
+    let job = jobs.find(|job| job.customer_id == customer.id);
+    let job = job.ok_or("the customer has no job")?;
+    Ok([customer.id.clone(), job.id.clone()])
 }
 
 /// A contract whose rate the bench does not reach.

@@ -516,7 +516,7 @@ async fn an_api_key_is_taken_over_the_certificate_of_the_contract_that_has_it_an
         .filter(|path| path.is_file())
     {
         let bytes = std::fs::read(&file).unwrap();
-        let secret = key[22..].as_bytes();
+        let secret = &key.as_bytes()[22..];
         assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     }
 }
