@@ -122,6 +122,16 @@ impl RequestId {
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::try_parse(text).ok().map(Self)
     }
+
+    /// When the request arrived, to the millisecond (RFC 9562 section 5.7); none of an id of another kind.
+    pub fn arrived_at(&self) -> Option<jiff::Timestamp> {
+        let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+        let (seconds, nanoseconds) = (
+            i64::try_from(seconds).ok()?,
+            i32::try_from(nanoseconds).ok()?,
+        );
+        jiff::Timestamp::new(seconds, nanoseconds).ok()
+    }
 }
 
 impl fmt::Display for RequestId {

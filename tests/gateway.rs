@@ -39,6 +39,8 @@ mod leaving;
 mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
+#[path = "gateway/pages.rs"]
+mod pages;
 #[path = "gateway/publishing.rs"]
 mod publishing;
 #[path = "gateway/purposes.rs"]

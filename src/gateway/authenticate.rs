@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::header;
+use jiff::civil::Date;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
@@ -94,6 +95,7 @@ impl Authenticator<'_> {
         let certificate = bind(&token, certificate)?.certificate();
         refuse_expired(certificate, exchange.arrived_at)?;
         let contract = one_contract(&rules, &token, certificate)?;
+        refuse_ended(&contract, certificate, exchange.today())?;
         let basic = contract.credentials.basic;
         if credential.carrier != Carrier::Bearer && basic != Some(credential.carrier) {
             return Err((*not_bearer()).into());
@@ -199,6 +201,26 @@ fn refuse_expired(certificate: &ClientCertificate, now: Timestamp) -> Result<(),
         Code::ClientCertificateRequired,
         "The client certificate of this connection has expired.",
         "Connect again with a certificate that is valid.",
+    )
+    .promise(Promise::number(9))
+    .closing()
+    .into())
+}
+
+/// Of two certificates that overlap, the one that was to end ends by itself.
+fn refuse_ended(
+    contract: &Contract,
+    certificate: &ClientCertificate,
+    today: Date,
+) -> Result<(), Stopped> {
+    let last = contract.credentials.last_day_of(certificate.thumbprint);
+    let Some(last) = last.filter(|last| today > *last) else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        Code::ClientCertificateRequired,
+        format!("This client certificate was replaced by another; its last day was {last}."),
+        "Connect with the certificate that took its place, and a token bound to that.",
     )
     .promise(Promise::number(9))
     .closing()

@@ -9,7 +9,8 @@ mod files;
 mod issuer;
 
 pub use authority::{
-    CERTIFICATE_DAYS, DevelopmentAuthority, IssuedCertificate, SERVER_NAMES, read_certificate,
+    CERTIFICATE_DAYS, DevelopmentAuthority, IssuedCertificate, SERVER_NAMES, SignedCertificate,
+    read_certificate,
 };
 pub use files::DevelopmentError;
 pub use issuer::{DEVELOPMENT_ISSUER, DevelopmentIssuer, TokenRequest};

@@ -158,7 +158,7 @@ impl PolicySet {
             set.by_partner.insert(contract.partner.clone(), place);
             let clients = credentials.clients.iter().cloned();
             set.by_client.extend(clients.map(|client| (client, place)));
-            let thumbprints = credentials.certificate_thumbprints.iter().copied();
+            let thumbprints = credentials.thumbprints();
             set.by_thumbprint
                 .extend(thumbprints.map(|thumbprint| (thumbprint, place)));
             let names = credentials.certificate_names.iter().cloned();

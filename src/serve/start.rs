@@ -28,6 +28,7 @@ use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
 use crate::gateway::forward::Cores;
 use crate::gateway::names::Names;
+use crate::gateway::pages::Past;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
@@ -81,6 +82,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         metrics: Arc::clone(&metrics),
         telemetry,
         places: Places::new(config.limits.requests_max),
+        past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;

@@ -8,7 +8,9 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::references::References;
-use super::{AcceptedTerms, BASIC, Budgets, Contract, Credentials, Exception, folded};
+use super::{
+    AcceptedTerms, BASIC, Budgets, Contract, Credentials, EndingCertificate, Exception, folded,
+};
 use crate::mistakes::Mistakes;
 use crate::source::{Fields, Node, Source, Span, read_yaml};
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -24,6 +26,8 @@ pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
 const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
 pub(super) const APPROVERS_MIN: usize = 2;
+/// How far ahead the last day of a certificate may be that another takes the place of, in days.
+const OVERLAP_DAYS_MAX: i64 = 92;
 /// The word for a category that does not leave at all.
 pub(super) const WITHHELD: &str = "withheld";
 
@@ -77,7 +81,7 @@ fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
     let version = fields.integer("version", 1..=u32::MAX);
     let mut credential_spans = Vec::new();
     let credentials = fields.mapping("credentials", |fields| {
-        credentials(fields, &mut credential_spans)
+        credentials(fields, today, &mut credential_spans)
     });
     let purpose_spans = purposes(fields);
     let categories = fields.required("categories");
@@ -154,7 +158,11 @@ fn parent(fields: &mut Fields<'_, '_>, kind: Option<PartnerKind>) -> (Option<Par
     (parent, span)
 }
 
-fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Credentials> {
+fn credentials(
+    fields: &mut Fields<'_, '_>,
+    today: Date,
+    places: &mut Vec<Span>,
+) -> Option<Credentials> {
     let clients = fields.texts("clients");
     let certificates = fields.mapping("certificates", |fields| {
         let names = fields.optional_texts("names");
@@ -163,20 +171,17 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
             let message = "at least one certificate is needed, by `names` or `thumbprints`";
             fields.mistake(fields.span(), message);
         }
-        let mut parsed = Vec::with_capacity(thumbprints.len());
-        for (text, span) in &thumbprints {
-            let digits = text.strip_prefix("sha256:");
-            match digits.and_then(Thumbprint::from_base64url) {
-                Some(thumbprint) => parsed.push(thumbprint),
-                None => fields.mistake(
-                    *span,
-                    "a thumbprint is `sha256:` and 43 characters of base64url",
-                ),
-            }
-        }
+        let parsed: Vec<Thumbprint> = thumbprints
+            .iter()
+            .filter_map(|(text, span)| thumbprint(fields, text, *span))
+            .collect();
         let certificates = names.iter().chain(&thumbprints);
         places.extend(certificates.map(|(_, span)| *span));
-        Some((names, parsed))
+        let items = fields.optional_list("ending");
+        let read = |item| fields.nested(item, |fields| ending(fields, today));
+        let ending: Vec<EndingCertificate> = items.iter().filter_map(read).collect();
+        places.extend(items.iter().map(|item| item.span));
+        Some((names, parsed, ending))
     });
     let basic = fields.optional("token_in_basic").is_some();
     let words = BASIC.map(|(word, _)| word);
@@ -188,12 +193,43 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
         fields.mistake(fields.span(), "at least one of `clients` is needed");
     }
     places.extend(clients.iter().map(|(_, span)| *span));
-    let (names, certificate_thumbprints) = certificates?;
+    let (names, certificate_thumbprints, ending) = certificates?;
     Some(Credentials {
         certificate_thumbprints,
+        ending,
         certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
         basic: basic.map(|(_, carrier)| *carrier),
+    })
+}
+
+fn thumbprint(fields: &mut Fields<'_, '_>, text: &str, span: Span) -> Option<Thumbprint> {
+    let digits = text.strip_prefix("sha256:");
+    let parsed = digits.and_then(Thumbprint::from_base64url);
+    if parsed.is_none() {
+        let message = "a thumbprint is `sha256:` and 43 characters of base64url";
+        fields.mistake(span, message);
+    }
+    parsed
+}
+
+/// A certificate that another takes the place of.
+fn ending(fields: &mut Fields<'_, '_>, today: Date) -> Option<EndingCertificate> {
+    let text = fields.text("thumbprint");
+    let place = place_of(fields, "thumbprint");
+    let thumbprint = text.and_then(|text| thumbprint(fields, text, place));
+    let until = fields.date("until");
+    let last = today.saturating_add(OVERLAP_DAYS_MAX.days());
+    if until.is_some_and(|until| until > last) {
+        let place = place_of(fields, "until");
+        let message = format!(
+            "two certificates overlap for at most {OVERLAP_DAYS_MAX} days: write {last} or earlier"
+        );
+        fields.mistake(place, message);
+    }
+    Some(EndingCertificate {
+        thumbprint: thumbprint?,
+        until: until?,
     })
 }
 
