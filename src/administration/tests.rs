@@ -91,6 +91,7 @@ impl Fixture {
             directory,
             Box::new(|| vec![contract("bright"), contract("acme")]),
             publishing,
+            Arc::new(crate::allowance::Allowance::new(clock.clone())),
             clock.clone(),
         ));
         Self {
@@ -197,6 +198,7 @@ fn who_may_do_what_is_this_table() {
 partner.read      operator, partner_manager, legal, auditor
 partner.suspend   operator, partner_manager, legal
 partner.resume    legal, operator, partner_manager
+partner.end       legal, partner_manager
 customers.import  operator
 customers.show    partner_manager, legal
 ledger.search     legal, auditor

@@ -10,7 +10,7 @@ mod issuer;
 
 pub use authority::{
     CERTIFICATE_DAYS, DevelopmentAuthority, IssuedCertificate, SERVER_NAMES, SignedCertificate,
-    read_certificate,
+    read_certificate, read_request,
 };
 pub use files::DevelopmentError;
 pub use issuer::{DEVELOPMENT_ISSUER, DevelopmentIssuer, TokenRequest};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::identity::binding::Carrier;
+use crate::mistakes::{Mistakes, Source};
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
 
@@ -53,6 +54,11 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Reads the contract in `source` by itself, on the day `today`; what is wrong with it becomes mistakes.
+    pub fn read(source: &Arc<Source>, today: Date, mistakes: &mut Mistakes) -> Option<Self> {
+        read::read(source, today, mistakes).map(|draft| draft.contract)
+    }
+
     /// Its name in headers and entries: `acme.7`.
     pub fn label(&self) -> String {
         format!("{}.{}", self.partner, self.version)

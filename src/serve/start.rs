@@ -74,7 +74,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         shadow: Arc::clone(publishing.shadow()),
         verifier,
         registry: Arc::clone(&registry),
-        allowance,
+        allowance: Arc::clone(&allowance),
         ledger: ledger.clone(),
         cores: cores(config, &clock),
         names: Names::new(config),
@@ -100,8 +100,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let directory = config.ledger.directory.clone();
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
     let in_force = Arc::clone(&publishing);
-    let administration =
-        Administration::new(registry, ledger, directory, contracts, in_force, clock);
+    let administration = Administration::new(
+        registry, ledger, directory, contracts, in_force, allowance, clock,
+    );
     serve_administration(config, administration, &stopped, &mut tasks)?;
     keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
     keep_keys_fresh(&gateway, stopped, &mut tasks);

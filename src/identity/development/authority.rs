@@ -292,6 +292,14 @@ pub fn read_certificate(path: &Path) -> Result<ClientCertificate, DevelopmentErr
     })
 }
 
+/// Reads a certificate signing request from a file, unjudged.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_request(path: &Path) -> Result<String, DevelopmentError> {
+    files::read(path)
+}
+
 fn lasting(mut params: CertificateParams, now: Timestamp, days: u32) -> CertificateParams {
     let from = now.as_second().saturating_sub(BACKDATED_SECONDS);
     let until = now
