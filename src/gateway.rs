@@ -44,6 +44,7 @@ pub mod pages;
 pub mod places;
 pub mod read;
 pub mod record;
+pub mod redactions;
 pub mod refuse;
 pub mod route;
 pub mod send;
@@ -230,6 +231,7 @@ impl Gateway {
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let house = (&self.pseudonyms, &*self.registry);
         let filtered = filter::filter(&permit, &inspected, house, &links)?;
+        let filtered = redactions::told(exchange, head.headers(), filtered);
         shadow.see(exchange, &permit, &inspected, &answer.body);
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;

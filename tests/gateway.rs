@@ -53,6 +53,8 @@ mod recipients;
 mod record;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/rotation.rs"]
+mod rotation;
 #[path = "gateway/scripted.rs"]
 mod scripted;
 #[path = "gateway/shadow.rs"]

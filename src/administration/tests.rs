@@ -234,6 +234,49 @@ async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn who_ends_is_suspended_for_good_and_everybody_may_see_what_was_used() {
+    let fixture = Fixture::new().await;
+    let service = &fixture.service;
+    let (pam, leo) = (
+        actor("Pam", Role::PartnerManager),
+        actor("Leo", Role::Legal),
+    );
+    for role in [Role::Operator, Role::Auditor] {
+        let somebody = actor("Olga", role);
+        let refused = service.end(&somebody, "acme", "over").await;
+        assert!(matches!(refused, Err(NotDone::NotAllowed { .. })), "{role}");
+        let usage = service.usage_of(&somebody, "acme").unwrap();
+        assert_eq!(
+            (usage.windows[0].used, usage.windows[0].limit),
+            (0, Some(500))
+        );
+        assert_eq!((usage.windows[2].used, usage.windows[2].limit), (0, None));
+    }
+    assert!(service.end(&pam, "nobody", "over").await.is_err());
+    assert!(
+        service.end(&pam, "acme", " ").await.is_err(),
+        "without a reason"
+    );
+    assert!(fixture.acts().is_empty());
+    service.end(&pam, "acme", "over").await.unwrap();
+    let resumed = service
+        .resume(&leo, &partner("acme"), "again")
+        .await
+        .unwrap();
+    assert_eq!(resumed.outcome, Outcome::Proposed);
+    // Whoever is suspended can be ended too, and what was proposed before is forgotten.
+    service.end(&leo, "acme", "over indeed").await.unwrap();
+    let shown = service.partner(&pam, "acme").await.unwrap();
+    assert_eq!(shown.suspended.unwrap().because, "over");
+    assert_eq!(shown.resume_proposed, None);
+    let ends = fixture
+        .acts()
+        .into_iter()
+        .filter(|act| act.0 == "partner.end");
+    assert_eq!(ends.count(), 2);
+}
+
+#[tokio::test]
 async fn one_person_suspends_and_two_resume_one_of_them_legal() {
     let fixture = Fixture::new().await;
     let service = &fixture.service;

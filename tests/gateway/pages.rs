@@ -268,3 +268,39 @@ async fn a_request_is_found_among_many_and_after_a_restart() {
         "look-ups have a rate of their own"
     );
 }
+
+#[tokio::test]
+async fn whoever_prefers_it_is_told_in_the_answer_what_was_withheld_and_the_record_is_of_that() {
+    let stand = Stand::start().await;
+    let mut acme = stand.partner("acme").await;
+    let customer = stand.subject("acme", 0).customer;
+    let call = Call::get(&format!("/v1/customers/{customer}")).purpose(SERVICE);
+    let plain = acme.call(call.clone()).await;
+    let preferred = call.header("prefer", "covenant-redactions=body");
+    let told = acme.call(preferred).await;
+    assert_eq!(
+        told.header("preference-applied"),
+        "covenant-redactions=body"
+    );
+    let body = told.json();
+    let listed = body["redacted"].as_array().unwrap();
+    let email = listed
+        .iter()
+        .find(|one| one["name"]["description"] == "$.email");
+    assert_eq!(email.unwrap()["reason"]["description"], "P5");
+    let mut without = body.clone();
+    without.as_object_mut().unwrap().remove("redacted");
+    assert_eq!(without, plain.json());
+    assert!(plain.header("preference-applied").is_empty());
+    let events = stand.events_of(told.request_id(), 1).await;
+    let Event::Disclosure(disclosure) = &events[0] else {
+        panic!("{events:?}");
+    };
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &told.body);
+    let digest: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(disclosure.answer_sha256.as_deref(), Some(&*digest));
+}

@@ -133,7 +133,8 @@ fn begin(directory: &Path, size: u64, arrived_at: Timestamp) -> u64 {
             .map_while(Result::ok)
             .filter_map(|(_, bytes)| time_of(&bytes))
             .max();
-        if newest.is_some_and(|newest| newest < arrived_at) {
+        // What cannot be read is not there any more: the oldest go first.
+        if newest.is_none_or(|newest| newest < arrived_at) {
             low = middle + 1;
         } else {
             high = middle;

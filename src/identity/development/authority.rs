@@ -85,6 +85,20 @@ pub struct SignedCertificate {
     pub certificate: ClientCertificate,
 }
 
+impl SignedCertificate {
+    /// Writes `<stem>.crt`, which may not exist.
+    ///
+    /// # Errors
+    /// When it exists or cannot be written.
+    pub fn write(&self, stem: &Path) -> Result<PathBuf, DevelopmentError> {
+        let mut path = stem.as_os_str().to_owned();
+        path.push(".crt");
+        let path = PathBuf::from(path);
+        files::write_new(&path, &self.certificate_pem, Readers::Everyone)?;
+        Ok(path)
+    }
+}
+
 impl DevelopmentAuthority {
     /// Makes an authority in `folder`, which is made if need be.
     ///
@@ -137,6 +151,18 @@ impl DevelopmentAuthority {
     /// The authority's own certificate, PEM: what both sides trust.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
     }
 
     /// Issues a server certificate for [`SERVER_NAMES`] and `further` DNS names.

@@ -9,8 +9,9 @@ use jiff::civil::Date;
 
 use super::contract::quoted;
 use super::{NewPartner, names, with};
-use crate::catalogue::{Operation, Role};
+use crate::catalogue::{Body, FieldRole, Operation, Role};
 use crate::mistakes::Mistakes;
+use crate::refusal::Code;
 use crate::rules::Rules;
 use crate::rules::cases::{Cases, Decision, Leaves, Outcome};
 use crate::source::Folder;
@@ -73,7 +74,12 @@ pub(super) fn text(
         let outcome = words
             .iter()
             .find_map(|word| asked.outcome(&case(&format!("{{decision: {word}}}"))));
-        let Some(expect) = outcome.as_ref().map(expectation) else {
+        // An answer that was made up and does not fit itself says nothing about the contract.
+        let fits = outcome.as_ref().filter(|outcome| {
+            let refused = outcome.refused.as_ref();
+            refused.is_none_or(|refused| refused.code != Code::ResponseUninspectable)
+        });
+        let Some(expect) = fits.map(expectation) else {
             continue;
         };
         let again = asked.outcome(&case(&expect));
@@ -133,11 +139,12 @@ fn questions(new: &NewPartner, rules: &Rules, operations: &[String]) -> Vec<Ques
 }
 
 fn ask(operation: &Operation, name: String, purpose: Purpose, query: &str) -> Question {
+    let id = some_id(operation);
     let mut target = String::new();
     let mut rest = &*operation.path;
     while let Some((before, after)) = rest.split_once('{') {
         target.push_str(before);
-        target.push_str(SOMETHING);
+        target.push_str(&id);
         rest = after.split_once('}').map_or("", |(_, after)| after);
     }
     target.push_str(rest);
@@ -149,6 +156,21 @@ fn ask(operation: &Operation, name: String, purpose: Purpose, query: &str) -> Qu
         purpose: purpose.key().to_owned(),
         own: true,
     }
+}
+
+/// An id that the operation's own answers may hold where they name the customer.
+fn some_id(operation: &Operation) -> String {
+    let shapes = operation
+        .answers
+        .iter()
+        .filter_map(|answer| match &answer.body {
+            Body::Data { shape, .. } => Some(shape),
+            _ => None,
+        });
+    let mut fields = shapes.flat_map(|shape| &shape.fields);
+    let key = fields.find(|field| field.role == FieldRole::CustomerKey);
+    let id = key.and_then(|key| key.check.example_text(SOMETHING));
+    id.unwrap_or_else(|| SOMETHING.to_owned())
 }
 
 impl Question {
@@ -217,6 +239,8 @@ fn alike(outcome: &Outcome, leaves: Leaves) -> Vec<&'static str> {
     }
     let only = BTreeSet::from([leaves]);
     by_category.retain(|_, found| *found == only);
+    // Not of everything about people, where the next field of some other kind would break the case.
+    by_category.retain(|category, _| category.parent().is_some());
     let widest = by_category.keys().filter(|category| {
         let parent = category.parent();
         parent.is_none_or(|parent| !by_category.contains_key(&parent))
