@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use comfy_table::{Table, presets};
+use serde_json::{Value, json};
 
+use super::output::Format;
 use crate::clock::Clock;
 use crate::identity::development::{
     CERTIFICATE_DAYS, DevelopmentAuthority, DevelopmentError, DevelopmentIssuer, read_certificate,
@@ -61,6 +63,9 @@ pub enum CaCommand {
         /// The authority's folder.
         #[arg(long)]
         dir: PathBuf,
+        /// How the answer is written.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
     },
 }
 
@@ -91,7 +96,7 @@ pub(super) fn carry_out(command: CaCommand, clock: &Clock) -> Result<String, Dev
             certificate,
             thumbprint,
         } => revoke(&dir, certificate.as_deref(), thumbprint.as_deref(), clock),
-        CaCommand::List { dir } => list(dir, clock),
+        CaCommand::List { dir, output } => list(&dir, output, clock),
     }
 }
 
@@ -182,9 +187,20 @@ fn revoke(
     ))
 }
 
-fn list(dir: PathBuf, clock: &Clock) -> Result<String, DevelopmentError> {
-    let authority = DevelopmentAuthority::open(&dir, clock)?;
+fn list(dir: &Path, format: Format, clock: &Clock) -> Result<String, DevelopmentError> {
+    let authority = DevelopmentAuthority::open(dir, clock)?;
     let certificates = authority.list()?;
+    if format == Format::Json {
+        let shown = certificates.iter().map(|certificate| {
+            json!({
+                "names": certificate.names,
+                "valid_until": certificate.not_after.to_string(),
+                "thumbprint": certificate.thumbprint.to_base64url(),
+                "revoked": authority.is_revoked(certificate.thumbprint),
+            })
+        });
+        return Ok(format!("{:#}\n", shown.collect::<Value>()));
+    }
     let mut table = Table::new();
     let preset = if io::stdout().is_terminal() {
         presets::UTF8_FULL_CONDENSED

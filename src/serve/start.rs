@@ -55,13 +55,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
     let verifier = verifier(config, &clock).await?;
-    let publishing = opening
-        .finish(
-            ledger.clone(),
-            Arc::clone(&metrics),
-            announced,
-            stopped.clone(),
-        )
+    let (log, counted) = (ledger.clone(), Arc::clone(&metrics));
+    let publishing = opening.finish(log, counted, announced, stopped.clone());
+    let publishing = publishing
         .await
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
@@ -99,11 +95,11 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let directory = config.ledger.directory.clone();
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
-    let in_force = Arc::clone(&publishing);
-    let administration = Administration::new(
-        registry, ledger, directory, contracts, in_force, allowance, clock,
+    let sets = Arc::clone(&publishing);
+    let people = Administration::new(
+        registry, ledger, directory, contracts, sets, allowance, clock,
     );
-    serve_administration(config, administration, &stopped, &mut tasks)?;
+    serve_administration(config, people, &stopped, &mut tasks)?;
     keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
     keep_keys_fresh(&gateway, stopped, &mut tasks);
     Ok(Running {
