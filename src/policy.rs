@@ -27,7 +27,7 @@ pub use self::circumstances::{Circumstances, Standing};
 pub use self::compared::{Differing, Reworded, Way};
 pub use self::contract::Contract;
 pub use self::decide::AccessRequest;
-pub use self::explain::Explanation;
+pub use self::explain::{Explanation, categories};
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
 pub use self::reach::{Reach, Use};

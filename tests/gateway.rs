@@ -43,6 +43,8 @@ mod leaving;
 mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
+#[path = "gateway/pages.rs"]
+mod pages;
 #[path = "gateway/possession.rs"]
 mod possession;
 #[path = "gateway/publishing.rs"]
@@ -59,6 +61,8 @@ mod record;
 mod refusal_forms;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/rotation.rs"]
+mod rotation;
 #[path = "gateway/scripted.rs"]
 mod scripted;
 #[path = "gateway/shadow.rs"]

@@ -7,6 +7,7 @@ mod show;
 use std::sync::Arc;
 
 use http::header;
+use jiff::civil::Date;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
@@ -104,6 +105,7 @@ impl Authenticator<'_> {
         refuse_expired(certificate, exchange.arrived_at)?;
         let contract = one_contract(&rules, &shown, certificate)?;
         shown.keeps(&contract)?;
+        refuse_ended(&contract, certificate, exchange.today())?;
         exchange.facts.recipient = Some(Recipient::Partner {
             id: contract.partner.to_string(),
             parent: contract.parent.as_ref().map(ToString::to_string),
@@ -208,6 +210,26 @@ fn refuse_expired(certificate: &ClientCertificate, now: Timestamp) -> Result<(),
         Code::ClientCertificateRequired,
         "The client certificate of this connection has expired.",
         "Connect again with a certificate that is valid.",
+    )
+    .promise(Promise::number(9))
+    .closing()
+    .into())
+}
+
+/// Of two certificates that overlap, the one that was to end ends by itself.
+fn refuse_ended(
+    contract: &Contract,
+    certificate: &ClientCertificate,
+    today: Date,
+) -> Result<(), Stopped> {
+    let last = contract.credentials.last_day_of(certificate.thumbprint);
+    let Some(last) = last.filter(|last| today > *last) else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        Code::ClientCertificateRequired,
+        format!("This client certificate was replaced by another; its last day was {last}."),
+        "Connect with the certificate that took its place, and a token bound to that.",
     )
     .promise(Promise::number(9))
     .closing()

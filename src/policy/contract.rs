@@ -11,6 +11,7 @@ use jiff::civil::Date;
 
 use crate::identity::api_key::ApiKeyRecord;
 use crate::identity::binding::{Bindings, Carrier};
+use crate::mistakes::{Mistakes, Source};
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
 
@@ -54,6 +55,11 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Reads the contract in `source` by itself, on the day `today`; what is wrong with it becomes mistakes.
+    pub fn read(source: &Arc<Source>, today: Date, mistakes: &mut Mistakes) -> Option<Self> {
+        read::read(source, today, mistakes).map(|draft| draft.contract)
+    }
+
     /// Its name in headers and entries: `acme.7`.
     pub fn label(&self) -> String {
         format!("{}.{}", self.partner, self.version)
@@ -112,6 +118,9 @@ pub struct Credentials {
     /// Subject alternative names its client certificates may carry, as DNS name (in lower case) or
     /// URI.
     pub certificate_names: Vec<Arc<str>>,
+    /// Certificates that others take the place of: each counts until the end of its day, UTC, and never
+    /// after, whatever else names it.
+    pub ending: Vec<EndingCertificate>,
     /// `client_id`s of its access tokens.
     pub clients: Vec<Arc<str>>,
     /// What its tokens must be bound to: one of these.
@@ -124,6 +133,14 @@ pub struct Credentials {
 
 /// The words for [`Credentials::bindings`].
 pub(super) const BINDINGS: [&str; 3] = ["certificate", "dpop", "none"];
+/// A client certificate with a last day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndingCertificate {
+    /// Which.
+    pub thumbprint: Thumbprint,
+    /// The last day it counts, UTC.
+    pub until: Date,
+}
 
 /// The words for [`Credentials::basic`].
 pub(super) const BASIC: [(&str, Carrier); 2] = [
@@ -132,12 +149,25 @@ pub(super) const BASIC: [(&str, Carrier); 2] = [
 ];
 
 impl Credentials {
+    /// The last day of a certificate, where it has one by this contract.
+    pub fn last_day_of(&self, certificate: Thumbprint) -> Option<Date> {
+        let mut ending = self.ending.iter();
+        let found = ending.find(|one| one.thumbprint == certificate);
+        found.map(|one| one.until)
+    }
+
+    /// Every certificate that is named by its thumbprint, those with a last day after the others.
+    pub fn thumbprints(&self) -> impl Iterator<Item = Thumbprint> {
+        let ending = self.ending.iter().map(|one| one.thumbprint);
+        self.certificate_thumbprints.iter().copied().chain(ending)
+    }
+
     /// Each with its kind, `certificate`, `client` or `API key`, in the order of the file: a client may be
     /// called what a certificate is. As they are compared.
     pub(super) fn each(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         let names = self.certificate_names.iter();
         let names = names.map(|name| Cow::Borrowed(&**name));
-        let thumbprints = self.certificate_thumbprints.iter();
+        let thumbprints = self.thumbprints();
         let thumbprints = thumbprints.map(|one| Cow::Owned(format!("sha256:{one:?}")));
         let certificates = names.chain(thumbprints).map(|text| ("certificate", text));
         let clients = self.clients.iter();

@@ -163,7 +163,7 @@ impl PolicySet {
             let prefixes = keys.map(|key| Arc::from(key.prefix.as_str()));
             set.by_api_key
                 .extend(prefixes.map(|prefix| (prefix, place)));
-            let thumbprints = credentials.certificate_thumbprints.iter().copied();
+            let thumbprints = credentials.thumbprints();
             set.by_thumbprint
                 .extend(thumbprints.map(|thumbprint| (thumbprint, place)));
             let names = credentials.certificate_names.iter().cloned();
@@ -355,6 +355,27 @@ mod tests {
         let path = fixture::directory().join(file);
         let text = std::fs::read_to_string(path).unwrap();
         text.lines().position(|line| line.contains(word)).unwrap() + 1
+    }
+
+    #[test]
+    fn a_certificate_that_ends_is_one_partners_and_ends_within_a_season() {
+        let names = "names: [acme.partners.example]";
+        let told = |ending: &str| {
+            mistakes_after("partners/acme.yaml", |text| {
+                text.replace(names, &format!("{names}\n    ending: [{ending}]"))
+            })
+        };
+        let print = format!("'sha256:{}'", "A".repeat(43));
+        let until = |day: &str| format!("{{thumbprint: {print}, until: {day}}}");
+        assert_eq!(told(&until("2026-12-31")), Vec::<String>::new());
+        let late = told(&until("2027-12-31"));
+        assert!(late[0].contains("overlap for at most 92 days"), "{late:?}");
+        let both = format!("{}, {}", until("2026-12-31"), until("2026-12-30"));
+        let twice = told(&both);
+        assert!(twice[0].contains("is one of `acme` already"), "{twice:?}");
+        let shapeless = told("{thumbprint: AAAA, until: 2026-12-31}");
+        assert!(shapeless[0].contains("43 characters"), "{shapeless:?}");
+        assert!(!told("{}").is_empty());
     }
 
     #[test]

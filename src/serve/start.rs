@@ -28,6 +28,7 @@ use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
 use crate::gateway::forward::Cores;
 use crate::gateway::names::Names;
+use crate::gateway::pages::Past;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
@@ -56,13 +57,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
     let verifier = verifier(config, &clock).await?;
-    let publishing = opening
-        .finish(
-            ledger.clone(),
-            Arc::clone(&metrics),
-            announced,
-            stopped.clone(),
-        )
+    let (log, counted) = (ledger.clone(), Arc::clone(&metrics));
+    let publishing = opening.finish(log, counted, announced, stopped.clone());
+    let publishing = publishing
         .await
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
@@ -75,7 +72,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         shadow: Arc::clone(publishing.shadow()),
         verifier,
         registry: Arc::clone(&registry),
-        allowance,
+        allowance: Arc::clone(&allowance),
         ledger: ledger.clone(),
         cores: cores(config, &clock),
         names: Names::new(config),
@@ -83,6 +80,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         metrics: Arc::clone(&metrics),
         telemetry,
         places: Places::new(config.limits.requests_max),
+        past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;
@@ -99,10 +97,11 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let directory = config.ledger.directory.clone();
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
-    let in_force = Arc::clone(&publishing);
-    let administration =
-        Administration::new(registry, ledger, directory, contracts, in_force, clock);
-    serve_administration(config, administration, &stopped, &mut tasks)?;
+    let sets = Arc::clone(&publishing);
+    let people = Administration::new(
+        registry, ledger, directory, contracts, sets, allowance, clock,
+    );
+    serve_administration(config, people, &stopped, &mut tasks)?;
     keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
     keep_keys_fresh(&gateway, stopped, &mut tasks);
     Ok(Running {

@@ -8,7 +8,10 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::references::References;
-use super::{AcceptedTerms, BASIC, BINDINGS, Budgets, Contract, Credentials, Exception, folded};
+use super::{
+    AcceptedTerms, BASIC, BINDINGS, Budgets, Contract, Credentials, EndingCertificate, Exception,
+    folded,
+};
 use crate::identity::api_key::{self, ApiKeyRecord};
 use crate::identity::binding::Bindings;
 use crate::mistakes::Mistakes;
@@ -26,6 +29,8 @@ pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
 const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
 pub(super) const APPROVERS_MIN: usize = 2;
+/// How far ahead the last day of a certificate may be that another takes the place of, in days.
+const OVERLAP_DAYS_MAX: i64 = 92;
 /// The word for a category that does not leave at all.
 pub(super) const WITHHELD: &str = "withheld";
 
@@ -79,7 +84,7 @@ fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
     let version = fields.integer("version", 1..=u32::MAX);
     let mut credential_spans = Vec::new();
     let credentials = fields.mapping("credentials", |fields| {
-        credentials(fields, &mut credential_spans)
+        credentials(fields, today, &mut credential_spans)
     });
     let purpose_spans = purposes(fields);
     let categories = fields.required("categories");
@@ -156,7 +161,11 @@ fn parent(fields: &mut Fields<'_, '_>, kind: Option<PartnerKind>) -> (Option<Par
     (parent, span)
 }
 
-fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Credentials> {
+fn credentials(
+    fields: &mut Fields<'_, '_>,
+    today: Date,
+    places: &mut Vec<Span>,
+) -> Option<Credentials> {
     let clients = fields.optional_texts("clients");
     let certificates = fields.mapping("certificates", |fields| {
         let names = fields.optional_texts("names");
@@ -165,20 +174,17 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
             let message = "at least one certificate is needed, by `names` or `thumbprints`";
             fields.mistake(fields.span(), message);
         }
-        let mut parsed = Vec::with_capacity(thumbprints.len());
-        for (text, span) in &thumbprints {
-            let digits = text.strip_prefix("sha256:");
-            match digits.and_then(Thumbprint::from_base64url) {
-                Some(thumbprint) => parsed.push(thumbprint),
-                None => fields.mistake(
-                    *span,
-                    "a thumbprint is `sha256:` and 43 characters of base64url",
-                ),
-            }
-        }
+        let parsed: Vec<Thumbprint> = thumbprints
+            .iter()
+            .filter_map(|(text, span)| thumbprint(fields, text, *span))
+            .collect();
         let certificates = names.iter().chain(&thumbprints);
         places.extend(certificates.map(|(_, span)| *span));
-        Some((names, parsed))
+        let items = fields.optional_list("ending");
+        let read = |item| fields.nested(item, |fields| ending(fields, today));
+        let ending: Vec<EndingCertificate> = items.iter().filter_map(read).collect();
+        places.extend(items.iter().map(|item| item.span));
+        Some((names, parsed, ending))
     });
     let bindings = bindings(fields);
     let basic = fields.optional("token_in_basic").is_some();
@@ -198,9 +204,10 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
             fields.mistake(*span, "a client is not called like an API key");
         }
     }
-    let (names, certificate_thumbprints) = certificates?;
+    let (names, certificate_thumbprints, ending) = certificates?;
     Some(Credentials {
         certificate_thumbprints,
+        ending,
         certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
         bindings,
@@ -254,6 +261,36 @@ fn api_keys(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Vec<ApiKeyRe
         }
     }
     keys
+}
+
+fn thumbprint(fields: &mut Fields<'_, '_>, text: &str, span: Span) -> Option<Thumbprint> {
+    let digits = text.strip_prefix("sha256:");
+    let parsed = digits.and_then(Thumbprint::from_base64url);
+    if parsed.is_none() {
+        let message = "a thumbprint is `sha256:` and 43 characters of base64url";
+        fields.mistake(span, message);
+    }
+    parsed
+}
+
+/// A certificate that another takes the place of.
+fn ending(fields: &mut Fields<'_, '_>, today: Date) -> Option<EndingCertificate> {
+    let text = fields.text("thumbprint");
+    let place = place_of(fields, "thumbprint");
+    let thumbprint = text.and_then(|text| thumbprint(fields, text, place));
+    let until = fields.date("until");
+    let last = today.saturating_add(OVERLAP_DAYS_MAX.days());
+    if until.is_some_and(|until| until > last) {
+        let place = place_of(fields, "until");
+        let message = format!(
+            "two certificates overlap for at most {OVERLAP_DAYS_MAX} days: write {last} or earlier"
+        );
+        fields.mistake(place, message);
+    }
+    Some(EndingCertificate {
+        thumbprint: thumbprint?,
+        until: until?,
+    })
 }
 
 fn purposes(fields: &mut Fields<'_, '_>) -> Vec<(Purpose, Span)> {

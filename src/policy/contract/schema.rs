@@ -108,6 +108,13 @@ fn credentials() -> Value {
         "description": "SHA-256 of a certificate, as base64url.",
         "pattern": "^sha256:[A-Za-z0-9_-]{43}$",
     });
+    let ending = mapping(
+        "A certificate that another takes the place of.",
+        [
+            ("thumbprint!", thumbprint.clone()),
+            ("until!", date("The last day it counts, UTC.")),
+        ],
+    );
     let mut certificates = mapping(
         "Its client certificates, by one or the other.",
         [
@@ -119,10 +126,18 @@ fn credentials() -> Value {
                 ),
             ),
             ("thumbprints", list("Certificates themselves.", thumbprint)),
+            (
+                "ending",
+                list(
+                    "Certificates that others take the place of, each until its last day.",
+                    ending,
+                ),
+            ),
         ],
     );
     if let Value::Object(map) = &mut certificates {
-        map.insert("minProperties".to_owned(), json!(1));
+        let either = json!([{"required": ["names"]}, {"required": ["thumbprints"]}]);
+        map.insert("anyOf".to_owned(), either);
     }
     let mut credentials = mapping(
         "How the partner proves who it is.",
@@ -271,7 +286,7 @@ kind: cobrand
 parent: other
 version: 1
 credentials:
-  certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']}
+  certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'], ending: [{thumbprint: 'sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE', until: 2026-12-31}]}
   clients: [whole]
   token_bindings: [certificate, dpop, none]
   token_in_basic: password
@@ -345,7 +360,12 @@ exceptions:
             ("covenant_abcdefghij23", "covenant_abcdefghij01"),
             ("sha256: AAAA", "sha256: A"),
             ("token_in_basic: password", "token_in_basic: pasword"),
-            ("until: 2026-12-31", "until: soon"),
+            ("until: 2026-12-31}", "until: soon}"),
+            (
+                "- because: it must be\n    until: 2026-12-31",
+                "- because: it must be\n    until: soon",
+            ),
+            ("AAE', until", "AA', until"),
             ("name: Whole", "name: ' '"),
             ("partner: whole", "partner: Whole"),
         ] {

@@ -188,6 +188,14 @@ fn credentials(old: Option<&Contract>, new: Option<&Contract>, changes: &mut Vec
         let names = names.map(|name| format!("certificate name `{name}`"));
         let thumbprints = credentials.certificate_thumbprints.iter();
         let thumbprints = thumbprints.map(|print| format!("certificate `sha256:{print:?}`"));
+        let ending = credentials.ending.iter();
+        let ending = ending.map(|one| {
+            format!(
+                "certificate `sha256:{:?}` until {}",
+                one.thumbprint, one.until
+            )
+        });
+        let thumbprints = thumbprints.chain(ending);
         let basic = credentials.basic.map(|half| match half {
             Carrier::BasicUserName => "token as the user name of Basic".to_owned(),
             Carrier::BasicPassword | Carrier::Bearer | Carrier::Dpop => {
@@ -211,8 +219,27 @@ fn credentials(old: Option<&Contract>, new: Option<&Contract>, changes: &mut Vec
         let ways = bindings.chain(basic).chain(keys);
         clients.chain(certificates).chain(ways).collect()
     };
+    let freed = freed(old, new);
     let (old, new) = (all(old), all(new));
     let credential = |what: &String, came| Change::came_or_went(Topic::Credential, what, came, "");
     changes.extend(new.difference(&old).map(|what| credential(what, true)));
     changes.extend(old.difference(&new).map(|what| credential(what, false)));
+    changes.extend(freed.map(|what| Change::of(Topic::Credential, what, Direction::Loosens)));
+}
+
+/// Certificates that had a last day and have none, where names remain that they may carry.
+fn freed(old: Option<&Contract>, new: Option<&Contract>) -> impl Iterator<Item = String> {
+    let new = new.map(|new| &new.credentials);
+    let named = new.filter(|new| !new.certificate_names.is_empty());
+    let before = old.filter(|_| named.is_some());
+    let before = before.map_or(&[][..], |old| &old.credentials.ending);
+    let freed = before
+        .iter()
+        .filter(move |one| named.is_some_and(|new| new.last_day_of(one.thumbprint).is_none()));
+    freed.map(|one| {
+        format!(
+            "certificate `sha256:{:?}` has no last day any more",
+            one.thumbprint
+        )
+    })
 }

@@ -276,6 +276,24 @@ fn partners_that_come_and_go_are_told_with_all_they_have() {
 }
 
 #[test]
+fn a_last_day_that_is_given_moved_or_taken_away_again_needs_two_people() {
+    let names = "names: [acme.partners.example]";
+    let ending = |day: &str| {
+        let print = "A".repeat(43);
+        format!("{names}\n    ending: [{{thumbprint: 'sha256:{print}', until: {day}}}]")
+    };
+    let (sooner, later) = (ending("2026-12-01"), ending("2026-12-24"));
+    let with = |to: &str| edited(&[(ACME, names, to)]);
+    // Taken away, the certificate counts again by its name.
+    let freed = Comparison::of(&with(&sooner), shipped());
+    assert!(freed.loosens(), "{}", freed.to_text());
+    assert!(freed.to_text().contains("has no last day any more"));
+    let moved = Comparison::of(&with(&sooner), &with(&later));
+    assert!(moved.loosens(), "{}", moved.to_text());
+    assert!(moved.to_text().contains("until 2026-12-24"));
+}
+
+#[test]
 fn what_changes_whose_data_something_is_loosens() {
     let subject = "Recipient\n    update: {x-covenant-data-subject: recipient}";
     let customer = "Recipient\n    update: {x-covenant-data-subject: customer}";
