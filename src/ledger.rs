@@ -11,6 +11,7 @@ mod checkpoint;
 mod damage;
 mod journal;
 mod key;
+mod keys;
 pub mod merkle;
 mod note;
 mod open;
@@ -20,6 +21,7 @@ mod replay;
 mod scan;
 mod segment;
 mod sequencer;
+mod storage;
 mod tiles;
 pub mod verify;
 
@@ -36,8 +38,9 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use damage::{Damage, ReadError};
 pub use journal::{Each, Journal, JournalError};
 pub use key::{KeyError, Signer, VerifierKey};
+pub use keys::{KEYS_FILE, Keys};
 pub use note::NoteError;
-pub use open::{OpenError, Options, Recovery, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
+pub use open::{OpenError, Options, Recovery, Signers, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;

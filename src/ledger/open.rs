@@ -15,17 +15,19 @@ use tokio::sync::{mpsc, watch};
 use super::batch::{BLOCK_BYTES, Leaf, log_id};
 use super::checkpoint::Checkpoint;
 use super::damage::{Damage, ReadError};
-use super::journal::{FileJournal, Journal, sync_directory};
-use super::key::Signer;
+use super::journal::{FileJournal, Journal};
+use super::key::{Signer, VerifierKey};
+use super::keys::{KEYS_FILE, Keys};
 use super::merkle::Frontier;
-use super::publisher::{Publisher, published};
+use super::publisher::{Publisher, checkpoint_in, published};
 use super::replay::Replay;
 use super::scan::Scan;
-use super::sequencer::{Sequencer, Shared};
+use super::sequencer::{Order, Sequencer, Shared};
+use super::storage::{Disk, Storage, make_folders, replace_file};
 use super::tiles::Tiles;
 use super::{Ledger, segment};
 use crate::clock::Clock;
-use crate::entry::{ENTRY_BYTES_MAX, Entry, Event, GatewayNote};
+use crate::entry::{ENTRY_BYTES_MAX, Entry, EntryError, Event, GatewayNote};
 
 /// Smallest segment: it must hold the largest entry in a batch of its own.
 pub const SEGMENT_BYTES_MIN: u64 = 128 * 1024;
@@ -61,6 +63,9 @@ pub struct Options {
     pub wait_max: Duration,
     /// Longest time between two published checkpoints.
     pub publish_interval: Duration,
+    /// A second file that published checkpoints are written to, best on another disk: a log that is
+    /// shorter than what it says is not opened.
+    pub second_checkpoint: Option<PathBuf>,
 }
 
 impl Options {
@@ -73,6 +78,7 @@ impl Options {
             queue_entries_max: 4_096,
             wait_max: Duration::from_secs(2),
             publish_interval: Duration::from_secs(10),
+            second_checkpoint: None,
         }
     }
 
@@ -126,6 +132,9 @@ pub enum OpenError {
     /// The options contradict each other.
     #[error("{0}")]
     Options(String),
+    /// The last batch was signed with a key that is not at hand.
+    #[error("{0}")]
+    Key(String),
     /// Another process has it.
     #[error("the ledger in `{}` is open in another process; a log has one writer", .0.display())]
     InUse(PathBuf),
@@ -165,6 +174,24 @@ impl From<ReadError> for OpenError {
     }
 }
 
+/// The keys to write a log with.
+#[derive(Debug)]
+pub struct Signers {
+    /// The one that signs.
+    pub now: Signer,
+    /// The one before it, until the change is on record.
+    pub previous: Option<Signer>,
+}
+
+impl From<Signer> for Signers {
+    fn from(now: Signer) -> Self {
+        Self {
+            now,
+            previous: None,
+        }
+    }
+}
+
 impl Ledger {
     /// Opens the ledger in a directory, or begins it. Reads and writes files, so it blocks; must not be
     /// called in async code without `spawn_blocking`.
@@ -174,18 +201,35 @@ impl Ledger {
     /// [`OpenError`].
     pub fn open(
         options: &Options,
-        signer: Signer,
+        signers: impl Into<Signers>,
         clock: &Clock,
     ) -> Result<(Self, Recovery), OpenError> {
-        options.check(&signer)?;
+        Self::open_on(options, signers.into(), clock, Arc::new(Disk))
+    }
+
+    /// Likewise, on a disk of the caller's choice.
+    pub(super) fn open_on(
+        options: &Options,
+        signers: Signers,
+        clock: &Clock,
+        storage: Arc<dyn Storage>,
+    ) -> Result<(Self, Recovery), OpenError> {
+        options.check(&signers.now)?;
         let directory = &options.directory;
         let folder = directory.join(segment::FOLDER);
-        fs::create_dir_all(&folder).map_err(|error| OpenError::system(&folder, error))?;
+        for path in [directory, &folder] {
+            // A folder that a power cut takes away takes along what is in it.
+            make_folders(&*storage, path, true).map_err(|error| OpenError::system(path, error))?;
+        }
         let lock = lock(directory)?;
-        sync_directory(directory).map_err(|error| OpenError::system(directory, error))?;
+        let keys = keys(directory, &signers)?;
         let log = log_id(&options.origin);
-        let journal = FileJournal::new(directory, log, options.segment_bytes, clock.clone());
-        let published = published(directory, signer.verifier_key())?;
+        let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
+        let published = published(directory, &keys)?;
+        let mut marks: Vec<_> = published.iter().cloned().collect();
+        if let Some(path) = &options.second_checkpoint {
+            marks.extend(checkpoint_in(path, &keys)?);
+        }
         // The entries before the first segment are in full bundles; their tree is in the tiles, and
         // the checkpoint of the first batch says whether it is the right one.
         let begin = match Scan::open(directory)? {
@@ -193,16 +237,17 @@ impl Ledger {
             None => 0,
         };
         let frontier = Tiles::read_at(directory, begin)?.frontier();
-        let marks = published.iter().cloned().collect();
         let beginning = Beginning { frontier, marks };
-        let (sequencer, recovery) = recover(options, Box::new(journal), signer, clock, beginning)?;
+        let (sequencer, recovery) =
+            recover(options, Box::new(journal), signers, clock, (&keys, beginning))?;
+        keep_keys(&*storage, directory, &keys, &sequencer)?;
         let shared = share(&sequencer)?;
         let publisher = Publisher::new(
-            directory,
+            options,
             published.as_ref(),
             Arc::clone(&shared),
-            options.publish_interval,
             clock.clone(),
+            storage,
         )?;
         let ledger = Self::start(options, sequencer, shared, Some((publisher, lock)))?;
         Ok((ledger, recovery))
@@ -221,7 +266,9 @@ impl Ledger {
         clock: &Clock,
     ) -> Result<(Self, Recovery), OpenError> {
         options.check(&signer)?;
-        let (sequencer, recovery) = recover(options, journal, signer, clock, Beginning::default())?;
+        let keys = Keys::from(signer.verifier_key().clone());
+        let start = (&keys, Beginning::default());
+        let (sequencer, recovery) = recover(options, journal, signer.into(), clock, start)?;
         let shared = share(&sequencer)?;
         Ok((Self::start(options, sequencer, shared, None)?, recovery))
     }
@@ -238,8 +285,16 @@ impl Ledger {
         let (stop, stopped) = std::sync::mpsc::channel();
         if let Some((publisher, lock)) = publication {
             let running = running.clone();
+            // Weak, as the ledger closes when the last handle is gone.
+            let writer = orders.downgrade();
+            let check = move || {
+                if let Some(writer) = writer.upgrade() {
+                    // A full queue means that there is something to commit, which looks too.
+                    let _ = writer.try_send(Order::Check);
+                }
+            };
             spawn("ledger-publish", move || {
-                publisher.run(&stopped);
+                publisher.run(&stopped, check);
                 drop(lock);
                 drop(running);
             })?;
@@ -267,33 +322,104 @@ struct Beginning {
     marks: Vec<Checkpoint>,
 }
 
-/// Replays the journal, and records what had to be cut off its end.
+/// Replays the journal, and records what had to be cut off its end, and that another key signs now.
 fn recover(
     options: &Options,
     mut journal: Box<dyn Journal>,
-    signer: Signer,
+    signers: Signers,
     clock: &Clock,
-    beginning: Beginning,
+    (keys, beginning): (&Keys, Beginning),
 ) -> Result<(Sequencer, Recovery), OpenError> {
-    let key = signer.verifier_key().clone();
-    let mut replay = Replay::new(&key, beginning.frontier, beginning.marks);
+    let mut replay = Replay::new(keys, beginning.frontier, beginning.marks);
     let torn_bytes_cut = journal.recover(&mut |batch, digest| replay.take(batch, digest))?;
     let state = replay.finish().map_err(OpenError::Damaged)?;
     let recovery = Recovery {
         size: state.frontier.size(),
         torn_bytes_cut,
     };
+    let rotated = state.signed_by.is_some_and(|key| key != keys.last_place());
+    let previous = match (rotated, signers.previous) {
+        (false, _) => None,
+        (true, Some(previous)) if state.signed_by.and_then(|key| keys.at(key)) == Some(previous.verifier_key()) => Some(previous),
+        (true, _) => return Err(OpenError::Key(other_key(keys.last()))),
+    };
+    let mut notes = Vec::new();
+    if torn_bytes_cut > 0 {
+        let cut = format!("{torn_bytes_cut} bytes of a batch that was never acknowledged were cut off");
+        notes.push(("recovered", cut));
+    }
+    if previous.is_some() {
+        notes.push(("key-rotated", format!("signed from now on by {}", keys.last())));
+    }
     let log = log_id(&options.origin);
     let room = options.batch_bytes_max();
-    let mut sequencer = Sequencer::new(journal, signer, log, state, room);
-    if torn_bytes_cut > 0 {
-        let entry = cut_entry(clock, torn_bytes_cut)
-            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    let mut sequencer = Sequencer::new(journal, signers.now, log, state, room);
+    if !notes.is_empty() {
+        let unwritable = |error: &dyn std::fmt::Display| OpenError::NotWritable(error.to_string());
+        let leaves = notes
+            .into_iter()
+            .map(|(what, detail)| Ok(Leaf::new(note(clock, what, detail)?.to_canonical())))
+            .collect::<Result<_, EntryError>>()
+            .map_err(|error| unwritable(&error))?;
         sequencer
-            .commit(vec![Leaf::new(entry.to_canonical())])
-            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+            .commit_with(leaves, previous.as_ref())
+            .map_err(|error| unwritable(&error))?;
     }
     Ok((sequencer, recovery))
+}
+
+fn other_key(now: &VerifierKey) -> String {
+    format!(
+        "the ledger was not signed with the key `{now}` so far. If its key is to change, name the file of \
+         the key before it as `previous_key` until the gateway has started once; if not, bring the right key back"
+    )
+}
+
+/// The keys of the log in `directory`, the last of which is the one that signs now. What the file there
+/// says of earlier ones is believed as far as each has signed the checkpoint with which the next began.
+fn keys(directory: &Path, signers: &Signers) -> Result<Keys, OpenError> {
+    let path = directory.join(KEYS_FILE);
+    let now = signers.now.verifier_key();
+    let earlier = match fs::read_to_string(&path) {
+        Ok(text) => Keys::parse(&text)
+            .map_err(|error| OpenError::Key(format!("`{}`: {error}", path.display())))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let first = signers.previous.as_ref().unwrap_or(&signers.now);
+            Keys::from(first.verifier_key().clone())
+        }
+        Err(error) => return Err(OpenError::system(&path, error)),
+    };
+    if earlier.contains(now) && earlier.last() != now {
+        return Err(OpenError::Key(format!(
+            "the key `{now}` was replaced by `{}`: bring that one back",
+            earlier.last()
+        )));
+    }
+    Ok(earlier.up_to(now))
+}
+
+/// Writes down which keys the log has had, and what both signed when the last of them began.
+fn keep_keys(
+    storage: &dyn Storage,
+    directory: &Path,
+    keys: &Keys,
+    sequencer: &Sequencer,
+) -> Result<(), OpenError> {
+    let path = directory.join(KEYS_FILE);
+    let text = keys.to_text();
+    if fs::read_to_string(&path).is_ok_and(|kept| kept == text) {
+        return Ok(());
+    }
+    let durable = sequencer.durable();
+    let durable = durable.map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    let both = keys.open(&durable.checkpoint).is_ok_and(|(_, signed)| signed.len() > 1);
+    if both {
+        let file = format!("rotation-{}.checkpoint", keys.last_place());
+        let path = directory.join(file);
+        replace_file(storage, &path, durable.checkpoint.as_bytes())
+            .map_err(|error| OpenError::system(&path, error))?;
+    }
+    replace_file(storage, &path, text.as_bytes()).map_err(|error| OpenError::system(&path, error))
 }
 
 fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {
@@ -328,13 +454,11 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// The entry about a cut.
-fn cut_entry(clock: &Clock, torn_bytes: u64) -> Result<Entry, crate::entry::EntryError> {
+/// An entry about what the ledger itself did.
+fn note(clock: &Clock, what: &str, detail: String) -> Result<Entry, EntryError> {
     let event = Event::Gateway(GatewayNote {
-        what: "recovered".to_owned(),
-        detail: Some(format!(
-            "{torn_bytes} bytes of a batch that was never acknowledged were cut off"
-        )),
+        what: what.to_owned(),
+        detail: Some(detail),
         policy: None,
     });
     Entry::new(clock.now(), event)

@@ -3,13 +3,14 @@
 //! the last whole batch: nothing, a batch that a crash tore before anyone was answered, or damage.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::batch::{BLOCK_BYTES, Batch, Header, LogId, MAGIC};
 use super::damage::{Damage, ReadError};
 use super::merkle::{Hash, sha256};
+use super::storage::Storage;
 
 /// Folder of the segments inside the ledger's.
 pub(super) const FOLDER: &str = "journal";
@@ -54,18 +55,24 @@ pub(super) fn list(directory: &Path) -> Result<Vec<u64>, ReadError> {
 
 /// Writes a new, empty segment of `bytes` (a multiple of the block) into `file` and makes it durable.
 /// Zeros are written, not just reserved: only then does a later `fdatasync` have no metadata to write.
-pub(super) fn fill(file: &mut File, log: LogId, number: u64, bytes: u64) -> io::Result<()> {
-    file.write_all(&header(log, number, bytes))?;
+pub(super) fn fill(
+    storage: &dyn Storage,
+    file: &File,
+    log: LogId,
+    number: u64,
+    bytes: u64,
+) -> io::Result<()> {
+    storage.write(file, &header(log, number, bytes), 0)?;
     let zeros = vec![0; BLOCK_BYTES * 64];
-    let mut missing = bytes.saturating_sub(BLOCK_BYTES as u64);
-    while missing > 0 {
-        let length = usize::try_from(missing)
+    let mut offset = BLOCK_BYTES as u64;
+    while offset < bytes {
+        let length = usize::try_from(bytes - offset)
             .unwrap_or(usize::MAX)
             .min(zeros.len());
-        file.write_all(zeros.get(..length).unwrap_or_default())?;
-        missing -= length as u64;
+        storage.write(file, zeros.get(..length).unwrap_or_default(), offset)?;
+        offset += length as u64;
     }
-    file.sync_all()
+    storage.sync(file)
 }
 
 /// The first block of a segment.

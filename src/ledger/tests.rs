@@ -32,6 +32,10 @@ impl Place {
         Signer::read_file(&self.directory.path().join(KEY)).unwrap()
     }
 
+    pub(super) fn keys(&self) -> Keys {
+        self.signer().verifier_key().clone().into()
+    }
+
     pub(super) fn path(&self) -> std::path::PathBuf {
         self.directory.path().join("ledger")
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::batch::log_id;
 use super::checkpoint::Checkpoint;
 use super::damage::{Damage, ReadError};
-use super::key::VerifierKey;
+use super::keys::Keys;
 use super::merkle::{Frontier, Hash};
 use super::publisher::published;
 use super::replay::Replay;
@@ -40,7 +40,7 @@ pub struct Verified {
     pub torn_tail_bytes: u64,
 }
 
-/// Verifies the ledger in `directory`, kept under `key`, and that it has grown from the checkpoint
+/// Verifies the ledger in `directory`, kept under `keys`, and that it has grown from the checkpoint
 /// `since`, where one is given (a signed note).
 ///
 /// # Errors
@@ -49,14 +49,14 @@ pub struct Verified {
 /// refused, which says nothing about the entries.
 pub fn verify(
     directory: &Path,
-    key: &VerifierKey,
+    keys: &Keys,
     since: Option<&str>,
 ) -> Result<Verified, ReadError> {
-    match verify_once(directory, key, since) {
+    match verify_once(directory, keys, since) {
         Err(_) => {
             // A writer may have moved on between two files; damage stays.
             thread::sleep(SECOND_LOOK);
-            verify_once(directory, key, since)
+            verify_once(directory, keys, since)
         }
         whole => whole,
     }
@@ -64,17 +64,17 @@ pub fn verify(
 
 pub(super) fn verify_once(
     directory: &Path,
-    key: &VerifierKey,
+    keys: &Keys,
     since: Option<&str>,
 ) -> Result<Verified, ReadError> {
-    let published = published(directory, key)?;
+    let published = published(directory, keys)?;
     if published.is_none() && !directory.join(segment::FOLDER).exists() {
         let what = format!("there is no ledger in `{}`", directory.display());
         return Err(Damage::somewhere(what).into());
     }
     let mut marks: Vec<Checkpoint> = published.iter().cloned().collect();
     if let Some(signed) = since {
-        let since = Checkpoint::open(signed, key).map_err(|error| {
+        let (since, _) = keys.open(signed).map_err(|error| {
             Damage::somewhere(format!("the checkpoint to verify since: {error}"))
         })?;
         marks.push(since);
@@ -112,14 +112,25 @@ pub(super) fn verify_once(
         let what = format!("missing: the segments begin with entry {segments_begin}");
         return Err(Damage::at(frontier.size(), what).into());
     };
-    let replay = Replay::new(key, start, marks);
-    let mut verified = verify_segments(replay, scan, overlap, key)?;
+    let replay = Replay::new(keys, start, marks);
+    let mut verified = verify_segments(replay, scan, overlap, keys)?;
     verified.published = published_size;
     if verified.checkpoint.is_none() && published.is_some() {
         verified.checkpoint = tiles::read(&directory.join(tiles::CHECKPOINT))?
             .and_then(|bytes| String::from_utf8(bytes).ok());
     }
+    signed_by_the_last(&verified, keys)?;
     Ok(verified)
+}
+
+/// Earlier keys vouch for what was signed before; the key that is trusted must have signed the end.
+fn signed_by_the_last(verified: &Verified, keys: &Keys) -> Result<(), Damage> {
+    let Some(checkpoint) = &verified.checkpoint else {
+        return Ok(());
+    };
+    let last = Keys::from(keys.last().clone());
+    let signed = last.open(checkpoint).map(drop);
+    signed.map_err(|error| Damage::somewhere(format!("the last checkpoint: {error}")))
 }
 
 /// Replays the segments, and compares them with the bundles as far as both have an entry.
@@ -127,12 +138,12 @@ fn verify_segments(
     mut replay: Replay<'_>,
     scan: Option<Scan>,
     mut overlap: VecDeque<Hash>,
-    key: &VerifierKey,
+    keys: &Keys,
 ) -> Result<Verified, ReadError> {
     let mut torn_tail_bytes = 0;
     if let Some(mut scan) = scan {
-        if scan.log() != log_id(key.name()) {
-            let what = format!("the segments are not of the log `{}`", key.name());
+        if scan.log() != log_id(keys.name()) {
+            let what = format!("the segments are not of the log `{}`", keys.name());
             return Err(Damage::somewhere(what).into());
         }
         loop {

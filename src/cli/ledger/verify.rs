@@ -8,10 +8,7 @@ use serde_json::json;
 use crate::cli::EXIT_DAMAGED;
 use crate::cli::output::{Format, complain, say, say_json};
 use crate::ledger::verify::{Verified, verify};
-use crate::ledger::{Checkpoint, Damage, ReadError, Signer, VerifierKey};
-
-/// The verifier key that lies in the ledger's own directory, for want of a better one.
-const KEY_IN_DIRECTORY: &str = "verifier.key";
+use crate::ledger::{Damage, KEYS_FILE, Keys, ReadError, Signer};
 
 /// What to verify.
 #[derive(Clone, Debug, Args)]
@@ -24,19 +21,19 @@ pub struct VerifyArguments {
     #[arg(long)]
     key: Option<PathBuf>,
     /// File with a checkpoint kept elsewhere, which the ledger must have grown from.
-    #[arg(long)]
-    since: Option<PathBuf>,
+    #[arg(long, alias = "since")]
+    since_checkpoint: Option<PathBuf>,
 }
 
 pub(in crate::cli) fn run(arguments: &VerifyArguments, format: Format) -> u8 {
-    let (key, since) = match read_arguments(arguments) {
+    let (keys, since) = match read_arguments(arguments) {
         Ok(read) => read,
         Err(message) => {
             complain(message);
             return 2;
         }
     };
-    let outcome = verify(&arguments.dir, &key, since.as_deref());
+    let outcome = verify(&arguments.dir, &keys, since.as_deref());
     let code = match outcome {
         Ok(verified) => sound(&verified, format),
         Err(ReadError::Damaged(damage)) => damaged(&damage, format),
@@ -56,27 +53,34 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, format: Format) -> u8 {
 
 /// The key, and the checkpoint to verify since. A file that holds no checkpoint of this log says
 /// nothing about the ledger, so it is a mistake in what was asked.
-fn read_arguments(arguments: &VerifyArguments) -> Result<(VerifierKey, Option<String>), String> {
+fn read_arguments(arguments: &VerifyArguments) -> Result<(Keys, Option<String>), String> {
     if !arguments.dir.is_dir() {
         return Err(format!("`{}` is not a directory", arguments.dir.display()));
     }
-    let key = match &arguments.key {
-        Some(path) => key(path)?,
-        None => key(&arguments.dir.join(KEY_IN_DIRECTORY)).map_err(|message| {
+    let beside = arguments.dir.join(KEYS_FILE);
+    let keys = match &arguments.key {
+        // The key that was kept elsewhere is the one that is trusted; what lies here says no more than
+        // which keys there were before it.
+        Some(path) => match (keys(path)?, keys(&beside)) {
+            (trusted, Ok(known)) => known.up_to(trusted.last()),
+            (trusted, Err(_)) => trusted,
+        },
+        None => keys(&beside).map_err(|message| {
             format!("{message}; name the ledger's directory, or its key with --key")
         })?,
     };
-    let Some(path) = &arguments.since else {
-        return Ok((key, None));
+    let Some(path) = &arguments.since_checkpoint else {
+        return Ok((keys, None));
     };
     let signed = read(path)?;
-    Checkpoint::open(&signed, &key).map_err(|error| {
+    let read = keys.read_checkpoint(&signed);
+    read.map_err(|error| {
         format!(
             "`{}` is no checkpoint to verify since: {error}",
             path.display()
         )
     })?;
-    Ok((key, Some(signed)))
+    Ok((keys, Some(signed)))
 }
 
 fn sound(verified: &Verified, format: Format) -> u8 {
@@ -115,15 +119,15 @@ fn damaged(damage: &Damage, format: Format) -> u8 {
     EXIT_DAMAGED
 }
 
-/// A verifier key, or that of a signing key.
-fn key(path: &Path) -> Result<VerifierKey, String> {
+/// Verifier keys, or that of a signing key.
+fn keys(path: &Path) -> Result<Keys, String> {
     let text = read(path)?;
-    let key = if text.trim_start().starts_with("PRIVATE+KEY+") {
-        Signer::parse(&text).map(|signer| signer.verifier_key().clone())
+    let keys = if text.trim_start().starts_with("PRIVATE+KEY+") {
+        Signer::parse(&text).map(|signer| signer.verifier_key().clone().into())
     } else {
-        VerifierKey::parse(&text)
+        Keys::parse(&text)
     };
-    key.map_err(|error| format!("`{}`: {error}", path.display()))
+    keys.map_err(|error| format!("`{}`: {error}", path.display()))
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -160,12 +164,12 @@ mod tests {
         let arguments = |key| VerifyArguments {
             dir: dir.clone(),
             key,
-            since: None,
+            since_checkpoint: None,
         };
         assert_eq!(run(&arguments(Some(key.clone())), Format::Text), 0);
         assert_eq!(run(&arguments(None), Format::Text), 2);
         let no_checkpoint = VerifyArguments {
-            since: Some(key.clone()),
+            since_checkpoint: Some(key.clone()),
             ..arguments(Some(key.clone()))
         };
         assert_eq!(run(&no_checkpoint, Format::Text), 2);
