@@ -2,7 +2,8 @@
 //! 64 KiB, come over plain HTTP only from this machine, and over HTTPS only against the certificate
 //! authorities of a configured file, for this program carries no list of public ones. Revocation lists,
 //! of at most 1 MiB, are signed and come over plain HTTP (RFC 5280 section 8); a name must lead to a
-//! public address, so that whoever answers for names cannot turn the gateway on its own network.
+//! public address, so that whoever answers for names cannot turn the gateway on its own network. Files of
+//! a published ledger, of at most 16 MiB, come as key sets do.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -23,6 +24,8 @@ use tokio_rustls::TlsConnector;
 pub const FETCH_BYTES_MAX: usize = 64 * 1024;
 /// The largest revocation list that is read.
 pub const REVOCATION_LIST_BYTES_MAX: usize = 1024 * 1024;
+/// The largest file of a published ledger: a bundle of 256 entries of 65,535 bytes.
+pub const LEDGER_FILE_BYTES_MAX: usize = 256 * (65_535 + 2);
 /// The longest a fetch takes, from looking the name up to the last byte.
 pub const FETCH_TIMEOUT_SECONDS: u64 = 5;
 
@@ -41,6 +44,7 @@ pub struct FetchUrl {
 enum Document {
     KeySet,
     RevocationList,
+    LedgerFile,
 }
 
 impl Document {
@@ -48,6 +52,7 @@ impl Document {
         match self {
             Self::KeySet => FETCH_BYTES_MAX,
             Self::RevocationList => REVOCATION_LIST_BYTES_MAX,
+            Self::LedgerFile => LEDGER_FILE_BYTES_MAX,
         }
     }
 
@@ -55,6 +60,7 @@ impl Document {
         match self {
             Self::KeySet => "application/jwk-set+json, application/json",
             Self::RevocationList => "application/pkix-crl",
+            Self::LedgerFile => "application/octet-stream, text/plain",
         }
     }
 }
@@ -145,6 +151,44 @@ impl FetchUrl {
         })
     }
 
+    /// Takes the URL that a published ledger's files stand below (C2SP tlog-tiles, "Parameters"), as
+    /// [`Self::new`] does.
+    ///
+    /// # Errors
+    /// As those of [`Self::new`].
+    pub fn of_ledger(url: &str, authorities: Option<&Path>) -> Result<Self, FetchUrlRejected> {
+        let document = Document::LedgerFile;
+        Ok(Self {
+            document,
+            ..Self::new(url.trim_end_matches('/'), authorities)?
+        })
+    }
+
+    /// Fetches the file `name` below this URL; `None` where there is none (404).
+    ///
+    /// # Errors
+    /// As those of [`Self::fetch`].
+    pub async fn fetch_below(&self, name: &str) -> Result<Option<Vec<u8>>, FetchFailed> {
+        let url = format!("{}/{name}", self.uri.to_string().trim_end_matches('/'));
+        let failed = |cause| FetchFailed {
+            url: url.clone(),
+            cause,
+        };
+        let uri = url.parse().map_err(|_| failed(FetchCause::Request))?;
+        let file = Self {
+            uri,
+            ..self.clone()
+        };
+        match file.fetch().await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(FetchFailed {
+                cause: FetchCause::Status(StatusCode::NOT_FOUND),
+                ..
+            }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes a configured URL of a revocation list.
     ///
     /// # Errors
@@ -198,7 +242,9 @@ impl FetchUrl {
     fn check(&self, addresses: &[SocketAddr]) -> Result<(), FetchCause> {
         let all = |allowed: fn(&IpAddr) -> bool| addresses.iter().all(|one| allowed(&one.ip()));
         match self.document {
-            Document::KeySet if self.tls.is_none() && !all(IpAddr::is_loopback) => {
+            Document::KeySet | Document::LedgerFile
+                if self.tls.is_none() && !all(IpAddr::is_loopback) =>
+            {
                 Err(FetchCause::NotLoopback)
             }
             Document::RevocationList if !is_named(&self.host) && !all(is_public) => {

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn the_published_example_is_reproduced_and_opened() {
         assert_eq!(
-            sign(TEXT, &Signer::parse(PETER_SECRET).unwrap()).unwrap(),
+            sign(TEXT, &[&Signer::parse(PETER_SECRET).unwrap()]).unwrap(),
             NOTE
         );
         assert_eq!(

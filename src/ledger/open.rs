@@ -283,6 +283,7 @@ impl Ledger {
         let (orders, queue) = mpsc::channel(options.queue_entries_max);
         let (running, finished) = watch::channel(());
         let (stop, stopped) = std::sync::mpsc::channel();
+        let directory = publication.is_some().then(|| options.directory.as_path().into());
         if let Some((publisher, lock)) = publication {
             let running = running.clone();
             // Weak, as the ledger closes when the last handle is gone.
@@ -310,6 +311,7 @@ impl Ledger {
             orders,
             shared,
             wait_max: options.wait_max,
+            directory,
             finished,
         })
     }

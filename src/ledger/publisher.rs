@@ -8,6 +8,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,7 @@ impl Publisher {
             0 => Vec::new(),
             _ => tiles::read_bundle(directory, size / WIDTH as u64, width)?,
         };
+        shared.published.store(size, Ordering::SeqCst);
         Ok(Self {
             directory: directory.to_owned(),
             second_checkpoint: options.second_checkpoint.clone(),
@@ -138,6 +140,7 @@ impl Publisher {
             self.publish(&durable.checkpoint)?;
             self.published = Some(time);
             self.published_size = Some(durable.size);
+            self.shared.published.store(durable.size, Ordering::SeqCst);
             self.release_segments(durable.size)?;
         }
         Ok(())

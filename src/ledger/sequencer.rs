@@ -41,6 +41,8 @@ pub(super) struct Shared {
     commits_due: AtomicU64,
     /// Notes that found no room in the queue.
     pub(super) notes_dropped: AtomicU64,
+    /// Entries under the published checkpoint.
+    pub(super) published: AtomicU64,
     durable: Mutex<Durable>,
 }
 
@@ -59,6 +61,7 @@ impl Shared {
             commits: AtomicU64::new(0),
             commits_due: AtomicU64::new(0),
             notes_dropped: AtomicU64::new(0),
+            published: AtomicU64::new(0),
             durable: Mutex::new(durable),
         }
     }

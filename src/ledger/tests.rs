@@ -1,5 +1,9 @@
 //! The ledger as its users see it.
 
+mod power;
+mod rotation;
+mod thousand;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -270,6 +274,47 @@ async fn refusals_never_take_the_half_of_the_queue_that_answers_need() {
     assert!(ledger.append(entry("answered")).await.is_ok());
     ledger.close().await;
     assert_eq!(ledger.size() + ledger.notes_dropped(), 101);
+}
+
+#[tokio::test]
+async fn a_segment_that_vanishes_closes_the_ledger_although_nobody_writes() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    ledger.append(entry("one")).await.unwrap();
+    std::fs::remove_file(segment::path(&place.path(), 0)).unwrap();
+    let closed = async {
+        while ledger.is_writable() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), closed).await.unwrap();
+    assert_eq!(ledger.append(entry("two")).await, Err(NotRecorded::Closed));
+}
+
+#[tokio::test]
+async fn a_log_shorter_than_the_second_checkpoint_is_not_opened() {
+    let place = Place::new();
+    let options = Options {
+        second_checkpoint: Some(place.directory.path().join("second")),
+        ..place.options()
+    };
+    let open = || Ledger::open(&options, place.signer(), &place.clock);
+    let (ledger, _) = open().unwrap();
+    ledger.append(entry("one")).await.unwrap();
+    ledger.close().await;
+    let (ledger, recovery) = open().unwrap();
+    assert_eq!(recovery.size, 1);
+    ledger.close().await;
+    // Somebody takes the whole log away, with all that was published in its folder.
+    std::fs::remove_dir_all(place.path()).unwrap();
+    let refused = open().unwrap_err();
+    assert!(
+        matches!(&refused, OpenError::Damaged(damage) if damage.index == Some(0)),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("restore the files from a backup"));
+    std::fs::write(place.directory.path().join("second"), "nonsense").unwrap();
+    assert!(matches!(open(), Err(OpenError::Damaged(_))));
 }
 
 #[tokio::test]
