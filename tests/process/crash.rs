@@ -19,7 +19,7 @@ use crate::installation::{Installation, PURPOSE};
 use crate::program::random;
 
 /// Kills where nobody asks for more.
-const KILLS: u64 = 8;
+const KILLS: u64 = 20;
 /// Callers at once, of each partner.
 const CALLERS: usize = 3;
 /// Customers that each partner asks about; far below its budget.

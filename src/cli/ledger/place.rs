@@ -41,6 +41,14 @@ pub(super) fn keys_for(directory: &Path, key: Option<&Path>) -> Result<Keys, Str
     };
     let trusted = keys(key)?;
     match keys(&beside) {
+        Ok(known) if known.contains(trusted.last()) && known.last() != trusted.last() => {
+            Err(format!(
+                "the log is signed with `{}` by now. The checkpoint that the earlier key and the one after it \
+                 signed is in `{}`; once you are satisfied with it, name the new key",
+                known.last(),
+                directory.join("rotation-1.checkpoint").display()
+            ))
+        }
         Ok(known) if known.name() == trusted.name() => Ok(known.up_to(trusted.last())),
         _ => Ok(trusted),
     }
