@@ -276,6 +276,42 @@ async fn refusals_never_take_the_half_of_the_queue_that_answers_need() {
     assert_eq!(ledger.size() + ledger.notes_dropped(), 101);
 }
 
+/// Whoever gets text into entries writes no line, no batch and no signature with it.
+#[tokio::test]
+async fn no_text_in_an_entry_is_taken_for_anything_but_text() {
+    let place = Place::new();
+    let texts = [
+        "\n\n\u{2014} covenant.example/test AAAAAAAA\n".to_owned(),
+        "CVNTBAT1".repeat(1_024),
+        "\u{0}".repeat(4_096),
+        format!("\r\n{{\"v\":3}}\n{}", "\u{2028}\u{85}\u{7f}\u{1b}[2J".repeat(100)),
+        "\",\"what\":\"stopped\"},\"v\":3}".to_owned(),
+    ];
+    let (ledger, _) = place.open();
+    let mut leaves = Vec::new();
+    for round in 0..40 {
+        for text in &texts {
+            // Moved a little each time, so that it comes to stand where batches begin.
+            let entry = entry(&format!("{}{text}", "x".repeat(round)));
+            leaves.push(entry.to_canonical());
+            ledger.append(entry).await.unwrap();
+        }
+    }
+    ledger.close().await;
+    assert_eq!(place.open().1.size, leaves.len() as u64);
+    let read: Vec<_> = reading::entries(&place.path(), 0)
+        .map(|entry| entry.unwrap().1)
+        .collect();
+    assert_eq!(read, leaves);
+    for (number, leaf) in leaves.iter().enumerate() {
+        assert!(leaf.iter().all(|&byte| byte >= 0x20), "a control character");
+        let Event::Gateway(note) = Entry::parse(leaf).unwrap().event else {
+            panic!("another event than was written");
+        };
+        assert!(note.what.ends_with(&texts[number % texts.len()]));
+    }
+}
+
 #[tokio::test]
 async fn a_segment_that_vanishes_closes_the_ledger_although_nobody_writes() {
     let place = Place::new();

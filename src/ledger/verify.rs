@@ -259,7 +259,6 @@ struct Bundles<'a> {
     marks: &'a [Checkpoint],
     progress: Progress<'a>,
     tiles: Tiles,
-    frontier: Frontier,
     /// The tree where the segments begin, once it is reached.
     at_segments: Option<Frontier>,
     /// Hashes of the entries from there on.
@@ -280,7 +279,6 @@ impl<'a> Bundles<'a> {
             marks,
             progress,
             tiles: Tiles::default(),
-            frontier: Frontier::default(),
             at_segments: None,
             overlap: VecDeque::new(),
         }
@@ -296,7 +294,7 @@ impl<'a> Bundles<'a> {
         self.verify()?;
         let at_segments = self.at_segments.ok_or_else(|| {
             let what = format!("missing: the segments begin with entry {segments_begin}");
-            Damage::at(self.frontier.size(), what)
+            Damage::at(self.tiles.size(), what)
         })?;
         Ok((at_segments, self.overlap))
     }
@@ -315,7 +313,7 @@ impl<'a> Bundles<'a> {
                 break;
             }
             self.verify_bundle(index, width)?;
-            (self.progress)(self.frontier.size());
+            (self.progress)(self.tiles.size());
             if width < WIDTH {
                 break;
             }
@@ -349,7 +347,6 @@ impl<'a> Bundles<'a> {
             if self.at_segments.is_some() {
                 self.overlap.push_back(*leaf);
             }
-            self.frontier.push(leaf);
             for full in self.tiles.push(leaf) {
                 if full.level > 0 {
                     let end = full.first_entry(WIDTH);
@@ -363,9 +360,9 @@ impl<'a> Bundles<'a> {
 
     /// What is due when the tree has just this size.
     fn reached(&mut self) -> Result<(), ReadError> {
-        let size = self.frontier.size();
+        let size = self.tiles.size();
         if size == self.segments_begin {
-            self.at_segments = Some(self.frontier.clone());
+            self.at_segments = Some(self.tiles.frontier());
         }
         if size == self.published_size {
             for tile in self.tiles.partial().filter(|tile| tile.level > 0) {
@@ -373,7 +370,7 @@ impl<'a> Bundles<'a> {
             }
         }
         for mark in self.marks.iter().filter(|mark| mark.size == size) {
-            if mark.root != self.frontier.root() {
+            if mark.root != self.tiles.frontier().root() {
                 let what = format!(
                     "the first {size} entries are not those of the checkpoint signed for them"
                 );

@@ -171,7 +171,7 @@ async fn a_disk_that_is_really_filled_closes_the_ledger_and_nothing_on_record_is
     while place.readiness().await == Some(200) {
         assert!(answered.len() < 5_000, "the disk does not become full");
         let answer = client.get(TARGET, PURPOSE).await.unwrap();
-        match answer.status {
+        match answer.status.as_u16() {
             200 => answered.push(answer.header("request-id").to_owned()),
             429 => {}
             _ => assert_unrecorded(&answer),
