@@ -72,7 +72,11 @@ fn main() {
     println!("median ratio {:.2} (bar 0.60)", ratios[ratios.len() / 2]);
     let full = runtime.block_on(ledger(&place.join("full"), round));
     runtime.block_on(acknowledgement(&place, full / 2.0, round));
-    let (few, many) = if quick { (2_000, 4_000) } else { (60_000, 600_000) };
+    let (few, many) = if quick {
+        (2_000, 4_000)
+    } else {
+        (60_000, 600_000)
+    };
     runtime.block_on(verifying_and_opening(&place, few, many));
     fs::remove_dir_all(&place).expect("the place was ours");
 }
@@ -182,7 +186,8 @@ fn bare_sync(path: &Path, times: u64) -> f64 {
     let mut seconds: Vec<f64> = (0..times)
         .map(|number| {
             let begun = clock.instant();
-            file.write_all_at(&[1; 4_096], number * 4_096).expect("written");
+            file.write_all_at(&[1; 4_096], number * 4_096)
+                .expect("written");
             file.sync_data().expect("synced");
             clock.instant().duration_since(begun).as_secs_f64()
         })

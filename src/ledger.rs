@@ -43,8 +43,8 @@ pub use journal::{Each, Journal, JournalError};
 pub use key::{KeyError, Signer, VerifierKey};
 pub use keys::{KEYS_FILE, Keys};
 pub use note::NoteError;
+pub use open::{OpenError, Options, Recovery, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN, Signers};
 pub use serving::Served;
-pub use open::{OpenError, Options, Recovery, Signers, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;

@@ -83,7 +83,10 @@ async fn published(State(operator): State<Operator>, uri: Uri) -> Response {
     match read {
         Ok(Ok(Some(served))) => {
             let (kind, caching) = if served.is_immutable {
-                ("application/octet-stream", "public, max-age=31536000, immutable")
+                (
+                    "application/octet-stream",
+                    "public, max-age=31536000, immutable",
+                )
             } else {
                 ("text/plain; charset=utf-8", "no-cache")
             };

@@ -242,7 +242,9 @@ fn ledger() -> Value {
             ),
             (
                 "second_checkpoint",
-                text("A second file that published checkpoints are written to, best on another disk."),
+                text(
+                    "A second file that published checkpoints are written to, best on another disk.",
+                ),
             ),
             (
                 "wait_milliseconds_max",

@@ -34,7 +34,9 @@ impl Keys {
     /// [`KeyError::Malformed`], also where they are of different logs, none, or more than 64.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
-        let mut keys = lines.map(VerifierKey::parse).collect::<Result<Vec<_>, _>>()?;
+        let mut keys = lines
+            .map(VerifierKey::parse)
+            .collect::<Result<Vec<_>, _>>()?;
         if keys.len() > KEYS_MAX {
             return Err(KeyError::Malformed("a log has had at most 64 keys"));
         }

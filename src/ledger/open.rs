@@ -238,8 +238,13 @@ impl Ledger {
         };
         let frontier = Tiles::read_at(directory, begin)?.frontier();
         let beginning = Beginning { frontier, marks };
-        let (sequencer, recovery) =
-            recover(options, Box::new(journal), signers, clock, (&keys, beginning))?;
+        let (sequencer, recovery) = recover(
+            options,
+            Box::new(journal),
+            signers,
+            clock,
+            (&keys, beginning),
+        )?;
         keep_keys(&*storage, directory, &keys, &sequencer)?;
         let shared = share(&sequencer)?;
         let publisher = Publisher::new(
@@ -283,7 +288,9 @@ impl Ledger {
         let (orders, queue) = mpsc::channel(options.queue_entries_max);
         let (running, finished) = watch::channel(());
         let (stop, stopped) = std::sync::mpsc::channel();
-        let directory = publication.is_some().then(|| options.directory.as_path().into());
+        let directory = publication
+            .is_some()
+            .then(|| options.directory.as_path().into());
         if let Some((publisher, lock)) = publication {
             let running = running.clone();
             // Weak, as the ledger closes when the last handle is gone.
@@ -342,16 +349,24 @@ fn recover(
     let rotated = state.signed_by.is_some_and(|key| key != keys.last_place());
     let previous = match (rotated, signers.previous) {
         (false, _) => None,
-        (true, Some(previous)) if state.signed_by.and_then(|key| keys.at(key)) == Some(previous.verifier_key()) => Some(previous),
+        (true, Some(previous))
+            if state.signed_by.and_then(|key| keys.at(key)) == Some(previous.verifier_key()) =>
+        {
+            Some(previous)
+        }
         (true, _) => return Err(OpenError::Key(other_key(keys.last()))),
     };
     let mut notes = Vec::new();
     if torn_bytes_cut > 0 {
-        let cut = format!("{torn_bytes_cut} bytes of a batch that was never acknowledged were cut off");
+        let cut =
+            format!("{torn_bytes_cut} bytes of a batch that was never acknowledged were cut off");
         notes.push(("recovered", cut));
     }
     if previous.is_some() {
-        notes.push(("key-rotated", format!("signed from now on by {}", keys.last())));
+        notes.push((
+            "key-rotated",
+            format!("signed from now on by {}", keys.last()),
+        ));
     }
     let log = log_id(&options.origin);
     let room = options.batch_bytes_max();
@@ -414,7 +429,9 @@ fn keep_keys(
     }
     let durable = sequencer.durable();
     let durable = durable.map_err(|error| OpenError::NotWritable(error.to_string()))?;
-    let both = keys.open(&durable.checkpoint).is_ok_and(|(_, signed)| signed.len() > 1);
+    let both = keys
+        .open(&durable.checkpoint)
+        .is_ok_and(|(_, signed)| signed.len() > 1);
     if both {
         let file = format!("rotation-{}.checkpoint", keys.last_place());
         let path = directory.join(file);

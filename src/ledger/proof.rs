@@ -208,6 +208,13 @@ mod tests {
         assert_eq!(check(&proof, &other, &place.keys()), Err(ProofError::Wrong));
         let extra = proof.replacen('\n', "\nextra YWJj\n", 1);
         assert!(check(&extra, &entry, &place.keys()).is_ok());
-        assert!(check(&extra.replacen("extra ", "Extra ", 1), &entry, &place.keys()).is_err());
+        assert!(
+            check(
+                &extra.replacen("extra ", "Extra ", 1),
+                &entry,
+                &place.keys()
+            )
+            .is_err()
+        );
     }
 }

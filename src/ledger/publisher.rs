@@ -63,7 +63,9 @@ pub(super) fn checkpoint_in(path: &Path, keys: &Keys) -> Result<Option<Checkpoin
     let wrong =
         |what: &str| Damage::somewhere(format!("the checkpoint in `{}`: {what}", path.display()));
     let signed = String::from_utf8(bytes).map_err(|_| wrong("it is not text"))?;
-    let (checkpoint, _) = keys.open(&signed).map_err(|error| wrong(&error.to_string()))?;
+    let (checkpoint, _) = keys
+        .open(&signed)
+        .map_err(|error| wrong(&error.to_string()))?;
     Ok(Some(checkpoint))
 }
 
@@ -220,9 +222,14 @@ impl Publisher {
         }
         self.flush()?;
         let path = self.directory.join(CHECKPOINT);
-        for path in [Some(&path), self.second_checkpoint.as_ref()].into_iter().flatten() {
-            replace_file(&*self.storage, path, checkpoint.as_bytes())
-                .map_err(|error| ReadError::unreadable(path, error))?;
+        replace_file(&*self.storage, &path, checkpoint.as_bytes())
+            .map_err(|error| ReadError::unreadable(&path, error))?;
+        if let Some(second) = &self.second_checkpoint
+            && let Err(error) = replace_file(&*self.storage, second, checkpoint.as_bytes())
+        {
+            // What is published must not wait for another disk; the next one is tried again.
+            let path = second.display();
+            tracing::warn!(%error, %path, "the second checkpoint of the ledger cannot be written");
         }
         Ok(())
     }

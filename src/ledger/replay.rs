@@ -25,11 +25,7 @@ pub(super) struct Replay<'a> {
 impl<'a> Replay<'a> {
     /// A log that begins with `frontier`, which the caller has reason to trust, and must pass through
     /// each of `marks`.
-    pub(super) fn new(
-        keys: &'a Keys,
-        frontier: Frontier,
-        mut marks: Vec<Checkpoint>,
-    ) -> Self {
+    pub(super) fn new(keys: &'a Keys, frontier: Frontier, mut marks: Vec<Checkpoint>) -> Self {
         marks.retain(|mark| mark.size >= frontier.size());
         marks.sort_by_key(|mark| std::cmp::Reverse(mark.size));
         Self {

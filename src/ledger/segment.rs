@@ -150,7 +150,8 @@ impl Source {
             Self::Memory(bytes) => {
                 let from = usize::try_from(offset).unwrap_or(usize::MAX);
                 let read = bytes.get(from..from.saturating_add(length));
-                read.map(Cow::from).ok_or(io::ErrorKind::UnexpectedEof.into())
+                read.map(Cow::from)
+                    .ok_or(io::ErrorKind::UnexpectedEof.into())
             }
         }
     }

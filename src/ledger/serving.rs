@@ -22,8 +22,15 @@ pub struct Served {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
     Checkpoint,
-    Tile { level: u32, index: u64, width: usize },
-    Bundle { index: u64, width: usize },
+    Tile {
+        level: u32,
+        index: u64,
+        width: usize,
+    },
+    Bundle {
+        index: u64,
+        width: usize,
+    },
 }
 
 /// The file under `name`, for example `tile/0/x001/067` or `checkpoint`; `None` where `name` is none of
@@ -81,7 +88,10 @@ fn parse(name: &str) -> Option<Name> {
     }
     let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
     let (index, width) = match rest.split_once(".p/") {
-        Some((index, width)) => (index, decimal(width).filter(|width| (1..256).contains(width))?),
+        Some((index, width)) => (
+            index,
+            decimal(width).filter(|width| (1..256).contains(width))?,
+        ),
         None => (rest, WIDTH as u64),
     };
     let (index, width) = (parse_index(index)?, usize::try_from(width).ok()?);
@@ -118,7 +128,9 @@ fn parse_index(path: &str) -> Option<u64> {
         if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
-        index = index.checked_mul(1_000)?.checked_add(digits.parse().ok()?)?;
+        index = index
+            .checked_mul(1_000)?
+            .checked_add(digits.parse().ok()?)?;
     }
     Some(index)
 }

@@ -284,7 +284,10 @@ async fn no_text_in_an_entry_is_taken_for_anything_but_text() {
         "\n\n\u{2014} covenant.example/test AAAAAAAA\n".to_owned(),
         "CVNTBAT1".repeat(1_024),
         "\u{0}".repeat(4_096),
-        format!("\r\n{{\"v\":3}}\n{}", "\u{2028}\u{85}\u{7f}\u{1b}[2J".repeat(100)),
+        format!(
+            "\r\n{{\"v\":3}}\n{}",
+            "\u{2028}\u{85}\u{7f}\u{1b}[2J".repeat(100)
+        ),
         "\",\"what\":\"stopped\"},\"v\":3}".to_owned(),
     ];
     let (ledger, _) = place.open();
@@ -348,7 +351,11 @@ async fn a_log_shorter_than_the_second_checkpoint_is_not_opened() {
         matches!(&refused, OpenError::Damaged(damage) if damage.index == Some(0)),
         "{refused}"
     );
-    assert!(refused.to_string().contains("restore the files from a backup"));
+    assert!(
+        refused
+            .to_string()
+            .contains("restore the files from a backup")
+    );
     std::fs::write(place.directory.path().join("second"), "nonsense").unwrap();
     assert!(matches!(open(), Err(OpenError::Damaged(_))));
 }

@@ -55,11 +55,7 @@ pub struct Verified {
 ///
 /// [`ReadError::Damaged`] with the first damaged entry; [`ReadError::Unreadable`] where the system
 /// refused, which says nothing about the entries.
-pub fn verify(
-    directory: &Path,
-    keys: &Keys,
-    since: Option<&str>,
-) -> Result<Verified, ReadError> {
+pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Verified, ReadError> {
     verify_telling(directory, keys, since, &|_| ())
 }
 
@@ -140,8 +136,8 @@ fn verify_with(
         None => published_size,
     };
     let source = Folder(directory);
-    let (start, overlap) = Bundles::new(&source, published_size, &marks, progress)
-        .verify_up_to(segments_begin)?;
+    let (start, overlap) =
+        Bundles::new(&source, published_size, &marks, progress).verify_up_to(segments_begin)?;
     let replay = Replay::new(keys, start, marks);
     let mut verified = verify_segments(replay, scan, overlap, (keys, progress))?;
     verified.published = published_size;

@@ -195,7 +195,9 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
     options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
-    options.second_checkpoint.clone_from(&settings.second_checkpoint);
+    options
+        .second_checkpoint
+        .clone_from(&settings.second_checkpoint);
     let opened = blocking("the ledger", move || {
         make_folder(&settings.directory)?;
         let signers = ledger_signers(&settings)?;

@@ -17,7 +17,10 @@ async fn head(place: &Installation, path: &str) -> (String, usize) {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
     (head.to_lowercase(), answer.len() - end - 4)
 }
@@ -139,5 +142,8 @@ async fn the_signing_key_changes_at_a_start_and_both_have_signed_it() {
     // A log that lost what it once published is not taken for a new one.
     fs::remove_dir_all(place.path("ledger")).unwrap();
     let refused = place.run("serve").await.with(6);
-    assert!(refused.err.contains("a signed checkpoint says"), "{refused:?}");
+    assert!(
+        refused.err.contains("a signed checkpoint says"),
+        "{refused:?}"
+    );
 }

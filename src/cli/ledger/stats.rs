@@ -60,9 +60,15 @@ pub(in crate::cli) fn run(arguments: &StatsArguments, format: Format) -> u8 {
     }
     let mut rows = vec![
         vec!["entries".to_owned(), figures.entries.to_string()],
-        vec!["bytes of entries".to_owned(), figures.entry_bytes.to_string()],
+        vec![
+            "bytes of entries".to_owned(),
+            figures.entry_bytes.to_string(),
+        ],
         vec!["bytes of the journal".to_owned(), journal.to_string()],
-        vec!["bytes of what is published".to_owned(), published.to_string()],
+        vec![
+            "bytes of what is published".to_owned(),
+            published.to_string(),
+        ],
     ];
     for (what, moment) in [("first", figures.first), ("last", figures.last)] {
         rows.extend(time(moment).map(|moment| vec![what.to_owned(), moment]));
@@ -78,7 +84,9 @@ fn count(directory: &Path) -> Result<Figures, (String, u8)> {
     let mut figures = Figures::default();
     for entry in reading::entries(directory, 0) {
         let (index, bytes) = entry.map_err(|error| match error {
-            ReadError::Damaged(damage) => (format!("the ledger is damaged: {damage}"), EXIT_DAMAGED),
+            ReadError::Damaged(damage) => {
+                (format!("the ledger is damaged: {damage}"), EXIT_DAMAGED)
+            }
             error => (error.to_string(), EXIT_OTHER),
         })?;
         let entry = Entry::parse(&bytes)
@@ -86,7 +94,11 @@ fn count(directory: &Path) -> Result<Figures, (String, u8)> {
         figures.entries += 1;
         figures.entry_bytes += bytes.len() as u64;
         *figures.kinds.entry(entry.event.kind()).or_default() += 1;
-        figures.first = Some(figures.first.map_or(entry.time, |first| first.min(entry.time)));
+        figures.first = Some(
+            figures
+                .first
+                .map_or(entry.time, |first| first.min(entry.time)),
+        );
         figures.last = Some(figures.last.map_or(entry.time, |last| last.max(entry.time)));
         progress.tell(figures.entries);
     }

@@ -108,7 +108,10 @@ async fn verify_url(arguments: &VerifyArguments, url: &str) -> Outcome {
 fn verify_proof(arguments: &VerifyArguments, proof: &Path, format: Format) -> u8 {
     let read = || {
         let key = arguments.key.as_deref().ok_or("name the key with --key")?;
-        let entry = arguments.entry.as_deref().ok_or("name the entry with --entry")?;
+        let entry = arguments
+            .entry
+            .as_deref()
+            .ok_or("name the entry with --entry")?;
         let bytes = std::fs::read(entry)
             .map_err(|error| format!("`{}` cannot be read: {error}", entry.display()))?;
         Ok::<_, String>((keys(key)?, bytes, read(proof)?))
@@ -129,7 +132,9 @@ fn verify_proof(arguments: &VerifyArguments, proof: &Path, format: Format) -> u8
         })),
         Ok((index, checkpoint)) => {
             let (origin, size) = (checkpoint.origin, checkpoint.size);
-            say(&format!("entry {index} of the log {origin}, which has {size} entries\n"));
+            say(&format!(
+                "entry {index} of the log {origin}, which has {size} entries\n"
+            ));
             0
         }
         Err(error) => {

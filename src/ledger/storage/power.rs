@@ -248,7 +248,9 @@ impl Storage for Power {
     fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.call(None, |state| {
             Disk.make_folder(path)?;
-            state.pending.push(Change::Add(path.to_owned(), Node::Folder));
+            state
+                .pending
+                .push(Change::Add(path.to_owned(), Node::Folder));
             Ok(())
         })
     }

@@ -75,7 +75,8 @@ async fn check(place: &Place, folder: &Path, acknowledged: &Acknowledged, case: 
         }
     };
     if !acknowledged.is_empty() {
-        verify_once(&directory, &place.keys(), None).unwrap_or_else(|error| panic!("{error} {case}"));
+        verify_once(&directory, &place.keys(), None)
+            .unwrap_or_else(|error| panic!("{error} {case}"));
         holds(acknowledged);
     }
     let disk = Power::new(folder, None);
@@ -119,7 +120,13 @@ async fn try_fault(place: &Place, fault: Fault) -> bool {
     acknowledged.extend(live(place, left.path(), &disk_again).await);
     let rest = tempfile::tempdir().unwrap();
     disk_again.cut(rest.path(), &mut chance);
-    check(place, rest.path(), &acknowledged, &format!("{case} and {again:?}")).await;
+    check(
+        place,
+        rest.path(),
+        &acknowledged,
+        &format!("{case} and {again:?}"),
+    )
+    .await;
     disk.has_failed()
 }
 

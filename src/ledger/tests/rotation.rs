@@ -42,7 +42,11 @@ async fn a_change_of_the_key_is_an_entry_whose_checkpoint_both_have_signed() {
         panic!("{told:?}");
     };
     assert_eq!(note.what, "key-rotated");
-    assert!(note.detail.unwrap().contains(&second.verifier_key().to_string()));
+    assert!(
+        note.detail
+            .unwrap()
+            .contains(&second.verifier_key().to_string())
+    );
     let both = std::fs::read_to_string(place.path().join("rotation-1.checkpoint")).unwrap();
     for key in [place.signer().verifier_key(), second.verifier_key()] {
         assert_eq!(Checkpoint::open(&both, key).unwrap().size, 3);
@@ -63,8 +67,14 @@ async fn another_key_without_the_one_before_it_is_refused_and_nothing_is_written
     assert!(matches!(refused, OpenError::Key(_)), "{refused}");
     assert!(refused.to_string().contains("previous_key"));
     // Nor by naming a key that did not sign.
-    let (now, previous) = (other_signer(&place, "third"), other_signer(&place, "fourth"));
-    assert!(matches!(open(&place, now, Some(previous)), Err(OpenError::Key(_))));
+    let (now, previous) = (
+        other_signer(&place, "third"),
+        other_signer(&place, "fourth"),
+    );
+    assert!(matches!(
+        open(&place, now, Some(previous)),
+        Err(OpenError::Key(_))
+    ));
     assert_eq!(place.open().1.size, 1);
 }
 

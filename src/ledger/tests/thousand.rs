@@ -34,7 +34,8 @@ fn log() -> Log {
         batches: Vec::new(),
         begins: Vec::new(),
     };
-    let (mut frontier, mut previous, mut offset) = (Frontier::default(), Hash::default(), BLOCK_BYTES);
+    let (mut frontier, mut previous, mut offset) =
+        (Frontier::default(), Hash::default(), BLOCK_BYTES);
     for first in (0..ENTRIES).step_by(BATCH_ENTRIES) {
         let numbers = first..first + BATCH_ENTRIES;
         let leaves: Vec<_> = numbers
@@ -211,7 +212,9 @@ fn entries_removed_or_swapped_inside_a_batch_are_seen_even_when_it_is_sealed_ane
             let mut removed = batch.clone();
             removed.leaves.remove(position);
             let mut swapped = batch.clone();
-            swapped.leaves.swap(position, (position + 1) % BATCH_ENTRIES);
+            swapped
+                .leaves
+                .swap(position, (position + 1) % BATCH_ENTRIES);
             for changed in [removed, swapped] {
                 // Whoever lacks the key can compute every digest, and no checkpoint.
                 let (frame, digest) = changed.encode(log_id(ORIGIN)).unwrap();

@@ -58,7 +58,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         let path = file.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if !["lock", "spare", KEYS_FILE].into_iter().any(|name| path.ends_with(name)) {
+        } else if !["lock", "spare", KEYS_FILE]
+            .into_iter()
+            .any(|name| path.ends_with(name))
+        {
             found.push(path);
         }
     }
