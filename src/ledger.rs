@@ -15,6 +15,7 @@ mod keys;
 pub mod merkle;
 mod note;
 mod open;
+mod options;
 pub mod proof;
 mod publisher;
 pub mod reading;
@@ -43,7 +44,8 @@ pub use journal::{Each, Journal, JournalError};
 pub use key::{KeyError, Signer, VerifierKey};
 pub use keys::{KEYS_FILE, Keys};
 pub use note::NoteError;
-pub use open::{OpenError, Options, Recovery, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN, Signers};
+pub use open::{OpenError, Recovery, Signers};
+pub use options::{Options, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
 pub use serving::Served;
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};

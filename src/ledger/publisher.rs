@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::checkpoint::Checkpoint;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
-use super::open::Options;
+use super::options::Options;
 use super::scan::{Next, Scan};
 use super::segment::{self, Reader};
 use super::sequencer::Shared;

@@ -18,13 +18,16 @@ use crate::ledger::{Damage, Keys, ReadError};
 
 /// What to verify.
 #[derive(Clone, Debug, Args)]
-#[group(id = "what", required = true, multiple = false, args = ["dir", "url", "proof"])]
 pub struct VerifyArguments {
     /// The ledger's directory, or a copy of it; a copy of `checkpoint` and `tile/` is enough.
-    #[arg(long)]
+    #[arg(
+        long,
+        required_unless_present_any = ["url", "proof"],
+        conflicts_with_all = ["url", "proof"]
+    )]
     dir: Option<PathBuf>,
     /// Where a gateway's operator listener, or anybody, serves it: https, or http on this machine.
-    #[arg(long, requires = "key")]
+    #[arg(long, requires = "key", conflicts_with = "proof")]
     url: Option<String>,
     /// File with the certificate authorities that an https URL is held against.
     #[arg(long, requires = "url")]
