@@ -335,11 +335,6 @@ fn keep_keys(
     keys: &Keys,
     sequencer: &Sequencer,
 ) -> Result<(), OpenError> {
-    let path = directory.join(KEYS_FILE);
-    let text = keys.to_text();
-    if fs::read_to_string(&path).is_ok_and(|kept| kept == text) {
-        return Ok(());
-    }
     let durable = sequencer.durable();
     let durable = durable.map_err(|error| OpenError::NotWritable(error.to_string()))?;
     let both = keys
@@ -351,7 +346,11 @@ fn keep_keys(
         replace_file(storage, &path, durable.checkpoint.as_bytes())
             .map_err(|error| OpenError::system(&path, error))?;
     }
-    replace_file(storage, &path, text.as_bytes()).map_err(|error| OpenError::system(&path, error))
+    // Also where it says so already: a disk that cannot be written is found out by the start, not by the
+    // first answer.
+    let path = directory.join(KEYS_FILE);
+    replace_file(storage, &path, keys.to_text().as_bytes())
+        .map_err(|error| OpenError::system(&path, error))
 }
 
 fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {
