@@ -49,6 +49,8 @@ mod raw_core;
 mod recipients;
 #[path = "gateway/record.rs"]
 mod record;
+#[path = "gateway/refusal_forms.rs"]
+mod refusal_forms;
 #[path = "gateway/refusals.rs"]
 mod refusals;
 #[path = "gateway/scripted.rs"]
