@@ -36,8 +36,8 @@ async fn a_change_of_the_key_is_an_entry_whose_checkpoint_both_have_signed() {
     let (place, second) = rotated().await;
     let verified = verify_once(&place.path(), &keys_in(&place), None).unwrap();
     assert_eq!(verified.entries, 5);
-    let entries = reading::entries(&place.path(), 0).map(|entry| entry.unwrap().1);
-    let told = Entry::parse(&entries.skip(2).next().unwrap()).unwrap();
+    let mut entries = reading::entries(&place.path(), 0).map(|entry| entry.unwrap().1);
+    let told = Entry::parse(&entries.nth(2).unwrap()).unwrap();
     let Event::Gateway(note) = told.event else {
         panic!("{told:?}");
     };
