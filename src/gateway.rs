@@ -110,7 +110,7 @@ pub struct Gateway {
     /// The record.
     pub ledger: Ledger,
     /// The core services.
-    pub cores: Cores,
+    pub cores: Arc<Cores>,
     /// Their names.
     pub names: Names,
     /// Secret of the pseudonyms.
@@ -191,6 +191,7 @@ impl Gateway {
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
         let body = whole_body(body).await?;
+        exchange.read_at = self.clock.instant();
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();
@@ -206,7 +207,7 @@ impl Gateway {
             &self.ledger,
         )
         .await?;
-        let outbound = outbound(&head, &mut reading);
+        let outbound = outbound(&head, peer, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let core_names = self.names.under(&permit.partner().rules().catalogue);
         let answer = match answer {
@@ -373,12 +374,13 @@ async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
 }
 
 /// What goes on is what was read, not what was sent.
-fn outbound<'a>(head: &'a AcceptedHead, reading: &mut Reading) -> Outbound<'a> {
+fn outbound<'a>(head: &'a AcceptedHead, peer: &'a Peer, reading: &mut Reading) -> Outbound<'a> {
     Outbound {
         path: head.path().as_str(),
         query: head.query().to_string(),
         headers: head.headers(),
         content_type: reading.asked.content_type.take(),
         body: std::mem::take(&mut reading.asked.body),
+        peer,
     }
 }

@@ -179,10 +179,8 @@ where
             let certificate = Principal::Certificate(certificate.thumbprint);
             peer.presented.note([&certificate]);
         }
-        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let chain = chain.iter().map(|one| one.clone().into_owned()).collect();
         let suspensions = Arc::clone(&self.suspensions);
-        let standing = Standing::new(Arc::clone(&peer), suspensions, chain, self.tls.clone());
+        let standing = Standing::new(Arc::clone(&peer), suspensions, self.tls.clone());
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let ended = if is_http2 {
             self.http2(stream, peer, standing).await

@@ -24,6 +24,8 @@ pub struct Exchange {
     pub arrived_at: Timestamp,
     /// When it arrived, for durations.
     pub started: Instant,
+    /// When all of it was there, which is when the time for its answer begins.
+    pub read_at: Instant,
     /// The trace it belongs to.
     pub trace: TraceContext,
     /// Whether the core carried the call out.
@@ -57,6 +59,7 @@ impl Exchange {
             id,
             arrived_at,
             started,
+            read_at: started,
             trace,
             executed: Executed::No,
             shown: None,

@@ -127,7 +127,7 @@ fn take(places: &Arc<Semaphore>, full: &str) -> Result<Held, Refusal> {
 }
 
 /// Refused before any work is done for it.
-fn overloaded(detail: &str) -> Refusal {
+pub(super) fn overloaded(detail: &str) -> Refusal {
     Refusal::new(Code::Overloaded, detail, "Try again in a second.")
         .header(header::RETRY_AFTER, "1")
 }

@@ -65,6 +65,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
     let rules = Arc::clone(publishing.rules());
+    let cores = Cores::new(config, &metrics, &clock);
+    let cores = Arc::new(cores.map_err(|cause| StartError::unusable("the core services", cause))?);
     let gateway = Arc::new(Gateway {
         about: about(config)?,
         clock: clock.clone(),
@@ -75,7 +77,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         registry: Arc::clone(&registry),
         allowance,
         ledger: ledger.clone(),
-        cores: cores(config, &clock),
+        cores: Arc::clone(&cores),
         names: Names::new(config),
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
@@ -86,13 +88,14 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     note(&ledger, &clock, "started", Some(version)).await;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
-    let certificates = Arc::new(certificates);
+    let certificates = Arc::new(certificates.and_of(Arc::clone(&cores)));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let operator = Operator {
         ledger: ledger.clone(),
         metrics,
         publishing: Arc::clone(&publishing),
+        cores,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let directory = config.ledger.directory.clone();
@@ -102,6 +105,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         Administration::new(registry, ledger, directory, contracts, in_force, clock);
     serve_administration(config, administration, &stopped, &mut tasks)?;
     keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
+    watch_cores(&gateway, stopped.clone(), &mut tasks);
     keep_keys_fresh(&gateway, stopped, &mut tasks);
     Ok(Running {
         gateway,
@@ -112,6 +116,18 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         stop,
         tasks,
     })
+}
+
+/// Checks the instances of the cores.
+fn watch_cores(gateway: &Arc<Gateway>, stopped: watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+    let cores = Arc::clone(&gateway.cores);
+    let done = until(stopped);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = cores.watch() => {}
+            () = done => {}
+        }
+    });
 }
 
 /// Fetches the token issuer's keys again, now and then.
@@ -280,12 +296,6 @@ async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError
         life_seconds_max: config.tokens.life_seconds_max,
     };
     Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
-}
-
-fn cores(config: &Config, clock: &Clock) -> Cores {
-    let whole = config.limits.whole_answer_bytes_max;
-    let whole = usize::try_from(whole).unwrap_or(usize::MAX);
-    Cores::new(config.services.clone(), whole, clock.clone())
 }
 
 fn about(config: &Config) -> Result<About, StartError> {

@@ -26,6 +26,33 @@ pub struct Metrics {
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
     shadow_differences: Family<ShadowLabels, Counter>,
+    cores_in: Family<InstanceLabels, Gauge>,
+    core_requests: Family<InstanceLabels, Gauge>,
+    core_ejections: Family<InstanceLabels, Counter>,
+    core_retries: Family<RetryLabels, Counter>,
+}
+
+/// A core service by name, and one of its configured addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InstanceLabels {
+    service: String,
+    instance: String,
+}
+
+impl InstanceLabels {
+    fn of(service: &str, instance: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+            instance: instance.to_owned(),
+        }
+    }
+}
+
+/// `made` is `no` where the share of retries was used up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RetryLabels {
+    service: String,
+    made: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -110,7 +137,35 @@ impl Default for Metrics {
             "Requests that the rules in the shadow would have decided otherwise",
             shadow_differences.clone(),
         );
+        let cores_in = Family::<InstanceLabels, Gauge>::default();
+        registry.register(
+            "core_in",
+            "1 for an instance of a core that is asked, 0 for one that is left out",
+            cores_in.clone(),
+        );
+        let core_requests = Family::<InstanceLabels, Gauge>::default();
+        registry.register(
+            "core_requests_under_way",
+            "Requests under way at an instance of a core",
+            core_requests.clone(),
+        );
+        let core_ejections = Family::<InstanceLabels, Counter>::default();
+        registry.register(
+            "core_ejections",
+            "Times an instance of a core was left out for failures in a row",
+            core_ejections.clone(),
+        );
+        let core_retries = Family::<RetryLabels, Counter>::default();
+        registry.register(
+            "core_retries",
+            "Requests that could be asked of a core once more, and whether they were",
+            core_retries.clone(),
+        );
         Self {
+            cores_in,
+            core_requests,
+            core_ejections,
+            core_retries,
             refusals_unrecorded,
             shadow_differences,
             policies,
@@ -179,6 +234,30 @@ impl Metrics {
         self.writable.set(i64::from(writable));
         self.entries.set(entries);
         self.notes_dropped.set(notes_dropped);
+    }
+
+    /// Notes how an instance of a core stands.
+    pub fn core(&self, service: &str, instance: &str, is_in: bool, under_way: u32) {
+        let labels = InstanceLabels::of(service, instance);
+        self.cores_in.get_or_create(&labels).set(i64::from(is_in));
+        self.core_requests
+            .get_or_create(&labels)
+            .set(under_way.into());
+    }
+
+    /// Counts that an instance of a core is left out for failures.
+    pub fn core_ejected(&self, service: &str, instance: &str) {
+        let labels = InstanceLabels::of(service, instance);
+        self.core_ejections.get_or_create(&labels).inc();
+    }
+
+    /// Counts a request that could be asked of a core once more.
+    pub fn core_retried(&self, service: &str, made: bool) {
+        let labels = RetryLabels {
+            service: service.to_owned(),
+            made: if made { "yes" } else { "no" },
+        };
+        self.core_retries.get_or_create(&labels).inc();
     }
 
     /// Everything as OpenMetrics text.
