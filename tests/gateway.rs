@@ -17,6 +17,8 @@ mod budgets;
 mod caller;
 #[path = "gateway/consent.rs"]
 mod consent;
+#[path = "gateway/cores.rs"]
+mod cores;
 #[path = "gateway/creating.rs"]
 mod creating;
 #[path = "gateway/decisions.rs"]
@@ -29,6 +31,8 @@ mod figures;
 mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
+#[path = "gateway/instance.rs"]
+mod instance;
 #[path = "gateway/lab.rs"]
 mod lab;
 #[path = "gateway/large.rs"]

@@ -277,8 +277,9 @@ fn header_name(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<HeaderN
     let name = node
         .as_text()
         .and_then(|text| HeaderName::try_from(text).ok());
-    let Some(name) = name.filter(|name| !name.as_str().contains('_')) else {
-        let message = format!("`{key}` must be the name of a header, without `_`");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let Some(name) = name.filter(|name| name.as_str().bytes().all(plain)) else {
+        let message = format!("`{key}` must be the name of a header: letters, digits and `-`");
         fields.mistake(node.span, message);
         return None;
     };
@@ -391,7 +392,7 @@ pub(super) fn schema() -> Value {
         "description": "What it is called, and where it answers unless `addresses` says: `http://` or `https://`, a host and a port.",
         "pattern": "^https?://[^/?#@ ]+$",
     });
-    let header = |description: &str| json!({"type": "string", "description": description, "pattern": "^[A-Za-z0-9!#$%&'*+.^`|~-]+$"});
+    let header = |description: &str| json!({"type": "string", "description": description, "pattern": "^[A-Za-z0-9-]+$"});
     mapping(
         "A core service.",
         [
