@@ -233,7 +233,7 @@ impl Gateway {
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
-        Ok(send::send(exchange, recorded))
+        Ok(place.and(share).stay_with(send::send(exchange, recorded)))
     }
 
     /// What an answer needs that is under way when its request has been answered.

@@ -17,6 +17,8 @@ mod budgets;
 mod caller;
 #[path = "gateway/consent.rs"]
 mod consent;
+#[path = "gateway/core_tls.rs"]
+mod core_tls;
 #[path = "gateway/cores.rs"]
 mod cores;
 #[path = "gateway/creating.rs"]

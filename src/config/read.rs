@@ -8,6 +8,8 @@ use super::{
     ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
     LimitSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings, services,
 };
+
+use super::services::read::origin;
 use crate::source::{Fields, Node};
 
 pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
@@ -24,7 +26,7 @@ pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config>
     let operator_listen = operator.unwrap_or_else(|| "127.0.0.1:9443".parse().ok());
     let administration = fields.mapping("administration", |table| administration(table, base));
     let policies = optional_path(fields, base, "policies", "policies");
-    let services = services::read(fields, base);
+    let services = services::read::services(fields, base);
     let ledger = fields.mapping("ledger", |table| ledger(table, base));
     let registry = optional_path(fields, base, "registry", "registry");
     let limits = optional_table(fields, "limits", |table| Some(limits(table)));
@@ -126,30 +128,6 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         revocation_lists,
         certificates_reload_seconds,
     })
-}
-
-/// A scheme, one of these, and an authority, and nothing after it.
-pub(super) fn origin(
-    fields: &mut Fields<'_, '_>,
-    name: &'static str,
-    schemes: &[&str],
-) -> Option<String> {
-    let node = fields.required(name)?;
-    let text = node.as_text().unwrap_or_default();
-    let mut authorities = schemes
-        .iter()
-        .filter_map(|scheme| text.strip_prefix(scheme));
-    let authority = authorities.next().unwrap_or_default();
-    if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
-        let scheme = schemes.first().copied().unwrap_or_default();
-        let either = schemes.join("` or `");
-        fields.mistake(
-            node.span,
-            format!("`{name}` must be `{either}` and a host, without a path, as `{scheme}localhost:8443`"),
-        );
-        return None;
-    }
-    Some(text.to_owned())
 }
 
 fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {

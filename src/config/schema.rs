@@ -48,7 +48,10 @@ pub fn schema() -> Value {
                     "policies",
                     text("Folder of promises, contracts and catalogue. Default `policies`."),
                 ),
-                ("services!", list("The core services.", services::schema())),
+                (
+                    "services!",
+                    list("The core services.", services::schema::schema()),
+                ),
                 ("ledger!", ledger()),
                 (
                     "registry",

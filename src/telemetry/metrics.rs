@@ -145,7 +145,7 @@ impl Default for Metrics {
         );
         let core_requests = Family::<InstanceLabels, Gauge>::default();
         registry.register(
-            "core_requests_under_way",
+            "core_requests",
             "Requests under way at an instance of a core",
             core_requests.clone(),
         );

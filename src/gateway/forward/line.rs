@@ -237,3 +237,57 @@ impl AsyncWrite for Wire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+    /// A line that has carried one request, and the core's end of it.
+    async fn used(now: Instant) -> (Line, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let core = tokio::task::spawn_blocking(move || {
+            let mut core = listener.accept().unwrap().0;
+            let mut asked = [0; 1024];
+            assert!(core.read(&mut asked).unwrap() > 0);
+            core.write_all(ANSWER).unwrap();
+            core
+        });
+        let mut line = Line::open(&address, None, now).await.unwrap();
+        let answered = line.ask(Request::default()).await.unwrap();
+        answered.into_body().collect().await.unwrap();
+        line.rest(now);
+        (line, core.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_a_core_says_unasked_is_no_answer_even_where_nobody_was_told_of_it_yet() {
+        let now = Clock::system().instant();
+        let (mut line, mut core) = used(now).await;
+        assert!(line.is_good(now, 0));
+        // Nothing else runs on this thread, so that only the system knows of these bytes.
+        core.write_all(ANSWER).unwrap();
+        let refused = line.ask(Request::default()).await.unwrap_err();
+        assert_eq!(refused.came, Came::Nowhere);
+    }
+
+    #[tokio::test]
+    async fn a_line_is_used_no_further_when_it_is_old_or_its_tls_is() {
+        let now = Clock::system().instant();
+        let (line, _core) = used(now).await;
+        assert!(line.is_good(now + IDLE_TIME_MAX - Duration::from_secs(1), 0));
+        assert!(!line.is_good(now + IDLE_TIME_MAX, 0));
+        assert!(!line.is_good(now, 1));
+        let (mut line, _core) = used(now).await;
+        line.rest(now + AGE_MAX);
+        assert!(!line.is_good(now + AGE_MAX, 0));
+    }
+}
