@@ -190,8 +190,12 @@ impl Gateway {
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
+        let reading_since = self.clock.instant();
         let body = whole_body(body).await?;
-        exchange.read_at = self.clock.instant();
+        exchange.due_from += self
+            .clock
+            .instant()
+            .saturating_duration_since(reading_since);
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();

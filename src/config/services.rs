@@ -46,8 +46,8 @@ pub struct CoreService {
     pub names: Vec<String>,
     /// The whole `Authorization` header the core wants of us, read from a file.
     pub authorization: Option<Secret>,
-    /// How long an answer may take, from the last byte of the request here to the last byte of the answer,
-    /// with every wait and attempt. Default 10,000.
+    /// How long an answer may take, from the arrival of the request here to the last byte of the answer, with
+    /// every wait and attempt, but without what the request's body takes to come. Default 10,000.
     pub answer_milliseconds_max: u64,
     /// Requests, and so connections, at one instance at once. Default 512.
     pub requests_max: u32,

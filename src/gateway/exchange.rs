@@ -24,8 +24,8 @@ pub struct Exchange {
     pub arrived_at: Timestamp,
     /// When it arrived, for durations.
     pub started: Instant,
-    /// When all of it was there, which is when the time for its answer begins.
-    pub read_at: Instant,
+    /// When the time for its answer begins: with its arrival, but for what its body takes to come.
+    pub due_from: Instant,
     /// The trace it belongs to.
     pub trace: TraceContext,
     /// Whether the core carried the call out.
@@ -59,7 +59,7 @@ impl Exchange {
             id,
             arrived_at,
             started,
-            read_at: started,
+            due_from: started,
             trace,
             executed: Executed::No,
             shown: None,

@@ -195,7 +195,7 @@ pub async fn forward(
         Fault::new(Code::CoreUnavailable, cause)
     })?;
     let settings = &core.service.settings;
-    let deadline = exchange.read_at + Duration::from_millis(settings.answer_milliseconds_max);
+    let deadline = exchange.due_from + Duration::from_millis(settings.answer_milliseconds_max);
     let mut executed = Executed::No;
     let asking = Asking {
         exchange,

@@ -125,8 +125,8 @@ impl Certificates {
     }
 
     /// And of TLS to these.
-    pub(super) fn and_of(mut self, cores: Arc<Cores>) -> Self {
-        self.cores = Some(cores);
+    pub(super) fn and_of(mut self, cores: &Arc<Cores>) -> Self {
+        self.cores = Some(Arc::clone(cores));
         self
     }
 

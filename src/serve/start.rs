@@ -65,8 +65,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
     let rules = Arc::clone(publishing.rules());
-    let cores = Cores::new(config, &metrics, &clock);
-    let cores = Arc::new(cores.map_err(|cause| StartError::unusable("the core services", cause))?);
+    let cores = cores(config, &metrics, &clock)?;
     let gateway = Arc::new(Gateway {
         about: about(config)?,
         clock: clock.clone(),
@@ -88,7 +87,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     note(&ledger, &clock, "started", Some(version)).await;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
-    let certificates = Arc::new(certificates.and_of(Arc::clone(&cores)));
+    let certificates = Arc::new(certificates.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let operator = Operator {
@@ -104,9 +103,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let administration =
         Administration::new(registry, ledger, directory, contracts, in_force, clock);
     serve_administration(config, administration, &stopped, &mut tasks)?;
-    keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
-    watch_cores(&gateway, stopped.clone(), &mut tasks);
-    keep_keys_fresh(&gateway, stopped, &mut tasks);
+    keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
     Ok(Running {
         gateway,
         publishing,
@@ -118,46 +115,26 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     })
 }
 
-/// Checks the instances of the cores.
-fn watch_cores(gateway: &Arc<Gateway>, stopped: watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
-    let cores = Arc::clone(&gateway.cores);
-    let done = until(stopped);
-    tasks.spawn(async move {
-        tokio::select! {
-            () = cores.watch() => {}
-            () = done => {}
-        }
-    });
-}
-
-/// Fetches the token issuer's keys again, now and then.
-fn keep_keys_fresh(
-    gateway: &Arc<Gateway>,
-    stopped: watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) {
-    let gateway = Arc::clone(gateway);
-    let done = until(stopped);
-    tasks.spawn(async move {
-        tokio::select! {
-            () = gateway.verifier.keys().keep_fresh() => {}
-            () = done => {}
-        }
-    });
-}
-
-/// Reads certificates and revocation lists again, now and then.
-fn keep_certificates_fresh(
+/// What is looked at again now and then: instances of the cores, the token issuer's keys, certificates
+/// and revocation lists.
+fn keep_fresh(
     gateway: &Arc<Gateway>,
     certificates: &Arc<Certificates>,
-    stopped: watch::Receiver<bool>,
+    stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
     let (gateway, certificates) = (Arc::clone(gateway), Arc::clone(certificates));
-    let done = until(stopped);
+    let done = until(stopped.clone());
     tasks.spawn(async move {
+        let all = async {
+            tokio::join!(
+                gateway.cores.watch(),
+                gateway.verifier.keys().keep_fresh(),
+                certificates.keep_fresh(|| note_renewal(&gateway)),
+            )
+        };
         tokio::select! {
-            () = certificates.keep_fresh(|| note_renewal(&gateway)) => {}
+            _ = all => {}
             () = done => {}
         }
     });
@@ -296,6 +273,13 @@ async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError
         life_seconds_max: config.tokens.life_seconds_max,
     };
     Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
+}
+
+fn cores(config: &Config, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Arc<Cores>, StartError> {
+    let cores = Cores::new(config, metrics, clock);
+    cores
+        .map(Arc::new)
+        .map_err(|cause| StartError::unusable("the core services", cause))
 }
 
 fn about(config: &Config) -> Result<About, StartError> {

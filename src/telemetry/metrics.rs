@@ -26,10 +26,43 @@ pub struct Metrics {
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
     shadow_differences: Family<ShadowLabels, Counter>,
-    cores_in: Family<InstanceLabels, Gauge>,
-    core_requests: Family<InstanceLabels, Gauge>,
-    core_ejections: Family<InstanceLabels, Counter>,
-    core_retries: Family<RetryLabels, Counter>,
+    cores: CoreMetrics,
+}
+
+/// Those of core services and their instances.
+#[derive(Debug, Default)]
+struct CoreMetrics {
+    are_in: Family<InstanceLabels, Gauge>,
+    requests: Family<InstanceLabels, Gauge>,
+    ejections: Family<InstanceLabels, Counter>,
+    retries: Family<RetryLabels, Counter>,
+}
+
+impl CoreMetrics {
+    fn registered(registry: &mut Registry) -> Self {
+        let cores = Self::default();
+        registry.register(
+            "core_in",
+            "1 for an instance of a core that is asked, 0 for one that is left out",
+            cores.are_in.clone(),
+        );
+        registry.register(
+            "core_requests",
+            "Requests under way at an instance of a core",
+            cores.requests.clone(),
+        );
+        registry.register(
+            "core_ejections",
+            "Times an instance of a core was left out for failures in a row",
+            cores.ejections.clone(),
+        );
+        registry.register(
+            "core_retries",
+            "Requests that could be asked of a core once more, and whether they were",
+            cores.retries.clone(),
+        );
+        cores
+    }
 }
 
 /// A core service by name, and one of its configured addresses.
@@ -137,35 +170,9 @@ impl Default for Metrics {
             "Requests that the rules in the shadow would have decided otherwise",
             shadow_differences.clone(),
         );
-        let cores_in = Family::<InstanceLabels, Gauge>::default();
-        registry.register(
-            "core_in",
-            "1 for an instance of a core that is asked, 0 for one that is left out",
-            cores_in.clone(),
-        );
-        let core_requests = Family::<InstanceLabels, Gauge>::default();
-        registry.register(
-            "core_requests",
-            "Requests under way at an instance of a core",
-            core_requests.clone(),
-        );
-        let core_ejections = Family::<InstanceLabels, Counter>::default();
-        registry.register(
-            "core_ejections",
-            "Times an instance of a core was left out for failures in a row",
-            core_ejections.clone(),
-        );
-        let core_retries = Family::<RetryLabels, Counter>::default();
-        registry.register(
-            "core_retries",
-            "Requests that could be asked of a core once more, and whether they were",
-            core_retries.clone(),
-        );
+        let cores = CoreMetrics::registered(&mut registry);
         Self {
-            cores_in,
-            core_requests,
-            core_ejections,
-            core_retries,
+            cores,
             refusals_unrecorded,
             shadow_differences,
             policies,
@@ -239,8 +246,12 @@ impl Metrics {
     /// Notes how an instance of a core stands.
     pub fn core(&self, service: &str, instance: &str, is_in: bool, under_way: u32) {
         let labels = InstanceLabels::of(service, instance);
-        self.cores_in.get_or_create(&labels).set(i64::from(is_in));
-        self.core_requests
+        self.cores
+            .are_in
+            .get_or_create(&labels)
+            .set(i64::from(is_in));
+        self.cores
+            .requests
             .get_or_create(&labels)
             .set(under_way.into());
     }
@@ -248,7 +259,7 @@ impl Metrics {
     /// Counts that an instance of a core is left out for failures.
     pub fn core_ejected(&self, service: &str, instance: &str) {
         let labels = InstanceLabels::of(service, instance);
-        self.core_ejections.get_or_create(&labels).inc();
+        self.cores.ejections.get_or_create(&labels).inc();
     }
 
     /// Counts a request that could be asked of a core once more.
@@ -257,7 +268,7 @@ impl Metrics {
             service: service.to_owned(),
             made: if made { "yes" } else { "no" },
         };
-        self.core_retries.get_or_create(&labels).inc();
+        self.cores.retries.get_or_create(&labels).inc();
     }
 
     /// Everything as OpenMetrics text.

@@ -11,12 +11,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 
-use super::request::set;
 use crate::config::IdentitySettings;
 use crate::edge::Peer;
 use crate::gateway::decide::Permit;
@@ -142,6 +141,13 @@ impl Signed {
         statement.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut statement);
         statement
+    }
+}
+
+/// Sets one header. A value that cannot be one is left out.
+pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
 
-use super::identity::Identity;
+use super::identity::{Identity, set};
 use crate::catalogue::{Body, Place};
 use crate::config::{CoreService, TAKEN_HEADERS};
 use crate::edge::Peer;
@@ -128,11 +128,4 @@ fn expected_media_type(permit: &Permit) -> &str {
         })
         .next()
         .unwrap_or("application/json")
-}
-
-/// Sets one header. A value that cannot be one is left out.
-pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
 }
