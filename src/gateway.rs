@@ -190,12 +190,7 @@ impl Gateway {
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
-        let reading_since = self.clock.instant();
-        let body = whole_body(body).await?;
-        exchange.due_from += self
-            .clock
-            .instant()
-            .saturating_duration_since(reading_since);
+        let body = self.whole_body(exchange, body).await?;
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();
@@ -238,6 +233,18 @@ impl Gateway {
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
         Ok(place.and(share).stay_with(send::send(exchange, recorded)))
+    }
+
+    /// The whole body. What it takes to come is not taken from the time for the answer.
+    async fn whole_body(
+        &self,
+        exchange: &mut Exchange,
+        body: RequestBody,
+    ) -> Result<Bytes, Stopped> {
+        let since = self.clock.instant();
+        let body = whole_body(body).await?;
+        exchange.due_from += self.clock.instant().saturating_duration_since(since);
+        Ok(body)
     }
 
     /// What an answer needs that is under way when its request has been answered.

@@ -295,13 +295,13 @@ where
                     watchdog.ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = tokio::time::sleep(watchdog.period) => match {
+                () = tokio::time::sleep(watchdog.period) => {
                     let lags = exchange.lags(watchdog.bytes_min);
-                    watchdog.look(exchange.progress(), lags)
-                } {
-                    Verdict::Alive => {}
-                    Verdict::Idle => connection.as_mut().graceful_shutdown(),
-                    Verdict::Stalled => return Ok(()),
+                    match watchdog.look(exchange.progress(), lags) {
+                        Verdict::Alive => {}
+                        Verdict::Idle => connection.as_mut().graceful_shutdown(),
+                        Verdict::Stalled => return Ok(()),
+                    }
                 }
             }
         }

@@ -163,3 +163,104 @@ pub struct IdentitySettings {
     /// A header with a compact JWS of ours, and the PEM file of the Ed25519 key (PKCS#8) that signs it.
     pub signed: Option<(HeaderName, PathBuf)>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::read::services;
+    use super::*;
+    use crate::mistakes::{Mistakes, Source};
+    use crate::source::{Fields, read_toml};
+
+    const SECURE: &str = "url = \"https://a.example\"\ntls = { authority = \"a\" }";
+
+    fn read(settings: &str) -> (Option<CoreService>, Vec<String>) {
+        let text = format!("[[services]]\nname = \"a\"\n{settings}\n");
+        let source = Source::new("covenant.toml", text);
+        let mut mistakes = Mistakes::new();
+        let node = read_toml(&source, &mut mistakes).unwrap();
+        let read = Fields::read(&source, &node, &mut mistakes, |fields| {
+            services(fields, Path::new("/"))
+        });
+        let service = read.and_then(|services| services.get("a").cloned());
+        let told = mistakes.sorted().into_iter();
+        (service, told.map(|one| one.message().to_owned()).collect())
+    }
+
+    #[test]
+    fn an_instance_is_at_the_url_unless_addresses_say_where() {
+        for (settings, instances) in [
+            ("url = \"http://a.example:7070\"", vec!["a.example:7070"]),
+            ("url = \"http://a.example\"", vec!["a.example:80"]),
+            ("url = \"http://[::1]\"", vec!["[::1]:80"]),
+            (SECURE, vec!["a.example:443"]),
+            (
+                "url = \"http://a.example\"\naddresses = [\"10.0.0.7:1\", \"[::1]:2\"]",
+                vec!["10.0.0.7:1", "[::1]:2"],
+            ),
+        ] {
+            let (service, mistakes) = read(settings);
+            assert_eq!(mistakes, Vec::<String>::new(), "{settings}");
+            assert_eq!(service.unwrap().instances(), instances);
+        }
+        let tls = read(SECURE).0.unwrap().tls.unwrap();
+        assert_eq!(tls.server_name, "a.example");
+    }
+
+    #[test]
+    fn what_makes_no_sense_together_is_a_mistake() {
+        let plain = "url = \"http://a.example\"";
+        for (settings, part) in [
+            (
+                "url = \"ftp://a.example\"".to_owned(),
+                "`http://` or `https://`",
+            ),
+            ("url = \"https://a.example\"".to_owned(), "needs `tls`"),
+            (
+                format!("{plain}\ntls = {{ authority = \"a\" }}"),
+                "has no effect",
+            ),
+            (SECURE.replace(" }", ", key = \"k\" }"), "belong together"),
+            (
+                SECURE.replace(" }", ", server_name = \"a b\" }"),
+                "`server_name`",
+            ),
+            (SECURE.replace(" }", ", verify = false }"), "verify"),
+            (
+                format!("{plain}\naddresses = [\"a.example\"]"),
+                "a host and a port",
+            ),
+            (
+                format!("{plain}\naddresses = [\"u@a:1\"]"),
+                "a host and a port",
+            ),
+            (format!("{plain}\naddresses = [\"a:1\", \"a:1\"]"), "twice"),
+            (
+                format!("{plain}\ndeadline_header = \"Partner-Id\""),
+                "a meaning already",
+            ),
+            (
+                format!("{plain}\ndeadline_header = \"time_left\""),
+                "the name of a header",
+            ),
+            (
+                format!("{plain}\nhealth = {{ path = \"healthz\" }}"),
+                "begin with `/`",
+            ),
+            (
+                format!("{plain}\nidentity = {{ signed_header = \"who\" }}"),
+                "belong together",
+            ),
+            (
+                format!("{plain}\nidentity = {{ forwarded = \"yes\" }}"),
+                "true or false",
+            ),
+            (format!("{plain}\nejection = {{ percent = 1 }}"), "percent"),
+        ] {
+            let (_, mistakes) = read(&settings);
+            assert_eq!(mistakes.len(), 1, "{settings}: {mistakes:?}");
+            assert!(mistakes[0].contains(part), "{settings}: {mistakes:?}");
+        }
+    }
+}

@@ -99,10 +99,12 @@ impl Exchange {
     /// Whether any one answer waited for its reader since the last look, and fewer than so many bytes of it
     /// were taken. Each is judged by itself: quick answers must not hide one that holds its memory for ever.
     pub(crate) fn lags(&self, bytes_min: u64) -> bool {
-        let open = self.open();
+        let mut lags = false;
         // Every answer is looked at, whatever the one before was like.
-        open.iter()
-            .fold(false, |lags, one| one.lags(bytes_min) || lags)
+        for answer in self.open().iter() {
+            lags |= answer.lags(bytes_min);
+        }
+        lags
     }
 
     /// Asks for the end of the connection once its requests are answered.

@@ -100,9 +100,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let directory = config.ledger.directory.clone();
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
     let in_force = Arc::clone(&publishing);
-    let administration =
-        Administration::new(registry, ledger, directory, contracts, in_force, clock);
-    serve_administration(config, administration, &stopped, &mut tasks)?;
+    let service = Administration::new(registry, ledger, directory, contracts, in_force, clock);
+    serve_administration(config, service, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
     Ok(Running {
         gateway,

@@ -164,11 +164,15 @@ const NAMED: Service<'_> = Service {
           description: Something
           content:
             application/json:
-              schema: {type: object, properties: {id: {type: string}}}",
+              schema: {type: object, properties: {data: {type: array, items: {type: object, properties: {customer: {type: string}}}}}}",
     components: "",
     actions: r"
-  - target: $..properties.id
-    update: {x-covenant-data-category: system.operations}",
+  - target: $.paths['/lab/named'].get
+    update: {x-covenant-channel: list}
+  - target: $..properties.data.items
+    update: {x-covenant-record: true}
+  - target: $..properties.customer
+    update: {x-covenant-data-category: user.unique_id, x-covenant-customer-key: true}",
     operations: &["getNamed"],
 };
 
@@ -216,7 +220,7 @@ async fn a_core_is_told_who_calls_as_it_wants_and_never_in_the_partners_words() 
         .await;
     core.answer(
         "/lab/named",
-        Scripted::new("application/json", r#"{"id":"1"}"#),
+        Scripted::new("application/json", r#"{"data":[]}"#),
     );
     let credentials = stand.credentials("acme");
     for version in [Version::Http1, Version::Http2] {

@@ -11,7 +11,6 @@ pub(in crate::config) fn schema() -> Value {
         "description": "What it is called, and where it answers unless `addresses` says: `http://` or `https://`, a host and a port.",
         "pattern": "^https?://[^/?#@ ]+$",
     });
-    let header = |description: &str| json!({"type": "string", "description": description, "pattern": "^[A-Za-z0-9-]+$"});
     mapping(
         "A core service.",
         [
@@ -63,24 +62,7 @@ pub(in crate::config) fn schema() -> Value {
             ("tls", tls_schema()),
             ("health", health_schema()),
             ("ejection", ejection_schema()),
-            (
-                "identity",
-                mapping(
-                    "How it is told who is calling, beside `Partner-Id`. Default nothing.",
-                    [
-                        (
-                            "client_cert",
-                            boolean("Client-Cert and Client-Cert-Chain (RFC 9440)."),
-                        ),
-                        ("forwarded", boolean("Forwarded (RFC 7239).")),
-                        ("signed_header", header("Header with a JWS of ours.")),
-                        (
-                            "signing_key",
-                            text("PEM file of the Ed25519 key (PKCS#8) that signs it."),
-                        ),
-                    ],
-                ),
-            ),
+            ("identity", identity_schema()),
         ],
     )
 }
@@ -161,4 +143,26 @@ fn ejection_schema() -> Value {
             ),
         ],
     )
+}
+
+fn identity_schema() -> Value {
+    mapping(
+        "How it is told who is calling, beside `Partner-Id`. Default nothing.",
+        [
+            (
+                "client_cert",
+                boolean("Client-Cert and Client-Cert-Chain (RFC 9440)."),
+            ),
+            ("forwarded", boolean("Forwarded (RFC 7239).")),
+            ("signed_header", header("Header with a JWS of ours.")),
+            (
+                "signing_key",
+                text("PEM file of the Ed25519 key (PKCS#8) that signs it."),
+            ),
+        ],
+    )
+}
+
+fn header(description: &str) -> Value {
+    json!({"type": "string", "description": description, "pattern": "^[A-Za-z0-9-]+$"})
 }

@@ -32,7 +32,7 @@ const PIECE_BYTES_MIN: usize = 4 << 10;
 pub(super) struct Source {
     incoming: Incoming,
     /// Until its end is seen.
-    on: Option<(Place, Line)>,
+    on: Option<Box<(Place, Line)>>,
     is_success: bool,
 }
 
@@ -42,7 +42,7 @@ impl Source {
     pub(super) fn new(incoming: Incoming, place: Place, line: Line, is_success: bool) -> Self {
         Self {
             incoming,
-            on: Some((place, line)),
+            on: Some(Box::new((place, line))),
             is_success,
         }
     }
@@ -57,7 +57,8 @@ impl Source {
                 Some(Err(format!("core broke off its answer: {error}")))
             }
             None => {
-                if let Some((place, line)) = self.on.take() {
+                if let Some(on) = self.on.take() {
+                    let (place, line) = *on;
                     if self.is_success {
                         place.succeeded();
                     } else {
@@ -72,8 +73,8 @@ impl Source {
 
     /// It does not come whole.
     fn failed(&mut self) {
-        if let Some((place, _)) = self.on.take() {
-            place.failed();
+        if let Some(on) = self.on.take() {
+            on.0.failed();
         }
     }
 }
