@@ -6,6 +6,7 @@
 
 mod read;
 pub mod schema;
+mod services;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+pub use self::services::{
+    CoreService, CoreTls, EjectionSettings, HealthSettings, IdentitySettings, TAKEN_HEADERS,
+};
 use crate::mistakes::{Mistakes, Source};
 use crate::source::{Fields, read_toml};
 
@@ -141,19 +145,6 @@ pub struct ActorSettings {
     pub name: String,
     /// Roles: `operator`, `partner_manager`, `legal`, `auditor`.
     pub roles: Vec<String>,
-}
-
-/// One `[[services]]`: a core service.
-#[derive(Clone, Debug)]
-pub struct CoreService {
-    /// `http://` and an authority, without a slash at the end.
-    pub base_url: String,
-    /// Further names by which the core is known, with their ports: what it calls itself in its answers.
-    pub names: Vec<String>,
-    /// The whole `Authorization` header the core wants of us, read from a file.
-    pub authorization: Option<Secret>,
-    /// How long an answer may take, from the first byte asked to the last received. Default 10,000.
-    pub answer_milliseconds_max: u64,
 }
 
 /// A credential of ours, which no log, error or debug output shows.

@@ -111,7 +111,7 @@ pub struct Gateway {
     /// The record.
     pub ledger: Ledger,
     /// The core services.
-    pub cores: Cores,
+    pub cores: Arc<Cores>,
     /// Their names.
     pub names: Names,
     /// Secret of the pseudonyms.
@@ -193,7 +193,7 @@ impl Gateway {
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
-        let body = whole_body(body).await?;
+        let body = self.whole_body(exchange, body).await?;
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();
@@ -209,7 +209,7 @@ impl Gateway {
             &self.ledger,
         )
         .await?;
-        let outbound = outbound(&head, &mut reading);
+        let outbound = outbound(&head, peer, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let core_names = self.names.under(&permit.partner().rules().catalogue);
         let answer = match answer {
@@ -236,7 +236,19 @@ impl Gateway {
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
-        Ok(send::send(exchange, recorded))
+        Ok(place.and(share).stay_with(send::send(exchange, recorded)))
+    }
+
+    /// The whole body. What it takes to come is not taken from the time for the answer.
+    async fn whole_body(
+        &self,
+        exchange: &mut Exchange,
+        body: RequestBody,
+    ) -> Result<Bytes, Stopped> {
+        let since = self.clock.instant();
+        let body = whole_body(body).await?;
+        exchange.due_from += self.clock.instant().saturating_duration_since(since);
+        Ok(body)
     }
 
     /// A page of our own.
@@ -393,12 +405,13 @@ async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
 }
 
 /// What goes on is what was read, not what was sent.
-fn outbound<'a>(head: &'a AcceptedHead, reading: &mut Reading) -> Outbound<'a> {
+fn outbound<'a>(head: &'a AcceptedHead, peer: &'a Peer, reading: &mut Reading) -> Outbound<'a> {
     Outbound {
         path: head.path().as_str(),
         query: head.query().to_string(),
         headers: head.headers(),
         content_type: reading.asked.content_type.take(),
         body: std::mem::take(&mut reading.asked.body),
+        peer,
     }
 }

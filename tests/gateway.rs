@@ -19,6 +19,10 @@ mod budgets;
 mod caller;
 #[path = "gateway/consent.rs"]
 mod consent;
+#[path = "gateway/core_tls.rs"]
+mod core_tls;
+#[path = "gateway/cores.rs"]
+mod cores;
 #[path = "gateway/creating.rs"]
 mod creating;
 #[path = "gateway/decisions.rs"]
@@ -31,6 +35,8 @@ mod figures;
 mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
+#[path = "gateway/instance.rs"]
+mod instance;
 #[path = "gateway/issuer.rs"]
 mod issuer;
 #[path = "gateway/lab.rs"]

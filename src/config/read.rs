@@ -1,15 +1,15 @@
 //! Each table of `covenant.toml`, key by key.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
-    LedgerSettings, LimitSettings, RevocationList, Secret, TelemetrySettings, TermsSettings,
-    TokenSettings,
+    ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
+    LimitSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings, services,
 };
+
+use super::services::read::origin;
 use crate::source::{Fields, Node};
 
 pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
@@ -26,7 +26,7 @@ pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config>
     let operator_listen = operator.unwrap_or_else(|| "127.0.0.1:9443".parse().ok());
     let administration = fields.mapping("administration", |table| administration(table, base));
     let policies = optional_path(fields, base, "policies", "policies");
-    let services = services(fields, base);
+    let services = services::read::services(fields, base);
     let ledger = fields.mapping("ledger", |table| ledger(table, base));
     let registry = optional_path(fields, base, "registry", "registry");
     let limits = optional_table(fields, "limits", |table| Some(limits(table)));
@@ -100,7 +100,7 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         let message = "`names` must list every Host that is accepted, as `localhost:8443`";
         fields.mistake(node.span, message);
     }
-    let base_uri = origin(fields, "base_uri", "https://");
+    let base_uri = origin(fields, "base_uri", &["https://"]);
     let contact = fields.text("contact").map(str::to_owned);
     let certificate = fields.text("certificate").map(|path| base.join(path));
     let key = fields.text("key").map(|path| base.join(path));
@@ -128,21 +128,6 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         revocation_lists,
         certificates_reload_seconds,
     })
-}
-
-/// A scheme and an authority, and nothing after it.
-fn origin(fields: &mut Fields<'_, '_>, name: &'static str, scheme: &str) -> Option<String> {
-    let node = fields.required(name)?;
-    let text = node.as_text().unwrap_or_default();
-    let authority = text.strip_prefix(scheme).unwrap_or_default();
-    if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
-        fields.mistake(
-            node.span,
-            format!("`{name}` must be `{scheme}` and a host, without a path, as `{scheme}localhost:8443`"),
-        );
-        return None;
-    }
-    Some(text.to_owned())
 }
 
 fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
@@ -261,66 +246,6 @@ fn actor(fields: &mut Fields<'_, '_>) -> Option<ActorSettings> {
         name: name?,
         roles,
     })
-}
-
-fn services(fields: &mut Fields<'_, '_>, base: &Path) -> Option<HashMap<Arc<str>, CoreService>> {
-    let nodes = fields.list("services")?;
-    let mut services = HashMap::new();
-    for node in nodes {
-        let (name, service) = fields.nested(node, |table| service(table, base))?;
-        if services.insert(name, service).is_some() {
-            fields.mistake(node.span, "this core service stands here twice");
-        }
-    }
-    Some(services)
-}
-
-fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreService)> {
-    let name = fields.text("name");
-    let base_url = origin(fields, "url", "http://");
-    let names = core_names(fields);
-    let answer_milliseconds_max = fields
-        .optional_integer("answer_milliseconds_max", 1..=600_000)
-        .unwrap_or(10_000)
-        .into();
-    let authorization = match fields.optional("authorization_file") {
-        None => None,
-        Some(node) => {
-            let path = base.join(node.as_text().unwrap_or_default());
-            let read = std::fs::read_to_string(&path);
-            if let Err(error) = &read {
-                fields.mistake(
-                    node.span,
-                    format!("`{}` cannot be read: {error}", path.display()),
-                );
-            }
-            Some(Secret::new(read.ok()?.trim()))
-        }
-    };
-    Some((
-        name?.into(),
-        CoreService {
-            base_url: base_url?,
-            names,
-            authorization,
-            answer_milliseconds_max,
-        },
-    ))
-}
-
-/// Hosts, each with its port unless its links name none.
-fn core_names(fields: &mut Fields<'_, '_>) -> Vec<String> {
-    let named: Vec<_> = fields.optional_texts("names");
-    let mut names = Vec::new();
-    for (name, span) in named {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
-        if name.is_empty() || !name.bytes().all(plain) {
-            let message = "a name of a core is a host and a port, as `core.example:8080`";
-            fields.mistake(span, message);
-        }
-        names.push(name.to_owned());
-    }
-    names
 }
 
 fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {

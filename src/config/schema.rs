@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::LimitSettings;
 use super::read::{ALGORITHMS, ROLES};
+use super::{LimitSettings, services};
 use crate::source::schema::{boolean, date, file, integer, list, mapping, one_of, text};
 
 /// The schema.
@@ -48,7 +48,10 @@ pub fn schema() -> Value {
                     "policies",
                     text("Folder of promises, contracts and catalogue. Default `policies`."),
                 ),
-                ("services!", list("The core services.", service())),
+                (
+                    "services!",
+                    list("The core services.", services::schema::schema()),
+                ),
                 ("ledger!", ledger()),
                 (
                     "registry",
@@ -213,41 +216,6 @@ fn administration() -> Value {
     )
 }
 
-fn service() -> Value {
-    mapping(
-        "A core service.",
-        [
-            (
-                "name!",
-                text("Its name, which is that of its files in the catalogue."),
-            ),
-            (
-                "url!",
-                json!({
-                    "type": "string",
-                    "description": "Where it answers: `http://`, a host and a port.",
-                    "pattern": "^http://[^/?#@ ]+$",
-                }),
-            ),
-            (
-                "names",
-                list(
-                    "Further names by which the core is known; links to them are its own, and none of them leaves.",
-                    text("A host, with its port unless its links name none."),
-                ),
-            ),
-            (
-                "answer_milliseconds_max",
-                integer("How long an answer may take. Default 10000.", 1..=600_000),
-            ),
-            (
-                "authorization_file",
-                text("File with the whole Authorization header that it wants of us."),
-            ),
-        ],
-    )
-}
-
 fn ledger() -> Value {
     mapping(
         "The record of disclosures.",
@@ -349,6 +317,15 @@ mod tests {
         own.extend(tokens.as_object().unwrap().clone());
         table.extend(more.as_object().unwrap().clone());
         table.entry("limits").or_insert_with(|| json!({}));
+        let service = json!({
+            "url": "https://core.example", "addresses": ["10.0.0.7:7070"], "names": [],
+            "deadline_header": "time-left-milliseconds",
+            "tls": {"authority": "a", "server_name": "b", "certificate": "c", "key": "d"},
+            "health": {"path": "/healthz"}, "ejection": {},
+            "identity": {"client_cert": true, "forwarded": true, "signed_header": "who", "signing_key": "a"},
+        });
+        let first = table["services"][0].as_object_mut().unwrap();
+        first.extend(service.as_object().unwrap().clone());
         for (pointer, _, _) in limits(&schema()) {
             let (place, key) = pointer.rsplit_once('/').unwrap();
             let place = whole.pointer_mut(place).unwrap();
@@ -389,7 +366,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 22, |changed| {
+        assert_same_limits(&schema(), &whole(), 31, |changed| {
             !mistakes(changed).is_empty()
         });
     }

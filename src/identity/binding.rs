@@ -471,6 +471,7 @@ mod tests {
             thumbprint,
             names: vec!["acme.partners.example".to_owned()],
             not_after: Timestamp::UNIX_EPOCH,
+            chain: [].into(),
         }
     }
 

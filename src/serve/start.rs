@@ -64,6 +64,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
     let rules = Arc::clone(publishing.rules());
+    let cores = cores(config, &metrics, &clock)?;
     let gateway = Arc::new(Gateway {
         about: about(config)?,
         clock: clock.clone(),
@@ -74,7 +75,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         registry: Arc::clone(&registry),
         allowance: Arc::clone(&allowance),
         ledger: ledger.clone(),
-        cores: cores(config, &clock),
+        cores: Arc::clone(&cores),
         names: Names::new(config),
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
@@ -86,24 +87,24 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     note(&ledger, &clock, "started", Some(version)).await;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
-    let certificates = Arc::new(certificates);
+    let certificates = Arc::new(certificates.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let operator = Operator {
         ledger: ledger.clone(),
         metrics,
         publishing: Arc::clone(&publishing),
+        cores,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let directory = config.ledger.directory.clone();
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
-    let sets = Arc::clone(&publishing);
-    let people = Administration::new(
-        registry, ledger, directory, contracts, sets, allowance, clock,
+    let in_force = Arc::clone(&publishing);
+    let service = Administration::new(
+        registry, ledger, directory, contracts, in_force, allowance, clock,
     );
-    serve_administration(config, people, &stopped, &mut tasks)?;
-    keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
-    keep_keys_fresh(&gateway, stopped, &mut tasks);
+    serve_administration(config, service, &stopped, &mut tasks)?;
+    keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
     Ok(Running {
         gateway,
         publishing,
@@ -115,34 +116,26 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     })
 }
 
-/// Fetches the token issuer's keys again, now and then.
-fn keep_keys_fresh(
-    gateway: &Arc<Gateway>,
-    stopped: watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) {
-    let gateway = Arc::clone(gateway);
-    let done = until(stopped);
-    tasks.spawn(async move {
-        tokio::select! {
-            () = gateway.verifier.keys().keep_fresh() => {}
-            () = done => {}
-        }
-    });
-}
-
-/// Reads certificates and revocation lists again, now and then.
-fn keep_certificates_fresh(
+/// What is looked at again now and then: instances of the cores, the token issuer's keys, certificates
+/// and revocation lists.
+fn keep_fresh(
     gateway: &Arc<Gateway>,
     certificates: &Arc<Certificates>,
-    stopped: watch::Receiver<bool>,
+    stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
     let (gateway, certificates) = (Arc::clone(gateway), Arc::clone(certificates));
-    let done = until(stopped);
+    let done = until(stopped.clone());
     tasks.spawn(async move {
+        let all = async {
+            tokio::join!(
+                gateway.cores.watch(),
+                gateway.verifier.keys().keep_fresh(),
+                certificates.keep_fresh(|| note_renewal(&gateway)),
+            )
+        };
         tokio::select! {
-            () = certificates.keep_fresh(|| note_renewal(&gateway)) => {}
+            _ = all => {}
             () = done => {}
         }
     });
@@ -308,10 +301,11 @@ fn key_source(settings: &TokenSettings) -> Result<keys::KeySource, FetchUrlRejec
     })
 }
 
-fn cores(config: &Config, clock: &Clock) -> Cores {
-    let whole = config.limits.whole_answer_bytes_max;
-    let whole = usize::try_from(whole).unwrap_or(usize::MAX);
-    Cores::new(config.services.clone(), whole, clock.clone())
+fn cores(config: &Config, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Arc<Cores>, StartError> {
+    let cores = Cores::new(config, metrics, clock);
+    cores
+        .map(Arc::new)
+        .map_err(|cause| StartError::unusable("the core services", cause))
 }
 
 fn about(config: &Config) -> Result<About, StartError> {

@@ -200,7 +200,17 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^1\\.0\\.\\d+$" => text.starts_with("1.0."),
         "^P([1-9]|1[0-8])$" => crate::terms::Promise::parse(text).is_some(),
         "^https://[^/?#@ ]+$" => text.starts_with("https://") && !text[8..].contains('/'),
-        "^http://[^/?#@ ]+$" => text.starts_with("http://") && !text[7..].contains('/'),
+        "^https?://[^/?#@ ]+$" => {
+            let authority = text
+                .strip_prefix("http://")
+                .or(text.strip_prefix("https://"));
+            authority.is_some_and(|authority| !authority.contains('/'))
+        }
+        "^[^/?#@ ]+:\\d+$" => text
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| all(port, |b| b.is_ascii_digit())),
+        "^/" => text.starts_with('/'),
+        "^[A-Za-z0-9-]+$" => all(text, |b| b.is_ascii_alphanumeric() || b == b'-'),
         "^(\\[.*\\]|[^:]+):\\d+$" => text
             .rsplit_once(':')
             .is_some_and(|(_, port)| all(port, |b| b.is_ascii_digit())),
