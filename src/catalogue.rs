@@ -60,6 +60,7 @@ mod persons;
 mod pseudonym;
 mod reading;
 mod refusal_form;
+mod refusal_forms;
 mod request;
 mod requests;
 mod roles;
