@@ -264,6 +264,43 @@ fn is_decimal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::matcher::Table;
+    use crate::catalogue::pattern::Pattern;
+    use proptest::prelude::*;
+
+    /// RFC 1123, RFC 5322 and RFC 3986 as patterns, of ASCII.
+    const SPELLED: [(&str, Checker, usize); 3] = [
+        (
+            r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
+            is_host,
+            253,
+        ),
+        (
+            r"^[A-Za-z0-9!#$%&'*+/=?\^_`{|}~\-]+(\.[A-Za-z0-9!#$%&'*+/=?\^_`{|}~\-]+)*$",
+            is_local_part,
+            64,
+        ),
+        (
+            r"^[A-Za-z0-9:/?#@!$&'()*+,;=._~%\[\]\-]*$",
+            is_reference,
+            usize::MAX,
+        ),
+    ];
+
+    proptest! {
+        #[test]
+        fn what_is_told_by_tables_of_bytes_is_what_the_standards_spell(
+            texts in proptest::collection::vec("([a-zA-Z0-9]{0,40}[.-]?){0,9}|[ -~]{0,4}|[a.-]{0,70}", 1..40),
+        ) {
+            for (pattern, is_of, most) in SPELLED {
+                let table = Table::new(&Pattern::parse(pattern).unwrap()).unwrap();
+                for text in &texts {
+                    let expected = text.len() <= most && table.matches(text);
+                    prop_assert_eq!(is_of(text), expected, "{} {}", pattern, text);
+                }
+            }
+        }
+    }
 
     #[test]
     fn what_stands_for_nothing_has_the_format_it_stands_for() {
