@@ -23,6 +23,8 @@ mod first_day;
 mod importing;
 #[path = "process/installation.rs"]
 mod installation;
+#[path = "process/onboarding.rs"]
+mod onboarding;
 #[path = "process/people.rs"]
 mod people;
 #[path = "process/policies.rs"]
@@ -31,6 +33,8 @@ mod policies;
 mod program;
 #[path = "process/prove.rs"]
 mod prove;
+#[path = "process/published.rs"]
+mod published;
 #[path = "process/publishing.rs"]
 mod publishing;
 #[path = "process/shadow.rs"]

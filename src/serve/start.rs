@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::administration::{self, Administration, Role};
 use crate::allowance::Allowance;
 use crate::allowance::fold::spent;
 use crate::clock::Clock;
-use crate::config::{Config, KeySource};
+use crate::config::{Config, KeySource, LedgerSettings, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::entry::Entry;
@@ -28,12 +28,15 @@ use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
 use crate::gateway::forward::Cores;
 use crate::gateway::names::Names;
+use crate::gateway::pages::Past;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
-use crate::identity::fetch::FetchUrl;
+use crate::identity::discovery::Discovery;
+use crate::identity::fetch::{FetchUrl, FetchUrlRejected, Reach};
 use crate::identity::jwk::Algorithm;
 use crate::identity::keys::{self, Keys};
+use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
 use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
@@ -54,13 +57,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
     let verifier = verifier(config, &clock).await?;
-    let publishing = opening
-        .finish(
-            ledger.clone(),
-            Arc::clone(&metrics),
-            announced,
-            stopped.clone(),
-        )
+    let (log, counted) = (ledger.clone(), Arc::clone(&metrics));
+    let publishing = opening.finish(log, counted, announced, stopped.clone());
+    let publishing = publishing
         .await
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
@@ -73,7 +72,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         shadow: Arc::clone(publishing.shadow()),
         verifier,
         registry: Arc::clone(&registry),
-        allowance,
+        allowance: Arc::clone(&allowance),
         ledger: ledger.clone(),
         cores: cores(config, &clock),
         names: Names::new(config),
@@ -81,6 +80,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         metrics: Arc::clone(&metrics),
         telemetry,
         places: Places::new(config.limits.requests_max),
+        past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;
@@ -97,10 +97,11 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let directory = config.ledger.directory.clone();
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
-    let in_force = Arc::clone(&publishing);
-    let administration =
-        Administration::new(registry, ledger, directory, contracts, in_force, clock);
-    serve_administration(config, administration, &stopped, &mut tasks)?;
+    let sets = Arc::clone(&publishing);
+    let people = Administration::new(
+        registry, ledger, directory, contracts, sets, allowance, clock,
+    );
+    serve_administration(config, people, &stopped, &mut tasks)?;
     keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
     keep_keys_fresh(&gateway, stopped, &mut tasks);
     Ok(Running {
@@ -195,30 +196,13 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
     options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
+    options
+        .second_checkpoint
+        .clone_from(&settings.second_checkpoint);
     let opened = blocking("the ledger", move || {
         make_folder(&settings.directory)?;
-        // Whoever verifies the log needs the public key, and only that.
-        let verifier_path = settings.directory.join("verifier.key");
-        let signer = if settings.key.exists() {
-            Signer::read_file(&settings.key)
-        } else if verifier_path.exists() {
-            // Another key in its place would make a sound ledger look damaged.
-            return Err(format!(
-                "its signing key `{}` is missing, and the log cannot go on without it; bring it \
-                 back from a backup",
-                settings.key.display()
-            ));
-        } else {
-            Signer::create_file(&settings.key, &settings.origin)
-        };
-        let signer = signer.map_err(|error| error.to_string())?;
-        let verifier = signer.verifier_key().to_string();
-        let opened = Ledger::open(&options, signer, &clock);
-        if opened.is_ok() {
-            fs::write(&verifier_path, format!("{verifier}\n"))
-                .map_err(|error| error.to_string())?;
-        }
-        Ok(opened)
+        let signers = ledger_signers(&settings)?;
+        Ok(Ledger::open(&options, signers, &clock))
     })
     .await?;
     let (ledger, recovery) = opened.map_err(|error| match error {
@@ -232,6 +216,27 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
         );
     }
     Ok(ledger)
+}
+
+/// The ledger's keys; one is made where the log begins, or where it is to change.
+fn ledger_signers(settings: &LedgerSettings) -> Result<ledger::Signers, String> {
+    let previous = settings.previous_key.as_deref().map(Signer::read_file);
+    let previous = previous.transpose().map_err(|error| error.to_string())?;
+    let begun = settings.directory.join(ledger::KEYS_FILE).exists();
+    let now = if settings.key.exists() {
+        Signer::read_file(&settings.key)
+    } else if begun && previous.is_none() {
+        // Another key in its place would make a sound ledger look damaged.
+        return Err(format!(
+            "its signing key `{}` is missing, and the log cannot go on without it; bring it back from \
+             a backup",
+            settings.key.display()
+        ));
+    } else {
+        Signer::create_file(&settings.key, &settings.origin)
+    };
+    let now = now.map_err(|error| error.to_string())?;
+    Ok(ledger::Signers { now, previous })
 }
 
 /// Budgets are a fold over the ledger: what was disclosed this month is spent. On the way the latest
@@ -259,27 +264,48 @@ async fn replay(
 }
 
 async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError> {
-    let source = match &config.tokens.keys {
-        KeySource::File(path) => keys::KeySource::File(path.clone()),
-        KeySource::Url(url, authority) => keys::KeySource::Url(
-            FetchUrl::new(url, authority.as_deref())
-                .map_err(|error| StartError::unusable("the token issuer's keys", error))?,
-        ),
+    let unusable = |error: &dyn std::fmt::Display| {
+        StartError::unusable("the token issuer's keys", error.to_string())
     };
+    let source = key_source(&config.tokens).map_err(|error| unusable(&error))?;
     let algorithms = config.tokens.algorithms.iter();
     let algorithms = algorithms
         .filter_map(|name| Algorithm::parse(name))
         .collect();
     let keys = Keys::load(source, algorithms, clock.clone())
         .await
-        .map_err(|error| StartError::unusable("the token issuer's keys", error))?;
+        .map_err(|error| unusable(&error))?;
+    let keys = keys.with_age_max(i64::from(config.tokens.keys_hours_max) * 3_600);
     let rules = TokenRules {
         issuer: config.tokens.issuer.clone(),
         audience: config.tokens.audience.clone(),
         leeway_seconds: u8::try_from(config.tokens.leeway_seconds).unwrap_or(u8::MAX),
         life_seconds_max: config.tokens.life_seconds_max,
+        not_before_required: config.tokens.not_before_required,
     };
-    Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
+    let verifier = Verifier::new(rules, Arc::new(keys), clock.clone());
+    if !config.tokens.proof_nonces {
+        return Ok(verifier);
+    }
+    let nonces = Nonces::new().map_err(|error| StartError::unusable("nonces", error))?;
+    Ok(verifier.with_nonces(nonces))
+}
+
+fn key_source(settings: &TokenSettings) -> Result<keys::KeySource, FetchUrlRejected> {
+    let reach = |authorities: &Option<PathBuf>| Reach {
+        authorities: authorities.clone(),
+        private_hosts: settings.private_hosts.clone(),
+    };
+    Ok(match &settings.keys {
+        KeySource::File(path) => keys::KeySource::File(path.clone()),
+        KeySource::Url(url, authorities) => {
+            keys::KeySource::Url(FetchUrl::new(url, &reach(authorities))?)
+        }
+        KeySource::Issuer(authorities) => {
+            let discovery = Discovery::new(&settings.issuer, reach(authorities))?;
+            keys::KeySource::Issuer(Arc::new(discovery))
+        }
+    })
 }
 
 fn cores(config: &Config, clock: &Clock) -> Cores {
