@@ -48,6 +48,7 @@ mod fitting;
 mod format;
 mod groups;
 mod keywords;
+mod layouts;
 mod links;
 mod matcher;
 mod naming;
