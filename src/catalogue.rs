@@ -12,6 +12,7 @@
 //! | `x-covenant-data-uses` | operation | the only uses it may be called for |
 //! | `x-covenant-alternative` | operation | what a refused partner can do instead |
 //! | `x-covenant-creates` | operation | `customer`, `job`, `list` or `document` |
+//! | `x-covenant-refusal` | operation | the form in which its refusals are written, for clients that know no other ([`RefusalForm`]) |
 //! | `x-covenant-role` | parameter, member of a request at any depth | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`, `credential`; of figures the parameters `period-from`, `period-to` (days, both within) and `partition` (different values never share a customer) |
 //! | `x-covenant-operational` | beside the role `use-type` | the values that are no marketing use; without it `[operational]` |
 //! | `x-covenant-record` | object | belongs to one customer |
@@ -58,6 +59,7 @@ mod pattern;
 mod persons;
 mod pseudonym;
 mod reading;
+mod refusal_form;
 mod request;
 mod requests;
 mod roles;
@@ -87,6 +89,7 @@ pub use self::operation::{
 };
 pub use self::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
 pub use self::pseudonym::{PSEUDONYM_CHARACTERS, Pseudonym};
+pub use self::refusal_form::{RefusalForm, RefusalFormat, RefusalMember, RefusalPart, Told};
 pub use self::request::{
     Expected, ExpectedKind, ExpectedList, ExpectedMember, ExpectedMembers, RequestBody,
     RequestContent, RequestFields, RequestFormat, Role, bare_name,

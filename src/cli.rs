@@ -90,7 +90,7 @@ enum Command {
     /// A certificate authority for development.
     #[command(subcommand)]
     Ca(ca::CaCommand),
-    /// Access tokens for development.
+    /// Access tokens for development, and API keys.
     #[command(subcommand)]
     Token(token::TokenCommand),
 }
@@ -155,10 +155,7 @@ async fn run(command: Command) -> u8 {
             command: LedgerCommand::Verify(arguments),
             reach,
         } => ledger::verify::run(&arguments, reach.output),
-        Command::Partner { command, reach } => match reach.socket() {
-            Ok(socket) => partner::run(command, &socket, reach.role, reach.output).await,
-            Err(code) => code,
-        },
+        Command::Partner { command, reach } => partner::run(command, &reach, &clock).await,
         Command::Ledger { command, reach } => match reach.socket() {
             Ok(socket) => ledger::run(command, &socket, reach.role, reach.output).await,
             Err(code) => code,

@@ -87,14 +87,22 @@ pub struct TokenSettings {
     pub issuer: String,
     /// The `aud` that must be among the token's.
     pub audience: String,
-    /// JWKS file or URL.
+    /// JWKS file or URL; where it is not given, it is discovered from the issuer.
     pub keys: KeySource,
+    /// Hosts of the authorization server that may lead to addresses of private networks.
+    pub private_hosts: Vec<String>,
+    /// How long keys are used that could not be renewed, in hours. Default 24, at most 168.
+    pub keys_hours_max: u32,
     /// Signature algorithms whose keys are taken. Default all of them.
     pub algorithms: Vec<String>,
     /// Allowance for clocks that differ. Default 30, at most 240.
     pub leeway_seconds: u32,
     /// Longest life of a token that is accepted. Default 3,600, at most 86,400.
     pub life_seconds_max: u32,
+    /// Whether tokens must have `nbf`, which RFC 9068 does not ask for. Default false.
+    pub not_before_required: bool,
+    /// Whether proofs (DPoP) must hold a nonce of the gateway. Default false.
+    pub proof_nonces: bool,
 }
 
 /// `[terms]`: the partner terms in force (P16).
@@ -115,6 +123,8 @@ pub enum KeySource {
     File(PathBuf),
     /// An URL, with the PEM file of the authority that vouches for it where it is https.
     Url(String, Option<PathBuf>),
+    /// What the issuer says at its own URL (RFC 8414, or OpenID Connect Discovery), with that PEM file.
+    Issuer(Option<PathBuf>),
 }
 
 /// `[administration]`: the socket and who may act through it.

@@ -44,6 +44,7 @@ pub mod pages;
 pub mod places;
 pub mod read;
 pub mod record;
+pub mod redactions;
 pub mod refuse;
 pub mod route;
 pub mod send;
@@ -60,7 +61,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 
-use self::authenticate::Authenticator;
+use self::authenticate::{Authenticator, Partner};
 use self::exchange::Exchange;
 use self::forward::{Cores, Forwarded, Outbound};
 use self::names::Names;
@@ -121,6 +122,8 @@ pub struct Gateway {
     pub telemetry: Telemetry,
     /// Places for requests under way.
     pub places: Places,
+    /// Past requests, for whoever made them.
+    pub past: pages::Past,
 }
 
 impl Gateway {
@@ -175,7 +178,7 @@ impl Gateway {
         let head = edge::accept(parts, &self.limits, &self.about.names)?;
         let place = self.places.take()?;
         let path = head.path().as_str();
-        if let Some(page) = pages::problem(path, accepted(head.headers()), &self.about) {
+        if let Some(page) = pages::problem(path, pages::accepted(head.headers()), &self.about) {
             return Ok(page);
         }
         let rules = self.rules.load_full();
@@ -186,7 +189,7 @@ impl Gateway {
         };
         let partner = authenticator.partner(exchange, &head, peer, rules).await?;
         if path.starts_with(pages::PREFIX) {
-            return pages::own(path, &partner);
+            return self.page(exchange, &partner, &head, body).await;
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
@@ -228,6 +231,7 @@ impl Gateway {
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let house = (&self.pseudonyms, &*self.registry);
         let filtered = filter::filter(&permit, &inspected, house, &links)?;
+        let filtered = redactions::told(exchange, head.headers(), filtered);
         shadow.see(exchange, &permit, &inspected, &answer.body);
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
@@ -245,6 +249,29 @@ impl Gateway {
         let body = whole_body(body).await?;
         exchange.due_from += self.clock.instant().saturating_duration_since(since);
         Ok(body)
+    }
+
+    /// A page of our own.
+    async fn page(
+        &self,
+        exchange: &mut Exchange,
+        partner: &Partner,
+        head: &AcceptedHead,
+        body: RequestBody,
+    ) -> Result<Response<ResponseBody>, Stopped> {
+        let _share = self.places.take_share(&partner.contract().partner)?;
+        let body = match pages::takes_body(head.path().as_str()) {
+            true => whole_body(body).await?,
+            false => Bytes::new(),
+        };
+        let house = pages::House {
+            about: &self.about,
+            limits: &self.limits,
+            allowance: &self.allowance,
+            registry: &self.registry,
+            past: &self.past,
+        };
+        pages::own(exchange, partner, head, &body, house).await
     }
 
     /// What an answer needs that is under way when its request has been answered.
@@ -357,13 +384,6 @@ fn leave_body_out(response: &mut Response<ResponseBody>) {
             .headers_mut()
             .insert(header::CONTENT_LENGTH, length);
     }
-}
-
-fn accepted(headers: &HeaderMap) -> &str {
-    headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
 }
 
 /// The whole body, within the listener's limits and this one of time.

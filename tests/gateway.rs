@@ -11,6 +11,8 @@
 
 #[path = "gateway/asking.rs"]
 mod asking;
+#[path = "gateway/authorization_server.rs"]
+mod authorization_server;
 #[path = "gateway/budgets.rs"]
 mod budgets;
 #[path = "gateway/caller.rs"]
@@ -35,6 +37,8 @@ mod formats;
 mod headers;
 #[path = "gateway/instance.rs"]
 mod instance;
+#[path = "gateway/issuer.rs"]
+mod issuer;
 #[path = "gateway/lab.rs"]
 mod lab;
 #[path = "gateway/large.rs"]
@@ -45,6 +49,10 @@ mod leaving;
 mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
+#[path = "gateway/pages.rs"]
+mod pages;
+#[path = "gateway/possession.rs"]
+mod possession;
 #[path = "gateway/publishing.rs"]
 mod publishing;
 #[path = "gateway/purposes.rs"]
@@ -55,8 +63,12 @@ mod raw_core;
 mod recipients;
 #[path = "gateway/record.rs"]
 mod record;
+#[path = "gateway/refusal_forms.rs"]
+mod refusal_forms;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/rotation.rs"]
+mod rotation;
 #[path = "gateway/scripted.rs"]
 mod scripted;
 #[path = "gateway/shadow.rs"]

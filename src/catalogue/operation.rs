@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
+use super::refusal_form::RefusalForm;
 use super::request::{RequestBody, Role};
 use super::shape::Shape;
 use crate::taxonomy::{Category, Purpose};
@@ -35,6 +36,8 @@ pub struct Operation {
     pub creates: Option<Creates>,
     /// What a refused partner can do instead, for exports (`x-covenant-alternative`).
     pub alternative: Option<Arc<str>>,
+    /// How its refusals are written, where not as problem documents (`x-covenant-refusal`).
+    pub refusal: Option<Arc<RefusalForm>>,
 }
 
 impl Operation {

@@ -10,6 +10,7 @@ use super::answers;
 use super::document::{Entry, Part};
 use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Unserved};
 use super::reading::Reading;
+use super::refusal_form;
 use super::request::Role;
 use super::requests;
 use super::roles;
@@ -163,6 +164,8 @@ impl<'a> Call<'a, '_> {
         let purposes = purposes.map(|part| self.reading.purposes(part));
         let alternative = self.reading.extension(part, "alternative");
         let alternative = alternative.and_then(|part| self.reading.text(part));
+        let refusal = self.reading.extension(part, "refusal");
+        let refusal = refusal.and_then(|part| refusal_form::read(self.reading, part));
         let parameters = self.parameters();
         self.check_figures(channel, &parameters);
         let creates = self.creates();
@@ -183,6 +186,7 @@ impl<'a> Call<'a, '_> {
             answers,
             creates,
             alternative: alternative.map(Arc::from),
+            refusal: refusal.map(Arc::new),
         })
     }
 

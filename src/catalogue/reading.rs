@@ -26,7 +26,7 @@ pub(super) const PARTIAL_CHARACTERS_MAX: i64 = 16;
 pub(super) const STREET: &str = "street";
 
 /// Every key an overlay may add, without the prefix `x-covenant-`.
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 17] = [
     "alternative",
     "channel",
     "creates",
@@ -41,6 +41,7 @@ pub(super) const KEYS: [&str; 16] = [
     "operational",
     "partial",
     "record",
+    "refusal",
     "resource-id",
     "role",
 ];

@@ -137,6 +137,7 @@ mod tests {
             answers: Vec::new(),
             creates: None,
             alternative: None,
+            refusal: None,
         })
     }
 

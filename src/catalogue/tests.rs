@@ -725,6 +725,33 @@ fn what_decides_must_be_decidable() {
         ),
         ["overlay:11 this must be `{first: n}`, `{last: n}` or `street`, n from 1 to 16"]
     );
+    for (form, told) in [
+        ("json", "this must be `{json: {…}}` or `{xml: {…}}`"),
+        (
+            "{jsn: {a: code}}",
+            "`jsn` is not one of: json, xml did you mean `json`?",
+        ),
+        (
+            "{json: {a: cod}}",
+            "this must be a whole number or one of: status, title, detail, fix, code, request_id did you mean `code`?",
+        ),
+        (
+            "{json: {a: {b: {c: {d: {e: code}}}}}}",
+            "members are needed here, at most 16, on at most 4 levels",
+        ),
+        (
+            "{xml: {a b: {c: code}}}",
+            "`a b` cannot be the name of an element",
+        ),
+        (
+            "{xml: {a: code}}",
+            "a document of XML has exactly one outermost element, with others in it",
+        ),
+    ] {
+        let form = format!("channel: record, x-covenant-refusal: {form}");
+        let found = overlay_mistakes("channel: record", &form);
+        assert_eq!(found, [format!("overlay:5 {told}")], "{form}");
+    }
     let uses = "channel: record, x-covenant-data-uses: [essential.servise]";
     assert_eq!(
         overlay_mistakes("channel: record", uses),

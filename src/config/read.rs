@@ -136,13 +136,18 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
     let authority = fields
         .optional_text("keys_authority")
         .map(|path| base.join(path));
-    let keys = fields.text("keys").map(|keys| {
-        if keys.starts_with("https://") || keys.starts_with("http://") {
+    let keys = match fields.optional_text("keys") {
+        None => KeySource::Issuer(authority),
+        Some(keys) if keys.starts_with("https://") || keys.starts_with("http://") => {
             KeySource::Url(keys.to_owned(), authority)
-        } else {
-            KeySource::File(base.join(keys))
         }
-    });
+        Some(keys) => KeySource::File(base.join(keys)),
+    };
+    let private_hosts = fields.optional_texts("private_hosts");
+    let private_hosts = private_hosts.iter().map(|(host, _)| host.to_lowercase());
+    let keys_hours_max = fields
+        .optional_integer("keys_hours_max", 1..=168)
+        .unwrap_or(24);
     let algorithms = algorithms(fields);
     let leeway_seconds = fields
         .optional_integer("leeway_seconds", 0..=240)
@@ -150,14 +155,32 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
     let life_seconds_max = fields
         .optional_integer("life_seconds_max", 60..=86_400)
         .unwrap_or(3_600);
+    let not_before_required = truth(fields, "not_before_required");
+    let proof_nonces = truth(fields, "proof_nonces");
     Some(TokenSettings {
         issuer: issuer?,
         audience: audience?,
-        keys: keys?,
+        keys,
+        private_hosts: private_hosts.collect(),
+        keys_hours_max,
         algorithms,
         leeway_seconds,
         life_seconds_max,
+        not_before_required,
+        proof_nonces,
     })
+}
+
+/// False where the key is absent.
+fn truth(fields: &mut Fields<'_, '_>, name: &'static str) -> bool {
+    let Some(node) = fields.optional(name) else {
+        return false;
+    };
+    let truth = node.as_boolean();
+    if truth.is_none() {
+        fields.mistake(node.span, format!("`{name}` is true or false"));
+    }
+    truth.unwrap_or_default()
 }
 
 /// All of them where the key is absent.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::read::{ALGORITHMS, ROLES};
 use super::{LimitSettings, services};
-use crate::source::schema::{date, file, integer, list, mapping, one_of, text};
+use crate::source::schema::{boolean, date, file, integer, list, mapping, one_of, text};
 
 /// The schema.
 pub fn schema() -> Value {
@@ -143,10 +143,27 @@ fn tokens() -> Value {
                 "audience!",
                 text("The `aud` that must be among the token's."),
             ),
-            ("keys!", text("JWKS file, or its URL.")),
+            (
+                "keys",
+                text("JWKS file, or its URL. Without it, the issuer's URL is asked."),
+            ),
             (
                 "keys_authority",
                 text("PEM file of the authority that vouches for that URL."),
+            ),
+            (
+                "private_hosts",
+                list(
+                    "Hosts among these that may lead to addresses of private networks.",
+                    text("A host name."),
+                ),
+            ),
+            (
+                "keys_hours_max",
+                integer(
+                    "How long keys are used that could not be renewed. Default 24.",
+                    1..=168,
+                ),
             ),
             (
                 "algorithms",
@@ -162,6 +179,14 @@ fn tokens() -> Value {
             (
                 "life_seconds_max",
                 integer("Longest life of a token. Default 3600.", 60..=86_400),
+            ),
+            (
+                "not_before_required",
+                boolean("Whether tokens must have `nbf`. Default false."),
+            ),
+            (
+                "proof_nonces",
+                boolean("Whether proofs (DPoP) must hold a nonce of the gateway. Default false."),
             ),
         ],
     )
@@ -274,7 +299,12 @@ mod tests {
             "policies": "policies", "registry": "registry",
             "telemetry": {"log": "info", "otlp_endpoint": "http://127.0.0.1:1"},
         });
+        let tokens = json!({
+            "private_hosts": ["issuer.internal"], "not_before_required": true, "proof_nonces": true,
+        });
         let table = whole.as_object_mut().unwrap();
+        let own = table["tokens"].as_object_mut().unwrap();
+        own.extend(tokens.as_object().unwrap().clone());
         table.extend(more.as_object().unwrap().clone());
         table.entry("limits").or_insert_with(|| json!({}));
         let service = json!({
@@ -326,7 +356,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 30, |changed| {
+        assert_same_limits(&schema(), &whole(), 31, |changed| {
             !mistakes(changed).is_empty()
         });
     }

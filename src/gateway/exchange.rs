@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::catalogue::RefusalForm;
 use crate::entry::{RequestFacts, Shadowed};
 use crate::refusal::Executed;
 use crate::telemetry::TraceContext;
@@ -42,6 +43,8 @@ pub struct Exchange {
     pub shadowed: Option<Shadowed>,
     /// Path template of the operation, for telemetry.
     pub route: Option<std::sync::Arc<str>>,
+    /// How its refusals are written from here on, where its operation has a form of its own.
+    pub refusal_form: Option<std::sync::Arc<RefusalForm>>,
     /// Headers that every further answer carries: rate, budget, policy.
     pub headers: http::HeaderMap,
 }
@@ -68,6 +71,7 @@ impl Exchange {
             shadowed: None,
             facts,
             route: None,
+            refusal_form: None,
             headers: http::HeaderMap::with_capacity(HEADERS_USUAL),
         }
     }

@@ -1,5 +1,7 @@
-//! Every way a request ends without its answer, as one problem document (RFC 9457). The partner is
-//! told what the rules said; of a fault, only its code: the cause goes to the log.
+//! Every way a request ends without its answer, as one problem document (RFC 9457), or in the form of
+//! errors that its operation has ([`form`]): code and request id stand in headers too. The partner is told what the rules said; of a fault, only its code: the cause goes to the log.
+
+mod form;
 
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
@@ -10,6 +12,9 @@ use crate::edge::body::{ResponseBody, whole};
 use crate::entry::{Event, Refused};
 use crate::judgement::CORE_STATUS;
 use crate::refusal::{Code, Fault, ProblemContext, Refusal, Stopped};
+
+/// Media type of a problem document.
+pub const PROBLEM: &str = "application/problem+json";
 
 /// Seconds after which a fault is worth another try.
 const FAULT_RETRY_SECONDS: u32 = 5;
@@ -50,16 +55,17 @@ pub fn refuse(exchange: &mut Exchange, stopped: Stopped, about: &About) -> Endin
     let mut problem = refusal.to_problem(exchange.id, &context);
     problem.insert("status".to_owned(), status.as_u16().into());
     problem.remove(CORE_STATUS);
-    let document = Value::Object(problem);
+    let (media_type, document) = match &exchange.refusal_form {
+        None => (PROBLEM, Value::Object(problem).to_string()),
+        Some(form) => form::write(form, &problem),
+    };
     exchange.set_header("covenant-decision", "deny");
-    let mut response = Response::new(whole(document.to_string()));
+    exchange.set_header("covenant-code", code.name());
+    let mut response = Response::new(whole(document));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.extend(refusal.headers);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if refusal.close {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,8 +1,12 @@
-//! Stage `route`: method and path to one operation of the catalogue.
+//! Stage `route`: method and path to one operation of the catalogue, and with it the form in which its
+//! callers are told of refusals.
 
 use std::sync::Arc;
 
+use http::{HeaderMap, header};
+
 use super::exchange::Exchange;
+use super::refuse;
 use crate::catalogue::{Catalogue, Routed};
 use crate::edge::AcceptedHead;
 use crate::judgement::check_query;
@@ -22,6 +26,18 @@ pub fn route(
         .ok_or_else(Refusal::not_found)?;
     exchange.facts.operation = Some(routed.operation.id.to_string());
     exchange.route = Some(Arc::clone(&routed.operation.path));
+    if !asks_for_problem(head.headers()) {
+        exchange.refusal_form.clone_from(&routed.operation.refusal);
+    }
     check_query(&routed.operation, head)?;
     Ok(routed)
+}
+
+/// Whether the client says that it reads problem documents, whatever the operation's own form is.
+fn asks_for_problem(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    accepted.any(|value| {
+        let value = value.to_str().unwrap_or_default();
+        value.to_ascii_lowercase().contains(refuse::PROBLEM)
+    })
 }

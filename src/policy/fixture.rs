@@ -76,6 +76,7 @@ pub(super) fn operation(id: &str, channel: Channel) -> Operation {
         answers: Vec::new(),
         creates: None,
         alternative: None,
+        refusal: None,
     }
 }
 

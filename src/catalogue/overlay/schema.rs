@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::reading::{KEYS, PARTIAL_CHARACTERS_MAX, PREFIX, STREET};
+use super::super::refusal_form::{MEMBERS_MAX, Told};
 use super::super::roles::ROLES;
 use crate::source::schema::{boolean, file, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
@@ -112,6 +113,7 @@ fn value_of(key: &str) -> Value {
         "link" => link(),
         "partial" => partial(),
         "record" => boolean("Of an object: each belongs to one customer."),
+        "refusal" => refusal(),
         "resource-id" => one_of(
             "Of a text: the id of a thing that belongs to the customer.",
             ResourceKind::ALL.map(ResourceKind::word),
@@ -134,6 +136,32 @@ fn link() -> Value {
         "anyOf": [
             one_of("What becomes of it.", ["foreign", "remove", "rewrite"]),
             mediated,
+        ],
+    })
+}
+
+fn refusal() -> Value {
+    let told = one_of(
+        "A member of the problem document.",
+        Told::ALL.map(Told::word),
+    );
+    let leaf = json!({"anyOf": [told, {"type": "integer"}]});
+    // Four levels: as deep as the reader goes.
+    let level = |below: Value| {
+        json!({
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": MEMBERS_MAX,
+            "additionalProperties": below,
+        })
+    };
+    let deeper = |below: Value| json!({"anyOf": [leaf.clone(), level(below)]});
+    let form = level(deeper(deeper(deeper(leaf.clone()))));
+    json!({
+        "description": "Of an operation: how its refusals are written, for clients that know no problem documents.",
+        "anyOf": [
+            mapping("In JSON.", [("json!", form.clone())]),
+            mapping("In XML: one outermost element.", [("xml!", form)]),
         ],
     })
 }

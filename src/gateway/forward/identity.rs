@@ -127,7 +127,7 @@ impl Signed {
             "iss": &*self.issuer,
             "aud": &*self.audience,
             "sub": permit.partner().contract().partner.as_str(),
-            "client_id": &*permit.partner().token().client_id,
+            "client_id": &**permit.partner().client(),
             "purpose": permit.purpose().key(),
             "on_behalf_of": permit.customer().map(|customer| &*customer.id),
             "jti": exchange.id.to_string(),

@@ -119,6 +119,11 @@ fn of_one(old: &Operation, new: &Operation) -> Vec<Change> {
     };
     let wording = Direction::Neither;
     found.aspect("alternative", alternative(old), alternative(new), wording);
+    let refusal = |one: &Operation| match &one.refusal {
+        None => "a problem document".to_owned(),
+        Some(form) => form.to_string(),
+    };
+    found.aspect("form of refusals", refusal(old), refusal(new), wording);
     data_uses(&mut found, old, new);
     parameters(&mut found, old, new);
     requests(&mut found, old.request.as_ref(), new.request.as_ref());
