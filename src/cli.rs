@@ -28,10 +28,14 @@ use crate::mistakes::{Look, Mistakes};
 
 /// Something else went wrong.
 pub const EXIT_OTHER: u8 = 1;
+/// What was asked for makes no sense.
+pub const EXIT_USAGE: u8 = 2;
 /// The configuration or a policy is invalid.
 pub const EXIT_INVALID: u8 = 3;
 /// The ledger is damaged.
 pub const EXIT_DAMAGED: u8 = 6;
+/// What was asked cannot be reached.
+pub const EXIT_UNREACHABLE: u8 = 7;
 
 /// A partner policy enforcement gateway: it keeps a mailing company's privacy promises about what
 /// its resellers may see.
@@ -151,14 +155,13 @@ async fn run(command: Command) -> u8 {
         Command::Init { dir } => serve::init(&dir),
         Command::Serve { config } => serve::serve(&config, clock).await,
         Command::Policy(command) => policy::run(command, &clock).await,
-        Command::Ledger {
-            command: LedgerCommand::Verify(arguments),
-            reach,
-        } => ledger::verify::run(&arguments, reach.output),
         Command::Partner { command, reach } => partner::run(command, &reach, &clock).await,
-        Command::Ledger { command, reach } => match reach.socket() {
-            Ok(socket) => ledger::run(command, &socket, reach.role, reach.output).await,
-            Err(code) => code,
+        Command::Ledger { command, reach } => match command.run_alone(reach.output).await {
+            Some(code) => code,
+            None => match reach.socket() {
+                Ok(socket) => ledger::run(command, &socket, reach.role, reach.output).await,
+                Err(code) => code,
+            },
         },
         Command::Customers { command, reach } => match reach.socket() {
             Ok(socket) => customers::run(command, &socket, reach.role, reach.output).await,

@@ -178,6 +178,10 @@ pub struct LedgerSettings {
     pub origin: String,
     /// File of the signing key; made at the first start. Default `ledger.key`.
     pub key: PathBuf,
+    /// File of the signing key before that one, where the key is to change at this start.
+    pub previous_key: Option<PathBuf>,
+    /// A second file that published checkpoints are written to.
+    pub second_checkpoint: Option<PathBuf>,
     /// How long an answer may wait to be recorded. Default 2,000.
     pub wait_milliseconds_max: u32,
     /// Size of a journal segment. Default 64.

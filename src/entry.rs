@@ -159,6 +159,19 @@ pub enum Event {
 }
 
 impl Event {
+    /// The word for its kind, as it stands in the entry.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Disclosure(_) => "disclosure",
+            Self::Intent(_) => "intent",
+            Self::Refusal(_) => "refusal",
+            Self::Act(_) => "act",
+            Self::Gateway(_) => "gateway",
+            Self::Shadow(_) => "shadow",
+            Self::Delivered(_) => "delivered",
+        }
+    }
+
     /// Whether only entries of version 3 and later can say it.
     fn is_of_parts(&self) -> bool {
         match self {

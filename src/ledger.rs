@@ -11,18 +11,24 @@ mod checkpoint;
 mod damage;
 mod journal;
 mod key;
+mod keys;
 pub mod merkle;
 mod note;
 mod open;
+mod options;
+pub mod proof;
 mod publisher;
 pub mod reading;
 mod replay;
 mod scan;
 mod segment;
 mod sequencer;
+mod serving;
+mod storage;
 mod tiles;
 pub mod verify;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -36,8 +42,11 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use damage::{Damage, ReadError};
 pub use journal::{Each, Journal, JournalError};
 pub use key::{KeyError, Signer, VerifierKey};
+pub use keys::{KEYS_FILE, Keys};
 pub use note::NoteError;
-pub use open::{OpenError, Options, Recovery, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
+pub use open::{OpenError, Recovery, Signers};
+pub use options::{Options, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
+pub use serving::Served;
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;
@@ -126,6 +135,8 @@ pub struct Ledger {
     orders: mpsc::Sender<Order>,
     shared: Arc<Shared>,
     wait_max: Duration,
+    /// Where it is published, if it is.
+    directory: Option<Arc<Path>>,
     /// Its senders are dropped when the last thread of the ledger has ended.
     finished: watch::Receiver<()>,
 }
@@ -200,6 +211,19 @@ impl Ledger {
     /// The signed checkpoint of the durable log, a C2SP signed note.
     pub fn checkpoint(&self) -> Arc<str> {
         self.shared.durable().checkpoint
+    }
+
+    /// The file `name` of the published log: `checkpoint`, `tile/…`. Reads a file, so it blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] where the system refuses.
+    pub fn published_file(&self, name: &str) -> Result<Option<Served>, ReadError> {
+        let Some(directory) = &self.directory else {
+            return Ok(None);
+        };
+        let published = self.shared.published.load(Ordering::SeqCst);
+        serving::read(directory, name, published)
     }
 
     /// Makes what was handed in before durable, publishes it, and closes the ledger for all handles.

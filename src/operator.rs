@@ -1,5 +1,5 @@
-//! The operator's listener: is it alive, may it disclose, how does it do; and the policies folder
-//! looked at again. Plain HTTP, loopback by default. Nobody says who they are here, so a reload can
+//! The operator's listener: is it alive, may it disclose, how does it do; the published ledger, to be
+//! verified by anybody; and the policies folder looked at again. Plain HTTP, loopback by default. Nobody says who they are here, so a reload can
 //! only tighten. Deliberately absent: authentication, the name of any customer, and anything else that
 //! changes something (people act through [`crate::administration`]).
 
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
@@ -45,6 +45,8 @@ pub async fn serve(
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/reload", post(reload))
+        .route("/checkpoint", get(published))
+        .route("/tile/{*path}", get(published))
         .with_state(operator);
     let (close, time_is_up) = drain::bounded(shutdown);
     let serving = axum::serve(listener, router).with_graceful_shutdown(close);
@@ -85,6 +87,37 @@ async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
     metrics.ledger(ledger.is_writable(), ledger.size(), ledger.notes_dropped());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], metrics.to_text())
+}
+
+/// The files of the published ledger (C2SP tlog-tiles), which any conforming client verifies.
+async fn published(State(operator): State<Operator>, uri: Uri) -> Response {
+    let name = uri.path().trim_start_matches('/').to_owned();
+    let ledger = operator.ledger;
+    let read = tokio::task::spawn_blocking(move || ledger.published_file(&name)).await;
+    match read {
+        Ok(Ok(Some(served))) => {
+            let (kind, caching) = if served.is_immutable {
+                (
+                    "application/octet-stream",
+                    "public, max-age=31536000, immutable",
+                )
+            } else {
+                ("text/plain; charset=utf-8", "no-cache")
+            };
+            let headers = [
+                (header::CONTENT_TYPE, kind),
+                (header::CACHE_CONTROL, caching),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ];
+            (headers, served.bytes).into_response()
+        }
+        Ok(Ok(None)) => (StatusCode::NOT_FOUND, "not in the published log\n").into_response(),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "a file of the published ledger cannot be read");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// The policies folder, looked at again: in words, and 409 where it was refused.

@@ -35,13 +35,14 @@ fn replay(target: &str, check: Check) -> usize {
 
 #[test]
 fn every_case_of_every_corpus_holds() {
-    let targets: [(&str, Check); 7] = [
+    let targets: [(&str, Check); 8] = [
         ("csv", targets::markup::check_csv),
         ("entry", targets::entry::check),
         ("filter", targets::filter::check),
         ("http1", targets::http1::check),
         ("json", targets::json::check),
         ("path", targets::path::check),
+        ("segment", targets::segment::check),
         ("xml", targets::markup::check_xml),
     ];
     for (target, check) in targets {

@@ -33,6 +33,8 @@ mod policies;
 mod program;
 #[path = "process/prove.rs"]
 mod prove;
+#[path = "process/published.rs"]
+mod published;
 #[path = "process/publishing.rs"]
 mod publishing;
 #[path = "process/shadow.rs"]

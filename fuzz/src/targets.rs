@@ -7,4 +7,5 @@ pub(crate) mod http1;
 pub(crate) mod json;
 pub(crate) mod markup;
 pub(crate) mod path;
+pub(crate) mod segment;
 mod shapes;

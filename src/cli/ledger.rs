@@ -1,18 +1,26 @@
 //! `covenant ledger`: searching, accounting, verifying.
 
+mod place;
+mod progress;
+pub(super) mod prove;
 mod report;
 mod search;
+pub(super) mod stats;
 pub(super) mod verify;
 
 use std::path::Path;
 
 use clap::{Subcommand, ValueEnum};
 
+use super::EXIT_OTHER;
 use super::output::{Format, say, tell};
 use crate::administration::Role;
 use crate::administration::client::Client;
 use crate::administration::messages::{CustomerQuery, Report};
+pub use place::Place;
+pub use prove::ProveArguments;
 pub use search::SearchArguments;
+pub use stats::StatsArguments;
 pub use verify::VerifyArguments;
 
 /// What to do with the ledger.
@@ -32,8 +40,28 @@ pub enum LedgerCommand {
         #[arg(long = "as", value_enum, default_value_t)]
         shape: Shape,
     },
-    /// Verify the whole ledger in a directory; needs no gateway. Exits 6 where it is damaged.
+    /// Verify the whole ledger in a directory or at a URL, or one proof; needs no gateway. Exits 6 where
+    /// it is damaged, 7 where it cannot be reached.
     Verify(VerifyArguments),
+    /// Say the published checkpoint, to be kept elsewhere; needs no gateway.
+    Checkpoint(Place),
+    /// Prove one entry to whoever has the ledger's key; needs no gateway.
+    Prove(ProveArguments),
+    /// Count what is in a ledger; needs no gateway.
+    Stats(StatsArguments),
+}
+
+impl LedgerCommand {
+    /// Runs a command that needs no gateway; `None` for the others.
+    pub(super) async fn run_alone(&self, format: Format) -> Option<u8> {
+        Some(match self {
+            Self::Verify(arguments) => verify::run(arguments, format).await,
+            Self::Checkpoint(place) => prove::checkpoint(place, format),
+            Self::Prove(arguments) => prove::run(arguments, format),
+            Self::Stats(arguments) => stats::run(arguments, format),
+            Self::Search(_) | Self::Report { .. } => return None,
+        })
+    }
 }
 
 /// How a report is written.
@@ -65,6 +93,6 @@ pub async fn run(command: LedgerCommand, socket: &Path, role: Option<Role>, form
                 });
             })
         }
-        LedgerCommand::Verify(arguments) => verify::run(&arguments, format),
+        command => command.run_alone(format).await.unwrap_or(EXIT_OTHER),
     }
 }

@@ -252,6 +252,9 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
     let directory = optional_path(fields, base, "directory", "ledger");
     let origin = fields.text("origin").map(str::to_owned);
     let key = optional_path(fields, base, "key", "ledger.key");
+    let mut other_path = |name| fields.optional_text(name).map(|path| base.join(path));
+    let previous_key = other_path("previous_key");
+    let second_checkpoint = other_path("second_checkpoint");
     let wait_milliseconds_max = fields
         .optional_integer("wait_milliseconds_max", 10..=60_000)
         .unwrap_or(2_000);
@@ -265,6 +268,8 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
         directory,
         origin: origin?,
         key,
+        previous_key,
+        second_checkpoint,
         wait_milliseconds_max,
         segment_mebibytes,
         queue_entries_max,

@@ -230,6 +230,16 @@ fn ledger() -> Value {
                 text("File of the signing key; made at the first start. Default `ledger.key`."),
             ),
             (
+                "previous_key",
+                text("File of the signing key before it, where it changes: for one start."),
+            ),
+            (
+                "second_checkpoint",
+                text(
+                    "A second file that published checkpoints are written to, best on another disk.",
+                ),
+            ),
+            (
                 "wait_milliseconds_max",
                 integer(
                     "How long an answer may wait to be recorded. Default 2000.",

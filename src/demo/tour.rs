@@ -14,7 +14,7 @@ use super::{Demo, DemoError};
 use crate::administration::client::Client;
 use crate::administration::messages::{CustomerQuery, Report};
 use crate::clock::Clock;
-use crate::ledger::{ReadError, VerifierKey, verify};
+use crate::ledger::{KEYS_FILE, Keys, ReadError, verify};
 use crate::starter::{DEFAULT_PORTS, Ports};
 
 pub use self::lines::curl_lines;
@@ -228,8 +228,8 @@ async fn whose_data(tour: &mut Tour, demo: &Demo, subjects: &Subjects) -> Result
 }
 
 fn ledger_steps(tour: &mut Tour, ledger: &Path) -> Result<(), DemoError> {
-    let key = VerifierKey::parse(fs::read_to_string(ledger.join("verifier.key"))?.trim())?;
-    let verified = verify::verify(ledger, &key, None)?;
+    let keys = Keys::parse(&fs::read_to_string(ledger.join(KEYS_FILE))?)?;
+    let verified = verify::verify(ledger, &keys, None)?;
     tour.print(
         "verify",
         "the ledger",
@@ -239,7 +239,7 @@ fn ledger_steps(tour: &mut Tour, ledger: &Path) -> Result<(), DemoError> {
     let copy = Folder::make()?;
     copy_folder(ledger, &copy.0)?;
     flip_a_byte(&copy.0)?;
-    let Err(ReadError::Damaged(damage)) = verify::verify(&copy.0, &key, None) else {
+    let Err(ReadError::Damaged(damage)) = verify::verify(&copy.0, &keys, None) else {
         return Err("a changed byte was not found".into());
     };
     let place = damage.index.map_or_else(

@@ -4,7 +4,8 @@
 //! public ones. Revocation lists, of at most 1 MiB, are signed and come over plain HTTP (RFC 5280 section
 //! 8). A name must lead to a public address, so that whoever answers for names cannot turn the gateway on
 //! its own network, unless configuration says that this host may. The addresses that were looked at are
-//! the ones that are connected to.
+//! the ones that are connected to. Files of a published ledger, of at most 16 MiB, come as key sets do, from
+//! wherever the person who verifies them says.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ use tokio_rustls::TlsConnector;
 pub const FETCH_BYTES_MAX: usize = 64 * 1024;
 /// The largest revocation list that is read.
 pub const REVOCATION_LIST_BYTES_MAX: usize = 1024 * 1024;
+/// The largest file of a published ledger: a bundle of 256 entries of 65,535 bytes.
+pub const LEDGER_FILE_BYTES_MAX: usize = 256 * (65_535 + 2);
 /// The longest a fetch takes, from looking the name up to the last byte.
 pub const FETCH_TIMEOUT_SECONDS: u64 = 5;
 
@@ -54,6 +57,7 @@ pub struct Reach {
 enum Document {
     KeySet,
     RevocationList,
+    LedgerFile,
 }
 
 impl Document {
@@ -61,6 +65,7 @@ impl Document {
         match self {
             Self::KeySet => FETCH_BYTES_MAX,
             Self::RevocationList => REVOCATION_LIST_BYTES_MAX,
+            Self::LedgerFile => LEDGER_FILE_BYTES_MAX,
         }
     }
 
@@ -68,6 +73,7 @@ impl Document {
         match self {
             Self::KeySet => "application/json, application/jwk-set+json",
             Self::RevocationList => "application/pkix-crl",
+            Self::LedgerFile => "application/octet-stream, text/plain",
         }
     }
 }
@@ -187,6 +193,48 @@ impl FetchUrl {
         Ok(named)
     }
 
+    /// Takes the URL that a published ledger's files stand below (C2SP tlog-tiles, "Parameters"), as
+    /// [`Self::new`] does; the person who names it may name an address of a private network.
+    ///
+    /// # Errors
+    /// As those of [`Self::new`].
+    pub fn of_ledger(url: &str, authorities: Option<&Path>) -> Result<Self, FetchUrlRejected> {
+        let reach = Reach {
+            authorities: authorities.map(Path::to_owned),
+            ..Reach::default()
+        };
+        Ok(Self {
+            document: Document::LedgerFile,
+            private: true,
+            ..Self::new(url.trim_end_matches('/'), &reach)?
+        })
+    }
+
+    /// Fetches the file `name` below this URL; `None` where there is none (404).
+    ///
+    /// # Errors
+    /// As those of [`Self::fetch`].
+    pub async fn fetch_below(&self, name: &str) -> Result<Option<Vec<u8>>, FetchFailed> {
+        let url = format!("{}/{name}", self.uri.to_string().trim_end_matches('/'));
+        let failed = |cause| FetchFailed {
+            url: url.clone(),
+            cause,
+        };
+        let uri = url.parse().map_err(|_| failed(FetchCause::Request))?;
+        let file = Self {
+            uri,
+            ..self.clone()
+        };
+        match file.fetch().await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(FetchFailed {
+                cause: FetchCause::Status(StatusCode::NOT_FOUND),
+                ..
+            }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes a configured URL of a revocation list.
     ///
     /// # Errors
@@ -241,7 +289,9 @@ impl FetchUrl {
     fn check(&self, addresses: &[SocketAddr]) -> Result<(), FetchCause> {
         let all = |allowed: fn(&IpAddr) -> bool| addresses.iter().all(|one| allowed(&one.ip()));
         match self.document {
-            Document::KeySet if self.tls.is_none() && !all(IpAddr::is_loopback) => {
+            Document::KeySet | Document::LedgerFile
+                if self.tls.is_none() && !all(IpAddr::is_loopback) =>
+            {
                 Err(FetchCause::NotLoopback)
             }
             _ if !self.private && !all(is_public) => Err(FetchCause::Private),

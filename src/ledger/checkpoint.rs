@@ -46,7 +46,12 @@ impl Checkpoint {
     ///
     /// [`NoteError`], where the origin has control characters or the library fails.
     pub fn sign(&self, signer: &Signer) -> Result<String, NoteError> {
-        note::sign(&self.to_text(), signer)
+        self.sign_by(&[signer])
+    }
+
+    /// The note, signed by each of `signers`.
+    pub(super) fn sign_by(&self, signers: &[&Signer]) -> Result<String, NoteError> {
+        note::sign(&self.to_text(), signers)
     }
 
     /// The text that is signed.

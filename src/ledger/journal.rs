@@ -10,10 +10,10 @@ pub(super) mod faulty;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -22,7 +22,7 @@ use super::damage::{Damage, ReadError};
 use super::merkle::Hash;
 use super::scan::{End, Next, Scan};
 use super::segment;
-use crate::clock::Clock;
+use super::storage::Storage;
 
 /// Called with each batch found and its digest.
 pub type Each<'a> = dyn FnMut(&Batch, Hash) -> Result<(), Damage> + 'a;
@@ -45,6 +45,14 @@ pub trait Journal: Send {
     ///
     /// [`JournalError`].
     fn append(&mut self, batch: &Batch) -> Result<(), JournalError>;
+
+    /// Looks whether what was appended is still where it was put: nobody who writes to a file is told
+    /// that it was deleted or replaced. After an error every later call fails.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`].
+    fn check(&mut self) -> Result<(), JournalError>;
 }
 
 /// Why a batch was not made durable.
@@ -73,17 +81,13 @@ pub enum JournalError {
     Poisoned,
 }
 
-/// How often the open segment is compared with its path.
-const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Segments in a directory.
 #[derive(Debug)]
 pub(super) struct FileJournal {
     directory: PathBuf,
     log: LogId,
     segment_bytes: u64,
-    clock: Clock,
-    checked: Instant,
+    storage: Arc<dyn Storage>,
     open: Option<OpenSegment>,
     next_number: u64,
     /// The segment after the open one, being made ready ahead of time.
@@ -103,13 +107,17 @@ struct OpenSegment {
 
 impl FileJournal {
     /// The journal in `directory`, which must exist. Nothing is read yet.
-    pub(super) fn new(directory: &Path, log: LogId, segment_bytes: u64, clock: Clock) -> Self {
+    pub(super) fn new(
+        directory: &Path,
+        log: LogId,
+        segment_bytes: u64,
+        storage: Arc<dyn Storage>,
+    ) -> Self {
         Self {
             directory: directory.to_owned(),
             log,
             segment_bytes,
-            checked: clock.instant(),
-            clock,
+            storage,
             open: None,
             next_number: 0,
             spare: None,
@@ -142,29 +150,43 @@ impl FileJournal {
         Ok(torn_bytes)
     }
 
+    /// Does something once, and nothing ever again after it failed.
+    fn unless_poisoned(
+        &mut self,
+        what: impl FnOnce(&mut Self) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        if self.poisoned {
+            return Err(JournalError::Poisoned);
+        }
+        let done = what(self);
+        if done.is_err() {
+            self.poisoned = true;
+            self.open = None;
+        }
+        done
+    }
+
     fn write(&mut self, batch: &Batch) -> Result<(), JournalError> {
         let (frame, _) = batch.encode(self.log).ok_or(JournalError::BatchTooLarge)?;
         let length = frame.len() as u64;
         if length + BLOCK_BYTES as u64 > self.segment_bytes {
             return Err(JournalError::BatchTooLarge);
         }
-        let now = self.clock.instant();
-        if now.duration_since(self.checked) >= CHECK_INTERVAL {
-            self.checked = now;
-            self.open.as_ref().map_or(Ok(()), OpenSegment::check)?;
+        if let Some(open) = &mut self.open {
+            open.cut_torn(&*self.storage)?;
         }
-        self.open.as_mut().map_or(Ok(()), OpenSegment::cut_torn)?;
         let segment = match self.open.take() {
             Some(segment) if segment.offset + length <= segment.bytes => segment,
             _ => self.next_segment()?,
         };
         let segment = self.open.insert(segment);
         let failed = |source| failed(&segment.path, "written", source);
-        segment
-            .file
-            .write_all_at(&frame, segment.offset)
+        self.storage
+            .write(&segment.file, &frame, segment.offset)
             .map_err(failed)?;
-        segment.file.sync_data().map_err(failed)?;
+        self.storage.sync(&segment.file).map_err(failed)?;
+        // Durable in a file that nobody finds again is not durable.
+        segment.check()?;
         segment.offset += length;
         if self.spare.is_none() && segment.offset >= segment.bytes / 4 {
             self.spare = Some(self.prepare_spare());
@@ -175,16 +197,11 @@ impl FileJournal {
     fn prepare_spare(&self) -> JoinHandle<io::Result<File>> {
         let path = self.spare_path();
         let (log, number, bytes) = (self.log, self.next_number, self.segment_bytes);
+        let storage = Arc::clone(&self.storage);
         thread::spawn(move || {
-            // Always a new file: nobody else can have this one open. What a crash left is of no use,
-            // and if it cannot be removed, making the new one fails.
-            let _ = fs::remove_file(&path);
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .open(path)?;
-            segment::fill(&mut file, log, number, bytes)?;
+            // What a crash left under this name is of no use.
+            let file = storage.make(&path)?;
+            segment::fill(&*storage, &file, log, number, bytes)?;
             Ok(file)
         })
     }
@@ -201,8 +218,10 @@ impl FileJournal {
             .unwrap_or_else(|_| Err(io::Error::other("the thread that makes it panicked")))
             .map_err(failed)?;
         // The number goes up with the rename, so a segment is never overwritten by this.
-        fs::rename(self.spare_path(), &path).map_err(failed)?;
-        sync_directory(&self.directory.join(segment::FOLDER)).map_err(failed)?;
+        let rename = self.storage.rename(&self.spare_path(), &path);
+        rename.map_err(failed)?;
+        let folder = self.directory.join(segment::FOLDER);
+        self.storage.sync_folder(&folder).map_err(failed)?;
         self.next_number += 1;
         Ok(OpenSegment {
             bytes: self.segment_bytes,
@@ -234,15 +253,11 @@ impl Journal for FileJournal {
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
-        if self.poisoned {
-            return Err(JournalError::Poisoned);
-        }
-        let written = self.write(batch);
-        if written.is_err() {
-            self.poisoned = true;
-            self.open = None;
-        }
-        written
+        self.unless_poisoned(|journal| journal.write(batch))
+    }
+
+    fn check(&mut self) -> Result<(), JournalError> {
+        self.unless_poisoned(|journal| journal.open.as_ref().map_or(Ok(()), OpenSegment::check))
     }
 }
 
@@ -257,12 +272,12 @@ impl Drop for FileJournal {
 
 impl OpenSegment {
     /// Puts zeros where a torn batch stands, durably, before anything is written over its beginning.
-    fn cut_torn(&mut self) -> Result<(), JournalError> {
+    fn cut_torn(&mut self, storage: &dyn Storage) -> Result<(), JournalError> {
         if self.torn_bytes > 0 {
             let zeros = vec![0; usize::try_from(self.torn_bytes).unwrap_or(usize::MAX)];
-            self.file
-                .write_all_at(&zeros, self.offset)
-                .and_then(|()| self.file.sync_data())
+            storage
+                .write(&self.file, &zeros, self.offset)
+                .and_then(|()| storage.sync(&self.file))
                 .map_err(|source| failed(&self.path, "written", source))?;
             self.torn_bytes = 0;
         }
@@ -296,14 +311,10 @@ fn failed(path: &Path, action: &'static str, source: io::Error) -> JournalError 
     }
 }
 
-/// Makes names in `directory` durable.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::batch::{Leaf, log_id};
+    use super::super::storage::Disk;
     use super::*;
 
     fn batch(first_index: u64) -> Batch {
@@ -317,7 +328,7 @@ mod tests {
 
     fn journal(directory: &Path) -> FileJournal {
         fs::create_dir_all(directory.join(segment::FOLDER)).unwrap();
-        FileJournal::new(directory, log_id("log"), 128 * 1024, Clock::system())
+        FileJournal::new(directory, log_id("log"), 128 * 1024, Arc::new(Disk))
     }
 
     #[test]
@@ -347,6 +358,12 @@ mod tests {
             open.check().unwrap();
             tamper(&open.path);
             assert!(matches!(open.check(), Err(JournalError::Replaced(_))));
+            // Whatever was written to such a file is not durable, and nobody is told that it is.
+            assert!(matches!(
+                journal.append(&batch(1)),
+                Err(JournalError::Replaced(_))
+            ));
+            assert!(matches!(journal.check(), Err(JournalError::Poisoned)));
         }
     }
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
-use super::key::{KeyId, SIGNATURE_BYTES, Signer, VerifierKey};
+use super::key::{KeyId, Signer, VerifierKey};
 
 /// Longest note that is read, in bytes.
 const NOTE_BYTES_MAX: usize = 65_536;
@@ -34,23 +34,22 @@ pub enum NoteError {
     CannotSign,
 }
 
-/// Signs `text`, which must end with a newline, and gives the whole note.
+/// Signs `text`, which must end with a newline, with each of `signers`, and gives the whole note.
 ///
 /// # Errors
 ///
 /// [`NoteError::Malformed`] for a text no note may have, [`NoteError::CannotSign`].
-pub(super) fn sign(text: &str, signer: &Signer) -> Result<String, NoteError> {
+pub(super) fn sign(text: &str, signers: &[&Signer]) -> Result<String, NoteError> {
     check_text(text)?;
-    let signature = signer.sign(text.as_bytes()).ok_or(NoteError::CannotSign)?;
-    let key = signer.verifier_key();
-    let mut identified = Vec::with_capacity(4 + SIGNATURE_BYTES);
-    identified.extend_from_slice(&key.id());
-    identified.extend_from_slice(&signature);
-    Ok(format!(
-        "{text}\n{SIGNATURE_PREFIX}{} {}\n",
-        key.name(),
-        STANDARD.encode(identified)
-    ))
+    let mut note = format!("{text}\n");
+    for signer in signers {
+        let signature = signer.sign(text.as_bytes()).ok_or(NoteError::CannotSign)?;
+        let key = signer.verifier_key();
+        let identified = [&key.id()[..], &signature].concat();
+        let encoded = STANDARD.encode(identified);
+        note.push_str(&format!("{SIGNATURE_PREFIX}{} {encoded}\n", key.name()));
+    }
+    Ok(note)
 }
 
 /// The text of `note`, after its signature by `key` was found good.
@@ -130,7 +129,7 @@ mod tests {
     #[test]
     fn the_published_example_is_reproduced_and_opened() {
         assert_eq!(
-            sign(TEXT, &Signer::parse(PETER_SECRET).unwrap()).unwrap(),
+            sign(TEXT, &[&Signer::parse(PETER_SECRET).unwrap()]).unwrap(),
             NOTE
         );
         assert_eq!(
@@ -156,7 +155,7 @@ mod tests {
     #[test]
     fn a_signature_by_another_key_is_passed_over_but_not_enough() {
         let witness = Signer::generate("witness.example").unwrap();
-        let cosigned = sign(TEXT, &witness).unwrap();
+        let cosigned = sign(TEXT, &[&witness]).unwrap();
         let line = cosigned.rsplit_once("\n\n").unwrap().1;
         let both = format!("{NOTE}{line}");
         assert_eq!(
@@ -173,7 +172,7 @@ mod tests {
     #[test]
     fn notes_are_exchanged_with_an_implementation_by_others() {
         let signer = Signer::parse(PETER_SECRET).unwrap();
-        let ours = sign("one\n\ntwo\n", &signer).unwrap();
+        let ours = sign("one\n\ntwo\n", &[&signer]).unwrap();
         let verifier = StandardVerifier::new(PETER).unwrap();
         let known = VerifierList::new(vec![Box::new(verifier)]);
         let read = Note::from_bytes(ours.as_bytes()).unwrap();

@@ -7,108 +7,27 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use super::batch::{BLOCK_BYTES, Leaf, log_id};
+use super::batch::{Leaf, log_id};
 use super::checkpoint::Checkpoint;
 use super::damage::{Damage, ReadError};
-use super::journal::{FileJournal, Journal, sync_directory};
-use super::key::Signer;
+use super::journal::{FileJournal, Journal};
+use super::key::{Signer, VerifierKey};
+use super::keys::{KEYS_FILE, Keys};
 use super::merkle::Frontier;
-use super::publisher::{Publisher, published};
+use super::options::Options;
+use super::publisher::{Publisher, checkpoint_in, published};
 use super::replay::Replay;
 use super::scan::Scan;
-use super::sequencer::{Sequencer, Shared};
+use super::sequencer::{Order, Sequencer, Shared};
+use super::storage::{Disk, Storage, make_folders, replace_file};
 use super::tiles::Tiles;
 use super::{Ledger, segment};
 use crate::clock::Clock;
-use crate::entry::{ENTRY_BYTES_MAX, Entry, Event, GatewayNote};
-
-/// Smallest segment: it must hold the largest entry in a batch of its own.
-pub const SEGMENT_BYTES_MIN: u64 = 128 * 1024;
-
-/// Usual segment.
-pub const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
-
-/// Largest segment.
-const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-
-/// Most bytes made durable together.
-const BATCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Longest origin, in bytes: it stands in every checkpoint.
-const ORIGIN_BYTES_MAX: usize = 255;
-
-/// Room in a segment for what is not a batch's entries: its own header block, and the batch's header,
-/// checkpoint, digest and padding.
-const SEGMENT_OVERHEAD_BYTES: u64 = 4 * BLOCK_BYTES as u64;
-
-/// How a ledger is kept.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where; made if it is not there.
-    pub directory: PathBuf,
-    /// Name of the log, for ever; must be the name of the signing key.
-    pub origin: String,
-    /// Length of a segment: 128 KiB to 1 GiB, a multiple of 4096.
-    pub segment_bytes: u64,
-    /// Most entries that may wait to be made durable; more have to wait for a place.
-    pub queue_entries_max: usize,
-    /// Longest wait for an entry to become durable.
-    pub wait_max: Duration,
-    /// Longest time between two published checkpoints.
-    pub publish_interval: Duration,
-}
-
-impl Options {
-    /// The usual way to keep the log `origin` in `directory`.
-    pub fn new(directory: impl Into<PathBuf>, origin: impl Into<String>) -> Self {
-        Self {
-            directory: directory.into(),
-            origin: origin.into(),
-            segment_bytes: SEGMENT_BYTES_DEFAULT,
-            queue_entries_max: 4_096,
-            wait_max: Duration::from_secs(2),
-            publish_interval: Duration::from_secs(10),
-        }
-    }
-
-    fn check(&self, signer: &Signer) -> Result<(), OpenError> {
-        let whole = self.segment_bytes.is_multiple_of(BLOCK_BYTES as u64);
-        if !whole || !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
-            return Err(OpenError::Options(
-                "segments have 131072 to 1073741824 bytes, a multiple of 4096".to_owned(),
-            ));
-        }
-        if self.queue_entries_max < 2 {
-            return Err(OpenError::Options(
-                "the queue of the ledger takes at least 2 entries".to_owned(),
-            ));
-        }
-        if self.origin.len() > ORIGIN_BYTES_MAX {
-            return Err(OpenError::Options(format!(
-                "the origin of the ledger has at most {ORIGIN_BYTES_MAX} bytes"
-            )));
-        }
-        let name = signer.verifier_key().name();
-        if name != self.origin {
-            return Err(OpenError::Options(format!(
-                "the signing key is called `{name}`, the log `{}`: they must be the same",
-                self.origin
-            )));
-        }
-        Ok(())
-    }
-
-    /// Most bytes of a batch's entries with their framing: a batch fits a segment, an entry a batch.
-    fn batch_bytes_max(&self) -> usize {
-        let room = self.segment_bytes.saturating_sub(SEGMENT_OVERHEAD_BYTES);
-        usize::try_from(room.min(BATCH_BYTES_MAX)).unwrap_or(ENTRY_BYTES_MAX)
-    }
-}
+use crate::entry::{Entry, EntryError, Event, GatewayNote};
 
 /// What was found when a ledger was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +45,9 @@ pub enum OpenError {
     /// The options contradict each other.
     #[error("{0}")]
     Options(String),
+    /// The last batch was signed with a key that is not at hand.
+    #[error("{0}")]
+    Key(String),
     /// Another process has it.
     #[error("the ledger in `{}` is open in another process; a log has one writer", .0.display())]
     InUse(PathBuf),
@@ -165,6 +87,24 @@ impl From<ReadError> for OpenError {
     }
 }
 
+/// The keys to write a log with.
+#[derive(Debug)]
+pub struct Signers {
+    /// The one that signs.
+    pub now: Signer,
+    /// The one before it, until the change is on record.
+    pub previous: Option<Signer>,
+}
+
+impl From<Signer> for Signers {
+    fn from(now: Signer) -> Self {
+        Self {
+            now,
+            previous: None,
+        }
+    }
+}
+
 impl Ledger {
     /// Opens the ledger in a directory, or begins it. Reads and writes files, so it blocks; must not be
     /// called in async code without `spawn_blocking`.
@@ -174,18 +114,35 @@ impl Ledger {
     /// [`OpenError`].
     pub fn open(
         options: &Options,
-        signer: Signer,
+        signers: impl Into<Signers>,
         clock: &Clock,
     ) -> Result<(Self, Recovery), OpenError> {
-        options.check(&signer)?;
+        Self::open_on(options, signers.into(), clock, Arc::new(Disk))
+    }
+
+    /// Likewise, on a disk of the caller's choice.
+    pub(super) fn open_on(
+        options: &Options,
+        signers: Signers,
+        clock: &Clock,
+        storage: Arc<dyn Storage>,
+    ) -> Result<(Self, Recovery), OpenError> {
+        options.check(&signers.now).map_err(OpenError::Options)?;
         let directory = &options.directory;
         let folder = directory.join(segment::FOLDER);
-        fs::create_dir_all(&folder).map_err(|error| OpenError::system(&folder, error))?;
+        for path in [directory, &folder] {
+            // A folder that a power cut takes away takes along what is in it.
+            make_folders(&*storage, path, true).map_err(|error| OpenError::system(path, error))?;
+        }
         let lock = lock(directory)?;
-        sync_directory(directory).map_err(|error| OpenError::system(directory, error))?;
+        let keys = keys(directory, &signers)?;
         let log = log_id(&options.origin);
-        let journal = FileJournal::new(directory, log, options.segment_bytes, clock.clone());
-        let published = published(directory, signer.verifier_key())?;
+        let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
+        let published = published(directory, &keys)?;
+        let mut marks: Vec<_> = published.iter().cloned().collect();
+        if let Some(path) = &options.second_checkpoint {
+            marks.extend(checkpoint_in(path, &keys)?);
+        }
         // The entries before the first segment are in full bundles; their tree is in the tiles, and
         // the checkpoint of the first batch says whether it is the right one.
         let begin = match Scan::open(directory)? {
@@ -193,16 +150,22 @@ impl Ledger {
             None => 0,
         };
         let frontier = Tiles::read_at(directory, begin)?.frontier();
-        let marks = published.iter().cloned().collect();
         let beginning = Beginning { frontier, marks };
-        let (sequencer, recovery) = recover(options, Box::new(journal), signer, clock, beginning)?;
+        let (sequencer, recovery) = recover(
+            options,
+            Box::new(journal),
+            signers,
+            clock,
+            (&keys, beginning),
+        )?;
+        keep_keys(&*storage, directory, &keys, &sequencer)?;
         let shared = share(&sequencer)?;
         let publisher = Publisher::new(
-            directory,
+            options,
             published.as_ref(),
             Arc::clone(&shared),
-            options.publish_interval,
             clock.clone(),
+            storage,
         )?;
         let ledger = Self::start(options, sequencer, shared, Some((publisher, lock)))?;
         Ok((ledger, recovery))
@@ -220,8 +183,10 @@ impl Ledger {
         signer: Signer,
         clock: &Clock,
     ) -> Result<(Self, Recovery), OpenError> {
-        options.check(&signer)?;
-        let (sequencer, recovery) = recover(options, journal, signer, clock, Beginning::default())?;
+        options.check(&signer).map_err(OpenError::Options)?;
+        let keys = Keys::from(signer.verifier_key().clone());
+        let start = (&keys, Beginning::default());
+        let (sequencer, recovery) = recover(options, journal, signer.into(), clock, start)?;
         let shared = share(&sequencer)?;
         Ok((Self::start(options, sequencer, shared, None)?, recovery))
     }
@@ -236,10 +201,21 @@ impl Ledger {
         let (orders, queue) = mpsc::channel(options.queue_entries_max);
         let (running, finished) = watch::channel(());
         let (stop, stopped) = std::sync::mpsc::channel();
+        let directory = publication
+            .is_some()
+            .then(|| options.directory.as_path().into());
         if let Some((publisher, lock)) = publication {
             let running = running.clone();
+            // Weak, as the ledger closes when the last handle is gone.
+            let writer = orders.downgrade();
+            let check = move || {
+                if let Some(writer) = writer.upgrade() {
+                    // A full queue means that there is something to commit, which looks too.
+                    let _ = writer.try_send(Order::Check);
+                }
+            };
             spawn("ledger-publish", move || {
-                publisher.run(&stopped);
+                publisher.run(&stopped, check);
                 drop(lock);
                 drop(running);
             })?;
@@ -255,6 +231,7 @@ impl Ledger {
             orders,
             shared,
             wait_max: options.wait_max,
+            directory,
             finished,
         })
     }
@@ -267,33 +244,113 @@ struct Beginning {
     marks: Vec<Checkpoint>,
 }
 
-/// Replays the journal, and records what had to be cut off its end.
+/// Replays the journal, and records what had to be cut off its end, and that another key signs now.
 fn recover(
     options: &Options,
     mut journal: Box<dyn Journal>,
-    signer: Signer,
+    signers: Signers,
     clock: &Clock,
-    beginning: Beginning,
+    (keys, beginning): (&Keys, Beginning),
 ) -> Result<(Sequencer, Recovery), OpenError> {
-    let key = signer.verifier_key().clone();
-    let mut replay = Replay::new(&key, beginning.frontier, beginning.marks);
+    let mut replay = Replay::new(keys, beginning.frontier, beginning.marks);
     let torn_bytes_cut = journal.recover(&mut |batch, digest| replay.take(batch, digest))?;
     let state = replay.finish().map_err(OpenError::Damaged)?;
     let recovery = Recovery {
         size: state.frontier.size(),
         torn_bytes_cut,
     };
+    let rotated = state.signed_by.is_some_and(|key| key != keys.last_place());
+    let previous = match (rotated, signers.previous) {
+        (false, _) => None,
+        (true, Some(previous))
+            if state.signed_by.and_then(|key| keys.at(key)) == Some(previous.verifier_key()) =>
+        {
+            Some(previous)
+        }
+        (true, _) => return Err(OpenError::Key(other_key(keys.last()))),
+    };
+    let mut notes = Vec::new();
+    if torn_bytes_cut > 0 {
+        let cut =
+            format!("{torn_bytes_cut} bytes of a batch that was never acknowledged were cut off");
+        notes.push(("recovered", cut));
+    }
+    if previous.is_some() {
+        notes.push((
+            "key-rotated",
+            format!("signed from now on by {}", keys.last()),
+        ));
+    }
     let log = log_id(&options.origin);
     let room = options.batch_bytes_max();
-    let mut sequencer = Sequencer::new(journal, signer, log, state, room);
-    if torn_bytes_cut > 0 {
-        let entry = cut_entry(clock, torn_bytes_cut)
-            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    let mut sequencer = Sequencer::new(journal, signers.now, log, state, room);
+    if !notes.is_empty() {
+        let unwritable = |error: &dyn std::fmt::Display| OpenError::NotWritable(error.to_string());
+        let leaves = notes
+            .into_iter()
+            .map(|(what, detail)| Ok(Leaf::new(note(clock, what, detail)?.to_canonical())))
+            .collect::<Result<_, EntryError>>()
+            .map_err(|error| unwritable(&error))?;
         sequencer
-            .commit(vec![Leaf::new(entry.to_canonical())])
-            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
+            .commit_with(leaves, previous.as_ref())
+            .map_err(|error| unwritable(&error))?;
     }
     Ok((sequencer, recovery))
+}
+
+fn other_key(now: &VerifierKey) -> String {
+    format!(
+        "the ledger was not signed with the key `{now}` so far. If its key is to change, name the file of \
+         the key before it as `previous_key` until the gateway has started once; if not, bring the right key back"
+    )
+}
+
+/// The keys of the log in `directory`, the last of which is the one that signs now. What the file there
+/// says of earlier ones is believed as far as each has signed the checkpoint with which the next began.
+fn keys(directory: &Path, signers: &Signers) -> Result<Keys, OpenError> {
+    let path = directory.join(KEYS_FILE);
+    let now = signers.now.verifier_key();
+    let earlier = match fs::read_to_string(&path) {
+        Ok(text) => Keys::parse(&text)
+            .map_err(|error| OpenError::Key(format!("`{}`: {error}", path.display())))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let first = signers.previous.as_ref().unwrap_or(&signers.now);
+            Keys::from(first.verifier_key().clone())
+        }
+        Err(error) => return Err(OpenError::system(&path, error)),
+    };
+    if earlier.contains(now) && earlier.last() != now {
+        return Err(OpenError::Key(format!(
+            "the key `{now}` was replaced by `{}`: bring that one back",
+            earlier.last()
+        )));
+    }
+    Ok(earlier.up_to(now))
+}
+
+/// Writes down which keys the log has had, and what both signed when the last of them began.
+fn keep_keys(
+    storage: &dyn Storage,
+    directory: &Path,
+    keys: &Keys,
+    sequencer: &Sequencer,
+) -> Result<(), OpenError> {
+    let durable = sequencer.durable();
+    let durable = durable.map_err(|error| OpenError::NotWritable(error.to_string()))?;
+    let both = keys
+        .open(&durable.checkpoint)
+        .is_ok_and(|(_, signed)| signed.len() > 1);
+    if both {
+        let file = format!("rotation-{}.checkpoint", keys.last_place());
+        let path = directory.join(file);
+        replace_file(storage, &path, durable.checkpoint.as_bytes())
+            .map_err(|error| OpenError::system(&path, error))?;
+    }
+    // Also where it says so already: a disk that cannot be written is found out by the start, not by the
+    // first answer.
+    let path = directory.join(KEYS_FILE);
+    replace_file(storage, &path, keys.to_text().as_bytes())
+        .map_err(|error| OpenError::system(&path, error))
 }
 
 fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {
@@ -328,13 +385,11 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// The entry about a cut.
-fn cut_entry(clock: &Clock, torn_bytes: u64) -> Result<Entry, crate::entry::EntryError> {
+/// An entry about what the ledger itself did.
+fn note(clock: &Clock, what: &str, detail: String) -> Result<Entry, EntryError> {
     let event = Event::Gateway(GatewayNote {
-        what: "recovered".to_owned(),
-        detail: Some(format!(
-            "{torn_bytes} bytes of a batch that was never acknowledged were cut off"
-        )),
+        what: what.to_owned(),
+        detail: Some(detail),
         policy: None,
     });
     Entry::new(clock.now(), event)
@@ -342,7 +397,6 @@ fn cut_entry(clock: &Clock, torn_bytes: u64) -> Result<Entry, crate::entry::Entr
 
 #[cfg(test)]
 mod tests {
-    use super::super::batch::{Batch, ENTRY_OVERHEAD_BYTES};
     use super::*;
 
     #[test]
@@ -369,18 +423,5 @@ mod tests {
             0,
             "nothing was made"
         );
-    }
-
-    #[test]
-    fn the_largest_entry_with_the_longest_origin_fits_the_smallest_segment() {
-        let options = Options {
-            segment_bytes: SEGMENT_BYTES_MIN,
-            ..Options::new("", "log")
-        };
-        assert!(options.batch_bytes_max() > ENTRY_BYTES_MAX + ENTRY_OVERHEAD_BYTES);
-        let checkpoint_bytes = 2 * ORIGIN_BYTES_MAX + 512;
-        let frame = Batch::frame_bytes(0, options.batch_bytes_max(), checkpoint_bytes);
-        let padded = frame.next_multiple_of(BLOCK_BYTES) + BLOCK_BYTES;
-        assert!(padded as u64 <= SEGMENT_BYTES_MIN);
     }
 }

@@ -5,20 +5,21 @@
 //! The checkpoint is written last: whoever reads it finds the tiles it stands for. Segments whose
 //! entries are all in full bundles are deleted then.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Checkpoint;
 use super::damage::{Damage, ReadError};
-use super::journal::sync_directory;
-use super::key::VerifierKey;
+use super::keys::Keys;
+use super::options::Options;
 use super::scan::{Next, Scan};
 use super::segment::{self, Reader};
 use super::sequencer::Shared;
+use super::storage::{Storage, beside, make_folders, replace_file};
 use super::tiles::{self, CHECKPOINT, Tiles, WIDTH, bundle_path, partials_folder};
 use crate::clock::Clock;
 
@@ -31,6 +32,8 @@ const FILES_MAX: usize = 512;
 /// The publisher's own state.
 pub(super) struct Publisher {
     directory: PathBuf,
+    second_checkpoint: Option<PathBuf>,
+    storage: Arc<dyn Storage>,
     shared: Arc<Shared>,
     clock: Clock,
     interval: Duration,
@@ -48,28 +51,34 @@ pub(super) struct Publisher {
 }
 
 /// The checkpoint published in `directory`, if there is one.
-pub(super) fn published(
-    directory: &Path,
-    key: &VerifierKey,
-) -> Result<Option<Checkpoint>, ReadError> {
-    let Some(bytes) = tiles::read(&directory.join(CHECKPOINT))? else {
+pub(super) fn published(directory: &Path, keys: &Keys) -> Result<Option<Checkpoint>, ReadError> {
+    checkpoint_in(&directory.join(CHECKPOINT), keys)
+}
+
+/// The checkpoint in a file, if there is one.
+pub(super) fn checkpoint_in(path: &Path, keys: &Keys) -> Result<Option<Checkpoint>, ReadError> {
+    let Some(bytes) = tiles::read(path)? else {
         return Ok(None);
     };
-    let wrong = |what: &str| Damage::somewhere(format!("the published checkpoint: {what}"));
+    let wrong =
+        |what: &str| Damage::somewhere(format!("the checkpoint in `{}`: {what}", path.display()));
     let signed = String::from_utf8(bytes).map_err(|_| wrong("it is not text"))?;
-    let checkpoint = Checkpoint::open(&signed, key).map_err(|error| wrong(&error.to_string()))?;
+    let (checkpoint, _) = keys
+        .open(&signed)
+        .map_err(|error| wrong(&error.to_string()))?;
     Ok(Some(checkpoint))
 }
 
 impl Publisher {
     /// A publisher that goes on from the `published` checkpoint.
     pub(super) fn new(
-        directory: &Path,
+        options: &Options,
         published: Option<&Checkpoint>,
         shared: Arc<Shared>,
-        interval: Duration,
         clock: Clock,
+        storage: Arc<dyn Storage>,
     ) -> Result<Self, ReadError> {
+        let directory = &options.directory;
         let size = published.map_or(0, |checkpoint| checkpoint.size);
         let tiles = Tiles::read_at(directory, size)?;
         if published.is_some_and(|checkpoint| checkpoint.root != tiles.frontier().root()) {
@@ -81,11 +90,14 @@ impl Publisher {
             0 => Vec::new(),
             _ => tiles::read_bundle(directory, size / WIDTH as u64, width)?,
         };
+        shared.published.store(size, Ordering::SeqCst);
         Ok(Self {
             directory: directory.to_owned(),
+            second_checkpoint: options.second_checkpoint.clone(),
+            storage,
             shared,
             clock,
-            interval,
+            interval: options.publish_interval,
             tiles,
             bundle,
             scan: None,
@@ -96,11 +108,13 @@ impl Publisher {
         })
     }
 
-    /// Works until the other end of `stop` is gone, then publishes a last time.
-    pub(super) fn run(mut self, stop: &Receiver<()>) {
+    /// Works until the other end of `stop` is gone, then publishes a last time. At least once a second
+    /// it has the writer `check` its file, which may be long without work.
+    pub(super) fn run(mut self, stop: &Receiver<()>, check: impl Fn()) {
         loop {
             let tick = stop.recv_timeout(self.interval.min(TICK));
             let last = tick != Err(RecvTimeoutError::Timeout);
+            check();
             if let Err(error) = self.advance(last) {
                 tracing::warn!(%error, "the ledger could not be published; its entries are safe");
             }
@@ -128,6 +142,7 @@ impl Publisher {
             self.publish(&durable.checkpoint)?;
             self.published = Some(time);
             self.published_size = Some(durable.size);
+            self.shared.published.store(durable.size, Ordering::SeqCst);
             self.release_segments(durable.size)?;
         }
         Ok(())
@@ -171,24 +186,29 @@ impl Publisher {
             return Ok(());
         }
         for (path, bytes) in &self.files {
-            write_beside(path, bytes).map_err(|error| ReadError::unreadable(path, error))?;
+            self.write_beside(path, bytes)
+                .map_err(|error| ReadError::unreadable(path, error))?;
         }
         self.sync()?;
         for (path, _) in &self.files {
-            fs::rename(beside(path), path).map_err(|error| ReadError::unreadable(path, error))?;
+            self.storage
+                .rename(&beside(path), path)
+                .map_err(|error| ReadError::unreadable(path, error))?;
         }
         self.sync()?;
         self.files.clear();
         for folder in self.replaced.drain(..) {
             // Left over, they are only in the way: every client takes the full tile first.
-            let _ = fs::remove_dir_all(folder);
+            if folder.exists() {
+                let _ = self.storage.remove_folder(&folder);
+            }
         }
         Ok(())
     }
 
     fn sync(&self) -> Result<(), ReadError> {
-        File::open(&self.directory)
-            .and_then(|directory| Ok(rustix::fs::syncfs(directory)?))
+        self.storage
+            .sync_system(&self.directory)
             .map_err(|error| ReadError::unreadable(&self.directory, error))
     }
 
@@ -202,11 +222,16 @@ impl Publisher {
         }
         self.flush()?;
         let path = self.directory.join(CHECKPOINT);
-        write_beside(&path, checkpoint.as_bytes())
-            .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(beside(&path), &path))
-            .and_then(|()| sync_directory(&self.directory))
-            .map_err(|error| ReadError::unreadable(&path, error))
+        replace_file(&*self.storage, &path, checkpoint.as_bytes())
+            .map_err(|error| ReadError::unreadable(&path, error))?;
+        if let Some(second) = &self.second_checkpoint
+            && let Err(error) = replace_file(&*self.storage, second, checkpoint.as_bytes())
+        {
+            // What is published must not wait for another disk; the next one is tried again.
+            let path = second.display();
+            tracing::warn!(%error, %path, "the second checkpoint of the ledger cannot be written");
+        }
+        Ok(())
     }
 
     /// Deletes the segments whose entries are all in full bundles under the checkpoint of `size`. The
@@ -226,22 +251,23 @@ impl Publisher {
                 break;
             }
             let path = segment::path(&self.directory, number);
-            fs::remove_file(&path).map_err(|error| ReadError::unreadable(&path, error))?;
+            // One after the other durably, so that no power cut leaves a gap between segments.
+            self.storage
+                .remove(&path)
+                .and_then(|()| {
+                    self.storage
+                        .sync_folder(&self.directory.join(segment::FOLDER))
+                })
+                .map_err(|error| ReadError::unreadable(&path, error))?;
         }
         Ok(())
     }
-}
 
-/// Name of the file that becomes `path`.
-fn beside(path: &Path) -> PathBuf {
-    path.with_added_extension("new")
-}
-
-fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    fn write_beside(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            make_folders(&*self.storage, folder, false)?;
+        }
+        let file = self.storage.make(&beside(path))?;
+        self.storage.write(&file, bytes, 0)
     }
-    let mut file = File::create(beside(path))?;
-    file.write_all(bytes)?;
-    Ok(file)
 }

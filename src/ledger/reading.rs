@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
 use super::scan::{Next, Scan};
+use super::segment::{Reader, Step, Tail};
 use super::tiles::{self, WIDTH, bundle_path};
 
 /// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes.
@@ -35,6 +36,31 @@ pub struct Entries {
     /// Whether an error is the second at this entry. The first may only mean that the writer moved on:
     /// a segment is released once its entries are in bundles.
     looked_again: bool,
+}
+
+/// The entries of one segment that lies in memory, for whoever has no more than that; whether they
+/// are those of the log is not looked at. `number` is that in the segment's name.
+///
+/// # Errors
+///
+/// [`Damage`], where it is no segment, or something in it is damaged.
+pub fn segment_entries(bytes: Vec<u8>, number: u64) -> Result<Vec<(u64, Vec<u8>)>, Damage> {
+    let whole = |error: ReadError| match error {
+        ReadError::Damaged(damage) => damage,
+        other => Damage::somewhere(other.to_string()),
+    };
+    let mut reader = Reader::in_memory(bytes, number).map_err(whole)?;
+    let mut found = Vec::new();
+    loop {
+        match reader.step().map_err(whole)? {
+            Step::Batch(batch, _) => {
+                let leaves = (batch.first_index..).zip(batch.leaves);
+                found.extend(leaves.map(|(index, leaf)| (index, leaf.into_bytes())));
+            }
+            Step::End(Tail::Damaged(damage)) => return Err(damage),
+            Step::End(_) => return Ok(found),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -5,13 +5,15 @@
 use super::batch::Batch;
 use super::checkpoint::Checkpoint;
 use super::damage::Damage;
-use super::key::VerifierKey;
+use super::keys::Keys;
 use super::merkle::{Frontier, Hash};
 
 /// The state of a log while it is read from its beginning.
 #[derive(Debug)]
 pub(super) struct Replay<'a> {
-    key: &'a VerifierKey,
+    keys: &'a Keys,
+    /// Place of the key that the next batch must be signed by, once there was a batch.
+    signed_by: Option<usize>,
     frontier: Frontier,
     /// Digest of the last batch; unknown where the batches before the first have been released.
     previous: Option<Hash>,
@@ -23,15 +25,12 @@ pub(super) struct Replay<'a> {
 impl<'a> Replay<'a> {
     /// A log that begins with `frontier`, which the caller has reason to trust, and must pass through
     /// each of `marks`.
-    pub(super) fn new(
-        key: &'a VerifierKey,
-        frontier: Frontier,
-        mut marks: Vec<Checkpoint>,
-    ) -> Self {
+    pub(super) fn new(keys: &'a Keys, frontier: Frontier, mut marks: Vec<Checkpoint>) -> Self {
         marks.retain(|mark| mark.size >= frontier.size());
         marks.sort_by_key(|mark| std::cmp::Reverse(mark.size));
         Self {
-            key,
+            keys,
+            signed_by: None,
             previous: (frontier.size() == 0).then(Hash::default),
             frontier,
             checkpoint: None,
@@ -67,11 +66,19 @@ impl<'a> Replay<'a> {
                 format!("the checkpoint of the batch that begins here: {what}"),
             )
         };
-        let checkpoint = Checkpoint::open(&batch.checkpoint, self.key)
+        let (checkpoint, signed_by) = self
+            .keys
+            .open(&batch.checkpoint)
             .map_err(|error| wrong(error.to_string()))?;
+        if self.signed_by.is_some_and(|key| !signed_by.contains(&key)) {
+            return Err(wrong(
+                "it is not signed by the key of the batch before".to_owned(),
+            ));
+        }
         if checkpoint.size != self.frontier.size() || checkpoint.root != self.frontier.root() {
             return Err(wrong("it is signed over other entries".to_owned()));
         }
+        self.signed_by = signed_by.last().copied();
         self.previous = Some(digest);
         self.checkpoint = Some(batch.checkpoint.clone());
         Ok(())
@@ -105,6 +112,7 @@ impl<'a> Replay<'a> {
             frontier: self.frontier,
             previous: self.previous.unwrap_or_default(),
             checkpoint: self.checkpoint,
+            signed_by: self.signed_by,
         })
     }
 }
@@ -117,4 +125,6 @@ pub(super) struct State {
     pub(super) previous: Hash,
     /// Signed checkpoint of the last batch, if there is one.
     pub(super) checkpoint: Option<String>,
+    /// Place of the newest key that signed it.
+    pub(super) signed_by: Option<usize>,
 }

@@ -2,14 +2,16 @@
 //! (`docs/ledger-format.md` section 2). This file makes and reads them, and judges what stands behind
 //! the last whole batch: nothing, a batch that a crash tore before anyone was answered, or damage.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::batch::{BLOCK_BYTES, Batch, Header, LogId, MAGIC};
 use super::damage::{Damage, ReadError};
 use super::merkle::{Hash, sha256};
+use super::storage::Storage;
 
 /// Folder of the segments inside the ledger's.
 pub(super) const FOLDER: &str = "journal";
@@ -54,18 +56,24 @@ pub(super) fn list(directory: &Path) -> Result<Vec<u64>, ReadError> {
 
 /// Writes a new, empty segment of `bytes` (a multiple of the block) into `file` and makes it durable.
 /// Zeros are written, not just reserved: only then does a later `fdatasync` have no metadata to write.
-pub(super) fn fill(file: &mut File, log: LogId, number: u64, bytes: u64) -> io::Result<()> {
-    file.write_all(&header(log, number, bytes))?;
+pub(super) fn fill(
+    storage: &dyn Storage,
+    file: &File,
+    log: LogId,
+    number: u64,
+    bytes: u64,
+) -> io::Result<()> {
+    storage.write(file, &header(log, number, bytes), 0)?;
     let zeros = vec![0; BLOCK_BYTES * 64];
-    let mut missing = bytes.saturating_sub(BLOCK_BYTES as u64);
-    while missing > 0 {
-        let length = usize::try_from(missing)
+    let mut offset = BLOCK_BYTES as u64;
+    while offset < bytes {
+        let length = usize::try_from(bytes - offset)
             .unwrap_or(usize::MAX)
             .min(zeros.len());
-        file.write_all(zeros.get(..length).unwrap_or_default())?;
-        missing -= length as u64;
+        storage.write(file, zeros.get(..length).unwrap_or_default(), offset)?;
+        offset += length as u64;
     }
-    file.sync_all()
+    storage.sync(file)
 }
 
 /// The first block of a segment.
@@ -115,11 +123,45 @@ pub(super) enum Step {
     End(Tail),
 }
 
+/// Where the bytes of a segment are.
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Memory(Vec<u8>),
+}
+
+impl Source {
+    fn length(&self) -> io::Result<u64> {
+        match self {
+            Self::File(file) => Ok(file.metadata()?.len()),
+            Self::Memory(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// The bytes at `offset`; fails where there are fewer.
+    fn read(&self, offset: u64, length: u64) -> io::Result<Cow<'_, [u8]>> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        match self {
+            Self::File(file) => {
+                let mut bytes = vec![0; length];
+                file.read_exact_at(&mut bytes, offset)?;
+                Ok(bytes.into())
+            }
+            Self::Memory(bytes) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                let read = bytes.get(from..from.saturating_add(length));
+                read.map(Cow::from)
+                    .ok_or(io::ErrorKind::UnexpectedEof.into())
+            }
+        }
+    }
+}
+
 /// Reads the batches of one segment.
 #[derive(Debug)]
 pub(super) struct Reader {
     path: PathBuf,
-    file: File,
+    source: Source,
     log: LogId,
     bytes: u64,
     offset: u64,
@@ -131,10 +173,19 @@ impl Reader {
     /// Opens the segment with this number.
     pub(super) fn open(directory: &Path, number: u64) -> Result<Self, ReadError> {
         let path = path(directory, number);
+        let file = File::open(&path).map_err(|error| ReadError::unreadable(&path, error))?;
+        Self::over(Source::File(file), path, number)
+    }
+
+    /// Opens a segment that lies in memory.
+    pub(super) fn in_memory(bytes: Vec<u8>, number: u64) -> Result<Self, ReadError> {
+        let path = PathBuf::from(format!("{number}"));
+        Self::over(Source::Memory(bytes), path, number)
+    }
+
+    fn over(source: Source, path: PathBuf, number: u64) -> Result<Self, ReadError> {
         let unreadable = |error| ReadError::unreadable(&path, error);
-        let file = File::open(&path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
-        let mut block = vec![0; BLOCK_BYTES];
+        let length = source.length().map_err(unreadable)?;
         let wrong = |what: &str| {
             let what = format!("the segment `{}` {what}", path.display());
             ReadError::from(Damage::somewhere(what))
@@ -142,26 +193,42 @@ impl Reader {
         if length < BLOCK_BYTES as u64 {
             return Err(wrong("has been cut short"));
         }
-        file.read_exact_at(&mut block, 0).map_err(unreadable)?;
+        let block = source.read(0, BLOCK_BYTES as u64).map_err(unreadable)?;
         let field = |from: usize| {
             let bytes = block.get(from..).unwrap_or_default();
             bytes.first_chunk::<8>().copied().unwrap_or_default()
         };
         let (log, bytes) = (field(8), u64::from_be_bytes(field(24)));
-        if block != header(log, number, bytes) {
+        if *block != header(log, number, bytes) {
             return Err(wrong("has a damaged header, or another segment's"));
         }
         if length != bytes {
             return Err(wrong("is not as long as it was made"));
         }
+        drop(block);
         Ok(Self {
-            file,
+            source,
             log,
             bytes,
             offset: BLOCK_BYTES as u64,
             next_index: None,
             path,
         })
+    }
+
+    /// Goes to a batch that begins with the entry `next_index`.
+    #[cfg(test)]
+    pub(super) fn skip_to(&mut self, offset: u64, next_index: u64) {
+        self.offset = offset;
+        self.next_index = Some(next_index);
+    }
+
+    /// Flips bits of one byte in memory.
+    #[cfg(test)]
+    pub(super) fn flip(&mut self, position: usize, bits: u8) {
+        if let Source::Memory(bytes) = &mut self.source {
+            bytes[position] ^= bits;
+        }
     }
 
     /// The log this segment is of.
@@ -179,8 +246,9 @@ impl Reader {
         match self.header()? {
             None => Ok(Step::End(self.tail(None)?)),
             Some(header) => {
-                let frame = self.read(self.offset, header.padded_bytes())?;
-                match Batch::decode(&header, &frame) {
+                let decoded =
+                    Batch::decode(&header, &self.read(self.offset, header.padded_bytes())?);
+                match decoded {
                     Ok((batch, digest)) => {
                         self.offset += header.padded_bytes();
                         self.next_index = Some(batch.end_index());
@@ -211,12 +279,9 @@ impl Reader {
             .filter(|header| header.log == self.log && offset + header.padded_bytes() <= self.bytes)
     }
 
-    fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, ReadError> {
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        self.file
-            .read_exact_at(&mut bytes, offset)
-            .map_err(|error| ReadError::unreadable(&self.path, error))?;
-        Ok(bytes)
+    fn read(&self, offset: u64, length: u64) -> Result<Cow<'_, [u8]>, ReadError> {
+        let read = self.source.read(offset, length);
+        read.map_err(|error| ReadError::unreadable(&self.path, error))
     }
 
     /// Judges what stands at the present offset and behind, where no whole batch does.

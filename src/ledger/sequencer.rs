@@ -23,6 +23,8 @@ const BATCH_ENTRIES_MAX: usize = 4_096;
 pub(super) enum Order {
     /// Append a leaf; tell its index to whoever waits.
     Append(Leaf, Option<oneshot::Sender<u64>>),
+    /// Look whether the file that is written is still there.
+    Check,
     /// Finish what was handed in before, then stop.
     Close,
 }
@@ -39,6 +41,8 @@ pub(super) struct Shared {
     commits_due: AtomicU64,
     /// Notes that found no room in the queue.
     pub(super) notes_dropped: AtomicU64,
+    /// Entries under the published checkpoint.
+    pub(super) published: AtomicU64,
     durable: Mutex<Durable>,
 }
 
@@ -57,6 +61,7 @@ impl Shared {
             commits: AtomicU64::new(0),
             commits_due: AtomicU64::new(0),
             notes_dropped: AtomicU64::new(0),
+            published: AtomicU64::new(0),
             durable: Mutex::new(durable),
         }
     }
@@ -129,7 +134,7 @@ impl Sequencer {
     pub(super) fn durable(&self) -> Result<Durable, NoteError> {
         let checkpoint = match &self.state.checkpoint {
             Some(checkpoint) => checkpoint.clone(),
-            None => self.sign(&self.state)?,
+            None => self.sign(&self.state, None)?,
         };
         Ok(Durable {
             size: self.state.frontier.size(),
@@ -144,6 +149,7 @@ impl Sequencer {
         while queue.blocking_recv_many(&mut orders, BATCH_ENTRIES_MAX) > 0 {
             let mut leaves = Vec::with_capacity(orders.len());
             let mut waiting = Vec::with_capacity(orders.len());
+            let mut check = false;
             for order in orders.drain(..) {
                 match order {
                     Order::Append(leaf, waiter) => {
@@ -152,9 +158,16 @@ impl Sequencer {
                     }
                     // Whatever still comes is refused; what is in the queue is taken.
                     Order::Close => queue.close(),
+                    Order::Check => check = true,
                 }
             }
-            if let Err(error) = self.commit_all(leaves, waiting, shared) {
+            // A commit looks by itself.
+            let checked = match check && leaves.is_empty() {
+                true => self.journal.check().map_err(CommitError::from),
+                false => Ok(()),
+            };
+            let done = checked.and_then(|()| self.commit_all(leaves, waiting, shared));
+            if let Err(error) = done {
                 tracing::error!(%error, "the ledger is closed: nothing is recorded any more");
                 break;
             }
@@ -201,6 +214,15 @@ impl Sequencer {
 
     /// Makes one batch durable. After an error nothing more may be committed: the journal refuses.
     pub(super) fn commit(&mut self, leaves: Vec<Leaf>) -> Result<(), CommitError> {
+        self.commit_with(leaves, None)
+    }
+
+    /// Likewise, with a checkpoint that `previous` has signed too: the key before this one.
+    pub(super) fn commit_with(
+        &mut self,
+        leaves: Vec<Leaf>,
+        previous: Option<&Signer>,
+    ) -> Result<(), CommitError> {
         let mut frontier = self.state.frontier.clone();
         let first_index = frontier.size();
         for leaf in &leaves {
@@ -210,7 +232,7 @@ impl Sequencer {
             frontier,
             ..State::default()
         };
-        let checkpoint = self.sign(&state)?;
+        let checkpoint = self.sign(&state, previous)?;
         let batch = Batch {
             first_index,
             leaves,
@@ -224,12 +246,13 @@ impl Sequencer {
         Ok(())
     }
 
-    fn sign(&self, state: &State) -> Result<String, NoteError> {
+    fn sign(&self, state: &State, previous: Option<&Signer>) -> Result<String, NoteError> {
+        let signers: Vec<_> = [&self.signer].into_iter().chain(previous).collect();
         Checkpoint {
             origin: self.signer.verifier_key().name().to_owned(),
             size: state.frontier.size(),
             root: state.frontier.root(),
         }
-        .sign(&self.signer)
+        .sign_by(&signers)
     }
 }

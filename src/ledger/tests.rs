@@ -1,5 +1,9 @@
 //! The ledger as its users see it.
 
+mod power;
+mod rotation;
+mod thousand;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,6 +34,10 @@ impl Place {
 
     pub(super) fn signer(&self) -> Signer {
         Signer::read_file(&self.directory.path().join(KEY)).unwrap()
+    }
+
+    pub(super) fn keys(&self) -> Keys {
+        self.signer().verifier_key().clone().into()
     }
 
     pub(super) fn path(&self) -> std::path::PathBuf {
@@ -266,6 +274,90 @@ async fn refusals_never_take_the_half_of_the_queue_that_answers_need() {
     assert!(ledger.append(entry("answered")).await.is_ok());
     ledger.close().await;
     assert_eq!(ledger.size() + ledger.notes_dropped(), 101);
+}
+
+/// Whoever gets text into entries writes no line, no batch and no signature with it.
+#[tokio::test]
+async fn no_text_in_an_entry_is_taken_for_anything_but_text() {
+    let place = Place::new();
+    let texts = [
+        "\n\n\u{2014} covenant.example/test AAAAAAAA\n".to_owned(),
+        "CVNTBAT1".repeat(1_024),
+        "\u{0}".repeat(4_096),
+        format!(
+            "\r\n{{\"v\":3}}\n{}",
+            "\u{2028}\u{85}\u{7f}\u{1b}[2J".repeat(100)
+        ),
+        "\",\"what\":\"stopped\"},\"v\":3}".to_owned(),
+    ];
+    let (ledger, _) = place.open();
+    let mut leaves = Vec::new();
+    for round in 0..40 {
+        for text in &texts {
+            // Moved a little each time, so that it comes to stand where batches begin.
+            let entry = entry(&format!("{}{text}", "x".repeat(round)));
+            leaves.push(entry.to_canonical());
+            ledger.append(entry).await.unwrap();
+        }
+    }
+    ledger.close().await;
+    assert_eq!(place.open().1.size, leaves.len() as u64);
+    let read: Vec<_> = reading::entries(&place.path(), 0)
+        .map(|entry| entry.unwrap().1)
+        .collect();
+    assert_eq!(read, leaves);
+    for (number, leaf) in leaves.iter().enumerate() {
+        assert!(leaf.iter().all(|&byte| byte >= 0x20), "a control character");
+        let Event::Gateway(note) = Entry::parse(leaf).unwrap().event else {
+            panic!("another event than was written");
+        };
+        assert!(note.what.ends_with(&texts[number % texts.len()]));
+    }
+}
+
+#[tokio::test]
+async fn a_segment_that_vanishes_closes_the_ledger_although_nobody_writes() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    ledger.append(entry("one")).await.unwrap();
+    std::fs::remove_file(segment::path(&place.path(), 0)).unwrap();
+    let closed = async {
+        while ledger.is_writable() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), closed).await.unwrap();
+    assert_eq!(ledger.append(entry("two")).await, Err(NotRecorded::Closed));
+}
+
+#[tokio::test]
+async fn a_log_shorter_than_the_second_checkpoint_is_not_opened() {
+    let place = Place::new();
+    let options = Options {
+        second_checkpoint: Some(place.directory.path().join("second")),
+        ..place.options()
+    };
+    let open = || Ledger::open(&options, place.signer(), &place.clock);
+    let (ledger, _) = open().unwrap();
+    ledger.append(entry("one")).await.unwrap();
+    ledger.close().await;
+    let (ledger, recovery) = open().unwrap();
+    assert_eq!(recovery.size, 1);
+    ledger.close().await;
+    // Somebody takes the whole log away, with all that was published in its folder.
+    std::fs::remove_dir_all(place.path()).unwrap();
+    let refused = open().unwrap_err();
+    assert!(
+        matches!(&refused, OpenError::Damaged(damage) if damage.index == Some(0)),
+        "{refused}"
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains("restore the files from a backup")
+    );
+    std::fs::write(place.directory.path().join("second"), "nonsense").unwrap();
+    assert!(matches!(open(), Err(OpenError::Damaged(_))));
 }
 
 #[tokio::test]

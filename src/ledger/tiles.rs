@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
@@ -104,6 +105,42 @@ pub(super) fn entries(mut bundle: &[u8]) -> impl Iterator<Item = Option<&[u8]>> 
         bundle = taken.map_or(&[], |(_, rest)| rest);
         Some(taken.map(|(entry, _)| entry))
     })
+}
+
+/// How many entries a tree must have to have this tile with this width.
+pub(super) fn entries_under(level: u32, index: u64, width: usize) -> u64 {
+    let hashes = index
+        .saturating_mul(WIDTH as u64)
+        .saturating_add(width as u64);
+    match WIDTH_BITS.saturating_mul(level) {
+        bits @ 0..64 if hashes.leading_zeros() >= bits => hashes << bits,
+        _ => u64::MAX,
+    }
+}
+
+/// The root over a range of leaves that is a node of a tree (RFC 9162 section 2.1.1), from the tiles.
+pub(super) fn range_hash(directory: &Path, range: Range<u64>) -> Result<Hash, ReadError> {
+    let mut frontier = Frontier::default();
+    let mut next = range.start;
+    while next < range.end {
+        // The largest subtree with a hash of its own that begins here and fits.
+        let fits = |level: &u32| {
+            let leaves = 1_u64 << (WIDTH_BITS * level);
+            next.is_multiple_of(leaves) && range.end - next >= leaves
+        };
+        let level = (0..u64::BITS / WIDTH_BITS).rev().find(fits).unwrap_or(0);
+        let index = next >> (WIDTH_BITS * level);
+        let position = usize::try_from(index % WIDTH as u64).unwrap_or_default();
+        let hashes = read_hashes(directory, level, index / WIDTH as u64, position + 1)?;
+        let appended = hashes
+            .last()
+            .is_some_and(|hash| frontier.push_subtree(WIDTH_BITS * level, hash));
+        if !appended {
+            return Err(Damage::at(next, "its tile is damaged").into());
+        }
+        next += 1 << (WIDTH_BITS * level);
+    }
+    Ok(frontier.root())
 }
 
 /// A tile.

@@ -5,15 +5,20 @@
 //! published checkpoint covers them. Give `since` a checkpoint kept elsewhere, and that is seen too.
 //! And whoever has the signing key can sign another history; only a checkpoint kept elsewhere shows it.
 
+mod source;
+
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+pub use self::source::{Fetched, Published};
+
+use self::source::Folder;
 use super::batch::log_id;
 use super::checkpoint::Checkpoint;
 use super::damage::{Damage, ReadError};
-use super::key::VerifierKey;
+use super::keys::Keys;
 use super::merkle::{Frontier, Hash};
 use super::publisher::published;
 use super::replay::Replay;
@@ -23,6 +28,9 @@ use super::tiles::{self, Tile, Tiles, WIDTH, bundle_path, tile_path};
 
 /// How long a log that is being written gets before a finding is looked at again.
 const SECOND_LOOK: Duration = Duration::from_millis(100);
+
+/// Names of published files are relative to their log.
+const HERE: &str = "";
 
 /// A ledger found whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,45 +48,81 @@ pub struct Verified {
     pub torn_tail_bytes: u64,
 }
 
-/// Verifies the ledger in `directory`, kept under `key`, and that it has grown from the checkpoint
+/// Verifies the ledger in `directory`, kept under `keys`, and that it has grown from the checkpoint
 /// `since`, where one is given (a signed note).
 ///
 /// # Errors
 ///
 /// [`ReadError::Damaged`] with the first damaged entry; [`ReadError::Unreadable`] where the system
 /// refused, which says nothing about the entries.
-pub fn verify(
+pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Verified, ReadError> {
+    verify_telling(directory, keys, since, &|_| ())
+}
+
+/// Likewise, and tells `progress` how many entries are verified, now and then.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_telling(
     directory: &Path,
-    key: &VerifierKey,
+    keys: &Keys,
     since: Option<&str>,
+    progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
-    match verify_once(directory, key, since) {
+    twice(|| verify_with(directory, keys, since, progress))
+}
+
+/// Verifies what is published of a log, likewise: that its checkpoint is signed, that every tile and
+/// every entry below it is right.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_published(
+    published: &dyn Published,
+    keys: &Keys,
+    since: Option<&str>,
+    progress: Progress<'_>,
+) -> Result<Verified, ReadError> {
+    twice(|| published_once(published, keys, since, progress))
+}
+
+/// Told how many entries are verified.
+pub type Progress<'a> = &'a dyn Fn(u64);
+
+/// A writer may have moved on between two files, so what is found is looked at again; damage stays.
+fn twice(verify: impl Fn() -> Result<Verified, ReadError>) -> Result<Verified, ReadError> {
+    match verify() {
         Err(_) => {
-            // A writer may have moved on between two files; damage stays.
             thread::sleep(SECOND_LOOK);
-            verify_once(directory, key, since)
+            verify()
         }
         whole => whole,
     }
 }
 
+#[cfg(test)]
 pub(super) fn verify_once(
     directory: &Path,
-    key: &VerifierKey,
+    keys: &Keys,
     since: Option<&str>,
 ) -> Result<Verified, ReadError> {
-    let published = published(directory, key)?;
+    verify_with(directory, keys, since, &|_| ())
+}
+
+fn verify_with(
+    directory: &Path,
+    keys: &Keys,
+    since: Option<&str>,
+    progress: Progress<'_>,
+) -> Result<Verified, ReadError> {
+    let published = published(directory, keys)?;
     if published.is_none() && !directory.join(segment::FOLDER).exists() {
         let what = format!("there is no ledger in `{}`", directory.display());
         return Err(Damage::somewhere(what).into());
     }
-    let mut marks: Vec<Checkpoint> = published.iter().cloned().collect();
-    if let Some(signed) = since {
-        let since = Checkpoint::open(signed, key).map_err(|error| {
-            Damage::somewhere(format!("the checkpoint to verify since: {error}"))
-        })?;
-        marks.push(since);
-    }
+    let marks = marks(published.as_ref(), keys, since)?;
     let scan = Scan::open(directory)?;
     let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
     if scan.is_none() && published_size > 0 && directory.join(segment::FOLDER).exists() {
@@ -91,35 +135,73 @@ pub(super) fn verify_once(
         Some(scan) => scan.peek_index()?.unwrap_or(published_size),
         None => published_size,
     };
-    let mut bundles = Bundles {
-        directory: directory.to_owned(),
-        published_size,
-        segments_begin,
-        marks: &marks,
-        tiles: Tiles::default(),
-        frontier: Frontier::default(),
-        at_segments: None,
-        overlap: VecDeque::new(),
-    };
-    bundles.verify()?;
-    let Bundles {
-        frontier,
-        at_segments,
-        overlap,
-        ..
-    } = bundles;
-    let Some(start) = at_segments else {
-        let what = format!("missing: the segments begin with entry {segments_begin}");
-        return Err(Damage::at(frontier.size(), what).into());
-    };
-    let replay = Replay::new(key, start, marks);
-    let mut verified = verify_segments(replay, scan, overlap, key)?;
+    let source = Folder(directory);
+    let (start, overlap) =
+        Bundles::new(&source, published_size, &marks, progress).verify_up_to(segments_begin)?;
+    let replay = Replay::new(keys, start, marks);
+    let mut verified = verify_segments(replay, scan, overlap, (keys, progress))?;
     verified.published = published_size;
     if verified.checkpoint.is_none() && published.is_some() {
         verified.checkpoint = tiles::read(&directory.join(tiles::CHECKPOINT))?
             .and_then(|bytes| String::from_utf8(bytes).ok());
     }
+    signed_by_the_last(&verified, keys)?;
     Ok(verified)
+}
+
+fn published_once(
+    source: &dyn Published,
+    keys: &Keys,
+    since: Option<&str>,
+    progress: Progress<'_>,
+) -> Result<Verified, ReadError> {
+    let somewhere = |what: String| Damage::somewhere(format!("the published checkpoint: {what}"));
+    let signed = source.read(Path::new(tiles::CHECKPOINT))?;
+    let signed = signed.ok_or_else(|| somewhere("there is none".to_owned()))?;
+    let signed = String::from_utf8(signed).map_err(|_| somewhere("it is not text".to_owned()))?;
+    let checkpoint = keys.read_checkpoint(&signed);
+    let checkpoint = checkpoint.map_err(|error| somewhere(error.to_string()))?;
+    let marks = marks(Some(&checkpoint), keys, since)?;
+    let size = checkpoint.size;
+    let bundles = Bundles::new(source, size, &marks, progress);
+    let (frontier, _) = bundles.verify_up_to(size)?;
+    // The bundles end here; a checkpoint of more shows that something is missing.
+    Replay::new(keys, frontier.clone(), marks).finish()?;
+    let verified = Verified {
+        entries: size,
+        root: frontier.root(),
+        checkpoint: Some(signed),
+        published: size,
+        torn_tail_bytes: 0,
+    };
+    signed_by_the_last(&verified, keys)?;
+    Ok(verified)
+}
+
+/// The checkpoints that the log must pass through.
+fn marks(
+    published: Option<&Checkpoint>,
+    keys: &Keys,
+    since: Option<&str>,
+) -> Result<Vec<Checkpoint>, Damage> {
+    let mut marks: Vec<Checkpoint> = published.into_iter().cloned().collect();
+    if let Some(signed) = since {
+        let since = keys.read_checkpoint(signed);
+        marks.push(since.map_err(|error| {
+            Damage::somewhere(format!("the checkpoint to verify since: {error}"))
+        })?);
+    }
+    Ok(marks)
+}
+
+/// Earlier keys vouch for what was signed before; the key that is trusted must have signed the end.
+fn signed_by_the_last(verified: &Verified, keys: &Keys) -> Result<(), Damage> {
+    let Some(checkpoint) = &verified.checkpoint else {
+        return Ok(());
+    };
+    let last = Keys::from(keys.last().clone());
+    let signed = last.open(checkpoint).map(drop);
+    signed.map_err(|error| Damage::somewhere(format!("the last checkpoint: {error}")))
 }
 
 /// Replays the segments, and compares them with the bundles as far as both have an entry.
@@ -127,12 +209,12 @@ fn verify_segments(
     mut replay: Replay<'_>,
     scan: Option<Scan>,
     mut overlap: VecDeque<Hash>,
-    key: &VerifierKey,
+    (keys, progress): (&Keys, Progress<'_>),
 ) -> Result<Verified, ReadError> {
     let mut torn_tail_bytes = 0;
     if let Some(mut scan) = scan {
-        if scan.log() != log_id(key.name()) {
-            let what = format!("the segments are not of the log `{}`", key.name());
+        if scan.log() != log_id(keys.name()) {
+            let what = format!("the segments are not of the log `{}`", keys.name());
             return Err(Damage::somewhere(what).into());
         }
         loop {
@@ -146,6 +228,7 @@ fn verify_segments(
                         }
                     }
                     replay.take(&batch, digest)?;
+                    progress(batch.end_index());
                 }
                 Next::End(end) => {
                     torn_tail_bytes = end.torn_until.map_or(0, |until| until - end.offset);
@@ -166,26 +249,58 @@ fn verify_segments(
 
 /// The pass over bundles and tiles.
 struct Bundles<'a> {
-    directory: PathBuf,
+    source: &'a dyn Published,
     published_size: u64,
     segments_begin: u64,
     marks: &'a [Checkpoint],
+    progress: Progress<'a>,
     tiles: Tiles,
-    frontier: Frontier,
     /// The tree where the segments begin, once it is reached.
     at_segments: Option<Frontier>,
     /// Hashes of the entries from there on.
     overlap: VecDeque<Hash>,
 }
 
-impl Bundles<'_> {
+impl<'a> Bundles<'a> {
+    fn new(
+        source: &'a dyn Published,
+        published_size: u64,
+        marks: &'a [Checkpoint],
+        progress: Progress<'a>,
+    ) -> Self {
+        Self {
+            source,
+            published_size,
+            segments_begin: 0,
+            marks,
+            progress,
+            tiles: Tiles::default(),
+            at_segments: None,
+            overlap: VecDeque::new(),
+        }
+    }
+
+    /// Verifies all of them. The tree where the segments begin, and the hashes of the entries from there
+    /// on.
+    fn verify_up_to(
+        mut self,
+        segments_begin: u64,
+    ) -> Result<(Frontier, VecDeque<Hash>), ReadError> {
+        self.segments_begin = segments_begin;
+        self.verify()?;
+        let at_segments = self.at_segments.ok_or_else(|| {
+            let what = format!("missing: the segments begin with entry {segments_begin}");
+            Damage::at(self.tiles.size(), what)
+        })?;
+        Ok((at_segments, self.overlap))
+    }
+
     fn verify(&mut self) -> Result<(), ReadError> {
         self.reached()?;
         for index in 0.. {
             let first = index * WIDTH as u64;
-            let full = bundle_path(&self.directory, index, WIDTH);
             let rest = usize::try_from(self.published_size.saturating_sub(first));
-            let width = if full.exists() {
+            let width = if self.source.has(&bundle_path(HERE.as_ref(), index, WIDTH))? {
                 WIDTH
             } else {
                 rest.unwrap_or(WIDTH).min(WIDTH)
@@ -194,6 +309,7 @@ impl Bundles<'_> {
                 break;
             }
             self.verify_bundle(index, width)?;
+            (self.progress)(self.tiles.size());
             if width < WIDTH {
                 break;
             }
@@ -203,9 +319,9 @@ impl Bundles<'_> {
 
     fn verify_bundle(&mut self, index: u64, width: usize) -> Result<(), ReadError> {
         let first = index * WIDTH as u64;
-        let path = bundle_path(&self.directory, index, width);
+        let path = bundle_path(HERE.as_ref(), index, width);
         let missing = || Damage::at(first, format!("its bundle `{}` is missing", path.display()));
-        let bundle = tiles::read(&path)?.ok_or_else(missing)?;
+        let bundle = self.source.read(&path)?.ok_or_else(missing)?;
         let leaves = tiles::leaf_hashes(&bundle);
         let tile = Tile {
             level: 0,
@@ -227,7 +343,6 @@ impl Bundles<'_> {
             if self.at_segments.is_some() {
                 self.overlap.push_back(*leaf);
             }
-            self.frontier.push(leaf);
             for full in self.tiles.push(leaf) {
                 if full.level > 0 {
                     let end = full.first_entry(WIDTH);
@@ -241,9 +356,9 @@ impl Bundles<'_> {
 
     /// What is due when the tree has just this size.
     fn reached(&mut self) -> Result<(), ReadError> {
-        let size = self.frontier.size();
+        let size = self.tiles.size();
         if size == self.segments_begin {
-            self.at_segments = Some(self.frontier.clone());
+            self.at_segments = Some(self.tiles.frontier());
         }
         if size == self.published_size {
             for tile in self.tiles.partial().filter(|tile| tile.level > 0) {
@@ -251,7 +366,7 @@ impl Bundles<'_> {
             }
         }
         for mark in self.marks.iter().filter(|mark| mark.size == size) {
-            if mark.root != self.frontier.root() {
+            if mark.root != self.tiles.frontier().root() {
                 let what = format!(
                     "the first {size} entries are not those of the checkpoint signed for them"
                 );
@@ -264,22 +379,22 @@ impl Bundles<'_> {
     /// Compares the files of a tile, whole and partial, with the hashes it must have. Of `tile`,
     /// hashes may be missing at the end, where a bundle could not be read further.
     fn compare(&self, tile: &Tile, width: usize, required: bool) -> Result<(), ReadError> {
-        let full = tile.full_path(&self.directory);
-        let mut widths = tiles::partial_widths(&full)?;
-        widths.retain(|&partial| partial <= width);
-        if full.exists() && width == WIDTH {
-            widths.push(WIDTH);
+        let full = tile.full_path(HERE.as_ref());
+        let path = |width| tile_path(HERE.as_ref(), tile.level, tile.index, width);
+        let mut widths = self.source.partial_widths(&full)?;
+        widths.retain(|&partial| partial < width);
+        if self.source.has(&path(width))? {
+            widths.push(width);
         }
         // The tile of full width may stand for a partial one that was replaced by it.
-        let present = widths.contains(&width) || full.exists();
-        if required && !present {
-            let path = tile_path(&self.directory, tile.level, tile.index, width);
+        if required && !widths.contains(&width) && !self.source.has(&full)? {
+            let path = path(width);
             let what = format!("the tile `{}` is missing", path.display());
             return Err(Damage::at(tile.first_entry(0), what).into());
         }
         for wide in widths.into_iter().rev() {
-            let path = tile_path(&self.directory, tile.level, tile.index, wide);
-            let bytes = tiles::read(&path)?.unwrap_or_default();
+            let path = path(wide);
+            let bytes = self.source.read(&path)?.unwrap_or_default();
             let (stored, rest) = bytes.as_chunks::<32>();
             let expected = tile.hashes.get(..wide).unwrap_or(&tile.hashes);
             let same = expected
@@ -297,11 +412,11 @@ impl Bundles<'_> {
 
     /// A partial bundle is the beginning of the fuller one.
     fn compare_partial_bundles(&self, index: u64, bundle: &[u8]) -> Result<(), ReadError> {
-        let full = bundle_path(&self.directory, index, WIDTH);
+        let full = bundle_path(HERE.as_ref(), index, WIDTH);
         let leaves = tiles::leaf_hashes(bundle);
-        for width in tiles::partial_widths(&full)? {
-            let path = bundle_path(&self.directory, index, width);
-            let bytes = tiles::read(&path)?.unwrap_or_default();
+        for width in self.source.partial_widths(&full)? {
+            let path = bundle_path(HERE.as_ref(), index, width);
+            let bytes = self.source.read(&path)?.unwrap_or_default();
             let partial = tiles::leaf_hashes(&bytes);
             let same = leaves
                 .iter()

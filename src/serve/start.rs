@@ -19,7 +19,7 @@ use crate::administration::{self, Administration, Role};
 use crate::allowance::Allowance;
 use crate::allowance::fold::spent;
 use crate::clock::Clock;
-use crate::config::{Config, KeySource, TokenSettings};
+use crate::config::{Config, KeySource, LedgerSettings, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::entry::Entry;
@@ -193,30 +193,13 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
     options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
     options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
+    options
+        .second_checkpoint
+        .clone_from(&settings.second_checkpoint);
     let opened = blocking("the ledger", move || {
         make_folder(&settings.directory)?;
-        // Whoever verifies the log needs the public key, and only that.
-        let verifier_path = settings.directory.join("verifier.key");
-        let signer = if settings.key.exists() {
-            Signer::read_file(&settings.key)
-        } else if verifier_path.exists() {
-            // Another key in its place would make a sound ledger look damaged.
-            return Err(format!(
-                "its signing key `{}` is missing, and the log cannot go on without it; bring it \
-                 back from a backup",
-                settings.key.display()
-            ));
-        } else {
-            Signer::create_file(&settings.key, &settings.origin)
-        };
-        let signer = signer.map_err(|error| error.to_string())?;
-        let verifier = signer.verifier_key().to_string();
-        let opened = Ledger::open(&options, signer, &clock);
-        if opened.is_ok() {
-            fs::write(&verifier_path, format!("{verifier}\n"))
-                .map_err(|error| error.to_string())?;
-        }
-        Ok(opened)
+        let signers = ledger_signers(&settings)?;
+        Ok(Ledger::open(&options, signers, &clock))
     })
     .await?;
     let (ledger, recovery) = opened.map_err(|error| match error {
@@ -230,6 +213,27 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
         );
     }
     Ok(ledger)
+}
+
+/// The ledger's keys; one is made where the log begins, or where it is to change.
+fn ledger_signers(settings: &LedgerSettings) -> Result<ledger::Signers, String> {
+    let previous = settings.previous_key.as_deref().map(Signer::read_file);
+    let previous = previous.transpose().map_err(|error| error.to_string())?;
+    let begun = settings.directory.join(ledger::KEYS_FILE).exists();
+    let now = if settings.key.exists() {
+        Signer::read_file(&settings.key)
+    } else if begun && previous.is_none() {
+        // Another key in its place would make a sound ledger look damaged.
+        return Err(format!(
+            "its signing key `{}` is missing, and the log cannot go on without it; bring it back from \
+             a backup",
+            settings.key.display()
+        ));
+    } else {
+        Signer::create_file(&settings.key, &settings.origin)
+    };
+    let now = now.map_err(|error| error.to_string())?;
+    Ok(ledger::Signers { now, previous })
 }
 
 /// Budgets are a fold over the ledger: what was disclosed this month is spent. On the way the latest

@@ -2,12 +2,13 @@
 //! was recorded is sound afterwards.
 
 use std::fs;
+use std::path::PathBuf;
 
 use covenant::demo::client::PartnerAnswer;
 use serde_json::json;
 
 use crate::installation::{Installation, PURPOSE};
-use crate::program::{Background, finish, page, until};
+use crate::program::{Background, finish, page, until, without};
 use tokio::process::Command;
 
 const TARGET: &str = "/v1/customers/cus_000001";
@@ -124,6 +125,75 @@ async fn a_disk_that_is_full_from_the_start_stops_the_start_and_harms_nothing() 
     assert_eq!(place.verify().await, before + 2);
 }
 
+/// A file system of a few mebibytes, taken away when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None`, said loudly, where this user may not mount one.
+    async fn mount(path: PathBuf) -> Option<Self> {
+        fs::create_dir_all(&path).unwrap();
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs"]);
+        let mounted = command.arg(&path).status().await;
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(path));
+        }
+        without("the right to mount a small file system");
+        None
+    }
+
+    async fn resize(&self, size: &str) {
+        let mut command = Command::new("mount");
+        command.args(["-o", &format!("remount,size={size}")]);
+        assert!(command.arg(&self.0).status().await.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_really_filled_closes_the_ledger_and_nothing_on_record_is_lost() {
+    let place = Installation::new().await;
+    let Some(disk) = SmallDisk::mount(place.path("ledger")).await else {
+        return;
+    };
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    let mut answered = Vec::new();
+    let mut client = place.connect("acme").await;
+    // Segments of a mebibyte: two are there, and for a further one there is no room any more.
+    while place.readiness().await == Some(200) {
+        assert!(answered.len() < 5_000, "the disk does not become full");
+        let answer = client.get(TARGET, PURPOSE).await.unwrap();
+        match answer.status.as_u16() {
+            200 => answered.push(answer.header("request-id").to_owned()),
+            429 => {}
+            _ => assert_unrecorded(&answer),
+        }
+    }
+    assert_unrecorded(&place.get("acme", TARGET).await);
+    assert_eq!(gateway.stop().await, 0);
+    place.verify().await;
+
+    disk.resize("64m").await;
+    let mut gateway = place.serve().await;
+    let last = place.get("bluebird", "/v1/customers?limit=1").await;
+    assert_eq!(last.status, 200);
+    assert_eq!(gateway.stop().await, 0);
+    place.verify().await;
+    let disclosures = place.disclosures();
+    assert!(!answered.is_empty());
+    for id in answered {
+        assert!(disclosures.contains_key(&id), "lost: {id}");
+    }
+}
+
 #[tokio::test]
 async fn a_segment_that_somebody_removes_or_replaces_shuts_the_gateway() {
     for replaced in [false, true] {
@@ -142,9 +212,9 @@ async fn a_segment_that_somebody_removes_or_replaces_shuts_the_gateway() {
         if replaced {
             fs::write(&segment, &copy).unwrap();
         }
-        // It looks once a second, when it writes.
+        // Nobody asks for anything: it looks by itself.
         until("it is noticed", async || {
-            place.get("acme", TARGET).await.status == 503
+            place.readiness().await == Some(503)
         })
         .await;
         assert_unrecorded(&place.get("acme", TARGET).await);

@@ -86,12 +86,16 @@ pub(crate) async fn is_there(program: &str) -> bool {
     command.arg("--version").stdout(Stdio::null());
     let there = command.status().await.is_ok_and(|status| status.success());
     if !there {
-        let message =
-            format!("WITHOUT `{program}`, WHICH IS NOT INSTALLED, A PART WAS NOT TRIED\n");
-        assert!(std::env::var_os(ALL_COMPONENTS).is_none(), "{message}");
-        std::io::stderr().write_all(message.as_bytes()).unwrap();
+        without(&format!("`{program}`, which is not installed"));
     }
     there
+}
+
+/// Says that a part is not tried for want of this, or fails where nothing may be wanting.
+pub(crate) fn without(what: &str) {
+    let message = format!("WITHOUT {what}, A PART WAS NOT TRIED\n");
+    assert!(std::env::var_os(ALL_COMPONENTS).is_none(), "{message}");
+    std::io::stderr().write_all(message.as_bytes()).unwrap();
 }
 
 /// A program that runs until it is told to stop; killed when dropped.

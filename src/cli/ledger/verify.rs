@@ -1,82 +1,170 @@
-//! `covenant ledger verify`: the whole ledger against its signed checkpoints, without a gateway.
+//! `covenant ledger verify`: the whole ledger against its signed checkpoints, without a gateway; what
+//! somebody serves of it; or one entry with its proof.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use tokio::runtime::Handle;
 
-use crate::cli::EXIT_DAMAGED;
+use super::place::{keys, keys_for, read, warn_of_the_key};
+use super::progress::Progress;
 use crate::cli::output::{Format, complain, say, say_json};
-use crate::ledger::verify::{Verified, verify};
-use crate::ledger::{Checkpoint, Damage, ReadError, Signer, VerifierKey};
-
-/// The verifier key that lies in the ledger's own directory, for want of a better one.
-const KEY_IN_DIRECTORY: &str = "verifier.key";
+use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_UNREACHABLE, EXIT_USAGE};
+use crate::identity::fetch::FetchUrl;
+use crate::ledger::proof;
+use crate::ledger::verify::{Fetched, Verified, verify_published, verify_telling};
+use crate::ledger::{Damage, Keys, ReadError};
 
 /// What to verify.
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArguments {
-    /// The ledger's directory, or a copy of it.
-    #[arg(long)]
-    dir: PathBuf,
+    /// The ledger's directory, or a copy of it; a copy of `checkpoint` and `tile/` is enough.
+    #[arg(
+        long,
+        required_unless_present_any = ["url", "proof"],
+        conflicts_with_all = ["url", "proof"]
+    )]
+    dir: Option<PathBuf>,
+    /// Where a gateway's operator listener, or anybody, serves it: https, or http on this machine.
+    #[arg(long, requires = "key", conflicts_with = "proof")]
+    url: Option<String>,
+    /// File with the certificate authorities that an https URL is held against.
+    #[arg(long, requires = "url")]
+    authorities: Option<PathBuf>,
+    /// A proof that one entry is in the log, as `prove` writes it.
+    #[arg(long, requires = "entry", requires = "key")]
+    proof: Option<PathBuf>,
+    /// The bytes of that entry.
+    #[arg(long, requires = "proof")]
+    entry: Option<PathBuf>,
     /// File with the ledger's verifier key (or its signing key), kept elsewhere. Without it,
     /// `verifier.key` in the directory itself is believed.
     #[arg(long)]
     key: Option<PathBuf>,
     /// File with a checkpoint kept elsewhere, which the ledger must have grown from.
-    #[arg(long)]
-    since: Option<PathBuf>,
+    #[arg(long, alias = "since", conflicts_with = "proof")]
+    since_checkpoint: Option<PathBuf>,
 }
 
-pub(in crate::cli) fn run(arguments: &VerifyArguments, format: Format) -> u8 {
-    let (key, since) = match read_arguments(arguments) {
-        Ok(read) => read,
+pub(in crate::cli) async fn run(arguments: &VerifyArguments, format: Format) -> u8 {
+    let outcome = match (&arguments.dir, &arguments.url, &arguments.proof) {
+        (Some(dir), ..) => verify_folder(arguments, dir),
+        (None, Some(url), _) => verify_url(arguments, url).await,
+        (None, None, Some(proof)) => return verify_proof(arguments, proof, format),
+        (None, None, None) => Err("name what to verify: --dir, --url or --proof".to_owned()),
+    };
+    let code = match outcome {
+        Ok(Ok(verified)) => sound(&verified, format),
+        Ok(Err(ReadError::Damaged(damage))) => damaged(&damage, format),
+        Ok(Err(error)) => {
+            complain(error);
+            return match arguments.url {
+                Some(_) => EXIT_UNREACHABLE,
+                None => EXIT_OTHER,
+            };
+        }
         Err(message) => {
             complain(message);
-            return 2;
-        }
-    };
-    let outcome = verify(&arguments.dir, &key, since.as_deref());
-    let code = match outcome {
-        Ok(verified) => sound(&verified, format),
-        Err(ReadError::Damaged(damage)) => damaged(&damage, format),
-        Err(error) => {
-            complain(error);
-            return 1;
+            return EXIT_USAGE;
         }
     };
     if arguments.key.is_none() {
-        complain(
-            "the key lay with the ledger: whoever can change one can change both; name a key kept \
-             elsewhere with --key",
-        );
+        warn_of_the_key();
     }
     code
 }
 
-/// The key, and the checkpoint to verify since. A file that holds no checkpoint of this log says
-/// nothing about the ledger, so it is a mistake in what was asked.
-fn read_arguments(arguments: &VerifyArguments) -> Result<(VerifierKey, Option<String>), String> {
-    if !arguments.dir.is_dir() {
-        return Err(format!("`{}` is not a directory", arguments.dir.display()));
-    }
-    let key = match &arguments.key {
-        Some(path) => key(path)?,
-        None => key(&arguments.dir.join(KEY_IN_DIRECTORY)).map_err(|message| {
-            format!("{message}; name the ledger's directory, or its key with --key")
-        })?,
+/// What was found, or what is wrong with what was asked for.
+type Outcome = Result<Result<Verified, ReadError>, String>;
+
+fn verify_folder(arguments: &VerifyArguments, dir: &Path) -> Outcome {
+    let keys = keys_for(dir, arguments.key.as_deref())?;
+    let since = since(arguments, &keys)?;
+    let progress = Progress::begin("entries verified");
+    let tell = |done| progress.tell(done);
+    Ok(verify_telling(dir, &keys, since.as_deref(), &tell))
+}
+
+async fn verify_url(arguments: &VerifyArguments, url: &str) -> Outcome {
+    let key = arguments.key.as_deref().ok_or("name the key with --key")?;
+    let keys = keys(key)?;
+    let since = since(arguments, &keys)?;
+    let place = FetchUrl::of_ledger(url, arguments.authorities.as_deref());
+    let place = place.map_err(|error| error.to_string())?;
+    let verified = tokio::task::spawn_blocking(move || {
+        let progress = Progress::begin("entries verified");
+        let runtime = Handle::current();
+        let published = Fetched::new(|name: &Path| {
+            let fetched = runtime.block_on(place.fetch_below(&name.to_string_lossy()));
+            fetched.map_err(|error| ReadError::Unreadable {
+                path: name.to_owned(),
+                source: std::io::Error::other(error.to_string()),
+            })
+        });
+        let tell = |done| progress.tell(done);
+        verify_published(&published, &keys, since.as_deref(), &tell)
+    });
+    verified.await.map_err(|error| error.to_string())
+}
+
+fn verify_proof(arguments: &VerifyArguments, proof: &Path, format: Format) -> u8 {
+    let read = || {
+        let key = arguments.key.as_deref().ok_or("name the key with --key")?;
+        let entry = arguments
+            .entry
+            .as_deref()
+            .ok_or("name the entry with --entry")?;
+        let bytes = std::fs::read(entry)
+            .map_err(|error| format!("`{}` cannot be read: {error}", entry.display()))?;
+        Ok::<_, String>((keys(key)?, bytes, read(proof)?))
     };
-    let Some(path) = &arguments.since else {
-        return Ok((key, None));
+    let (keys, entry, proof) = match read() {
+        Ok(read) => read,
+        Err(message) => {
+            complain(message);
+            return EXIT_USAGE;
+        }
+    };
+    match proof::check(&proof, &entry, &keys) {
+        Ok((index, checkpoint)) if format == Format::Json => say_json(&json!({
+            "verified": true,
+            "index": index,
+            "origin": checkpoint.origin,
+            "size": checkpoint.size,
+        })),
+        Ok((index, checkpoint)) => {
+            let (origin, size) = (checkpoint.origin, checkpoint.size);
+            say(&format!(
+                "entry {index} of the log {origin}, which has {size} entries\n"
+            ));
+            0
+        }
+        Err(error) => {
+            if format == Format::Json {
+                say_json(&json!({"verified": false, "damage": error.to_string()}));
+            }
+            complain(error);
+            EXIT_DAMAGED
+        }
+    }
+}
+
+/// The checkpoint to verify since. A file that holds none of this log says nothing about the ledger, so
+/// it is a mistake in what was asked.
+fn since(arguments: &VerifyArguments, keys: &Keys) -> Result<Option<String>, String> {
+    let Some(path) = &arguments.since_checkpoint else {
+        return Ok(None);
     };
     let signed = read(path)?;
-    Checkpoint::open(&signed, &key).map_err(|error| {
+    let checkpoint = keys.read_checkpoint(&signed);
+    checkpoint.map_err(|error| {
         format!(
             "`{}` is no checkpoint to verify since: {error}",
             path.display()
         )
     })?;
-    Ok((key, Some(signed)))
+    Ok(Some(signed))
 }
 
 fn sound(verified: &Verified, format: Format) -> u8 {
@@ -115,28 +203,12 @@ fn damaged(damage: &Damage, format: Format) -> u8 {
     EXIT_DAMAGED
 }
 
-/// A verifier key, or that of a signing key.
-fn key(path: &Path) -> Result<VerifierKey, String> {
-    let text = read(path)?;
-    let key = if text.trim_start().starts_with("PRIVATE+KEY+") {
-        Signer::parse(&text).map(|signer| signer.verifier_key().clone())
-    } else {
-        VerifierKey::parse(&text)
-    };
-    key.map_err(|error| format!("`{}`: {error}", path.display()))
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::entry::{Entry, Event, GatewayNote};
-    use crate::ledger::{Ledger, Options};
+    use crate::ledger::{KEYS_FILE, Ledger, Options, Signer};
 
     #[tokio::test]
     async fn a_good_ledger_exits_0_a_changed_byte_6_and_what_is_no_key_or_checkpoint_2() {
@@ -158,20 +230,26 @@ mod tests {
         }
         ledger.close().await;
         let arguments = |key| VerifyArguments {
-            dir: dir.clone(),
+            dir: Some(dir.clone()),
+            url: None,
+            authorities: None,
+            proof: None,
+            entry: None,
             key,
-            since: None,
+            since_checkpoint: None,
         };
-        assert_eq!(run(&arguments(Some(key.clone())), Format::Text), 0);
-        assert_eq!(run(&arguments(None), Format::Text), 2);
+        assert_eq!(run(&arguments(Some(key.clone())), Format::Text).await, 0);
+        assert_eq!(run(&arguments(None), Format::Text).await, 0);
+        std::fs::remove_file(dir.join(KEYS_FILE)).unwrap();
+        assert_eq!(run(&arguments(None), Format::Text).await, EXIT_USAGE);
         let no_checkpoint = VerifyArguments {
-            since: Some(key.clone()),
+            since_checkpoint: Some(key.clone()),
             ..arguments(Some(key.clone()))
         };
-        assert_eq!(run(&no_checkpoint, Format::Text), 2);
+        assert_eq!(run(&no_checkpoint, Format::Text).await, 2);
         let changed = change_everywhere(&dir, b"canary 7\"", b"canary 8\"");
         assert!(changed > 0);
-        assert_eq!(run(&arguments(Some(key)), Format::Json), EXIT_DAMAGED);
+        assert_eq!(run(&arguments(Some(key)), Format::Json).await, EXIT_DAMAGED);
     }
 
     fn change_everywhere(folder: &Path, from: &[u8], to: &[u8]) -> usize {

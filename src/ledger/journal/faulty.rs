@@ -64,6 +64,10 @@ impl Journal for FaultyJournal {
         }
         Ok(())
     }
+
+    fn check(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
 
 /// Keeps nothing, and takes each batch only when the test says so.
@@ -77,5 +81,9 @@ impl Journal for GatedJournal {
 
     fn append(&mut self, _: &Batch) -> Result<(), JournalError> {
         self.0.recv().map_err(|_| JournalError::Poisoned)
+    }
+
+    fn check(&mut self) -> Result<(), JournalError> {
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::super::batch::{BLOCK_BYTES, MAGIC};
 use super::super::merkle::{leaf_hash, tree_hash};
 use super::super::reading::entries;
 use super::super::tests::{Place, entry};
-use super::super::{Ledger, OpenError, Options, Recovery, Signer};
+use super::super::{KEYS_FILE, Ledger, OpenError, Options, Recovery, Signer};
 use super::*;
 
 /// A closed ledger of a few batches over several segments, and the leaves it must have.
@@ -38,7 +38,7 @@ async fn fill(ledger: &Ledger, count: usize, entry_bytes: usize) -> Vec<Vec<u8>>
 }
 
 fn check(place: &Place) -> Result<Verified, ReadError> {
-    verify_once(&place.path(), place.signer().verifier_key(), None)
+    verify_once(&place.path(), &place.keys(), None)
 }
 
 fn damage(place: &Place) -> Damage {
@@ -58,7 +58,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         let path = file.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if !path.ends_with("lock") && !path.ends_with("spare") {
+        } else if !["lock", "spare", KEYS_FILE]
+            .into_iter()
+            .any(|name| path.ends_with(name))
+        {
             found.push(path);
         }
     }
@@ -216,7 +219,7 @@ async fn batches_removed_or_swapped_are_seen() {
 #[tokio::test]
 async fn a_cut_of_the_tail_is_seen_against_what_was_published_or_kept() {
     let (place, _) = small(16, 10).await;
-    let key = place.signer().verifier_key().clone();
+    let key = place.keys();
     let kept = fs::read_to_string(place.path().join(tiles::CHECKPOINT)).unwrap();
     let (path, bytes, begins) = blocks(&place);
     let mut cut = bytes.clone();
@@ -241,10 +244,11 @@ async fn a_cut_of_the_tail_is_seen_against_what_was_published_or_kept() {
 #[tokio::test]
 async fn another_key_or_an_empty_place_is_not_verified() {
     let (place, _) = small(4, 10).await;
-    let other = Signer::generate(place.signer().verifier_key().name()).unwrap();
-    assert!(verify_once(&place.path(), other.verifier_key(), None).is_err());
+    let other = Signer::generate(place.keys().name()).unwrap();
+    let other = Keys::from(other.verifier_key().clone());
+    assert!(verify_once(&place.path(), &other, None).is_err());
     let nothing = place.directory.path().join("nothing");
-    assert!(verify_once(&nothing, other.verifier_key(), None).is_err());
+    assert!(verify_once(&nothing, &other, None).is_err());
 }
 
 /// Leaves the last batch as a crash might: not published, and of its sectors only some written.
@@ -314,7 +318,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let place = Place::new();
-            let key = place.signer().verifier_key().clone();
+            let key = place.keys();
             let mut model: Vec<Vec<u8>> = Vec::new();
             let mut earlier = None;
             let (mut ledger, _) = place.open();
@@ -397,7 +401,7 @@ async fn damage_met_while_reading_ends_the_reading_after_the_entries_before_it()
 #[tokio::test]
 async fn a_log_is_read_and_verified_while_it_is_written() {
     let place = Place::new();
-    let key = place.signer().verifier_key().clone();
+    let key = place.keys();
     let options = Options {
         publish_interval: Duration::from_millis(5),
         ..place.options()

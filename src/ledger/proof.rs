@@ -1,0 +1,220 @@
+//! Proofs that one entry is in the log, as C2SP tlog-proof describes them: a text with the entry's
+//! index, the inclusion proof and the signed checkpoint, which whoever has the entry and the log's key
+//! checks without us.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use thiserror::Error;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::damage::{Damage, ReadError};
+use super::keys::Keys;
+use super::merkle::{Hash, inclusion_ranges, leaf_hash, verify_inclusion};
+use super::reading::entries;
+use super::tiles::{self, CHECKPOINT};
+
+const HEADER: &str = "c2sp.org/tlog-proof@v1";
+
+/// Longest proof that is read: a checkpoint of the longest kind, and a path in the largest tree.
+const PROOF_BYTES_MAX: usize = 128 * 1024;
+
+/// Most hashes in an inclusion proof: the tree has less than 2^64 leaves.
+const HASHES_MAX: usize = 64;
+
+/// An entry with its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The entry's canonical bytes.
+    pub entry: Vec<u8>,
+    /// The text of the proof, a file of the kind `.tlog-proof`.
+    pub proof: String,
+    /// Entries under its checkpoint.
+    pub size: u64,
+}
+
+/// Why there is no proof.
+#[derive(Debug, Error)]
+pub enum NotProven {
+    /// No published checkpoint covers the entry.
+    #[error("entry {index} is not published: the published checkpoint has {size} entries")]
+    NotPublished {
+        /// The entry asked for.
+        index: u64,
+        /// Entries under the published checkpoint.
+        size: u64,
+    },
+    /// The log is damaged, or cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Why a proof proves nothing.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ProofError {
+    /// Not of the form of C2SP tlog-proof.
+    #[error("not a proof: {0}")]
+    Malformed(&'static str),
+    /// Its checkpoint is not accepted.
+    #[error("the proof's checkpoint: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// The path does not lead from the entry to the root.
+    #[error("the proof is not one of this entry in this log")]
+    Wrong,
+}
+
+/// The entry `index` of the log in `directory`, with its proof under the published checkpoint. What is
+/// given back has been verified.
+///
+/// # Errors
+///
+/// [`NotProven`].
+pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotProven> {
+    let somewhere = |what: String| ReadError::from(Damage::somewhere(what));
+    let signed = tiles::read(&directory.join(CHECKPOINT))?
+        .map(String::from_utf8)
+        .transpose()
+        .map_err(|_| somewhere("the published checkpoint is not text".to_owned()))?;
+    let Some(signed) = signed else {
+        return Err(NotProven::NotPublished { index, size: 0 });
+    };
+    let checkpoint = keys
+        .read_checkpoint(&signed)
+        .map_err(|error| somewhere(format!("the published checkpoint: {error}")))?;
+    let size = checkpoint.size;
+    let ranges = inclusion_ranges(index, size).ok_or(NotProven::NotPublished { index, size })?;
+    let path = ranges
+        .into_iter()
+        .map(|range| tiles::range_hash(directory, range))
+        .collect::<Result<Vec<_>, _>>()?;
+    let missing = || ReadError::from(Damage::at(index, "its bundle is missing"));
+    let (_, entry) = entries(directory, index).next().ok_or_else(missing)??;
+    let proof = to_text(index, &path, &signed);
+    check(&proof, &entry, keys)
+        .map_err(|error| ReadError::from(Damage::at(index, error.to_string())))?;
+    Ok(Proven { entry, proof, size })
+}
+
+fn to_text(index: u64, path: &[Hash], checkpoint: &str) -> String {
+    let mut text = format!("{HEADER}\nindex {index}\n");
+    for hash in path {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{}", STANDARD.encode(hash));
+    }
+    text + "\n" + checkpoint
+}
+
+/// Whether `proof` shows that `entry` is in the log of `keys`; its index, and the checkpoint it is under.
+///
+/// # Errors
+///
+/// [`ProofError`].
+pub fn check(proof: &str, entry: &[u8], keys: &Keys) -> Result<(u64, Checkpoint), ProofError> {
+    let wrong = ProofError::Malformed;
+    if proof.len() > PROOF_BYTES_MAX {
+        return Err(wrong("it is too long"));
+    }
+    let (head, checkpoint) = proof
+        .split_once("\n\n")
+        .ok_or(wrong("it has no checkpoint"))?;
+    let mut lines = head.split('\n').peekable();
+    if lines.next() != Some(HEADER) {
+        return Err(wrong("its first line names another format"));
+    }
+    // Nobody has signed it, so nothing is made of it.
+    lines.next_if(|line| line.starts_with("extra "));
+    let index = lines
+        .next()
+        .and_then(|line| line.strip_prefix("index "))
+        .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
+        .filter(|digits| *digits == "0" || !digits.starts_with('0'))
+        .and_then(|digits| digits.parse::<u64>().ok())
+        .ok_or(wrong("its index is not a decimal number"))?;
+    let path = lines
+        .map(|line| Hash::try_from(STANDARD.decode(line).ok()?).ok())
+        .collect::<Option<Vec<_>>>()
+        .filter(|path| path.len() <= HASHES_MAX)
+        .ok_or(wrong("its path is not hashes in base64"))?;
+    let checkpoint = keys.read_checkpoint(checkpoint)?;
+    let (leaf, size) = (leaf_hash(entry), checkpoint.size);
+    if verify_inclusion(&leaf, index, size, &path, &checkpoint.root) {
+        Ok((index, checkpoint))
+    } else {
+        Err(ProofError::Wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Place, entry};
+    use super::*;
+
+    async fn published(count: usize) -> Place {
+        let place = Place::new();
+        let (ledger, _) = place.open();
+        for number in 0..count {
+            ledger.note(entry(&number.to_string()));
+            if number % 1_000 == 999 {
+                ledger.append(entry("waited for")).await.unwrap();
+            }
+        }
+        ledger.close().await;
+        place
+    }
+
+    #[tokio::test]
+    async fn every_entry_has_a_proof_that_others_accept() {
+        for count in [1, 2, 3, 255, 256, 257, 700] {
+            let place = published(count).await;
+            for index in (0..count as u64).step_by(1 + count / 40) {
+                let proven = prove(&place.path(), &place.keys(), index).unwrap();
+                let (found, checkpoint) =
+                    check(&proven.proof, &proven.entry, &place.keys()).unwrap();
+                assert_eq!((found, checkpoint.size), (index, count as u64));
+                let (head, _) = proven.proof.split_once("\n\n").unwrap();
+                let path = head.lines().skip(2).map(|line| {
+                    let hash = STANDARD.decode(line).unwrap();
+                    tlog_tiles::Hash(hash.try_into().unwrap())
+                });
+                tlog_tiles::check_record(
+                    &path.collect::<Vec<_>>(),
+                    checkpoint.size,
+                    tlog_tiles::Hash(checkpoint.root),
+                    index,
+                    tlog_tiles::record_hash(&proven.entry),
+                )
+                .unwrap();
+            }
+            let beyond = prove(&place.path(), &place.keys(), count as u64);
+            assert!(matches!(beyond, Err(NotProven::NotPublished { .. })));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_changed_proof_and_no_other_entry_is_accepted() {
+        let place = published(9).await;
+        let Proven { entry, proof, .. } = prove(&place.path(), &place.keys(), 5).unwrap();
+        for position in 0..proof.len() {
+            let mut changed = proof.clone().into_bytes();
+            changed[position] ^= 0x01;
+            if let Ok(changed) = String::from_utf8(changed) {
+                let checked = check(&changed, &entry, &place.keys());
+                assert!(checked.is_err(), "{position}: {changed}");
+            }
+        }
+        let other = prove(&place.path(), &place.keys(), 6).unwrap().entry;
+        assert_eq!(check(&proof, &other, &place.keys()), Err(ProofError::Wrong));
+        let extra = proof.replacen('\n', "\nextra YWJj\n", 1);
+        assert!(check(&extra, &entry, &place.keys()).is_ok());
+        assert!(
+            check(
+                &extra.replacen("extra ", "Extra ", 1),
+                &entry,
+                &place.keys()
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! What of the ledger anybody may fetch: the files of C2SP tlog-tiles, as far as the published
+//! checkpoint goes. Who asks, and over what, is the listener's.
+
+use std::path::{Path, PathBuf};
+
+use super::damage::ReadError;
+use super::tiles::{self, CHECKPOINT, WIDTH, bundle_path, entries_under, tile_path};
+
+/// Digits of an index in a path come in groups of three; no log reaches more groups.
+const GROUPS_MAX: usize = 5;
+
+/// A file that may be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Whether it stays as it is for ever: all but the checkpoint.
+    pub is_immutable: bool,
+}
+
+/// What a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Checkpoint,
+    Tile {
+        level: u32,
+        index: u64,
+        width: usize,
+    },
+    Bundle {
+        index: u64,
+        width: usize,
+    },
+}
+
+/// The file under `name`, for example `tile/0/x001/067` or `checkpoint`; `None` where `name` is none of
+/// the standard's, or the checkpoint over `published` entries does not reach that far.
+///
+/// # Errors
+///
+/// [`ReadError::Unreadable`].
+pub(super) fn read(
+    directory: &Path,
+    name: &str,
+    published: u64,
+) -> Result<Option<Served>, ReadError> {
+    let Some(parsed) = parse(name).filter(|name| name.entries() <= published) else {
+        return Ok(None);
+    };
+    let bytes = tiles::read(&parsed.path(directory))?;
+    Ok(bytes.map(|bytes| Served {
+        bytes,
+        is_immutable: parsed != Name::Checkpoint,
+    }))
+}
+
+impl Name {
+    /// How many entries a log must have for this to be in it.
+    fn entries(self) -> u64 {
+        match self {
+            Self::Checkpoint => 0,
+            Self::Tile {
+                level,
+                index,
+                width,
+            } => entries_under(level, index, width),
+            Self::Bundle { index, width } => entries_under(0, index, width),
+        }
+    }
+
+    fn path(self, directory: &Path) -> PathBuf {
+        match self {
+            Self::Checkpoint => directory.join(CHECKPOINT),
+            Self::Tile {
+                level,
+                index,
+                width,
+            } => tile_path(directory, level, index, width),
+            Self::Bundle { index, width } => bundle_path(directory, index, width),
+        }
+    }
+}
+
+/// Reads a name in its one spelling.
+fn parse(name: &str) -> Option<Name> {
+    if name == CHECKPOINT {
+        return Some(Name::Checkpoint);
+    }
+    let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
+    let (index, width) = match rest.split_once(".p/") {
+        Some((index, width)) => (
+            index,
+            decimal(width).filter(|width| (1..256).contains(width))?,
+        ),
+        None => (rest, WIDTH as u64),
+    };
+    let (index, width) = (parse_index(index)?, usize::try_from(width).ok()?);
+    if level == "entries" {
+        return Some(Name::Bundle { index, width });
+    }
+    let level = decimal(level).filter(|level| *level < 64)?;
+    let level = u32::try_from(level).ok()?;
+    Some(Name::Tile {
+        level,
+        index,
+        width,
+    })
+}
+
+/// A number without leading zeros.
+fn decimal(digits: &str) -> Option<u64> {
+    let canonical = digits == "0" || !digits.starts_with('0');
+    let plain = digits.bytes().all(|digit| digit.is_ascii_digit());
+    (canonical && plain).then(|| digits.parse().ok())?
+}
+
+/// tlog-tiles, "Merkle Tree": three digits in each group, all but the last with an `x` before.
+fn parse_index(path: &str) -> Option<u64> {
+    let groups: Vec<_> = path.split('/').collect();
+    let (last, before) = groups.split_last()?;
+    if before.len() >= GROUPS_MAX || before.first() == Some(&"x000") {
+        return None;
+    }
+    let before = before.iter().map(|group| group.strip_prefix('x'));
+    let mut index = 0_u64;
+    for group in before.chain([Some(*last)]) {
+        let digits = group.filter(|digits| digits.len() == 3)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        index = index
+            .checked_mul(1_000)?
+            .checked_add(digits.parse().ok()?)?;
+    }
+    Some(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_the_standard_is_the_file_it_names() {
+        let directory = Path::new("");
+        for index in [0, 7, 999, 1_000, 999_999, 1_000_000, 1_234_067] {
+            for width in [1, 255, WIDTH] {
+                for level in [0, 3, 7] {
+                    let tile = tile_path(directory, level, index, width);
+                    let name = parse(tile.to_str().unwrap()).unwrap();
+                    assert_eq!(name.path(directory), tile);
+                }
+                let bundle = bundle_path(directory, index, width);
+                let name = parse(bundle.to_str().unwrap()).unwrap();
+                assert_eq!(name.path(directory), bundle);
+            }
+        }
+    }
+
+    #[test]
+    fn no_other_spelling_and_no_other_file_is_served() {
+        for name in [
+            "",
+            "lock",
+            "verifier.key",
+            "journal/0000000000.segment",
+            "tile/0",
+            "tile/0/",
+            "tile/00/000",
+            "tile/64/000",
+            "tile/0/0",
+            "tile/0/0000",
+            "tile/0/x000/000",
+            "tile/0/001/000",
+            "tile/0/x001/x000",
+            "tile/0/../000",
+            "tile/0/+01",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/01",
+            "tile/0/000.p/1/2",
+            "tile/entries/000.new",
+            "tile/entries/000.p/1.new",
+            "tile/-1/000",
+            "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
+        ] {
+            assert_eq!(parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_beyond_the_published_checkpoint_is_served() {
+        let place = tempfile::tempdir().unwrap();
+        let path = tile_path(place.path(), 1, 0, 2);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "hashes").unwrap();
+        let served = |published| read(place.path(), "tile/1/000.p/2", published).unwrap();
+        assert_eq!(served(511), None);
+        assert!(served(512).is_some_and(|served| served.is_immutable));
+    }
+}

@@ -1,0 +1,170 @@
+//! The disk fails, or the power goes, at every single call in the life of a small ledger, with the
+//! call done and not done. Whatever was acknowledged is there afterwards, at its place.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::reading::entries;
+use super::super::storage::power::{Fault, Power};
+use super::super::verify::verify_once;
+use super::*;
+
+/// Entries of 50,000 bytes fill a segment after two.
+const LONG_BYTES: usize = 50_000;
+
+/// What somebody was told is durable.
+type Acknowledged = Vec<(u64, Vec<u8>)>;
+
+/// Numbers that look like chance and are the same in every run.
+fn chance(seed: usize) -> impl FnMut(u64) -> u64 {
+    let mut state = (seed as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    move |end| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) % end
+    }
+}
+
+fn options(directory: &Path) -> Options {
+    Options {
+        directory: directory.to_owned(),
+        second_checkpoint: Some(directory.with_file_name("second")),
+        ..Place::new().options()
+    }
+}
+
+async fn append(ledger: &Ledger, what: &str, acknowledged: &mut Acknowledged) {
+    let entry = entry(what);
+    let bytes = entry.to_canonical();
+    if let Ok(receipt) = ledger.append(entry).await {
+        acknowledged.push((receipt.index(), bytes));
+    }
+}
+
+/// The life of a small ledger in `folder`: segments follow on each other, a bundle becomes full, all is
+/// published, and segments are released. What was acknowledged in it.
+async fn live(place: &Place, folder: &Path, disk: &Power) -> Acknowledged {
+    let mut acknowledged = Vec::new();
+    let options = options(&folder.join("ledger"));
+    let disk = Arc::new(disk.clone());
+    let opened = Ledger::open_on(&options, place.signer().into(), &place.clock, disk);
+    let Ok((ledger, _)) = opened else {
+        return acknowledged;
+    };
+    append(&ledger, "first", &mut acknowledged).await;
+    for number in 0..260 {
+        ledger.note(entry(&format!("note {number}")));
+    }
+    for number in 0..3 {
+        let long = format!("{number} {}", "x".repeat(LONG_BYTES));
+        append(&ledger, &long, &mut acknowledged).await;
+    }
+    append(&ledger, "last", &mut acknowledged).await;
+    ledger.close().await;
+    acknowledged
+}
+
+/// The ledger in `folder` has what was acknowledged, opens by itself, and goes on.
+async fn check(place: &Place, folder: &Path, acknowledged: &Acknowledged, case: &str) {
+    let directory = folder.join("ledger");
+    let holds = |acknowledged: &Acknowledged| {
+        let found: Vec<_> = entries(&directory, 0).map(Result::unwrap).collect();
+        for one in acknowledged {
+            assert!(found.contains(one), "lost: entry {} {case}", one.0);
+        }
+    };
+    if !acknowledged.is_empty() {
+        verify_once(&directory, &place.keys(), None)
+            .unwrap_or_else(|error| panic!("{error} {case}"));
+        holds(acknowledged);
+    }
+    let disk = Power::new(folder, None);
+    let opened = Ledger::open_on(
+        &options(&directory),
+        place.signer().into(),
+        &place.clock,
+        Arc::new(disk.clone()),
+    );
+    let (ledger, _) = opened.unwrap_or_else(|error| panic!("{error} {case}"));
+    let mut after = acknowledged.clone();
+    append(&ledger, "after", &mut after).await;
+    ledger.close().await;
+    assert_eq!(after.len(), acknowledged.len() + 1, "{case}");
+    verify_once(&directory, &place.keys(), None).unwrap_or_else(|error| panic!("{error} {case}"));
+    holds(&after);
+    assert_eq!(disk.violations(), [""; 0], "{case}");
+}
+
+/// One life with one fault in it. Whether the fault came.
+async fn try_fault(place: &Place, fault: Fault) -> bool {
+    let case = format!("({fault:?})");
+    let mut chance = chance(fault.after);
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Power::new(folder.path(), Some(fault));
+    let mut acknowledged = live(place, folder.path(), &disk).await;
+    assert_eq!(disk.violations(), [""; 0], "{case}");
+    // The power goes then, and once more while what is left is recovered.
+    let left = tempfile::tempdir().unwrap();
+    disk.cut(left.path(), &mut chance);
+    if !fault.power_cut {
+        // Without that, the next start finds what the program saw last.
+        check(place, folder.path(), &acknowledged, &case).await;
+    }
+    let again = Fault {
+        after: usize::try_from(chance(24)).unwrap(),
+        done: chance(2) == 0,
+        power_cut: true,
+    };
+    let disk_again = Power::new(left.path(), Some(again));
+    acknowledged.extend(live(place, left.path(), &disk_again).await);
+    let rest = tempfile::tempdir().unwrap();
+    disk_again.cut(rest.path(), &mut chance);
+    check(
+        place,
+        rest.path(),
+        &acknowledged,
+        &format!("{case} and {again:?}"),
+    )
+    .await;
+    disk.has_failed()
+}
+
+/// Lives, with the fault at the first call, the second, and so on until one comes to its end without.
+async fn try_every_call(done: bool, power_cut: bool) {
+    let place = Place::new();
+    let mut after = 0;
+    while try_fault(
+        &place,
+        Fault {
+            after,
+            done,
+            power_cut,
+        },
+    )
+    .await
+    {
+        after += 1;
+    }
+    assert!(after > 60, "a life has more calls than {after}");
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_when_the_power_goes_before_any_call() {
+    try_every_call(false, true).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_when_the_power_goes_after_any_call() {
+    try_every_call(true, true).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_whichever_call_fails_without_effect() {
+    try_every_call(false, false).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_whichever_call_fails_with_its_effect() {
+    try_every_call(true, false).await;
+}
