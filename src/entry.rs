@@ -19,11 +19,14 @@ use crate::terms::hexadecimal;
 
 /// Version of the shape of an [`Entry`] that is written today. Every earlier one is still read; 2 added
 /// what is needed to decide again: page size, signals, circumstances. 3 added where a basis is written down,
-/// parts of disclosures, and what was delivered of them.
-pub const VERSION: u32 = 3;
+/// parts of disclosures, and what was delivered of them. 4 added how many records left.
+pub const VERSION: u32 = 4;
 
 /// Entries of an earlier version have neither parts nor missing digests.
 const VERSION_OF_PARTS: u32 = 3;
+
+/// Entries of an earlier version do not say how many records left.
+const VERSION_OF_RECORDS: u32 = 4;
 
 /// Most bytes an entry may have: C2SP tlog-tiles stores the length of a leaf in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
@@ -59,7 +62,7 @@ pub enum EntryError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Version of this shape: 1 to 3.
+    /// Version of this shape: 1 to 4.
     pub v: u32,
     /// When it happened, by this machine's clock: a claim, while the order of leaves is a proof.
     pub time: Timestamp,
@@ -112,6 +115,9 @@ impl Entry {
         if entry.v < VERSION_OF_PARTS && entry.event.is_of_parts() {
             return Err(EntryError::NotCanonical);
         }
+        if entry.v < VERSION_OF_RECORDS && entry.event.counts_records() {
+            return Err(EntryError::NotCanonical);
+        }
         if entry.to_canonical() != bytes {
             return Err(EntryError::NotCanonical);
         }
@@ -160,6 +166,14 @@ impl Event {
             Self::Gateway(_) => "gateway",
             Self::Shadow(_) => "shadow",
             Self::Delivered(_) => "delivered",
+        }
+    }
+
+    /// Whether only entries of version 4 and later can say it.
+    fn counts_records(&self) -> bool {
+        match self {
+            Self::Disclosure(it) => it.subjects.iter().any(|group| group.records.is_some()),
+            _ => false,
         }
     }
 
@@ -322,6 +336,10 @@ pub struct SubjectGroup {
     pub circumstances: Vec<String>,
     /// Data category to form.
     pub categories: BTreeMap<String, String>,
+    /// In how many records they left, of all these subjects together. A group divided over several
+    /// entries says it in each. From version 4 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<u32>,
     /// References, 32 hexadecimal digits each.
     pub references: Vec<String>,
 }
@@ -474,17 +492,24 @@ pub(crate) mod tests {
             text(),
             (text(), option::of(text())),
             vec(text(), 0..3),
-            btree_map(text(), text(), 0..4),
+            (btree_map(text(), text(), 0..4), option::of(any::<u32>())),
             vec(text(), 0..4),
         )
             .prop_map(
-                |(subject, (basis, basis_reference), circumstances, categories, references)| {
+                |(
+                    subject,
+                    (basis, basis_reference),
+                    circumstances,
+                    (categories, records),
+                    references,
+                )| {
                     SubjectGroup {
                         subject,
                         basis,
                         basis_reference,
                         circumstances,
                         categories,
+                        records,
                         references,
                     }
                 },
@@ -622,7 +647,7 @@ pub(crate) mod tests {
     fn the_canonical_form_is_fixed() {
         assert_eq!(
             String::from_utf8(note().to_canonical()).unwrap(),
-            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":3}"#
+            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":4}"#
         );
     }
 
@@ -630,7 +655,7 @@ pub(crate) mod tests {
     fn other_bytes_for_the_same_facts_are_refused() {
         let canonical = String::from_utf8(note().to_canonical()).unwrap();
         for other in [
-            canonical.replace("\"v\":3", "\"v\": 2"),
+            canonical.replace("\"v\":4", "\"v\": 3"),
             canonical.replace("started", "\\u0073tarted"),
             canonical.replace(r#""what":"started""#, r#""what":"started","policy":null"#),
             canonical.replace("00:00:00Z", "00:00:00.000Z"),
@@ -639,7 +664,7 @@ pub(crate) mod tests {
             let refused = Entry::parse(other.as_bytes());
             assert!(matches!(refused, Err(EntryError::NotCanonical)), "{other}");
         }
-        let more = canonical.replace("\"v\":3", "\"v\":3,\"w\":1");
+        let more = canonical.replace("\"v\":4", "\"v\":4,\"w\":1");
         assert!(matches!(
             Entry::parse(more.as_bytes()),
             Err(EntryError::Malformed(_))
@@ -653,6 +678,37 @@ pub(crate) mod tests {
         assert_eq!(Entry::parse(&first.to_canonical()).unwrap(), first);
         first.v = 0;
         assert!(Entry::parse(&first.to_canonical()).is_err());
+    }
+
+    #[test]
+    fn earlier_versions_count_no_records() {
+        let group = |records| SubjectGroup {
+            subject: "customer".to_owned(),
+            basis: "service".to_owned(),
+            basis_reference: None,
+            circumstances: Vec::new(),
+            categories: BTreeMap::new(),
+            records,
+            references: Vec::new(),
+        };
+        for (records, is_read) in [(None, true), (Some(0), false), (Some(3), false)] {
+            let disclosure = Disclosure {
+                request: RequestFacts::default(),
+                decision: "allow".to_owned(),
+                rules: Vec::new(),
+                status: 200,
+                subjects: vec![group(records)],
+                withheld: Vec::new(),
+                created: None,
+                part: None,
+                answer_sha256: Some("00".to_owned()),
+            };
+            let mut entry =
+                Entry::new(Timestamp::UNIX_EPOCH, Event::Disclosure(disclosure)).unwrap();
+            assert!(Entry::parse(&entry.to_canonical()).is_ok());
+            entry.v = 3;
+            assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
+        }
     }
 
     #[test]
