@@ -33,6 +33,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::allowance::Allowance;
 use crate::clock::Clock;
 use crate::entry::{Act, Entry, Event};
 use crate::ledger::{Ledger, NotRecorded};
@@ -105,6 +106,7 @@ pub enum Deed {
     PartnerRead,
     PartnerSuspend,
     PartnerResume,
+    PartnerEnd,
     CustomersImport,
     CustomersShow,
     LedgerSearch,
@@ -119,10 +121,11 @@ pub enum Deed {
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
+        Self::PartnerEnd,
         Self::CustomersImport,
         Self::CustomersShow,
         Self::LedgerSearch,
@@ -141,6 +144,7 @@ impl Deed {
             Self::PartnerRead => "partner.read",
             Self::PartnerSuspend => "partner.suspend",
             Self::PartnerResume => "partner.resume",
+            Self::PartnerEnd => "partner.end",
             Self::CustomersImport => "customers.import",
             Self::CustomersShow => "customers.show",
             Self::LedgerSearch => "ledger.search",
@@ -166,7 +170,7 @@ impl Deed {
             Self::CustomersImport => &[Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],
-            Self::PolicyPublish | Self::PolicyRollback | Self::PolicyShadow => {
+            Self::PartnerEnd | Self::PolicyPublish | Self::PolicyRollback | Self::PolicyShadow => {
                 &[Legal, PartnerManager]
             }
             Self::PolicySimulate => &[PartnerManager, Legal, Operator],
@@ -266,6 +270,7 @@ pub struct Administration {
     ledger_directory: PathBuf,
     contracts: Contracts,
     publishing: Arc<Publishing>,
+    allowance: Arc<Allowance>,
     clock: Clock,
     /// One change at a time: between looking who went first and acting as the second, nobody else.
     changing: Mutex<()>,
@@ -282,7 +287,7 @@ impl fmt::Debug for Administration {
 }
 
 impl Administration {
-    /// The service over the gateway's own registry, ledger and policy set in force;
+    /// The service over the gateway's own registry, ledger, policy set in force and budgets;
     /// `ledger_directory` is where that ledger is kept.
     pub fn new(
         registry: Arc<Registry>,
@@ -290,6 +295,7 @@ impl Administration {
         ledger_directory: PathBuf,
         contracts: Contracts,
         publishing: Arc<Publishing>,
+        allowance: Arc<Allowance>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -298,6 +304,7 @@ impl Administration {
             ledger_directory,
             contracts,
             publishing,
+            allowance,
             clock,
             changing: Mutex::default(),
             simulating: Mutex::default(),

@@ -28,7 +28,7 @@ pub use budgets::{BudgetExhausted, BudgetState, People, Subject};
 pub use rates::{RateExceeded, RateState};
 
 use budgets::BudgetBook;
-use rates::{Notes, Rates};
+use rates::{LookUps, Notes, Rates};
 
 /// Rates and budgets of every partner. Share it behind an `Arc`.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub struct Allowance {
     clock: Clock,
     rates: Rates,
     notes: Notes,
+    look_ups: LookUps,
     budgets: BudgetBook,
 }
 
@@ -58,6 +59,7 @@ impl Allowance {
         Self {
             rates: Rates::new(clock.clone()),
             notes: Notes::new(clock.clone()),
+            look_ups: LookUps::new(clock.clone()),
             budgets: BudgetBook::default(),
             clock,
         }
@@ -75,6 +77,11 @@ impl Allowance {
     /// Whether one more refusal of whoever shows this certificate is put on record.
     pub fn may_note(&self, certificate: Thumbprint) -> bool {
         self.notes.may(certificate)
+    }
+
+    /// Whether the partner may look up one more of its past requests: sixty a minute.
+    pub fn may_look_up(&self, partner: &PartnerId) -> bool {
+        self.look_ups.may(partner)
     }
 
     /// Charges `people` to the budgets of `owner`, all of them or none. Whoever was charged in a window

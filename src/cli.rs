@@ -94,7 +94,7 @@ enum Command {
     /// A certificate authority for development.
     #[command(subcommand)]
     Ca(ca::CaCommand),
-    /// Access tokens for development.
+    /// Access tokens for development, and API keys.
     #[command(subcommand)]
     Token(token::TokenCommand),
 }
@@ -155,10 +155,7 @@ async fn run(command: Command) -> u8 {
         Command::Init { dir } => serve::init(&dir),
         Command::Serve { config } => serve::serve(&config, clock).await,
         Command::Policy(command) => policy::run(command, &clock).await,
-        Command::Partner { command, reach } => match reach.socket() {
-            Ok(socket) => partner::run(command, &socket, reach.role, reach.output).await,
-            Err(code) => code,
-        },
+        Command::Partner { command, reach } => partner::run(command, &reach, &clock).await,
         Command::Ledger { command, reach } => match command.run_alone(reach.output).await {
             Some(code) => code,
             None => match reach.socket() {

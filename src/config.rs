@@ -6,6 +6,7 @@
 
 mod read;
 pub mod schema;
+mod services;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+pub use self::services::{
+    CoreService, CoreTls, EjectionSettings, HealthSettings, IdentitySettings, TAKEN_HEADERS,
+};
 use crate::mistakes::{Mistakes, Source};
 use crate::source::{Fields, read_toml};
 
@@ -83,14 +87,22 @@ pub struct TokenSettings {
     pub issuer: String,
     /// The `aud` that must be among the token's.
     pub audience: String,
-    /// JWKS file or URL.
+    /// JWKS file or URL; where it is not given, it is discovered from the issuer.
     pub keys: KeySource,
+    /// Hosts of the authorization server that may lead to addresses of private networks.
+    pub private_hosts: Vec<String>,
+    /// How long keys are used that could not be renewed, in hours. Default 24, at most 168.
+    pub keys_hours_max: u32,
     /// Signature algorithms whose keys are taken. Default all of them.
     pub algorithms: Vec<String>,
     /// Allowance for clocks that differ. Default 30, at most 240.
     pub leeway_seconds: u32,
     /// Longest life of a token that is accepted. Default 3,600, at most 86,400.
     pub life_seconds_max: u32,
+    /// Whether tokens must have `nbf`, which RFC 9068 does not ask for. Default false.
+    pub not_before_required: bool,
+    /// Whether proofs (DPoP) must hold a nonce of the gateway. Default false.
+    pub proof_nonces: bool,
 }
 
 /// `[terms]`: the partner terms in force (P16).
@@ -111,6 +123,8 @@ pub enum KeySource {
     File(PathBuf),
     /// An URL, with the PEM file of the authority that vouches for it where it is https.
     Url(String, Option<PathBuf>),
+    /// What the issuer says at its own URL (RFC 8414, or OpenID Connect Discovery), with that PEM file.
+    Issuer(Option<PathBuf>),
 }
 
 /// `[administration]`: the socket and who may act through it.
@@ -131,19 +145,6 @@ pub struct ActorSettings {
     pub name: String,
     /// Roles: `operator`, `partner_manager`, `legal`, `auditor`.
     pub roles: Vec<String>,
-}
-
-/// One `[[services]]`: a core service.
-#[derive(Clone, Debug)]
-pub struct CoreService {
-    /// `http://` and an authority, without a slash at the end.
-    pub base_url: String,
-    /// Further names by which the core is known, with their ports: what it calls itself in its answers.
-    pub names: Vec<String>,
-    /// The whole `Authorization` header the core wants of us, read from a file.
-    pub authorization: Option<Secret>,
-    /// How long an answer may take, from the first byte asked to the last received. Default 10,000.
-    pub answer_milliseconds_max: u64,
 }
 
 /// A credential of ours, which no log, error or debug output shows.

@@ -49,6 +49,7 @@ pub struct Peer {
 #[derive(Clone, Debug)]
 pub struct AcceptedHead {
     method: Method,
+    host: String,
     path: CanonicalPath,
     query: Query,
     headers: HeaderMap,
@@ -58,6 +59,11 @@ impl AcceptedHead {
     /// One of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS.
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// The host it names, one of the configured, with its port if it has one, in lower case.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The path in its only spelling.
@@ -96,7 +102,7 @@ pub fn accept(
         ));
     }
     check_sizes(parts, limits)?;
-    check_host(parts, names)?;
+    let host = check_host(parts, names)?;
     check_expectation(&parts.headers)?;
     let path = CanonicalPath::parse(parts.uri.path())
         .map_err(|mistake| malformed(mistake.to_string(), "send the path in its plain spelling"))?;
@@ -114,6 +120,7 @@ pub fn accept(
     })?;
     Ok(AcceptedHead {
         method: parts.method.clone(),
+        host,
         path,
         query,
         headers,
@@ -225,8 +232,8 @@ fn check_sizes(parts: &request::Parts, limits: &Limits) -> Result<(), Refusal> {
 }
 
 /// One configured host, named once or twice alike. HTTP/2 must name it in `:authority`: without that
-/// the scheme cannot be seen either.
-fn check_host(parts: &request::Parts, names: &HostNames) -> Result<(), Refusal> {
+/// the scheme cannot be seen either. Returns it in lower case.
+fn check_host(parts: &request::Parts, names: &HostNames) -> Result<String, Refusal> {
     let refuse = |detail: &str| {
         Err(malformed(
             detail,
@@ -265,7 +272,8 @@ fn check_host(parts: &request::Parts, names: &HostNames) -> Result<(), Refusal> 
     if !named.into_iter().flatten().all(|name| names.contains(name)) {
         return refuse("this gateway does not serve the host named");
     }
-    Ok(())
+    let host = authority.or(field).unwrap_or_default();
+    Ok(host.to_ascii_lowercase())
 }
 
 fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -19,14 +19,18 @@ use crate::terms::hexadecimal;
 
 /// Version of the shape of an [`Entry`] that is written today. Every earlier one is still read; 2 added
 /// what is needed to decide again: page size, signals, circumstances. 3 added where a basis is written down,
-/// parts of disclosures, and what was delivered of them. 4 added how many records left.
+/// parts of disclosures, and what was delivered of them. 4 added with which kind of credential a partner
+/// came, and in how many records something left.
 pub const VERSION: u32 = 4;
 
 /// Entries of an earlier version have neither parts nor missing digests.
 const VERSION_OF_PARTS: u32 = 3;
 
-/// Entries of an earlier version do not say how many records left.
-const VERSION_OF_RECORDS: u32 = 4;
+/// Entries of an earlier version do not say which kind of credential it was, and count no records.
+const VERSION_OF_CREDENTIALS: u32 = 4;
+
+/// [`RequestFacts::credential`] of a request that came with an API key.
+pub const API_KEY: &str = "api-key";
 
 /// Most bytes an entry may have: C2SP tlog-tiles stores the length of a leaf in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
@@ -115,7 +119,8 @@ impl Entry {
         if entry.v < VERSION_OF_PARTS && entry.event.is_of_parts() {
             return Err(EntryError::NotCanonical);
         }
-        if entry.v < VERSION_OF_RECORDS && entry.event.counts_records() {
+        let says_more = entry.event.names_a_credential() || entry.event.counts_records();
+        if entry.v < VERSION_OF_CREDENTIALS && says_more {
             return Err(EntryError::NotCanonical);
         }
         if entry.to_canonical() != bytes {
@@ -185,6 +190,19 @@ impl Event {
             _ => false,
         }
     }
+
+    /// Whether only entries of version 4 and later can say it.
+    fn names_a_credential(&self) -> bool {
+        let request = match self {
+            Self::Disclosure(it) => &it.request,
+            Self::Intent(it) => &it.request,
+            Self::Refusal(it) => &it.request,
+            Self::Shadow(it) => &it.request,
+            Self::Delivered(it) => &it.request,
+            Self::Act(_) | Self::Gateway(_) => return false,
+        };
+        request.credential.is_some()
+    }
 }
 
 /// Who asked, how they proved it, for what: common to everything a partner's request causes.
@@ -202,9 +220,13 @@ pub struct RequestFacts {
     /// SHA-256 thumbprint of the client certificate, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
-    /// `client_id` of the access token.
+    /// `client_id` of the access token, or prefix of the API key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// What it proved itself by beside its certificate: `certificate-bound-token`, `dpop-bound-token`,
+    /// `certificate-and-dpop-bound-token`, `unbound-token` or `api-key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
     /// Operation id of the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
@@ -464,19 +486,20 @@ pub(crate) mod tests {
         (
             (text(), optional(), option::of(any_recipient()), optional()),
             (optional(), optional(), optional(), optional()),
-            (option::of(any::<u32>()), vec(text(), 0..3)),
+            (option::of(any::<u32>()), vec(text(), 0..3), optional()),
         )
             .prop_map(
                 |(
                     (request_id, trace_id, recipient, certificate),
                     (client, operation, purpose, policy),
-                    (page_records, signals),
+                    (page_records, signals, credential),
                 )| RequestFacts {
                     request_id,
                     trace_id,
                     recipient,
                     certificate,
                     client,
+                    credential,
                     operation,
                     purpose,
                     page_records,
@@ -748,6 +771,25 @@ pub(crate) mod tests {
             let mut entry = Entry::new(Timestamp::UNIX_EPOCH, Event::Disclosure(event)).unwrap();
             assert!(Entry::parse(&entry.to_canonical()).is_ok());
             entry.v = 2;
+            assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
+        }
+    }
+
+    #[test]
+    fn earlier_versions_know_no_kind_of_credential() {
+        let request = RequestFacts {
+            credential: Some(API_KEY.to_owned()),
+            ..RequestFacts::default()
+        };
+        for request in [request, RequestFacts::default()] {
+            let is_read = request.credential.is_none();
+            let event = Event::Intent(Intent {
+                request,
+                customer: None,
+            });
+            let mut entry = Entry::new(Timestamp::UNIX_EPOCH, event).unwrap();
+            assert!(Entry::parse(&entry.to_canonical()).is_ok());
+            entry.v = 3;
             assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
         }
     }

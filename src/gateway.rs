@@ -44,6 +44,7 @@ pub mod pages;
 pub mod places;
 pub mod read;
 pub mod record;
+pub mod redactions;
 pub mod refuse;
 pub mod route;
 pub mod send;
@@ -60,7 +61,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 
-use self::authenticate::Authenticator;
+use self::authenticate::{Authenticator, Partner};
 use self::exchange::Exchange;
 use self::forward::{Cores, Forwarded, Outbound};
 use self::names::Names;
@@ -110,7 +111,7 @@ pub struct Gateway {
     /// The record.
     pub ledger: Ledger,
     /// The core services.
-    pub cores: Cores,
+    pub cores: Arc<Cores>,
     /// Their names.
     pub names: Names,
     /// Secret of the pseudonyms.
@@ -121,6 +122,8 @@ pub struct Gateway {
     pub telemetry: Telemetry,
     /// Places for requests under way.
     pub places: Places,
+    /// Past requests, for whoever made them.
+    pub past: pages::Past,
 }
 
 impl Gateway {
@@ -175,7 +178,7 @@ impl Gateway {
         let head = edge::accept(parts, &self.limits, &self.about.names)?;
         let place = self.places.take()?;
         let path = head.path().as_str();
-        if let Some(page) = pages::problem(path, accepted(head.headers()), &self.about) {
+        if let Some(page) = pages::problem(path, pages::accepted(head.headers()), &self.about) {
             return Ok(page);
         }
         let rules = self.rules.load_full();
@@ -186,11 +189,11 @@ impl Gateway {
         };
         let partner = authenticator.partner(exchange, &head, peer, rules).await?;
         if path.starts_with(pages::PREFIX) {
-            return pages::own(path, &partner);
+            return self.page(exchange, &partner, &head, body).await;
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
-        let body = whole_body(body).await?;
+        let body = self.whole_body(exchange, body).await?;
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
         let operation = &route.operation;
         let shadow = self.shadow.load_full();
@@ -206,7 +209,7 @@ impl Gateway {
             &self.ledger,
         )
         .await?;
-        let outbound = outbound(&head, &mut reading);
+        let outbound = outbound(&head, peer, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let core_names = self.names.under(&permit.partner().rules().catalogue);
         let answer = match answer {
@@ -228,11 +231,47 @@ impl Gateway {
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let house = (&self.pseudonyms, &*self.registry);
         let filtered = filter::filter(&permit, &inspected, house, &links)?;
+        let filtered = redactions::told(exchange, head.headers(), filtered);
         shadow.see(exchange, &permit, &inspected, &answer.body);
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
-        Ok(send::send(exchange, recorded))
+        Ok(place.and(share).stay_with(send::send(exchange, recorded)))
+    }
+
+    /// The whole body. What it takes to come is not taken from the time for the answer.
+    async fn whole_body(
+        &self,
+        exchange: &mut Exchange,
+        body: RequestBody,
+    ) -> Result<Bytes, Stopped> {
+        let since = self.clock.instant();
+        let body = whole_body(body).await?;
+        exchange.due_from += self.clock.instant().saturating_duration_since(since);
+        Ok(body)
+    }
+
+    /// A page of our own.
+    async fn page(
+        &self,
+        exchange: &mut Exchange,
+        partner: &Partner,
+        head: &AcceptedHead,
+        body: RequestBody,
+    ) -> Result<Response<ResponseBody>, Stopped> {
+        let _share = self.places.take_share(&partner.contract().partner)?;
+        let body = match pages::takes_body(head.path().as_str()) {
+            true => whole_body(body).await?,
+            false => Bytes::new(),
+        };
+        let house = pages::House {
+            about: &self.about,
+            limits: &self.limits,
+            allowance: &self.allowance,
+            registry: &self.registry,
+            past: &self.past,
+        };
+        pages::own(exchange, partner, head, &body, house).await
     }
 
     /// What an answer needs that is under way when its request has been answered.
@@ -347,13 +386,6 @@ fn leave_body_out(response: &mut Response<ResponseBody>) {
     }
 }
 
-fn accepted(headers: &HeaderMap) -> &str {
-    headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-}
-
 /// The whole body, within the listener's limits and this one of time.
 async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
     match tokio::time::timeout(BODY_TIME_MAX, body.collect()).await {
@@ -373,12 +405,13 @@ async fn whole_body(body: RequestBody) -> Result<Bytes, Stopped> {
 }
 
 /// What goes on is what was read, not what was sent.
-fn outbound<'a>(head: &'a AcceptedHead, reading: &mut Reading) -> Outbound<'a> {
+fn outbound<'a>(head: &'a AcceptedHead, peer: &'a Peer, reading: &mut Reading) -> Outbound<'a> {
     Outbound {
         path: head.path().as_str(),
         query: head.query().to_string(),
         headers: head.headers(),
         content_type: reading.asked.content_type.take(),
         body: std::mem::take(&mut reading.asked.body),
+        peer,
     }
 }

@@ -10,12 +10,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::HandshakeKind;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -50,8 +51,12 @@ const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes of answers that one stream may have ready before its partner reads them.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Bytes of an answer handed to HTTP/2 at once.
+/// Bytes of an answer handed to HTTP/2, and to HTTP/1, at once.
 const PIECE_BYTES: usize = 16 * 1024;
+const HTTP1_PIECE_BYTES: usize = 64 * 1024;
+/// Bytes that the system takes of an answer and has not sent. What it took counts as read by the partner,
+/// so this is how exactly slow readers are known; by itself the system takes megabytes.
+const UNSENT_BYTES: u32 = 16 * 1024;
 /// A partner whose machine is gone is noticed after these two.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -159,6 +164,7 @@ where
     async fn run(mut self, stream: TcpStream) -> io::Result<()> {
         let address = stream.peer_addr()?;
         stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
         let handshake = seconds(self.limits.handshake_seconds_max);
         let mut close = self.close.clone();
         // What changes from here on is heard of below.
@@ -179,10 +185,8 @@ where
             let certificate = Principal::Certificate(certificate.thumbprint);
             peer.presented.note([&certificate]);
         }
-        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let chain = chain.iter().map(|one| one.clone().into_owned()).collect();
         let suspensions = Arc::clone(&self.suspensions);
-        let standing = Standing::new(Arc::clone(&peer), suspensions, chain, self.tls.clone());
+        let standing = Standing::new(Arc::clone(&peer), suspensions, self.tls.clone());
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let ended = if is_http2 {
             self.http2(stream, peer, standing).await
@@ -287,10 +291,17 @@ where
                     watchdog.ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = tokio::time::sleep(watchdog.period) => match watchdog.look(exchange.progress()) {
-                    Verdict::Alive => {}
-                    Verdict::Idle => connection.as_mut().graceful_shutdown(),
-                    Verdict::Stalled => return Ok(()),
+                () = exchange.goodbye(), if !watchdog.ending => {
+                    watchdog.ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = tokio::time::sleep(watchdog.period) => {
+                    let lags = exchange.lags(watchdog.bytes_min);
+                    match watchdog.look(exchange.progress(), lags) {
+                        Verdict::Alive => {}
+                        Verdict::Idle => connection.as_mut().graceful_shutdown(),
+                        Verdict::Stalled => return Ok(()),
+                    }
                 }
             }
         }
@@ -344,8 +355,15 @@ where
         let answered = (self.handler)(Arc::clone(peer), Request::from_parts(parts, body));
         async move {
             let _under_way = under_way;
-            let piece_bytes_max = if is_http2 { PIECE_BYTES } else { usize::MAX };
+            let piece_bytes_max = if is_http2 {
+                PIECE_BYTES
+            } else {
+                HTTP1_PIECE_BYTES
+            };
             let response = answered.await;
+            if is_http2 && response.status() == StatusCode::REQUEST_TIMEOUT {
+                exchange.say_goodbye();
+            }
             Ok(response.map(|body| CountedBody::new(body, piece_bytes_max, exchange)))
         }
     }

@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::drain;
+use crate::gateway::forward::Cores;
 use crate::ledger::Ledger;
 use crate::publishing::{Cause, Publishing, Reloaded};
 use crate::telemetry::Metrics;
@@ -26,6 +27,8 @@ pub struct Operator {
     pub metrics: Arc<Metrics>,
     /// The policy set in force.
     pub publishing: Arc<Publishing>,
+    /// The core services.
+    pub cores: Arc<Cores>,
 }
 
 /// Serves until `shutdown` resolves.
@@ -54,22 +57,33 @@ pub async fn serve(
     }
 }
 
-/// Red when the ledger cannot write, for then every answer would be refused.
+/// Red when the ledger cannot write, for then every answer would be refused; and when no core service can
+/// be asked. One that cannot is named, and the others go on.
 async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
-    if operator.ledger.is_writable() {
-        (StatusCode::OK, "ready\n")
+    let (down, all) = operator.cores.down();
+    let down: String = down
+        .iter()
+        .map(|service| format!("core service `{service}`: no instance passes its health checks\n"))
+        .collect();
+    if !operator.ledger.is_writable() {
+        let why = format!("not ready: the ledger cannot write\n{down}");
+        (StatusCode::SERVICE_UNAVAILABLE, why)
+    } else if all {
+        let why = format!("not ready: no core service can be asked\n{down}");
+        (StatusCode::SERVICE_UNAVAILABLE, why)
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: the ledger cannot write\n",
-        )
+        (StatusCode::OK, format!("ready\n{down}"))
     }
 }
 
 async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
     let Operator {
-        ledger, metrics, ..
+        ledger,
+        metrics,
+        cores,
+        ..
     } = operator;
+    cores.measure(&metrics);
     metrics.ledger(ledger.is_writable(), ledger.size(), ledger.notes_dropped());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], metrics.to_text())

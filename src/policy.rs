@@ -27,7 +27,7 @@ pub use self::circumstances::{Circumstances, Standing};
 pub use self::compared::{Differing, Reworded, Way};
 pub use self::contract::Contract;
 pub use self::decide::AccessRequest;
-pub use self::explain::Explanation;
+pub use self::explain::{Explanation, categories};
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
 pub use self::reach::{Reach, Use};
@@ -50,6 +50,7 @@ pub struct PolicySet {
     compiled: Vec<Arc<Compiled>>,
     by_partner: HashMap<PartnerId, usize>,
     by_client: HashMap<Arc<str>, usize>,
+    by_api_key: HashMap<Arc<str>, usize>,
     by_thumbprint: HashMap<Thumbprint, usize>,
     by_name: HashMap<Arc<str>, usize>,
     version: Arc<str>,
@@ -95,6 +96,11 @@ impl PolicySet {
     /// The contract whose credentials have this `client_id`.
     pub fn by_client(&self, client: &str) -> Option<&Arc<Contract>> {
         self.at(self.by_client.get(client))
+    }
+
+    /// The contract whose credentials have an API key with this prefix.
+    pub fn by_api_key(&self, prefix: &str) -> Option<&Arc<Contract>> {
+        self.at(self.by_api_key.get(prefix))
     }
 
     /// The contract whose credentials have this client certificate, by thumbprint or by one of its

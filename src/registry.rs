@@ -1,7 +1,7 @@
 //! What the gateway knows for a fact: the book of customers (whose customer someone is, and the
 //! random [`CustomerRef`] that stands for them in the ledger), whose a job, list or document is and
-//! what it was uploaded for, suspensions, consents, which figures were told, acts that wait for their second person, and every
-//! policy set that was published, with all its files.
+//! what it was uploaded for, suspensions, consents, which figures were told, acts that wait for their second person,
+//! which proofs of possession were seen, and every policy set that was published, with all its files.
 //!
 //! One SQLite file, written by one thread that gathers what waits into one transaction (WAL,
 //! `synchronous=FULL`), so a change is on disk when its call returns. The whole book is also in
@@ -25,6 +25,7 @@ mod fingerprint;
 mod import;
 mod policy_sets;
 mod policy_shadow;
+mod proofs;
 mod proposals;
 mod resources;
 mod shards;
@@ -44,6 +45,7 @@ pub use figures::{Against, Asking, NotAnswered, QUESTION_DAYS, QUESTIONS_MAX};
 pub use import::{IMPORT_ROWS_MAX, Import, ImportMistake, ImportMistakes, ImportReport};
 pub use policy_sets::{HISTORY_SHOWN_MAX, InForce, KeptSet, POLICY_PROPOSAL, Publication};
 pub use policy_shadow::InShadow;
+pub use proofs::{Claimed, PARTNER_PROOFS_MAX, PROOFS_MAX};
 pub use proposals::{PROPOSAL_LIFE_HOURS, Proposal};
 pub use resources::ResourceRow;
 pub use suspensions::{SUSPENSIONS_MAX, Suspension, Suspensions, TOKEN_SUSPENSION_HOURS};
@@ -72,6 +74,7 @@ struct Memory {
     resources: resources::Resources,
     suspensions: Arc<Suspensions>,
     consents: consents::Consents,
+    proofs: Arc<proofs::Proofs>,
 }
 
 /// A fact was not kept; nothing has changed.
@@ -126,6 +129,7 @@ impl Memory {
         memory.resources.load(connection)?;
         memory.suspensions.load(connection)?;
         memory.consents.load(connection)?;
+        memory.proofs.load(connection)?;
         Ok(memory)
     }
 }

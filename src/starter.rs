@@ -2,6 +2,9 @@
 //! contracts and tests of the demo mailing company as examples. Never overwrites a file, and makes no key or
 //! certificate: those come from the company's own authority, or from `covenant ca`.
 
+pub mod partner;
+pub mod rotation;
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};

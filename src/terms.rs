@@ -2,14 +2,15 @@
 //! the vocabulary of [`crate::taxonomy`].
 
 mod principal;
+mod request_id;
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 pub use principal::Principal;
+pub use request_id::RequestId;
 
 /// A dealer, reseller or co-branded partner, by the id its contract has: lower-case letters, digits
 /// and `-`, 1 to 64 characters, beginning with a letter.
@@ -101,32 +102,6 @@ impl fmt::Display for CustomerRef {
 impl fmt::Debug for CustomerRef {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
-    }
-}
-
-/// The id of one request: a UUIDv7, the same in headers, entry, log line and trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RequestId(Uuid);
-
-impl RequestId {
-    /// A new one, for a request that arrives at `now`.
-    pub fn new(now: jiff::Timestamp) -> Self {
-        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
-        let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
-        let moment = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds);
-        Self(Uuid::new_v7(moment))
-    }
-
-    /// From its text.
-    pub fn parse(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().map(Self)
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
     }
 }
 

@@ -13,5 +13,7 @@ mod http1;
 mod http2;
 #[path = "edge/server.rs"]
 mod server;
+#[path = "edge/slow.rs"]
+mod slow;
 #[path = "edge/tls.rs"]
 mod tls;

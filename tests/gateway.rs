@@ -11,12 +11,18 @@
 
 #[path = "gateway/asking.rs"]
 mod asking;
+#[path = "gateway/authorization_server.rs"]
+mod authorization_server;
 #[path = "gateway/budgets.rs"]
 mod budgets;
 #[path = "gateway/caller.rs"]
 mod caller;
 #[path = "gateway/consent.rs"]
 mod consent;
+#[path = "gateway/core_tls.rs"]
+mod core_tls;
+#[path = "gateway/cores.rs"]
+mod cores;
 #[path = "gateway/creating.rs"]
 mod creating;
 #[path = "gateway/decisions.rs"]
@@ -29,6 +35,10 @@ mod figures;
 mod formats;
 #[path = "gateway/headers.rs"]
 mod headers;
+#[path = "gateway/instance.rs"]
+mod instance;
+#[path = "gateway/issuer.rs"]
+mod issuer;
 #[path = "gateway/lab.rs"]
 mod lab;
 #[path = "gateway/large.rs"]
@@ -39,6 +49,10 @@ mod leaving;
 mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
+#[path = "gateway/pages.rs"]
+mod pages;
+#[path = "gateway/possession.rs"]
+mod possession;
 #[path = "gateway/publishing.rs"]
 mod publishing;
 #[path = "gateway/purposes.rs"]
@@ -53,6 +67,8 @@ mod record;
 mod refusal_forms;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/rotation.rs"]
+mod rotation;
 #[path = "gateway/scripted.rs"]
 mod scripted;
 #[path = "gateway/shadow.rs"]

@@ -23,6 +23,8 @@ mod first_day;
 mod importing;
 #[path = "process/installation.rs"]
 mod installation;
+#[path = "process/onboarding.rs"]
+mod onboarding;
 #[path = "process/people.rs"]
 mod people;
 #[path = "process/policies.rs"]

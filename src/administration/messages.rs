@@ -1,10 +1,13 @@
 //! What goes over the socket: JSON both ways, the same types on both sides.
 
+mod partners;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::partners::{PartnerEnd, UsageShown, WindowShown};
 use crate::entry::{Entry, Withheld};
 use crate::registry::{Proposal, Suspension};
 use crate::terms::PartnerKind;

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use super::messages::{ByAndWhy, PartnerShown};
+use jiff::ToSpan as _;
+use jiff::tz::TimeZone;
+
+use super::messages::{ByAndWhy, PartnerShown, UsageShown, WindowShown};
 use super::{Actor, Administration, Deed, NotDone};
-use crate::policy::contract::Contract;
+use crate::allowance::budgets::WindowState;
+use crate::policy::contract::{Budgets, Contract};
 use crate::terms::Principal;
 
 /// How alike an id must be to be suggested, 0 to 1.
@@ -34,6 +38,46 @@ impl Administration {
             resume_proposed: waiting.map(ByAndWhy::from),
             ..self.shown(&contract)
         })
+    }
+
+    /// What every partner has used of its budgets, by id.
+    pub fn usage(&self, actor: &Actor) -> Result<Vec<UsageShown>, NotDone> {
+        Self::allow(actor, Deed::PartnerRead)?;
+        let mut contracts = (self.contracts)();
+        contracts.sort_by(|one, other| one.partner.cmp(&other.partner));
+        Ok(contracts
+            .iter()
+            .map(|contract| self.used(contract))
+            .collect())
+    }
+
+    /// What one partner has used.
+    pub fn usage_of(&self, actor: &Actor, id: &str) -> Result<UsageShown, NotDone> {
+        Self::allow(actor, Deed::PartnerRead)?;
+        Ok(self.used(&*self.contract(id)?))
+    }
+
+    fn used(&self, contract: &Contract) -> UsageShown {
+        let now = self.clock.now();
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let owner = contract.parent.as_ref().unwrap_or(&contract.partner);
+        let state = self.allowance.state(owner, contract.budgets_on(today));
+        let shown = |window: &WindowState| {
+            // Where there is no limit, so many are told apart and no more.
+            let most = window.limit.unwrap_or(Budgets::PEOPLE_MAX);
+            let reset = i64::try_from(window.reset_seconds).unwrap_or_default();
+            WindowShown {
+                name: window.name.to_owned(),
+                limit: window.limit,
+                used: most.saturating_sub(window.remaining),
+                resets_at: now.checked_add(reset.seconds()).unwrap_or(now),
+            }
+        };
+        UsageShown {
+            partner: contract.partner.to_string(),
+            owner: owner.to_string(),
+            windows: state.windows().iter().map(shown).collect(),
+        }
     }
 
     pub(super) fn contract(&self, id: &str) -> Result<Arc<Contract>, NotDone> {

@@ -21,8 +21,8 @@ use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
-    CustomerQuery, HitsQuery, PolicyPublish, PolicyRollback, PolicyShadow, Problem, ROLE_HEADER,
-    SearchQuery, SimulateQuery, Suspend,
+    CustomerQuery, HitsQuery, PartnerEnd, PolicyPublish, PolicyRollback, PolicyShadow, Problem,
+    ROLE_HEADER, SearchQuery, SimulateQuery, Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -75,6 +75,9 @@ pub async fn serve(
     let router = Router::new()
         .route("/partners", get(partners))
         .route("/partners/{id}", get(partner))
+        .route("/partners/{id}/usage", get(usage_of))
+        .route("/usage", get(usage))
+        .route("/end", post(end))
         .route("/suspensions", get(suspended))
         .route("/suspend", post(suspend))
         .route("/resume", post(resume))
@@ -167,6 +170,31 @@ async fn partner(
             .partner(&caller.for_deed(Deed::PartnerRead), &id)
             .await,
     )
+}
+
+async fn usage(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::PartnerRead);
+    answer(door.administration.usage(&actor))
+}
+
+async fn usage_of(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    PathValue(id): PathValue<String>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::PartnerRead);
+    answer(door.administration.usage_of(&actor, &id))
+}
+
+async fn end(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(request): Json<PartnerEnd>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::PartnerEnd);
+    let administration = Arc::clone(&door.administration);
+    let PartnerEnd { partner, because } = request;
+    to_the_end(async move { administration.end(&actor, &partner, &because).await }).await
 }
 
 async fn suspended(State(door): State<Arc<Door>>, caller: Caller) -> Answer {

@@ -9,7 +9,7 @@ use super::partners::hint;
 use super::two_persons::{Turn, turn};
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::registry::{Proposal, Suspension, TOKEN_SUSPENSION_HOURS};
-use crate::terms::Principal;
+use crate::terms::{PartnerId, Principal};
 
 impl Administration {
     /// Everybody who is suspended, partners first, each kind by name.
@@ -84,6 +84,40 @@ impl Administration {
         })
     }
 
+    /// Ends a partnership: the partner is suspended from then on, whether it was already or not, and stays so
+    /// when its contract is gone. To begin again two people resume it.
+    pub async fn end(&self, actor: &Actor, id: &str, because: &str) -> Result<Changed, NotDone> {
+        Self::allow(actor, Deed::PartnerEnd)?;
+        let because = reason(because)?;
+        let partner = PartnerId::parse(id)
+            .ok_or_else(|| NotDone::Mistaken(format!("`{id}` is not a partner's id")))?;
+        let principal = Principal::Partner(partner);
+        let _one_at_a_time = self.changing.lock().await;
+        let known = self.registry.suspensions().of(&principal);
+        if known.is_none() {
+            self.known(&principal)?;
+        }
+        let object = principal.to_string();
+        let action = Deed::PartnerEnd.name().to_owned();
+        let words = Some(because.clone());
+        let entry = self
+            .enter(actor, action, Some(object.clone()), words)
+            .await?;
+        if known.is_none() {
+            let suspension = Suspension {
+                since: self.clock.now(),
+                by: Arc::clone(&actor.name),
+                because: because.into(),
+            };
+            self.registry.suspend(&principal, suspension, entry).await?;
+        }
+        // A proposal to resume was made before anybody knew that it ends.
+        let resume = Deed::PartnerResume.name();
+        self.registry.settle(resume, &object).await?;
+        let outcome = Outcome::Suspended;
+        Ok(Changed { outcome, entry })
+    }
+
     /// Ends a suspension, or proposes it to a second person.
     pub async fn resume(
         &self,
@@ -134,12 +168,17 @@ impl Administration {
                 let contracts = (self.contracts)();
                 let clients = || {
                     let all = contracts.iter();
-                    all.flat_map(|contract| contract.credentials.clients.iter())
+                    all.flat_map(|contract| {
+                        let credentials = &contract.credentials;
+                        let keys = credentials.api_keys.iter();
+                        let clients = credentials.clients.iter().map(|client| &**client);
+                        clients.chain(keys.map(|key| &*key.prefix))
+                    })
                 };
-                if clients().any(|client| client == name) {
+                if clients().any(|client| client == &**name) {
                     return Ok(());
                 }
-                let hint = hint(name, clients().map(|client| &**client));
+                let hint = hint(name, clients());
                 let message = format!("no contract names a client `{name}`{hint}");
                 Err(NotDone::NotFound(message))
             }

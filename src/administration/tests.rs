@@ -91,6 +91,7 @@ impl Fixture {
             directory,
             Box::new(|| vec![contract("bright"), contract("acme")]),
             publishing,
+            Arc::new(crate::allowance::Allowance::new(clock.clone())),
             clock.clone(),
         ));
         Self {
@@ -198,6 +199,7 @@ fn who_may_do_what_is_this_table() {
 partner.read      operator, partner_manager, legal, auditor
 partner.suspend   operator, partner_manager, legal
 partner.resume    legal, operator, partner_manager
+partner.end       legal, partner_manager
 customers.import  operator
 customers.show    partner_manager, legal
 ledger.search     legal, auditor
@@ -230,6 +232,49 @@ async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
     let acme = fixture.service.partner(&auditor, "acme").await.unwrap();
     assert_eq!(acme.suspended, None);
     assert_eq!(fixture.acts(), []);
+}
+
+#[tokio::test]
+async fn who_ends_is_suspended_for_good_and_everybody_may_see_what_was_used() {
+    let fixture = Fixture::new().await;
+    let service = &fixture.service;
+    let (pam, leo) = (
+        actor("Pam", Role::PartnerManager),
+        actor("Leo", Role::Legal),
+    );
+    for role in [Role::Operator, Role::Auditor] {
+        let somebody = actor("Olga", role);
+        let refused = service.end(&somebody, "acme", "over").await;
+        assert!(matches!(refused, Err(NotDone::NotAllowed { .. })), "{role}");
+        let usage = service.usage_of(&somebody, "acme").unwrap();
+        assert_eq!(
+            (usage.windows[0].used, usage.windows[0].limit),
+            (0, Some(500))
+        );
+        assert_eq!((usage.windows[2].used, usage.windows[2].limit), (0, None));
+    }
+    assert!(service.end(&pam, "nobody", "over").await.is_err());
+    assert!(
+        service.end(&pam, "acme", " ").await.is_err(),
+        "without a reason"
+    );
+    assert!(fixture.acts().is_empty());
+    service.end(&pam, "acme", "over").await.unwrap();
+    let resumed = service
+        .resume(&leo, &partner("acme"), "again")
+        .await
+        .unwrap();
+    assert_eq!(resumed.outcome, Outcome::Proposed);
+    // Whoever is suspended can be ended too, and what was proposed before is forgotten.
+    service.end(&leo, "acme", "over indeed").await.unwrap();
+    let shown = service.partner(&pam, "acme").await.unwrap();
+    assert_eq!(shown.suspended.unwrap().because, "over");
+    assert_eq!(shown.resume_proposed, None);
+    let ends = fixture
+        .acts()
+        .into_iter()
+        .filter(|act| act.0 == "partner.end");
+    assert_eq!(ends.count(), 2);
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ use crate::terms::{PartnerId, Thumbprint};
 /// Refusals that one client certificate may put on record in a minute.
 const NOTES_PER_MINUTE: Quota = Quota::per_minute(NonZeroU32::MIN.saturating_add(599));
 
+/// Past requests that one partner may look up in a minute: each reads files.
+const LOOK_UPS_PER_MINUTE: Quota = Quota::per_minute(NonZeroU32::MIN.saturating_add(59));
+
 /// Length of the rate's window.
 pub const WINDOW_SECONDS: u64 = 60;
 
@@ -90,6 +93,23 @@ impl Notes {
 
     pub(super) fn may(&self, certificate: Thumbprint) -> bool {
         self.0.check_key(&certificate).is_ok()
+    }
+}
+
+/// How often each partner may look up a past request.
+#[derive(Debug)]
+pub(super) struct LookUps(
+    RateLimiter<PartnerId, DashMapStateStore<PartnerId>, Ticks, NoOpMiddleware<Instant>>,
+);
+
+impl LookUps {
+    pub(super) fn new(clock: Clock) -> Self {
+        let ticks = Ticks(clock);
+        Self(RateLimiter::dashmap_with_clock(LOOK_UPS_PER_MINUTE, ticks))
+    }
+
+    pub(super) fn may(&self, partner: &PartnerId) -> bool {
+        self.0.check_key(partner).is_ok()
     }
 }
 

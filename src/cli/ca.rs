@@ -1,15 +1,19 @@
 //! `covenant ca`: the development certificate authority.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use comfy_table::{Table, presets};
+use serde_json::{Value, json};
 
+use super::output::Format;
 use crate::clock::Clock;
 use crate::identity::development::{
-    CERTIFICATE_DAYS, DevelopmentAuthority, DevelopmentError, DevelopmentIssuer,
+    CERTIFICATE_DAYS, DevelopmentAuthority, DevelopmentError, DevelopmentIssuer, read_certificate,
+    read_request,
 };
+use crate::terms::Thumbprint;
 
 /// Make and use a certificate authority for development. Not for production.
 #[derive(Debug, Subcommand)]
@@ -34,12 +38,34 @@ pub enum CaCommand {
         /// Where to write: `<OUT>.crt` and `<OUT>.key`.
         #[arg(long)]
         out: PathBuf,
+        /// Sign this certificate signing request (PKCS #10, PEM) instead of making a key.
+        #[arg(long, value_name = "FILE")]
+        csr: Option<PathBuf>,
+    },
+    /// Revoke a client certificate, and write the revocation list anew.
+    Revoke {
+        /// The authority's folder.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The certificate (PEM).
+        #[arg(
+            long,
+            conflicts_with = "thumbprint",
+            required_unless_present = "thumbprint"
+        )]
+        certificate: Option<PathBuf>,
+        /// Its thumbprint, as `covenant ca list` shows it.
+        #[arg(long)]
+        thumbprint: Option<String>,
     },
     /// List the certificates issued.
     List {
         /// The authority's folder.
         #[arg(long)]
         dir: PathBuf,
+        /// How the answer is written.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
     },
 }
 
@@ -58,8 +84,19 @@ pub fn run(command: CaCommand, clock: &Clock) -> Result<u8, DevelopmentError> {
 pub(super) fn carry_out(command: CaCommand, clock: &Clock) -> Result<String, DevelopmentError> {
     match command {
         CaCommand::Init { dir, server_name } => init(dir, &server_name, clock),
-        CaCommand::Issue { dir, name, out } => issue(dir, &name, out, clock),
-        CaCommand::List { dir } => list(dir, clock),
+        CaCommand::Issue {
+            dir,
+            name,
+            out,
+            csr: Some(request),
+        } => sign(dir, &name, out, &request, clock),
+        CaCommand::Issue { dir, name, out, .. } => issue(dir, &name, out, clock),
+        CaCommand::Revoke {
+            dir,
+            certificate,
+            thumbprint,
+        } => revoke(&dir, certificate.as_deref(), thumbprint.as_deref(), clock),
+        CaCommand::List { dir, output } => list(&dir, output, clock),
     }
 }
 
@@ -69,11 +106,13 @@ fn init(dir: PathBuf, names: &[String], clock: &Clock) -> Result<String, Develop
     let server = authority.issue_server(&names)?;
     server.write(&dir.join("server"))?;
     DevelopmentIssuer::create(&dir, clock)?;
+    authority.write_list()?;
     Ok(format!(
         "made a development authority in {dir}\n\
          \x20 ca.crt, ca.key          the authority\n\
          \x20 server.crt, server.key  the gateway, as {names}\n\
          \x20 jwks.json, issuer.key   the token issuer\n\
+         \x20 ca.crl                  its revocation list, empty\n\
          certificates are valid for {CERTIFICATE_DAYS} days; the .key files are secrets, keep them out of version control\n\
          next: covenant ca issue --dir {dir} --name acme.partners.example --out acme\n",
         dir = dir.display(),
@@ -102,8 +141,66 @@ fn issue(
     ))
 }
 
-fn list(dir: PathBuf, clock: &Clock) -> Result<String, DevelopmentError> {
-    let certificates = DevelopmentAuthority::open(&dir, clock)?.list()?;
+fn sign(
+    dir: PathBuf,
+    name: &str,
+    out: PathBuf,
+    request: &Path,
+    clock: &Clock,
+) -> Result<String, DevelopmentError> {
+    let authority = DevelopmentAuthority::open(&dir, clock)?;
+    let signed = authority.sign_client(name, &read_request(request)?)?;
+    let path = signed.write(&out)?;
+    authority.keep(&signed.certificate_pem, &signed.certificate)?;
+    Ok(format!(
+        "issued {path} to {name}, valid until {until}; its key is where the request was made\n\
+         thumbprint {thumbprint}\n",
+        path = path.display(),
+        until = signed.certificate.not_after,
+        thumbprint = signed.certificate.thumbprint.to_base64url(),
+    ))
+}
+
+fn revoke(
+    dir: &Path,
+    certificate: Option<&Path>,
+    thumbprint: Option<&str>,
+    clock: &Clock,
+) -> Result<String, DevelopmentError> {
+    let authority = DevelopmentAuthority::open(dir, clock)?;
+    let thumbprint = match (certificate, thumbprint) {
+        (Some(path), _) => read_certificate(path)?.thumbprint,
+        (None, text) => {
+            let text = text.unwrap_or_default();
+            let digits = text.strip_prefix("sha256:").unwrap_or(text);
+            let found = Thumbprint::from_base64url(digits);
+            found.ok_or_else(|| DevelopmentError::Thumbprint(text.to_owned()))?
+        }
+    };
+    let list = authority.revoke(thumbprint)?;
+    Ok(format!(
+        "revoked sha256:{}\nwrote {list}\n\
+         next: name it in covenant.toml, if it is not there (gateway.revocation_lists), and send the \
+         gateway SIGHUP; it looks by itself every minute\n",
+        thumbprint.to_base64url(),
+        list = list.display(),
+    ))
+}
+
+fn list(dir: &Path, format: Format, clock: &Clock) -> Result<String, DevelopmentError> {
+    let authority = DevelopmentAuthority::open(dir, clock)?;
+    let certificates = authority.list()?;
+    if format == Format::Json {
+        let shown = certificates.iter().map(|certificate| {
+            json!({
+                "names": certificate.names,
+                "valid_until": certificate.not_after.to_string(),
+                "thumbprint": certificate.thumbprint.to_base64url(),
+                "revoked": authority.is_revoked(certificate.thumbprint),
+            })
+        });
+        return Ok(format!("{:#}\n", shown.collect::<Value>()));
+    }
     let mut table = Table::new();
     let preset = if io::stdout().is_terminal() {
         presets::UTF8_FULL_CONDENSED
@@ -112,12 +209,16 @@ fn list(dir: PathBuf, clock: &Clock) -> Result<String, DevelopmentError> {
     };
     table
         .load_style(preset)
-        .set_header(["NAMES", "VALID UNTIL", "THUMBPRINT"]);
+        .set_header(["NAMES", "VALID UNTIL", "THUMBPRINT", "REVOKED"]);
     for certificate in certificates {
         table.add_row([
             certificate.names.join(", "),
             certificate.not_after.to_string(),
             certificate.thumbprint.to_base64url(),
+            match authority.is_revoked(certificate.thumbprint) {
+                true => "revoked".to_owned(),
+                false => String::new(),
+            },
         ]);
     }
     Ok(format!("{table}\n"))

@@ -1,26 +1,61 @@
 //! `covenant partner`: who the partners are; suspending and resuming them and their credentials.
 
+pub mod add;
+mod certify;
+pub mod end;
+pub mod rotate;
+pub mod usage;
+
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use super::Reach;
 use super::output::{Format, complain, escaped, say, say_rows, tell};
 use crate::administration::Role;
 use crate::administration::client::Client;
 use crate::administration::messages::{
     ByAndWhy, Changed, Outcome, PartnerShown, Suspend, SuspendedShown,
 };
+use crate::clock::Clock;
 use crate::terms::{PartnerId, Principal};
 
 /// What to do with partners.
 #[derive(Clone, Debug, Subcommand)]
 pub enum PartnerCommand {
+    /// What works on the policies folder.
+    #[command(flatten)]
+    Folder(FolderCommand),
+    /// What a running gateway is asked.
+    #[command(flatten)]
+    Gateway(GatewayCommand),
+}
+
+/// What to do with the policies folder; publishing it is a command of its own.
+#[derive(Clone, Debug, Subcommand)]
+pub enum FolderCommand {
+    /// Draft a contract with cases, make a certificate, and say what the first call is.
+    Add(Box<add::Add>),
+    /// Put a second certificate beside the first, which ends by itself on a day.
+    Rotate(Box<rotate::Rotate>),
+    /// End a partnership: suspend the partner at once, and take its contract out of the folder.
+    End(end::End),
+}
+
+/// What to ask a running gateway.
+#[derive(Clone, Debug, Subcommand)]
+pub enum GatewayCommand {
     /// List every partner with a contract.
     List,
     /// Show one partner.
     Show {
         /// The partner's id.
         partner: String,
+    },
+    /// Show what is left of the budgets of one partner, or of all.
+    Usage {
+        /// The partner's id.
+        partner: Option<String>,
     },
     /// Suspend a partner or one of its credentials: requests are refused from then on, and open
     /// connections end.
@@ -54,7 +89,7 @@ pub struct Who {
     /// One client certificate: `sha256:` and its thumbprint as base64url.
     #[arg(long, value_name = "THUMBPRINT")]
     certificate: Option<String>,
-    /// One client, by its `client_id`.
+    /// One client, by its `client_id`, or one API key, by its prefix.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
     /// One access token, by its `jti`; forgotten after 25 hours, when it must have expired.
@@ -86,27 +121,51 @@ impl Who {
     }
 }
 
+/// Runs a command; returns the exit code.
+pub(super) async fn run(command: PartnerCommand, reach: &Reach, clock: &Clock) -> u8 {
+    let config = match reach.gateway() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let (path, format) = (&reach.config, reach.output);
+    match command {
+        PartnerCommand::Folder(FolderCommand::Add(add)) => {
+            add::run(&add, &config, path, format, clock)
+        }
+        PartnerCommand::Folder(FolderCommand::Rotate(rotate)) => {
+            rotate::run(&rotate, &config, path, format, clock)
+        }
+        PartnerCommand::Folder(FolderCommand::End(end)) => {
+            end::run(&end, &config, reach.role, format, clock).await
+        }
+        PartnerCommand::Gateway(command) => {
+            ask(command, &config.administration.socket, reach.role, format).await
+        }
+    }
+}
+
 /// Runs a command against the gateway at `socket`; returns the exit code.
-pub async fn run(command: PartnerCommand, socket: &Path, role: Option<Role>, format: Format) -> u8 {
+async fn ask(command: GatewayCommand, socket: &Path, role: Option<Role>, format: Format) -> u8 {
     let client = Client::new(socket, role);
     match command {
-        PartnerCommand::List => {
+        GatewayCommand::List => {
             let partners = client.get("/partners").await;
             tell(partners, format, |all: &Vec<PartnerShown>| list(all))
         }
-        PartnerCommand::Show { partner } => {
+        GatewayCommand::Show { partner } => {
             let Some(path) = path(&partner) else {
                 return 2;
             };
             tell(client.get(&path).await, format, |shown| say(&page(shown)))
         }
-        PartnerCommand::Suspend { who, because } => {
+        GatewayCommand::Usage { partner } => usage::run(&client, partner.as_deref(), format).await,
+        GatewayCommand::Suspend { who, because } => {
             change(&client, "/suspend", who, because, format).await
         }
-        PartnerCommand::Resume { who, because } => {
+        GatewayCommand::Resume { who, because } => {
             change(&client, "/resume", who, because, format).await
         }
-        PartnerCommand::Suspended => {
+        GatewayCommand::Suspended => {
             let suspended = client.get("/suspensions").await;
             tell(suspended, format, |all: &Vec<SuspendedShown>| {
                 list_suspended(all);
@@ -236,9 +295,9 @@ mod tests {
     async fn without_a_gateway_a_command_exits_7_and_a_name_that_is_no_id_2() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("nobody.sock");
-        let list = run(PartnerCommand::List, &socket, None, Format::Text).await;
+        let list = ask(GatewayCommand::List, &socket, None, Format::Text).await;
         assert_eq!(list, 7);
-        let wrong = PartnerCommand::Suspend {
+        let wrong = GatewayCommand::Suspend {
             who: Who {
                 partner: Some("../acme".to_owned()),
                 certificate: None,
@@ -247,7 +306,7 @@ mod tests {
             },
             because: "a leak".to_owned(),
         };
-        assert_eq!(run(wrong, &socket, None, Format::Text).await, 2);
+        assert_eq!(ask(wrong, &socket, None, Format::Text).await, 2);
     }
 
     #[test]

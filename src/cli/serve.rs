@@ -40,6 +40,7 @@ fn next_steps(directory: &Path) -> String {
          \x20 covenant policy check --dir {directory}/policies\n\
          \x20 covenant policy test --dir {directory}/policies\n\
          \x20 covenant ca init --dir {directory}/certs        # for development; bring your own for production\n\
+         \x20 covenant partner add ID --name NAME --address ADDRESS --accepted-by PERSON --config {directory}/covenant.toml\n\
          \x20 covenant serve --config {directory}/covenant.toml\n\
          then, with the core service running:\n\
          \x20 covenant customers import BOOK.jsonl --config {directory}/covenant.toml\n"

@@ -1,4 +1,4 @@
-//! `covenant token`: the development token issuer.
+//! `covenant token`: the development token issuer, and API keys.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::clock::Clock;
+use crate::identity::api_key;
 use crate::identity::development::{
     DevelopmentError, DevelopmentIssuer, TokenRequest, read_certificate,
 };
 
-/// Mint access tokens for development. Not for production.
+/// Access tokens for development, not for production; and API keys.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// Print an access token bound to a client certificate.
@@ -34,6 +35,9 @@ pub enum TokenCommand {
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440))]
         minutes: u32,
     },
+    /// Make an API key for a partner whose software can send no token. It is printed once; the contract
+    /// holds only how it begins, and its digest.
+    ApiKey,
 }
 
 /// Does what `command` says. The token alone goes to standard output, so that
@@ -54,6 +58,21 @@ struct Minted {
     remarks: String,
 }
 
+/// The key is for the partner alone; what it is told by stands in the remarks.
+fn make_api_key() -> Result<Minted, DevelopmentError> {
+    let (compact, record) = api_key::make().map_err(|_| DevelopmentError::Signing)?;
+    let remarks = format!(
+        "an API key, shown this once: give it to the partner over a channel that nobody else reads\n\
+         next: write this below `credentials` in its contract, and publish\n\
+         \x20 api_keys:\n\
+         \x20   - prefix: {}\n\
+         \x20     sha256: '{}'\n",
+        record.prefix,
+        record.digest_text(),
+    );
+    Ok(Minted { compact, remarks })
+}
+
 fn mint(command: TokenCommand, clock: &Clock) -> Result<Minted, DevelopmentError> {
     let TokenCommand::Mint {
         dir,
@@ -62,7 +81,10 @@ fn mint(command: TokenCommand, clock: &Clock) -> Result<Minted, DevelopmentError
         certificate,
         purpose,
         minutes,
-    } = command;
+    } = command
+    else {
+        return make_api_key();
+    };
     let bound_to = read_certificate(&certificate)?;
     let compact = DevelopmentIssuer::open(&dir, clock)?.mint(&TokenRequest {
         client_id: &client,
@@ -120,6 +142,19 @@ mod tests {
         Token::command().debug_assert();
         let too_long = "token mint --dir d --client c --audience a --certificate x --minutes 1441";
         assert!(Token::try_parse_from(too_long.split(' ')).is_err());
+    }
+
+    #[test]
+    fn an_api_key_is_printed_once_and_what_the_contract_is_to_hold_beside_it() {
+        let made = make_api_key().unwrap();
+        let key = api_key::PresentedKey::parse(&made.compact).unwrap();
+        let record = key.record();
+        assert!(
+            made.remarks
+                .contains(&format!("prefix: {}\n", record.prefix))
+        );
+        let digest = format!("sha256: '{}'", record.digest_text());
+        assert!(made.remarks.contains(&digest) && !made.remarks.contains(&made.compact));
     }
 
     #[tokio::test]

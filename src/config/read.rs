@@ -1,15 +1,15 @@
 //! Each table of `covenant.toml`, key by key.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    ActorSettings, AdministrationSettings, Config, CoreService, GatewaySettings, KeySource,
-    LedgerSettings, LimitSettings, RevocationList, Secret, TelemetrySettings, TermsSettings,
-    TokenSettings,
+    ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
+    LimitSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings, services,
 };
+
+use super::services::read::origin;
 use crate::source::{Fields, Node};
 
 pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
@@ -26,7 +26,7 @@ pub(super) fn config(fields: &mut Fields<'_, '_>, base: &Path) -> Option<Config>
     let operator_listen = operator.unwrap_or_else(|| "127.0.0.1:9443".parse().ok());
     let administration = fields.mapping("administration", |table| administration(table, base));
     let policies = optional_path(fields, base, "policies", "policies");
-    let services = services(fields, base);
+    let services = services::read::services(fields, base);
     let ledger = fields.mapping("ledger", |table| ledger(table, base));
     let registry = optional_path(fields, base, "registry", "registry");
     let limits = optional_table(fields, "limits", |table| Some(limits(table)));
@@ -100,7 +100,7 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
         let message = "`names` must list every Host that is accepted, as `localhost:8443`";
         fields.mistake(node.span, message);
     }
-    let base_uri = origin(fields, "base_uri", "https://");
+    let base_uri = origin(fields, "base_uri", &["https://"]);
     let contact = fields.text("contact").map(str::to_owned);
     let certificate = fields.text("certificate").map(|path| base.join(path));
     let key = fields.text("key").map(|path| base.join(path));
@@ -130,34 +130,24 @@ fn gateway(fields: &mut Fields<'_, '_>, base: &Path) -> Option<GatewaySettings> 
     })
 }
 
-/// A scheme and an authority, and nothing after it.
-fn origin(fields: &mut Fields<'_, '_>, name: &'static str, scheme: &str) -> Option<String> {
-    let node = fields.required(name)?;
-    let text = node.as_text().unwrap_or_default();
-    let authority = text.strip_prefix(scheme).unwrap_or_default();
-    if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
-        fields.mistake(
-            node.span,
-            format!("`{name}` must be `{scheme}` and a host, without a path, as `{scheme}localhost:8443`"),
-        );
-        return None;
-    }
-    Some(text.to_owned())
-}
-
 fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
     let issuer = fields.text("issuer").map(str::to_owned);
     let audience = fields.text("audience").map(str::to_owned);
     let authority = fields
         .optional_text("keys_authority")
         .map(|path| base.join(path));
-    let keys = fields.text("keys").map(|keys| {
-        if keys.starts_with("https://") || keys.starts_with("http://") {
+    let keys = match fields.optional_text("keys") {
+        None => KeySource::Issuer(authority),
+        Some(keys) if keys.starts_with("https://") || keys.starts_with("http://") => {
             KeySource::Url(keys.to_owned(), authority)
-        } else {
-            KeySource::File(base.join(keys))
         }
-    });
+        Some(keys) => KeySource::File(base.join(keys)),
+    };
+    let private_hosts = fields.optional_texts("private_hosts");
+    let private_hosts = private_hosts.iter().map(|(host, _)| host.to_lowercase());
+    let keys_hours_max = fields
+        .optional_integer("keys_hours_max", 1..=168)
+        .unwrap_or(24);
     let algorithms = algorithms(fields);
     let leeway_seconds = fields
         .optional_integer("leeway_seconds", 0..=240)
@@ -165,14 +155,32 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
     let life_seconds_max = fields
         .optional_integer("life_seconds_max", 60..=86_400)
         .unwrap_or(3_600);
+    let not_before_required = truth(fields, "not_before_required");
+    let proof_nonces = truth(fields, "proof_nonces");
     Some(TokenSettings {
         issuer: issuer?,
         audience: audience?,
-        keys: keys?,
+        keys,
+        private_hosts: private_hosts.collect(),
+        keys_hours_max,
         algorithms,
         leeway_seconds,
         life_seconds_max,
+        not_before_required,
+        proof_nonces,
     })
+}
+
+/// False where the key is absent.
+fn truth(fields: &mut Fields<'_, '_>, name: &'static str) -> bool {
+    let Some(node) = fields.optional(name) else {
+        return false;
+    };
+    let truth = node.as_boolean();
+    if truth.is_none() {
+        fields.mistake(node.span, format!("`{name}` is true or false"));
+    }
+    truth.unwrap_or_default()
 }
 
 /// All of them where the key is absent.
@@ -238,66 +246,6 @@ fn actor(fields: &mut Fields<'_, '_>) -> Option<ActorSettings> {
         name: name?,
         roles,
     })
-}
-
-fn services(fields: &mut Fields<'_, '_>, base: &Path) -> Option<HashMap<Arc<str>, CoreService>> {
-    let nodes = fields.list("services")?;
-    let mut services = HashMap::new();
-    for node in nodes {
-        let (name, service) = fields.nested(node, |table| service(table, base))?;
-        if services.insert(name, service).is_some() {
-            fields.mistake(node.span, "this core service stands here twice");
-        }
-    }
-    Some(services)
-}
-
-fn service(fields: &mut Fields<'_, '_>, base: &Path) -> Option<(Arc<str>, CoreService)> {
-    let name = fields.text("name");
-    let base_url = origin(fields, "url", "http://");
-    let names = core_names(fields);
-    let answer_milliseconds_max = fields
-        .optional_integer("answer_milliseconds_max", 1..=600_000)
-        .unwrap_or(10_000)
-        .into();
-    let authorization = match fields.optional("authorization_file") {
-        None => None,
-        Some(node) => {
-            let path = base.join(node.as_text().unwrap_or_default());
-            let read = std::fs::read_to_string(&path);
-            if let Err(error) = &read {
-                fields.mistake(
-                    node.span,
-                    format!("`{}` cannot be read: {error}", path.display()),
-                );
-            }
-            Some(Secret::new(read.ok()?.trim()))
-        }
-    };
-    Some((
-        name?.into(),
-        CoreService {
-            base_url: base_url?,
-            names,
-            authorization,
-            answer_milliseconds_max,
-        },
-    ))
-}
-
-/// Hosts, each with its port unless its links name none.
-fn core_names(fields: &mut Fields<'_, '_>) -> Vec<String> {
-    let named: Vec<_> = fields.optional_texts("names");
-    let mut names = Vec::new();
-    for (name, span) in named {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
-        if name.is_empty() || !name.bytes().all(plain) {
-            let message = "a name of a core is a host and a port, as `core.example:8080`";
-            fields.mistake(span, message);
-        }
-        names.push(name.to_owned());
-    }
-    names
 }
 
 fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::LimitSettings;
 use super::read::{ALGORITHMS, ROLES};
-use crate::source::schema::{date, file, integer, list, mapping, one_of, text};
+use super::{LimitSettings, services};
+use crate::source::schema::{boolean, date, file, integer, list, mapping, one_of, text};
 
 /// The schema.
 pub fn schema() -> Value {
@@ -48,7 +48,10 @@ pub fn schema() -> Value {
                     "policies",
                     text("Folder of promises, contracts and catalogue. Default `policies`."),
                 ),
-                ("services!", list("The core services.", service())),
+                (
+                    "services!",
+                    list("The core services.", services::schema::schema()),
+                ),
                 ("ledger!", ledger()),
                 (
                     "registry",
@@ -140,10 +143,27 @@ fn tokens() -> Value {
                 "audience!",
                 text("The `aud` that must be among the token's."),
             ),
-            ("keys!", text("JWKS file, or its URL.")),
+            (
+                "keys",
+                text("JWKS file, or its URL. Without it, the issuer's URL is asked."),
+            ),
             (
                 "keys_authority",
                 text("PEM file of the authority that vouches for that URL."),
+            ),
+            (
+                "private_hosts",
+                list(
+                    "Hosts among these that may lead to addresses of private networks.",
+                    text("A host name."),
+                ),
+            ),
+            (
+                "keys_hours_max",
+                integer(
+                    "How long keys are used that could not be renewed. Default 24.",
+                    1..=168,
+                ),
             ),
             (
                 "algorithms",
@@ -159,6 +179,14 @@ fn tokens() -> Value {
             (
                 "life_seconds_max",
                 integer("Longest life of a token. Default 3600.", 60..=86_400),
+            ),
+            (
+                "not_before_required",
+                boolean("Whether tokens must have `nbf`. Default false."),
+            ),
+            (
+                "proof_nonces",
+                boolean("Whether proofs (DPoP) must hold a nonce of the gateway. Default false."),
             ),
         ],
     )
@@ -184,41 +212,6 @@ fn administration() -> Value {
                 text("The Unix socket. Default `run/administration.sock`."),
             ),
             ("actors!", list("People.", actor)),
-        ],
-    )
-}
-
-fn service() -> Value {
-    mapping(
-        "A core service.",
-        [
-            (
-                "name!",
-                text("Its name, which is that of its files in the catalogue."),
-            ),
-            (
-                "url!",
-                json!({
-                    "type": "string",
-                    "description": "Where it answers: `http://`, a host and a port.",
-                    "pattern": "^http://[^/?#@ ]+$",
-                }),
-            ),
-            (
-                "names",
-                list(
-                    "Further names by which the core is known; links to them are its own, and none of them leaves.",
-                    text("A host, with its port unless its links name none."),
-                ),
-            ),
-            (
-                "answer_milliseconds_max",
-                integer("How long an answer may take. Default 10000.", 1..=600_000),
-            ),
-            (
-                "authorization_file",
-                text("File with the whole Authorization header that it wants of us."),
-            ),
         ],
     )
 }
@@ -316,9 +309,23 @@ mod tests {
             "policies": "policies", "registry": "registry",
             "telemetry": {"log": "info", "otlp_endpoint": "http://127.0.0.1:1"},
         });
+        let tokens = json!({
+            "private_hosts": ["issuer.internal"], "not_before_required": true, "proof_nonces": true,
+        });
         let table = whole.as_object_mut().unwrap();
+        let own = table["tokens"].as_object_mut().unwrap();
+        own.extend(tokens.as_object().unwrap().clone());
         table.extend(more.as_object().unwrap().clone());
         table.entry("limits").or_insert_with(|| json!({}));
+        let service = json!({
+            "url": "https://core.example", "addresses": ["10.0.0.7:7070"], "names": [],
+            "deadline_header": "time-left-milliseconds",
+            "tls": {"authority": "a", "server_name": "b", "certificate": "c", "key": "d"},
+            "health": {"path": "/healthz"}, "ejection": {},
+            "identity": {"client_cert": true, "forwarded": true, "signed_header": "who", "signing_key": "a"},
+        });
+        let first = table["services"][0].as_object_mut().unwrap();
+        first.extend(service.as_object().unwrap().clone());
         for (pointer, _, _) in limits(&schema()) {
             let (place, key) = pointer.rsplit_once('/').unwrap();
             let place = whole.pointer_mut(place).unwrap();
@@ -359,7 +366,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 21, |changed| {
+        assert_same_limits(&schema(), &whole(), 31, |changed| {
             !mistakes(changed).is_empty()
         });
     }

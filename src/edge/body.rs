@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::edge::limits::{Credit, Limits};
-use crate::edge::stream::Exchange;
+use crate::edge::stream::{Exchange, OpenAnswer};
 use crate::edge::{body_too_large, malformed};
 use crate::refusal::{Code, Refusal};
 
@@ -173,6 +173,7 @@ pub(crate) struct CountedBody {
     rest: Bytes,
     piece_bytes_max: usize,
     exchange: Arc<Exchange>,
+    handed_over: Arc<OpenAnswer>,
     /// Begun after the connection's answers were to break off: it says why.
     is_last_word: bool,
     cut: Option<Cut>,
@@ -188,15 +189,16 @@ impl std::fmt::Debug for Cut {
 }
 
 impl CountedBody {
-    /// Hands `inner` over in pieces of at most so many bytes. HTTP/2 takes a piece whole as soon as its
+    /// Hands `inner` over in pieces of at most so many bytes: what was not taken is still known to be held
+    /// here, and HTTP/1 takes the next piece only when there is room for it. HTTP/2 takes a piece whole as soon as its
     /// peer's window has room for one byte of it, so pieces bound what a slow reader can make us hold.
     pub(crate) fn new(
         inner: ResponseBody,
         piece_bytes_max: usize,
         exchange: Arc<Exchange>,
     ) -> Self {
-        exchange.answer_begun();
         Self {
+            handed_over: exchange.answer_begun(),
             inner,
             rest: Bytes::new(),
             piece_bytes_max,
@@ -212,6 +214,9 @@ impl CountedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         let frame = Pin::new(&mut self.inner).poll_frame(context);
+        if frame.is_pending() {
+            self.handed_over.falls_behind();
+        }
         if frame.is_pending() && !self.is_last_word {
             let exchange = &self.exchange;
             let cut = self
@@ -231,7 +236,7 @@ fn broken_off() -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
 
 impl Drop for CountedBody {
     fn drop(&mut self) {
-        self.exchange.answer_ended();
+        self.exchange.answer_ended(&self.handed_over);
     }
 }
 
@@ -257,7 +262,7 @@ impl Body for CountedBody {
         }
         let length = self.rest.len().min(self.piece_bytes_max);
         let piece = self.rest.split_to(length);
-        self.exchange.answer_bytes(length);
+        self.handed_over.taken(length);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

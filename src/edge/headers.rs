@@ -4,6 +4,8 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::identity::api_key::PresentedKey;
+
 /// Why header fields cannot be taken as they are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderMistake {
@@ -16,8 +18,8 @@ pub enum HeaderMistake {
     /// `Connection` would take away a field that is not the connection's.
     #[error("header `connection` names `{0}`, which does not belong to the connection")]
     NotHopByHop(HeaderName),
-    /// A cookie looks like an access token, which is taken only from `Authorization`.
-    #[error("a cookie holds an access token")]
+    /// A cookie looks like an access token or an API key, which are not taken from there.
+    #[error("a cookie holds an access token or an API key")]
     TokenInCookie,
     /// `Connection` is not a list of field names.
     #[error("header `connection` is not a list of names")]
@@ -26,7 +28,7 @@ pub enum HeaderMistake {
 
 /// Fields that have one value: a second one means two readers could disagree. Most change what a
 /// request means or who sends it, so `Connection` must not take them away either.
-const SINGLE: [&str; 29] = [
+const SINGLE: [&str; 30] = [
     "accept-datetime",
     "authorization",
     "content-encoding",
@@ -55,6 +57,7 @@ const SINGLE: [&str; 29] = [
     "transfer-encoding",
     "upgrade",
     "user-agent",
+    "x-api-key",
     "x-request-id",
 ];
 
@@ -146,7 +149,8 @@ pub(crate) fn clean(mut headers: HeaderMap) -> Result<HeaderMap, HeaderMistake> 
     Ok(headers)
 }
 
-/// Whether a cookie is called like a token, or begins like one: `{"` in base64url, and has its dots.
+/// Whether a cookie is called like a token, begins like one (`{"` in base64url) and has its dots, or has
+/// the form of an API key.
 fn holds_token(cookies: &HeaderValue) -> bool {
     cookies
         .as_bytes()
@@ -158,7 +162,10 @@ fn holds_token(cookies: &HeaderValue) -> bool {
             let value = value.strip_prefix(b"=").unwrap_or_default();
             let value = value.strip_prefix(b"\"").unwrap_or(value);
             let dots = value.iter().filter(|byte| **byte == b'.').count();
-            name.eq_ignore_ascii_case(b"access_token") || (value.starts_with(b"eyJ") && dots == 2)
+            let text = std::str::from_utf8(value.strip_suffix(b"\"").unwrap_or(value));
+            name.eq_ignore_ascii_case(b"access_token")
+                || (value.starts_with(b"eyJ") && dots == 2)
+                || text.is_ok_and(|text| PresentedKey::parse(text).is_some())
         })
 }
 
@@ -251,6 +258,7 @@ mod tests {
             "session=eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln",
             "a=\"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln\"",
             "a;b=eyJh.eyJh.c2ln;c",
+            "a=covenant_abcdefghij23_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         ] {
             let refused = cleaned(&[("cookie", "a=b"), ("cookie", cookie)]);
             assert_eq!(refused, Err(HeaderMistake::TokenInCookie), "{cookie}");

@@ -24,6 +24,11 @@ impl HostNames {
             .map(Self)
     }
 
+    /// The first of them, where there is one.
+    pub fn first(&self) -> Option<&str> {
+        self.0.first().map(String::as_str)
+    }
+
     /// Whether `authority` is one of the names, whatever its case.
     pub fn contains(&self, authority: &str) -> bool {
         canonical(authority).is_some_and(|authority| self.0.contains(&authority))

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::edge::percent;
+use crate::identity::api_key::PresentedKey;
 
 /// Parameters in one query at most.
 const PARAMETERS_MAX: usize = 64;
@@ -57,7 +58,7 @@ pub enum QueryMistake {
     #[error("the query has too many parameters, or too long ones")]
     TooLarge,
     /// RFC 6750 section 2.3 lets a token stand in the query, where logs keep it; this gateway does not.
-    #[error("the query holds an access token")]
+    #[error("the query holds an access token or an API key")]
     TokenInQuery,
 }
 
@@ -100,7 +101,7 @@ impl Query {
             if name.is_empty() || name == "[]" {
                 return Err(QueryMistake::NoName);
             }
-            if name.eq_ignore_ascii_case("access_token") {
+            if name.eq_ignore_ascii_case("access_token") || PresentedKey::parse(&value).is_some() {
                 return Err(QueryMistake::TokenInQuery);
             }
             if query.clashes_with(&name) {
@@ -285,6 +286,10 @@ mod tests {
             ("a=%ff", M::NotText),
             ("access_token=x", M::TokenInQuery),
             ("Access%5ftoken=x", M::TokenInQuery),
+            (
+                "a=covenant_abcdefghij23_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                M::TokenInQuery,
+            ),
         ] {
             assert_eq!(spelled(raw), Err(mistake), "{raw}");
         }

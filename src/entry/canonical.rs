@@ -167,6 +167,7 @@ fn request(out: &mut Vec<u8>, it: &RequestFacts) {
     object
         .optional("certificate", it.certificate.as_deref())
         .optional("client", it.client.as_deref())
+        .optional("credential", it.credential.as_deref())
         .optional("operation", it.operation.as_deref());
     if let Some(records) = it.page_records {
         object.number("page_records", records);

@@ -7,9 +7,10 @@ use super::budget;
 use super::decide::Permit;
 use super::exchange::Exchange;
 use super::figures;
-use crate::allowance::{Allowance, BudgetExhausted, People, RateExceeded, headers};
+use crate::allowance::{Allowance, BudgetExhausted, People, RateExceeded, RateState, headers};
 use crate::entry::{Entry, Event, Intent};
 use crate::ledger::Ledger;
+use crate::policy::Contract;
 use crate::refusal::{Code, Fault, Refusal, Stopped};
 use crate::registry::Registry;
 
@@ -29,17 +30,7 @@ pub async fn admit(
     registry: &Registry,
     ledger: &Ledger,
 ) -> Result<Admission, Stopped> {
-    let contract = permit.partner().contract();
-    let rate = allowance.admit(&contract.partner, contract.requests_per_minute);
-    let state = match &rate {
-        Ok(state) => *state,
-        Err(exceeded) => exceeded.state(),
-    };
-    exchange.set_header("ratelimit-policy", &headers::rate_limit_policy(&state));
-    exchange.set_header("ratelimit", &headers::rate_limit(&state));
-    if let Err(exceeded) = rate {
-        return Err(too_many(exceeded).into());
-    }
+    rate(exchange, permit.partner().contract(), allowance)?;
     if !ledger.is_writable() {
         return Err(Fault::new(Code::RecordUnavailable, "the ledger cannot write").into());
     }
@@ -67,6 +58,25 @@ pub async fn admit(
         exchange.intent = Some(receipt.index());
     }
     Ok(Admission(()))
+}
+
+/// Takes one request of the partner's rate, and says on the answer what is left of it.
+///
+/// # Errors
+/// `rate-limited`.
+pub fn rate(
+    exchange: &mut Exchange,
+    contract: &Contract,
+    allowance: &Allowance,
+) -> Result<RateState, Stopped> {
+    let rate = allowance.admit(&contract.partner, contract.requests_per_minute);
+    let state = match &rate {
+        Ok(state) => *state,
+        Err(exceeded) => exceeded.state(),
+    };
+    exchange.set_header("ratelimit-policy", &headers::rate_limit_policy(&state));
+    exchange.set_header("ratelimit", &headers::rate_limit(&state));
+    rate.map_err(|exceeded| too_many(exceeded).into())
 }
 
 /// A change whose answer could not leave is not begun: the customer it is made for is reserved, or,

@@ -1,20 +1,25 @@
-//! Stage `authenticate`: certificate, token and contract must name the same partner, and neither that
-//! partner nor what it shows may be suspended. The answer is a [`Partner`], which nothing else makes.
+//! Stage `authenticate`: certificate, token or API key, and contract must name the same partner, the token
+//! must be bound as the contract wants it, and neither that partner nor what it shows may be suspended. The
+//! answer is a [`Partner`], which nothing else makes.
+
+mod show;
 
 use std::sync::Arc;
 
 use http::header;
+use jiff::civil::Date;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
+use self::show::Shown;
 use super::exchange::Exchange;
 use crate::config::TermsSettings;
 use crate::edge::{AcceptedHead, Peer};
 use crate::entry::Recipient;
-use crate::identity::binding::{Carrier, bind, credentials, not_bearer};
+use crate::identity::binding::no_certificate;
 use crate::identity::certificate::ClientCertificate;
-use crate::identity::claims::{AccessToken, TokenRejected};
+use crate::identity::claims::TokenRejected;
 use crate::identity::token::Verifier;
 use crate::policy::contract::Contract;
 use crate::refusal::{Code, Refusal, Stopped};
@@ -29,7 +34,7 @@ const NOTICE_DAYS: i64 = 30;
 #[derive(Clone, Debug)]
 pub struct Partner {
     contract: Arc<Contract>,
-    token: Arc<AccessToken>,
+    shown: Shown,
     rules: Arc<Rules>,
     /// Whoever must not be suspended for it to be served, the widest first.
     principals: Arc<[Principal]>,
@@ -41,9 +46,15 @@ impl Partner {
         &self.contract
     }
 
-    /// Its verified access token.
-    pub fn token(&self) -> &AccessToken {
-        &self.token
+    /// The purposes its access token narrows the contract's to; nothing where it does not, or there is
+    /// none.
+    pub fn purposes(&self) -> Option<&[Arc<str>]> {
+        self.shown.purposes()
+    }
+
+    /// The `client_id` of its access token, or the prefix of its API key.
+    pub fn client(&self) -> &Arc<str> {
+        self.shown.client()
     }
 
     /// The rules of this request.
@@ -65,7 +76,7 @@ impl Partner {
 pub struct Authenticator<'a> {
     /// Judges access tokens.
     pub verifier: &'a Verifier,
-    /// Knows who is suspended.
+    /// Knows who is suspended, and which proofs were seen.
     pub registry: &'a Registry,
     /// The partner terms in force.
     pub terms: Option<&'a TermsSettings>,
@@ -87,17 +98,14 @@ impl Authenticator<'_> {
         exchange.shown = certificate.map(|certificate| certificate.thumbprint);
         exchange.facts.certificate =
             certificate.map(|certificate| certificate.thumbprint.to_base64url());
-        let credential = credentials(head.headers())?;
-        let verified = self.verifier.verify(&credential.token).await;
-        let token = verified.map_err(Refusal::from)?;
-        exchange.facts.client = Some(token.client_id.to_string());
-        let certificate = bind(&token, certificate)?.certificate();
+        let (shown, proof) = self.shown(exchange, head, certificate).await?;
+        let certificate = certificate.ok_or_else(no_certificate)?;
+        exchange.facts.client = Some(shown.client().to_string());
+        exchange.facts.credential = Some(shown.kind().to_owned());
         refuse_expired(certificate, exchange.arrived_at)?;
-        let contract = one_contract(&rules, &token, certificate)?;
-        let basic = contract.credentials.basic;
-        if credential.carrier != Carrier::Bearer && basic != Some(credential.carrier) {
-            return Err((*not_bearer()).into());
-        }
+        let contract = one_contract(&rules, &shown, certificate)?;
+        shown.keeps(&contract)?;
+        refuse_ended(&contract, certificate, exchange.today())?;
         exchange.facts.recipient = Some(Recipient::Partner {
             id: contract.partner.to_string(),
             parent: contract.parent.as_ref().map(ToString::to_string),
@@ -109,10 +117,10 @@ impl Authenticator<'_> {
         );
         exchange.set_header("covenant-policy", &label);
         exchange.facts.policy = Some(label);
-        let principals = principals(&contract, certificate, &token);
+        let principals = principals(&contract, certificate, &shown);
         let partner = Partner {
             contract,
-            token,
+            shown,
             rules,
             principals,
         };
@@ -121,6 +129,9 @@ impl Authenticator<'_> {
         if let Err(stopped) = stands(self.registry, &partner) {
             peer.presented.end();
             return Err(stopped);
+        }
+        if let Some(proof) = proof {
+            self.claim(&proof, &partner).await?;
         }
         if let Some(terms) = self.terms {
             hold_to_terms(exchange, &partner.contract, terms)?;
@@ -162,25 +173,25 @@ pub fn stands(registry: &Registry, partner: &Partner) -> Result<(), Stopped> {
 fn principals(
     contract: &Contract,
     certificate: &ClientCertificate,
-    token: &AccessToken,
+    shown: &Shown,
 ) -> Arc<[Principal]> {
     let family = std::iter::once(&contract.partner).chain(contract.parent.as_ref());
     let credentials = [
-        Principal::Client(Arc::clone(&token.client_id)),
+        Principal::Client(Arc::clone(shown.client())),
         Principal::Certificate(certificate.thumbprint),
-        Principal::Token(Arc::clone(&token.token_id)),
     ];
+    let token = shown.token_id().map(Arc::clone).map(Principal::Token);
     let family = family.cloned().map(Principal::Partner);
-    family.chain(credentials).collect()
+    family.chain(credentials).chain(token).collect()
 }
 
-/// Token and certificate name their contracts apart from each other; they must be the same.
+/// Token, or key, and certificate name their contracts apart from each other; they must be the same.
 fn one_contract(
     rules: &Rules,
-    token: &AccessToken,
+    shown: &Shown,
     certificate: &ClientCertificate,
 ) -> Result<Arc<Contract>, Stopped> {
-    let by_client = rules.policy.by_client(&token.client_id);
+    let by_client = shown.contract(&rules.policy)?;
     let by_certificate = rules
         .policy
         .by_certificate(certificate.thumbprint, &certificate.names);
@@ -199,6 +210,26 @@ fn refuse_expired(certificate: &ClientCertificate, now: Timestamp) -> Result<(),
         Code::ClientCertificateRequired,
         "The client certificate of this connection has expired.",
         "Connect again with a certificate that is valid.",
+    )
+    .promise(Promise::number(9))
+    .closing()
+    .into())
+}
+
+/// Of two certificates that overlap, the one that was to end ends by itself.
+fn refuse_ended(
+    contract: &Contract,
+    certificate: &ClientCertificate,
+    today: Date,
+) -> Result<(), Stopped> {
+    let last = contract.credentials.last_day_of(certificate.thumbprint);
+    let Some(last) = last.filter(|last| today > *last) else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        Code::ClientCertificateRequired,
+        format!("This client certificate was replaced by another; its last day was {last}."),
+        "Connect with the certificate that took its place, and a token bound to that.",
     )
     .promise(Promise::number(9))
     .closing()

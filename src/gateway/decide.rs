@@ -69,7 +69,7 @@ pub fn decide(
 ) -> Result<Permit, Stopped> {
     let contract = partner.contract();
     let policy = &partner.rules().policy;
-    let narrowed = partner.token().purposes.as_deref();
+    let narrowed = partner.purposes();
     let purpose = judgement::choose_purpose(policy, contract, narrowed, head)?;
     let facts = &mut exchange.facts;
     facts.purpose = Some(purpose.key().to_owned());

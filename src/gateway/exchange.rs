@@ -25,6 +25,8 @@ pub struct Exchange {
     pub arrived_at: Timestamp,
     /// When it arrived, for durations.
     pub started: Instant,
+    /// When the time for its answer begins: with its arrival, but for what its body takes to come.
+    pub due_from: Instant,
     /// The trace it belongs to.
     pub trace: TraceContext,
     /// Whether the core carried the call out.
@@ -60,6 +62,7 @@ impl Exchange {
             id,
             arrived_at,
             started,
+            due_from: started,
             trace,
             executed: Executed::No,
             shown: None,

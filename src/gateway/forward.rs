@@ -1,49 +1,59 @@
 //! Stage `forward`: one permitted, admitted request to its core service, and the answer back: whole, or
-//! where it is larger than can be judged whole, or a document, open to be read on. Everything the core is
-//! told is set here: path and query as decided, headers by allow-list, identity by us, credentials of our
-//! own. Nothing of the partner's credentials goes on.
+//! where it is larger than can be judged whole, or a document, open to be read on. What the core is told is
+//! made in [`request`]; which instance is asked, over what, and whether once more, in [`service`] and below.
 
 pub mod body;
-mod gunzip;
-
 mod framing;
+mod gunzip;
+mod health;
+mod identity;
+mod line;
+mod request;
+mod roster;
+mod service;
+mod tls;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use futures_util::future::join_all;
+use http::{HeaderMap, header};
+use tokio::time::timeout_at;
 
-use self::body::{Broken, CoreBody};
+use self::body::{CoreBody, Source};
+use self::identity::Identity;
+use self::request::Asking;
+pub use self::request::Outbound;
+pub use self::roster::Stands;
+use self::service::{Begun, Service, Unanswered};
+use self::tls::TlsOfCore;
 use super::admit::Admission;
 use super::decide::Permit;
 use super::exchange::Exchange;
-use crate::catalogue::{Body, Place};
+use super::places::overloaded;
+use crate::catalogue::Body;
 use crate::clock::Clock;
-use crate::config::CoreService;
-use crate::refusal::{Code, Executed, Fault};
+use crate::config::Config;
+use crate::refusal::{Code, Executed, Fault, Stopped};
+use crate::telemetry::Metrics;
 
-/// Connections kept open to one core service.
-const IDLE_CONNECTIONS_MAX: usize = 64;
+/// How often connections that have waited too long are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How long one of them is kept without a request.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// A core that is there accepts at once; what is left of its time is for its answer.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// The core services, by name, and one pool of connections to them.
+/// The core services, by name.
 #[derive(Debug)]
 pub struct Cores {
-    client: Client<HttpConnector, Full<Bytes>>,
-    services: HashMap<Arc<str>, CoreService>,
+    services: HashMap<Arc<str>, Core>,
     whole_answer_bytes_max: usize,
     clock: Clock,
+}
+
+#[derive(Debug)]
+struct Core {
+    service: Arc<Service>,
+    identity: Identity,
 }
 
 /// What a core answered.
@@ -78,80 +88,128 @@ pub struct Answer {
 }
 
 impl Cores {
-    /// Over the configured services; answers are judged whole up to `whole_answer_bytes_max`.
-    pub fn new(
-        services: HashMap<Arc<str>, CoreService>,
-        whole_answer_bytes_max: usize,
-        clock: Clock,
-    ) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .retry_canceled_requests(false)
-            .set_host(false)
-            .build(connector);
-        Self {
-            client,
-            services,
-            whole_answer_bytes_max,
-            clock,
+    /// The configured services.
+    ///
+    /// # Errors
+    /// When a file of one, for TLS or signing, cannot be used; with the service's name.
+    pub fn new(config: &Config, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Self, String> {
+        let issuer: Arc<str> = config.gateway.base_uri.as_str().into();
+        let mut services = HashMap::new();
+        for (name, settings) in &config.services {
+            let named = |cause: String| format!("core service `{name}`: {cause}");
+            let tls = settings.tls.clone().map(TlsOfCore::load).transpose();
+            let identity = Identity::load(&settings.identity, name, &issuer).map_err(named)?;
+            let service = Service::new(
+                Arc::clone(name),
+                settings.clone(),
+                tls.map_err(named)?,
+                Arc::clone(metrics),
+                clock.clone(),
+            );
+            let service = Arc::new(service);
+            services.insert(Arc::clone(name), Core { service, identity });
         }
+        Ok(Self {
+            services,
+            whole_answer_bytes_max: usize::try_from(config.limits.whole_answer_bytes_max)
+                .unwrap_or(usize::MAX),
+            clock: clock.clone(),
+        })
     }
 
     /// Answers up to this many bytes are judged whole.
     pub fn whole_answer_bytes_max(&self) -> usize {
         self.whole_answer_bytes_max
     }
-}
 
-/// What of the request goes on besides what the permit says.
-#[derive(Debug)]
-pub struct Outbound<'a> {
-    /// The canonical path, as it was decided on.
-    pub path: &'a str,
-    /// The canonical query.
-    pub query: String,
-    /// The partner's headers, of which only listed ones go on.
-    pub headers: &'a HeaderMap,
-    /// The media type of the body, with its parameters; none where there is no body.
-    pub content_type: Option<String>,
-    /// The judged body.
-    pub body: Bytes,
+    /// Checks instances and forgets idle connections, until dropped.
+    pub async fn watch(&self) {
+        let services = || self.services.values().map(|core| &core.service);
+        let checks = services().map(|service| health::watch(service, &self.clock));
+        let sweeps = async {
+            loop {
+                tokio::time::sleep(SWEEP_INTERVAL).await;
+                services().for_each(|service| service.sweep());
+            }
+        };
+        tokio::join!(join_all(checks), sweeps);
+    }
+
+    /// Reads the files of TLS again; whether anything else is in force now. What cannot be used is in the
+    /// log, and what was in force before stays.
+    pub async fn renew_tls(&self) -> bool {
+        let mut any = false;
+        for core in self.services.values() {
+            let service = Arc::clone(&core.service);
+            let renewing = move || service.tls.as_ref().map(TlsOfCore::renew).transpose();
+            let name = &*core.service.name;
+            match tokio::task::spawn_blocking(renewing).await {
+                Ok(Ok(renewed)) => any |= renewed.unwrap_or(false),
+                Ok(Err(cause)) => {
+                    tracing::error!(service = name, %cause, "TLS to a core not renewed, keeping the last");
+                }
+                Err(error) => tracing::error!(service = name, %error, "TLS to a core not renewed"),
+            }
+        }
+        any
+    }
+
+    /// Services of which every instance fails its checks, in alphabetical order, and whether those are all.
+    pub fn down(&self) -> (Vec<Arc<str>>, bool) {
+        let services = self.services.values().map(|core| &core.service);
+        let down = services.filter(|service| service.roster().is_down());
+        let mut down: Vec<_> = down.map(|service| Arc::clone(&service.name)).collect();
+        down.sort_unstable();
+        let all = !down.is_empty() && down.len() == self.services.len();
+        (down, all)
+    }
+
+    /// Notes how each instance stands.
+    pub fn measure(&self, metrics: &Metrics) {
+        let now = self.clock.instant();
+        for core in self.services.values() {
+            let stands = core.service.roster().stands(now);
+            for (instance, stands) in core.service.instances.iter().zip(stands) {
+                let name = &*core.service.name;
+                metrics.core(name, &instance.address, stands.is_in, stands.under_way);
+            }
+        }
+    }
 }
 
 /// Asks the core. The admission is used up: one admission, one call.
 ///
 /// # Errors
-/// `core-unavailable`, `core-timeout`; `response-uninspectable` when its coding is broken.
+/// `overloaded` where it has no place for one more request; `core-unavailable`, `core-timeout`;
+/// `response-uninspectable` when its coding is broken.
 pub async fn forward(
     exchange: &mut Exchange,
     permit: &Permit,
     _admission: Admission,
     cores: &Cores,
     outbound: Outbound<'_>,
-) -> Result<Forwarded, Fault> {
+) -> Result<Forwarded, Stopped> {
     let name = &permit.operation().service;
-    let service = cores.services.get(name).ok_or_else(|| {
-        Fault::new(
-            Code::CoreUnavailable,
-            format!("no core service `{name}` is configured"),
-        )
+    let core = cores.services.get(name).ok_or_else(|| {
+        let cause = format!("no core service `{name}` is configured");
+        Fault::new(Code::CoreUnavailable, cause)
     })?;
-    let request = build(exchange, permit, service, outbound)?;
-    exchange.executed = Executed::Unknown;
-    let deadline = Duration::from_millis(service.answer_milliseconds_max);
-    let asked = ask(cores, permit, request);
-    let answer = tokio::time::timeout(deadline, asked)
-        .await
-        .map_err(|_| Fault::new(Code::CoreTimeout, "the core did not answer in time"))?;
-    if matches!(&answer, Err(Unanswered::NotConnected(_))) {
-        exchange.executed = Executed::No;
-    }
-    let answer = answer.map_err(Fault::from)?;
+    let settings = &core.service.settings;
+    let deadline = exchange.due_from + Duration::from_millis(settings.answer_milliseconds_max);
+    let mut executed = Executed::No;
+    let asking = Asking {
+        exchange,
+        permit,
+        service: settings,
+        identity: &core.identity,
+        outbound,
+    };
+    let is_safe = permit.operation().method.is_safe();
+    let build = |left| asking.build(left);
+    let begun = core.service.ask(is_safe, deadline, &mut executed, build);
+    let begun = begun.await;
+    exchange.executed = executed;
+    let answer = read(cores, permit, begun?, deadline).await?;
     let status = match &answer {
         Forwarded::Whole(answer) => answer.status,
         Forwarded::Open(answer) => answer.status,
@@ -166,54 +224,49 @@ pub async fn forward(
     Ok(answer)
 }
 
-/// Why no answer came.
-enum Unanswered {
-    NotConnected(String),
-    Broken(Broken),
-    Doubtful(&'static str),
-}
-
-impl From<Unanswered> for Fault {
+impl From<Unanswered> for Stopped {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
-            Unanswered::NotConnected(cause) => Self::new(Code::CoreUnavailable, cause),
-            Unanswered::Broken(broken) => broken.into(),
-            Unanswered::Doubtful(why) => Self::new(
-                Code::ResponseUninspectable,
-                format!("where the core's answer ends is in doubt: {why}"),
-            ),
+            Unanswered::Full => {
+                overloaded("The core service has as many requests under way as it may have.").into()
+            }
+            Unanswered::NotConnected(cause)
+            | Unanswered::BrokenOff(cause)
+            | Unanswered::Unaskable(cause) => Fault::new(Code::CoreUnavailable, cause).into(),
+            Unanswered::TimedOut => late().into(),
         }
     }
 }
 
-async fn ask(
+fn late() -> Fault {
+    Fault::new(Code::CoreTimeout, "the core did not answer in time")
+}
+
+/// The answer that begins, read as far as it is judged whole.
+async fn read(
     cores: &Cores,
     permit: &Permit,
-    mut request: Request<Full<Bytes>>,
-) -> Result<Forwarded, Unanswered> {
-    let connection = capture_connection(&mut request);
-    let response = cores.client.request(request).await.map_err(|error| {
-        let cause = format!("core: {error}");
-        if error.is_connect() {
-            Unanswered::NotConnected(cause)
-        } else {
-            Unanswered::Broken(Broken::Off(cause))
-        }
-    })?;
-    let (parts, incoming) = response.into_parts();
+    begun: Begun,
+    deadline: Instant,
+) -> Result<Forwarded, Fault> {
+    let (parts, incoming) = begun.response.into_parts();
     if let Some(why) = framing::doubt(parts.version, parts.status, &parts.headers) {
-        // What follows on this connection could be taken for the answer to another request.
-        if let Some(connection) = connection.connection_metadata().as_ref() {
-            connection.poison();
-        }
-        return Err(Unanswered::Doubtful(why));
+        // What follows on this connection could be taken for the answer to another request: it ends here.
+        begun.place.failed();
+        let cause = format!("where the core's answer ends is in doubt: {why}");
+        return Err(Fault::new(Code::ResponseUninspectable, cause));
     }
     let (status, mut headers) = (parts.status.as_u16(), parts.headers);
     let is_gzip = undo_coding(&mut headers);
-    let mut body = CoreBody::new(incoming, is_gzip, cores.clock.clone());
+    let source = Source::new(incoming, begun.place, begun.line, status < 500);
+    let mut body = CoreBody::new(source, is_gzip, cores.clock.clone());
     if !is_document(permit, status) {
-        let whole = body.whole(cores.whole_answer_bytes_max).await;
-        if let Some(body) = whole.map_err(Unanswered::Broken)? {
+        let whole = body.whole(cores.whole_answer_bytes_max);
+        let Ok(whole) = timeout_at(deadline.into(), whole).await else {
+            body.is_late();
+            return Err(late());
+        };
+        if let Some(body) = whole? {
             return Ok(Forwarded::Whole(Answer {
                 status,
                 headers,
@@ -247,105 +300,4 @@ fn is_document(permit: &Permit, status: u16) -> bool {
     let mut answers = permit.operation().answers.iter();
     let listed = answers.find(|answer| answer.status == status);
     listed.is_some_and(|listed| matches!(listed.body, Body::Document { .. }))
-}
-
-fn build(
-    exchange: &Exchange,
-    permit: &Permit,
-    service: &CoreService,
-    outbound: Outbound<'_>,
-) -> Result<Request<Full<Bytes>>, Fault> {
-    let unbuildable =
-        |error: http::Error| Fault::new(Code::CoreUnavailable, format!("cannot ask: {error}"));
-    let mark = if outbound.query.is_empty() { "" } else { "?" };
-    let target = format!(
-        "{}{}{mark}{}",
-        service.base_url, outbound.path, outbound.query
-    );
-    let uri: Uri = target
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| unbuildable(error.into()))?;
-    let mut headers = HeaderMap::new();
-    if let Some(authority) = uri.authority() {
-        set(&mut headers, header::HOST, authority.as_str());
-    }
-    allow_listed(&mut headers, permit, outbound.headers);
-    if let Some(content_type) = &outbound.content_type {
-        set(&mut headers, header::CONTENT_TYPE, content_type);
-    }
-    set(&mut headers, header::ACCEPT, expected_media_type(permit));
-    set(&mut headers, header::ACCEPT_ENCODING, "identity");
-    set(&mut headers, header::USER_AGENT, "covenant");
-    set(
-        &mut headers,
-        HeaderName::from_static("request-id"),
-        &exchange.id.to_string(),
-    );
-    set(
-        &mut headers,
-        HeaderName::from_static("traceparent"),
-        &exchange.trace.outgoing(),
-    );
-    let partner = permit.partner().contract().partner.as_str();
-    set(&mut headers, HeaderName::from_static("partner-id"), partner);
-    if let Some(customer) = permit.customer() {
-        set(
-            &mut headers,
-            HeaderName::from_static("on-behalf-of"),
-            &customer.id,
-        );
-    }
-    if let Some(authorization) = &service.authorization {
-        set(&mut headers, header::AUTHORIZATION, authorization.reveal());
-    }
-    // HEAD is asked as GET, so that the answer's headers can be computed from what would leave.
-    let method = permit.operation().method.clone();
-    let method = if method == Method::HEAD {
-        Method::GET
-    } else {
-        method
-    };
-    let mut request = Request::builder()
-        .method(method)
-        .uri(uri)
-        .body(Full::new(outbound.body))
-        .map_err(unbuildable)?;
-    *request.headers_mut() = headers;
-    Ok(request)
-}
-
-/// Headers of the partner that go on: those the catalogue lists, and one that every core knows. The
-/// media type of a body is that of the body as it was read.
-fn allow_listed(headers: &mut HeaderMap, permit: &Permit, received: &HeaderMap) {
-    let listed = permit.operation().parameters.iter();
-    let listed = listed.filter(|parameter| parameter.place == Place::Header);
-    let names = listed.filter_map(|parameter| HeaderName::try_from(&*parameter.name).ok());
-    let always = HeaderName::from_static("idempotency-key");
-    for name in names
-        .chain([always])
-        .filter(|name| *name != header::CONTENT_TYPE)
-    {
-        if let Some(value) = received.get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
-}
-
-fn expected_media_type(permit: &Permit) -> &str {
-    let bodies = permit.operation().answers.iter().map(|answer| &answer.body);
-    bodies
-        .filter_map(|body| match body {
-            Body::Data { media_type, .. }
-            | Body::Document { media_type, .. }
-            | Body::Uninspectable { media_type } => Some(&**media_type),
-            Body::Empty => None,
-        })
-        .next()
-        .unwrap_or("application/json")
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
 }

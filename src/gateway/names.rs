@@ -27,9 +27,8 @@ impl Names {
     pub fn new(config: &Config) -> Self {
         let mut configured = Vec::new();
         for (service, core) in &config.services {
-            let (_, authority) = core.base_url.split_once("://").unwrap_or_default();
-            let names = core.names.iter().map(String::as_str);
-            for name in std::iter::once(authority).chain(names) {
+            let names = core.addresses.iter().chain(&core.names).map(String::as_str);
+            for name in std::iter::once(core.authority()).chain(names) {
                 configured.push((Arc::clone(service), name.to_owned()));
             }
         }

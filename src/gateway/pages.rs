@@ -1,17 +1,47 @@
 //! The gateway's own pages under `/.covenant/`: what each problem means, without credentials, and
-//! for a partner who it is here. They hold no customer data, so they wait for no entry.
+//! for a partner's developer who it is here (`whoami`), what it may and may not have (`policy`), what is
+//! left of its limits (`usage`), what would be decided about a request (`check`) and what was decided
+//! about one of its own (`requests/{id}`). They hold no customer data, so they wait for no entry; they
+//! are charged to the request rate, and to no budget.
 
-use http::{HeaderValue, Response, StatusCode, header};
+mod check;
+mod policy;
+mod show;
+mod trace;
+mod usage;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, header};
 use serde_json::{Value, json};
 
+use self::show::{escaped, page, shown};
+use self::trace::Traces;
+use super::admit;
 use super::authenticate::Partner;
+use super::exchange::Exchange;
 use super::settings::About;
-use crate::edge::body::{ResponseBody, whole};
+use crate::allowance::Allowance;
+use crate::edge::AcceptedHead;
+use crate::edge::body::ResponseBody;
+use crate::edge::limits::Limits;
+use crate::ledger::Ledger;
 use crate::refusal::{Code, Refusal, Stopped};
+use crate::registry::Registry;
 
 /// Where they begin.
 pub const PREFIX: &str = "/.covenant/";
 const PROBLEMS: &str = "/.covenant/problems/";
+const REQUESTS: &str = "requests/";
+
+/// The media types that a request accepts, as it says so.
+pub fn accepted(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
 
 /// A page that needs no credentials: one problem, in words. `None` when `path` is not one.
 pub fn problem(path: &str, accept: &str, about: &About) -> Option<Response<ResponseBody>> {
@@ -45,15 +75,79 @@ pub fn problem(path: &str, accept: &str, about: &About) -> Option<Response<Respo
     Some(page("text/html; charset=utf-8", html))
 }
 
-/// A page for an authenticated partner.
+/// What the pages of partners are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct House<'a> {
+    /// Names, for requests that are checked.
+    pub about: &'a About,
+    /// Limits of a request head.
+    pub limits: &'a Limits,
+    /// Rates and budgets.
+    pub allowance: &'a Allowance,
+    /// The book of customers.
+    pub registry: &'a Registry,
+    /// Past requests.
+    pub past: &'a Past,
+}
+
+/// Past requests, as the ledger has them.
+#[derive(Debug)]
+pub struct Past(Traces);
+
+impl Past {
+    /// Those of this ledger, which is kept in `directory`.
+    pub fn new(ledger: Ledger, directory: PathBuf) -> Self {
+        Self(Traces::new(ledger, directory))
+    }
+}
+
+/// Whether the page at `path` takes a body.
+pub fn takes_body(path: &str) -> bool {
+    path.strip_prefix(PREFIX) == Some("check")
+}
+
+/// A page for an authenticated partner. `body` is empty but where [`takes_body`] says otherwise.
 ///
 /// # Errors
-/// `not-found` for a page that does not exist.
-pub fn own(path: &str, partner: &Partner) -> Result<Response<ResponseBody>, Stopped> {
-    match path.strip_prefix(PREFIX) {
-        Some("whoami") => Ok(page("application/json", whoami(partner).to_string())),
-        _ => Err(Refusal::not_found().into()),
-    }
+/// `rate-limited`; `not-found` for a page that does not exist and for a request that is not this partner's;
+/// `request-malformed` for a check that is none; `overloaded` where too many past requests are looked up.
+pub async fn own(
+    exchange: &mut Exchange,
+    partner: &Partner,
+    head: &AcceptedHead,
+    body: &Bytes,
+    house: House<'_>,
+) -> Result<Response<ResponseBody>, Stopped> {
+    let contract = partner.contract();
+    let rate = admit::rate(exchange, contract, house.allowance)?;
+    let name = head.path().as_str().strip_prefix(PREFIX);
+    let name = name.unwrap_or_default();
+    let read = matches!(*head.method(), Method::GET | Method::HEAD);
+    let (title, document) = match name {
+        "whoami" if read => ("Who you are here", whoami(partner)),
+        "policy" if read => {
+            let document = policy::page(partner, exchange.today());
+            ("What you may and may not have", document)
+        }
+        "usage" if read => {
+            let budgets = contract.budgets_on(exchange.today());
+            let state = house.allowance.state(partner.budget_owner(), budgets);
+            let document = usage::page(exchange.arrived_at, &rate, &state);
+            ("What is left of your limits", document)
+        }
+        "check" if *head.method() == Method::POST => {
+            let document = check::page(exchange, partner, body, house)?;
+            ("What would be decided", document)
+        }
+        _ if read && name.starts_with(REQUESTS) => {
+            let id = name.strip_prefix(REQUESTS).unwrap_or_default();
+            let traces = &house.past.0;
+            let document = traces.page(id, &contract.partner, house.allowance).await?;
+            ("What was decided", document)
+        }
+        _ => return Err(Refusal::not_found().into()),
+    };
+    Ok(shown(title, &document, accepted(head.headers())))
 }
 
 fn whoami(partner: &Partner) -> Value {
@@ -69,7 +163,7 @@ fn whoami(partner: &Partner) -> Value {
         "kind": contract.kind.word(),
         "contract": contract.label(),
         "policy": partner.rules().policy.version(),
-        "client": &*partner.token().client_id,
+        "client": &**partner.client(),
         "purposes": purposes,
         "operations": contract.operations.iter().map(|id| &**id).collect::<Vec<_>>(),
         "page_records_max": contract.page_records_max,
@@ -80,28 +174,4 @@ fn whoami(partner: &Partner) -> Value {
         "recipients_per_day": contract.budgets.recipients_per_day,
         "recipients_per_month": contract.budgets.recipients_per_month,
     })
-}
-
-fn page(media_type: &'static str, body: String) -> Response<ResponseBody> {
-    let mut response = Response::new(whole(body));
-    *response.status_mut() = StatusCode::OK;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

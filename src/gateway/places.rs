@@ -1,13 +1,19 @@
 //! How many requests may be under way: in all, which with the largest body bounds memory, and of one
-//! partner, so that none can take every place by sending slowly.
+//! partner, so that none can take every place by sending or reading slowly.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header;
+use bytes::Bytes;
+use http::{Response, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::edge::body::ResponseBody;
 use crate::refusal::{Code, Refusal};
 use crate::terms::PartnerId;
 
@@ -15,6 +21,8 @@ use crate::terms::PartnerId;
 const PARTNER_PART: usize = 4;
 /// Answers that stream may take this part of all places, and of one partner's: they stay for long.
 const STREAM_PART: usize = 4;
+/// A smaller answer gives its places back before it is read: it is in the connection's own buffers.
+const ANSWER_BYTES_FREE: u64 = 64 * 1024;
 /// Answers that stream have this long to close their record once the listener has closed.
 const CLOSING_MAX: Duration = Duration::from_secs(5);
 
@@ -40,10 +48,45 @@ struct Share {
 pub struct Held(Vec<OwnedSemaphorePermit>);
 
 impl Held {
+    /// Holds them until the answer is handed over, where it is large enough to be waited for.
+    pub fn stay_with(self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        let bytes = response.body().size_hint().upper();
+        if bytes.is_some_and(|bytes| bytes <= ANSWER_BYTES_FREE) {
+            return response;
+        }
+        response.map(|body| Placed { body, _held: self }.boxed_unsync())
+    }
+
     /// Holds one more.
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
+    }
+}
+
+/// An answer's body, with the places of its request.
+struct Placed {
+    body: ResponseBody,
+    _held: Held,
+}
+
+impl Body for Placed {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -127,7 +170,7 @@ fn take(places: &Arc<Semaphore>, full: &str) -> Result<Held, Refusal> {
 }
 
 /// Refused before any work is done for it.
-fn overloaded(detail: &str) -> Refusal {
+pub(super) fn overloaded(detail: &str) -> Refusal {
     Refusal::new(Code::Overloaded, detail, "Try again in a second.")
         .header(header::RETRY_AFTER, "1")
 }
@@ -135,6 +178,7 @@ fn overloaded(detail: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::body::whole;
 
     #[test]
     fn a_partner_fills_its_share_and_leaves_the_rest_to_others() {
@@ -148,6 +192,19 @@ mod tests {
         assert!(places.take_share(&partner("crest")).is_ok());
         drop(taken);
         assert!(places.take_share(&partner("acme")).is_ok());
+    }
+
+    #[test]
+    fn a_large_answer_keeps_its_place_until_it_is_handed_over() {
+        let places = Places::new(1);
+        let answer = |bytes: usize| Response::new(whole(vec![b'x'; bytes]));
+        let held = places.take().unwrap().stay_with(answer(64 << 10));
+        let large = places.take().unwrap().stay_with(answer((64 << 10) + 1));
+        assert!(places.take().is_err());
+        drop(held);
+        assert!(places.take().is_err());
+        drop(large);
+        assert!(places.take().is_ok());
     }
 
     #[tokio::test]

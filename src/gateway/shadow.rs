@@ -128,7 +128,7 @@ fn granted(
     let contract = contract.ok_or(Code::IdentityMismatch)?;
     let operation = rules.catalogue.operation(&operation.id);
     let operation = operation.ok_or(Code::NotFound)?;
-    let narrowed = partner.token().purposes.as_deref();
+    let narrowed = partner.purposes();
     let purpose = judgement::choose_purpose(&rules.policy, contract, narrowed, head)
         .map_err(|refusal| refusal.code)?;
     let call = reading.call(contract, operation, purpose, exchange.today());

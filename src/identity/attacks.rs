@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::identity::claims::{TokenRejected, TokenRules};
 use crate::identity::keys::{KeySource, Keys};
 use crate::identity::token::Verifier;
+use crate::terms::Thumbprint;
 
 const NOW: i64 = 1_795_000_000;
 
@@ -100,6 +101,17 @@ impl Bench {
             _ => encode(self.ed.sign(signed.as_bytes())),
         };
         format!("{signed}.{signature}")
+    }
+
+    /// The same issuer's, with other rules.
+    async fn verifier_with(&self, change: impl Fn(&mut TokenRules), age: i64) -> Verifier {
+        let path = self.folder.path().join("jwks.json");
+        let algorithms = crate::identity::jwk::Algorithm::ALL.to_vec();
+        let keys = Keys::load(KeySource::File(path), algorithms, self.clock.clone());
+        let keys = keys.await.unwrap().with_age_max(age);
+        let mut rules = TokenRules::new("https://issuer.example", "https://gateway.example");
+        change(&mut rules);
+        Verifier::new(rules, Arc::new(keys), self.clock.clone())
     }
 
     async fn verdict(&self, compact: &str) -> Option<TokenRejected> {
@@ -502,7 +514,7 @@ async fn times_are_judged_with_thirty_seconds_of_leeway_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_only_proof_taken_is_a_certificate_thumbprint() {
+async fn a_token_is_bound_to_thumbprints_of_the_two_known_kinds_or_to_nothing() {
     let bench = Bench::new().await;
     let print = encode([7; 32]);
     for value in [
@@ -510,8 +522,11 @@ async fn the_only_proof_taken_is_a_certificate_thumbprint() {
         json!({}),
         json!([]),
         json!(print),
-        json!({"jkt": print}),
-        json!({"x5t#S256": print, "jkt": print}),
+        json!({"jkt": null}),
+        json!({"jkt": format!("{print}=")}),
+        json!({"jkt": print, "jku": "https://attacker.example"}),
+        json!({"x5t#S256": print, "jkt": encode([7; 31])}),
+        json!({"JKT": print}),
         json!({"x5t#S256": print, "jwk": {}}),
         json!({"x5t#s256": print}),
         json!({"x5t": print}),
@@ -528,12 +543,18 @@ async fn the_only_proof_taken_is_a_certificate_thumbprint() {
         let verdict = bench.verdict_on(header(), &claims).await;
         assert_eq!(verdict, Some(TokenRejected::Confirmation), "{value}");
     }
-    let unbound = with(claims(), "cnf", json!("<absent>"));
-    let compact = bench.sign("ed", header().to_string().as_bytes(), unbound.as_bytes());
-    assert_eq!(
-        bench.verifier.verify(&compact).await.unwrap().confirmation,
-        None
-    );
+    let bound = Some(Thumbprint([7; 32]));
+    for (value, expected) in [
+        (json!("<absent>"), (None, None)),
+        (json!({"x5t#S256": print}), (bound, None)),
+        (json!({"jkt": print}), (None, bound)),
+        (json!({"x5t#S256": print, "jkt": print}), (bound, bound)),
+    ] {
+        let claims = with(claims(), "cnf", value);
+        let compact = bench.sign("ed", header().to_string().as_bytes(), claims.as_bytes());
+        let token = bench.verifier.verify(&compact).await.unwrap();
+        assert_eq!((token.confirmation, token.proof_key), expected);
+    }
 }
 
 #[tokio::test]
@@ -689,6 +710,45 @@ async fn a_cached_token_dies_with_the_key_that_signed_it() {
         bench.verdict(&compact).await,
         Some(TokenRejected::UnknownKey)
     );
+}
+
+#[tokio::test]
+async fn nbf_is_asked_for_where_a_setting_says_so() {
+    let bench = Bench::new().await;
+    let strict = |rules: &mut TokenRules| rules.not_before_required = true;
+    let strict = bench.verifier_with(strict, 60).await;
+    let header = header().to_string();
+    let without = bench.sign("ed", header.as_bytes(), claims().to_string().as_bytes());
+    let with = with(claims(), "nbf", json!(NOW - 10));
+    let with = bench.sign("ed", header.as_bytes(), with.as_bytes());
+    assert_eq!(bench.verdict(&without).await, None);
+    let missing = strict.verify(&without).await.unwrap_err();
+    assert_eq!(missing, TokenRejected::Missing("nbf"));
+    assert!(strict.verify(&with).await.is_ok());
+}
+
+#[tokio::test]
+async fn keys_that_could_not_be_renewed_for_too_long_verify_nothing_until_they_are() {
+    let bench = Bench::new().await;
+    let verifier = bench.verifier_with(|_| (), 600).await;
+    let header = header().to_string();
+    let compact = bench.sign("ed", header.as_bytes(), claims().to_string().as_bytes());
+    let path = bench.folder.path().join("jwks.json");
+    let set = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    for (seconds, rejected) in [
+        (600, None),
+        (601, Some(TokenRejected::KeysTooOld)),
+        (900, Some(TokenRejected::KeysTooOld)),
+    ] {
+        let now = jiff::Timestamp::from_second(NOW + seconds).unwrap();
+        bench.clock.set(now);
+        assert!(verifier.keys().refresh().await.is_err());
+        assert_eq!(verifier.verify(&compact).await.err(), rejected, "{seconds}");
+    }
+    std::fs::write(&path, set).unwrap();
+    assert!(!verifier.keys().refresh().await.unwrap());
+    assert!(verifier.verify(&compact).await.is_ok());
 }
 
 #[test]

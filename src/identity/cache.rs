@@ -153,6 +153,7 @@ mod tests {
             token_id: "1".into(),
             purposes: None,
             confirmation: None,
+            proof_key: None,
             issued_at: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::from_second(expires_at).unwrap(),
         })

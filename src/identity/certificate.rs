@@ -2,6 +2,8 @@
 //! authority.
 
 use aws_lc_rs::digest;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
@@ -18,6 +20,8 @@ pub struct ClientCertificate {
     pub names: Vec<String>,
     /// The last moment it is valid; with a chain, the last at which all of it is.
     pub not_after: Timestamp,
+    /// What was shown, in DER: itself first, then issuers.
+    pub chain: Arc<[CertificateDer<'static>]>,
 }
 
 /// The bytes are not a certificate this gateway can read.
@@ -37,6 +41,7 @@ impl ClientCertificate {
             let issuer = Self::from_der(issuer)?;
             certificate.not_after = certificate.not_after.min(issuer.not_after);
         }
+        certificate.chain = chain.iter().map(|one| one.clone().into_owned()).collect();
         Ok(certificate)
     }
 
@@ -69,6 +74,7 @@ impl ClientCertificate {
             thumbprint: Thumbprint(thumbprint),
             names,
             not_after,
+            chain: [CertificateDer::from(der.to_vec())].into(),
         })
     }
 }

@@ -35,6 +35,8 @@ pub struct TokenRules {
     pub leeway_seconds: u8,
     /// The longest `exp - iat`, in seconds.
     pub life_seconds_max: u32,
+    /// Whether `nbf` must be there. RFC 9068 does not ask for it, and `iat` bounds the beginning anyway.
+    pub not_before_required: bool,
 }
 
 impl TokenRules {
@@ -45,6 +47,7 @@ impl TokenRules {
             audience: audience.into(),
             leeway_seconds: 30,
             life_seconds_max: 24 * 60 * 60,
+            not_before_required: false,
         }
     }
 }
@@ -62,6 +65,8 @@ pub struct AccessToken {
     pub purposes: Option<Vec<Arc<str>>>,
     /// `cnf.x5t#S256`: the certificate it is bound to (RFC 8705 section 3.1).
     pub confirmation: Option<Thumbprint>,
+    /// `cnf.jkt`: the key of the proofs it is bound to (RFC 9449 section 6.1).
+    pub proof_key: Option<Thumbprint>,
     /// `iat`.
     pub issued_at: Timestamp,
     /// `exp`: the first moment it is no longer valid, leeway apart.
@@ -103,7 +108,7 @@ pub enum TokenRejected {
     IssuedInFuture,
     #[error("the token is valid for longer than allowed")]
     LifeTooLong,
-    #[error("the token's `cnf` is not a certificate thumbprint, the only proof taken here")]
+    #[error("the token's `cnf` holds something other than the thumbprints `x5t#S256` and `jkt`")]
     Confirmation,
     #[error("the token does not say by `kid` which key signed it")]
     KeyNotNamed,
@@ -115,6 +120,8 @@ pub enum TokenRejected {
     Signature,
     #[error("the token was revoked")]
     Revoked,
+    #[error("the keys of the token's issuer could not be renewed for too long")]
+    KeysTooOld,
 }
 
 /// A compact token taken apart, with nothing proved.
@@ -179,7 +186,7 @@ impl<'a> Presented<'a> {
         if issued_at > now + leeway {
             return Err(TokenRejected::IssuedInFuture);
         }
-        if self.claims.contains_key("nbf") {
+        if rules.not_before_required || self.claims.contains_key("nbf") {
             let not_before = self.seconds("nbf")?;
             if not_before > now + leeway {
                 return Err(TokenRejected::NotYetValid);
@@ -195,12 +202,14 @@ impl<'a> Presented<'a> {
             return Err(TokenRejected::LifeTooLong);
         }
         self.words("scope")?;
+        let (confirmation, proof_key) = self.confirmation()?;
         Ok(AccessToken {
             client_id: self.identifier("client_id")?,
             subject: self.identifier("sub")?,
             token_id: self.identifier("jti")?,
             purposes: self.words("purpose")?,
-            confirmation: self.confirmation()?,
+            confirmation,
+            proof_key,
             issued_at: timestamp(issued_at, "iat")?,
             expires_at: timestamp(expires_at, "exp")?,
         })
@@ -264,17 +273,25 @@ impl<'a> Presented<'a> {
         Ok(Some(words.into_iter().map(Arc::from).collect()))
     }
 
-    /// A token bound in a way we do not check must not pass as one bound in a way we do, so `cnf`
-    /// holds `x5t#S256` and nothing else (`jkt` is DPoP's, RFC 9449 section 6.1).
-    fn confirmation(&self) -> Result<Option<Thumbprint>, TokenRejected> {
+    /// A token bound in a way we do not check must not pass as one bound in a way we do, so `cnf` holds
+    /// the thumbprint of a certificate (RFC 8705), of a proof's key (RFC 9449), or both, and nothing else.
+    fn confirmation(&self) -> Result<(Option<Thumbprint>, Option<Thumbprint>), TokenRejected> {
         let Some(value) = self.claims.get("cnf") else {
-            return Ok(None);
+            return Ok((None, None));
         };
-        let members = value.as_object().filter(|members| members.len() == 1);
-        let thumbprint = members
-            .and_then(|members| members.get("x5t#S256")?.as_str())
-            .and_then(Thumbprint::from_base64url);
-        thumbprint.map(Some).ok_or(TokenRejected::Confirmation)
+        let rejected = TokenRejected::Confirmation;
+        let members = value.as_object().filter(|members| !members.is_empty());
+        let (mut certificate, mut proof_key) = (None, None);
+        for (name, value) in members.ok_or(rejected)? {
+            let thumbprint = value.as_str().and_then(Thumbprint::from_base64url);
+            let thumbprint = thumbprint.ok_or(rejected)?;
+            match name.as_str() {
+                "x5t#S256" => certificate = Some(thumbprint),
+                "jkt" => proof_key = Some(thumbprint),
+                _ => return Err(rejected),
+            }
+        }
+        Ok((certificate, proof_key))
     }
 }
 

@@ -1,12 +1,14 @@
-//! One GET of one configured document: no redirects, no proxy, no cookies, 5 s. Key sets, of at most
-//! 64 KiB, come over plain HTTP only from this machine, and over HTTPS only against the certificate
-//! authorities of a configured file, for this program carries no list of public ones. Revocation lists,
-//! of at most 1 MiB, are signed and come over plain HTTP (RFC 5280 section 8); a name must lead to a
-//! public address, so that whoever answers for names cannot turn the gateway on its own network. Files of
-//! a published ledger, of at most 16 MiB, come as key sets do.
+//! One GET of one configured document: no redirects, no proxy, no cookies, 5 s. Key sets and what an
+//! issuer says of itself, of at most 64 KiB, come over plain HTTP only from this machine, and over HTTPS
+//! only against the certificate authorities of a configured file, for this program carries no list of
+//! public ones. Revocation lists, of at most 1 MiB, are signed and come over plain HTTP (RFC 5280 section
+//! 8). A name must lead to a public address, so that whoever answers for names cannot turn the gateway on
+//! its own network, unless configuration says that this host may. The addresses that were looked at are
+//! the ones that are connected to. Files of a published ledger, of at most 16 MiB, come as key sets do, from
+//! wherever the person who verifies them says.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +39,17 @@ pub struct FetchUrl {
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     document: Document,
+    /// Whether the host may lead to an address of a private network.
+    private: bool,
+}
+
+/// Where documents of an authorization server may come from.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// PEM file of the certificate authorities, needed for https.
+    pub authorities: Option<PathBuf>,
+    /// Hosts, in lower case, that may lead to addresses of private networks.
+    pub private_hosts: Vec<String>,
 }
 
 /// What is fetched.
@@ -58,7 +71,7 @@ impl Document {
 
     fn media_types(self) -> &'static str {
         match self {
-            Self::KeySet => "application/jwk-set+json, application/json",
+            Self::KeySet => "application/json, application/jwk-set+json",
             Self::RevocationList => "application/pkix-crl",
             Self::LedgerFile => "application/octet-stream, text/plain",
         }
@@ -83,6 +96,9 @@ pub enum FetchUrlRejected {
     /// Revocation lists are signed; over HTTPS they would wait for themselves.
     #[error("`{0}`: revocation lists are fetched over plain http, for they are signed")]
     NotHttp(String),
+    /// A document that came over https names one that would not.
+    #[error("`{0}`: it is of another scheme than the document that names it")]
+    OtherScheme(String),
     /// HTTPS without authorities.
     #[error("`{0}`: https needs a file of certificate authorities (PEM)")]
     AuthoritiesNotNamed(String),
@@ -102,6 +118,13 @@ pub struct FetchFailed {
     cause: FetchCause,
 }
 
+impl FetchFailed {
+    /// Whether somebody answered that there is nothing of the kind.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.cause, FetchCause::Status(status) if status.is_client_error())
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum FetchCause {
     #[error("it did not answer within {FETCH_TIMEOUT_SECONDS} s")]
@@ -116,25 +139,26 @@ enum FetchCause {
     Body(usize),
     #[error("its name leads to an address that is not this machine's")]
     NotLoopback,
-    #[error("its name leads to an address of a private network; write the address instead")]
+    #[error("its name leads to an address of a private network, and no setting says that it may")]
     Private,
     #[error("the request cannot be made")]
     Request,
 }
 
 impl FetchUrl {
-    /// Takes a configured URL. `authorities` is a PEM file, needed for https and not used for http.
+    /// Takes a configured URL of a key set, or of what names one.
     ///
     /// # Errors
     /// When the URL is not absolute, is plain http to another machine, or the authorities cannot be
     /// read.
-    pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, FetchUrlRejected> {
+    pub fn new(url: &str, reach: &Reach) -> Result<Self, FetchUrlRejected> {
         let (uri, host) = absolute(url)?;
         let not_a_url = || FetchUrlRejected::NotAUrl(url.to_owned());
         let (default_port, tls) = match uri.scheme_str() {
             Some("http") if is_loopback_name(&host) => (80, None),
             Some("http") => return Err(FetchUrlRejected::NotLoopback(url.to_owned())),
             Some("https") => {
+                let authorities = reach.authorities.as_deref();
                 let authorities = authorities
                     .ok_or_else(|| FetchUrlRejected::AuthoritiesNotNamed(url.to_owned()))?;
                 let name = ServerName::try_from(host.clone()).map_err(|_| not_a_url())?;
@@ -142,8 +166,10 @@ impl FetchUrl {
             }
             _ => return Err(not_a_url()),
         };
+        let lower = host.to_ascii_lowercase();
         Ok(Self {
             port: uri.port_u16().unwrap_or(default_port),
+            private: is_named(&lower) || reach.private_hosts.contains(&lower),
             uri,
             host,
             tls,
@@ -151,16 +177,36 @@ impl FetchUrl {
         })
     }
 
+    /// Takes a URL that the document behind this one names: of the same scheme, and, as nobody who runs
+    /// this gateway wrote it, to a private address only where the host is this one's or `reach` says so.
+    ///
+    /// # Errors
+    /// Where [`FetchUrl::new`] has some, and when the scheme is another.
+    pub fn named_there(&self, url: &str, reach: &Reach) -> Result<Self, FetchUrlRejected> {
+        let mut named = Self::new(url, reach)?;
+        if named.uri.scheme() != self.uri.scheme() {
+            return Err(FetchUrlRejected::OtherScheme(url.to_owned()));
+        }
+        let host = named.host.to_ascii_lowercase();
+        let same = self.private && self.host.eq_ignore_ascii_case(&host);
+        named.private = same || named.tls.is_none() || reach.private_hosts.contains(&host);
+        Ok(named)
+    }
+
     /// Takes the URL that a published ledger's files stand below (C2SP tlog-tiles, "Parameters"), as
-    /// [`Self::new`] does.
+    /// [`Self::new`] does; the person who names it may name an address of a private network.
     ///
     /// # Errors
     /// As those of [`Self::new`].
     pub fn of_ledger(url: &str, authorities: Option<&Path>) -> Result<Self, FetchUrlRejected> {
-        let document = Document::LedgerFile;
+        let reach = Reach {
+            authorities: authorities.map(Path::to_owned),
+            ..Reach::default()
+        };
         Ok(Self {
-            document,
-            ..Self::new(url.trim_end_matches('/'), authorities)?
+            document: Document::LedgerFile,
+            private: true,
+            ..Self::new(url.trim_end_matches('/'), &reach)?
         })
     }
 
@@ -200,6 +246,7 @@ impl FetchUrl {
         }
         Ok(Self {
             port: uri.port_u16().unwrap_or(80),
+            private: is_named(&host),
             uri,
             host,
             tls: None,
@@ -247,9 +294,7 @@ impl FetchUrl {
             {
                 Err(FetchCause::NotLoopback)
             }
-            Document::RevocationList if !is_named(&self.host) && !all(is_public) => {
-                Err(FetchCause::Private)
-            }
+            _ if !self.private && !all(is_public) => Err(FetchCause::Private),
             _ => Ok(()),
         }
     }
@@ -358,6 +403,34 @@ mod tests {
     use crate::clock::Clock;
     use crate::identity::development::DevelopmentAuthority;
 
+    fn reach(folder: &Path, file: &str) -> Reach {
+        Reach {
+            authorities: Some(folder.join(file)),
+            private_hosts: vec!["issuer.internal".to_owned()],
+        }
+    }
+
+    #[test]
+    fn an_authorization_server_is_on_a_private_network_only_where_a_setting_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        DevelopmentAuthority::create(folder.path(), &Clock::system()).unwrap();
+        let reach = reach(folder.path(), "ca.crt");
+        let private = ["10.0.0.1:443".parse().unwrap()];
+        let public = ["93.184.216.34:443".parse().unwrap()];
+        for (url, allowed) in [
+            ("https://issuer.example/jwks", false),
+            ("https://issuer.internal/jwks", true),
+            ("https://ISSUER.internal/jwks", true),
+            ("https://other.internal/jwks", false),
+            ("https://issuer.internal.example/jwks", false),
+            ("https://10.0.0.1/jwks", true),
+        ] {
+            let fetch = FetchUrl::new(url, &reach).unwrap();
+            assert_eq!(fetch.check(&private).is_ok(), allowed, "{url}");
+            assert!(fetch.check(&public).is_ok(), "{url}");
+        }
+    }
+
     #[test]
     fn plain_http_is_for_this_machine_alone() {
         for url in [
@@ -366,7 +439,7 @@ mod tests {
             "http://[::1]:80/a",
             "http://localhost/a?b=c",
         ] {
-            assert!(FetchUrl::new(url, None).is_ok(), "{url}");
+            assert!(FetchUrl::new(url, &Reach::default()).is_ok(), "{url}");
         }
         for url in [
             "http://issuer.example/a",
@@ -377,7 +450,7 @@ mod tests {
             "http://localhost.attacker.example/a",
             "http://2130706433/a",
         ] {
-            let rejected = FetchUrl::new(url, None).unwrap_err();
+            let rejected = FetchUrl::new(url, &Reach::default()).unwrap_err();
             assert!(
                 matches!(rejected, FetchUrlRejected::NotLoopback(_)),
                 "{url}"
@@ -397,13 +470,13 @@ mod tests {
             "http://localhost@attacker.example/a",
             "http://localhost/a#b",
         ] {
-            let rejected = FetchUrl::new(url, None).unwrap_err();
+            let rejected = FetchUrl::new(url, &Reach::default()).unwrap_err();
             assert!(
                 matches!(rejected, FetchUrlRejected::NotAUrl(_)),
                 "{url}: {rejected}"
             );
         }
-        let rejected = FetchUrl::new("https://issuer.example/a", None).unwrap_err();
+        let rejected = FetchUrl::new("https://issuer.example/a", &Reach::default()).unwrap_err();
         assert!(matches!(rejected, FetchUrlRejected::AuthoritiesNotNamed(_)));
     }
 
@@ -485,11 +558,11 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         DevelopmentAuthority::create(elsewhere.path(), &clock).unwrap();
         let url = format!("https://127.0.0.1:{port}/jwks.json");
-        let good = FetchUrl::new(&url, Some(&folder.path().join("ca.crt"))).unwrap();
+        let good = FetchUrl::new(&url, &reach(folder.path(), "ca.crt")).unwrap();
         assert_eq!(good.fetch().await.unwrap(), b"{}");
-        let stranger = FetchUrl::new(&url, Some(&elsewhere.path().join("ca.crt"))).unwrap();
+        let stranger = FetchUrl::new(&url, &reach(elsewhere.path(), "ca.crt")).unwrap();
         assert!(stranger.fetch().await.is_err());
-        let no_authorities = FetchUrl::new(&url, Some(&folder.path().join("ca.key"))).unwrap_err();
+        let no_authorities = FetchUrl::new(&url, &reach(folder.path(), "ca.key")).unwrap_err();
         assert!(matches!(
             no_authorities,
             FetchUrlRejected::AuthoritiesUnreadable(_)

@@ -223,7 +223,8 @@ fn text<'a>(member: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     member.get(name).and_then(Value::as_str)
 }
 
-fn read_key(
+/// One public key for one of these algorithms; otherwise, why not.
+pub(super) fn read_key(
     member: &Map<String, Value>,
     algorithms: &[Algorithm],
 ) -> Result<VerificationKey, &'static str> {

@@ -1,11 +1,11 @@
 //! The issuer's public keys: read from a file or fetched from a URL, held as one snapshot, renewed
-//! while running. The last good set stays when the source fails; a token with an unknown `kid` makes
+//! while running. The last good set stays when the source fails, for [`Keys::with_age_max`]; a token with an unknown `kid` makes
 //! at most one fetch at a time and [`REFETCHES_MAX`] in [`REFETCH_WINDOW_SECONDS`].
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
+use crate::identity::discovery::{Discovery, DiscoveryFailed};
 use crate::identity::fetch::{FETCH_BYTES_MAX, FetchFailed, FetchUrl};
 use crate::identity::jwk::{Algorithm, KeySet, KeySetRejected};
 
@@ -21,6 +22,8 @@ use crate::identity::jwk::{Algorithm, KeySet, KeySetRejected};
 pub const REFRESH_SECONDS: u64 = 30;
 /// The most fetches that tokens with unknown keys can cause in [`REFETCH_WINDOW_SECONDS`].
 pub const REFETCHES_MAX: usize = 3;
+/// How long keys are used that could not be renewed, where nothing else is configured, in seconds.
+pub const AGE_SECONDS_MAX: i64 = 24 * 60 * 60;
 /// The window of [`REFETCHES_MAX`], in seconds.
 pub const REFETCH_WINDOW_SECONDS: i64 = 60;
 /// How long an unknown `kid` causes no second fetch, in seconds.
@@ -35,6 +38,8 @@ pub enum KeySource {
     File(PathBuf),
     /// A JWK Set behind a URL.
     Url(FetchUrl),
+    /// A JWK Set behind the URL that its issuer names.
+    Issuer(Arc<Discovery>),
 }
 
 /// The key set could not be had. The last good one, if any, stays in force.
@@ -54,6 +59,9 @@ pub enum KeysUnavailable {
     /// The URL.
     #[error(transparent)]
     Url(#[from] FetchFailed),
+    /// The issuer.
+    #[error(transparent)]
+    Issuer(#[from] DiscoveryFailed),
     /// What was there.
     #[error(transparent)]
     Rejected(#[from] KeySetRejected),
@@ -76,6 +84,9 @@ pub struct Keys {
     algorithms: Vec<Algorithm>,
     clock: Clock,
     current: ArcSwap<KeySnapshot>,
+    /// When the source last had a good set, in seconds since 1970, and how long that lasts.
+    renewed_at: AtomicI64,
+    age_seconds_max: i64,
     /// Held across a fetch: there is one at a time, and those who waited use what it brought.
     refetches: Mutex<Refetches>,
     refetches_ended: AtomicU64,
@@ -91,7 +102,7 @@ impl Keys {
         algorithms: Vec<Algorithm>,
         clock: Clock,
     ) -> Result<Self, KeysUnavailable> {
-        let bytes = read(&source).await?;
+        let bytes = read(&source, clock.unix_seconds()).await?;
         let first = KeySnapshot {
             generation: 1,
             set: KeySet::parse(&bytes, &algorithms)?,
@@ -101,11 +112,26 @@ impl Keys {
         Ok(Self {
             source,
             algorithms,
+            renewed_at: AtomicI64::new(clock.unix_seconds()),
+            age_seconds_max: AGE_SECONDS_MAX,
             clock,
             current: ArcSwap::from_pointee(first),
             refetches: Mutex::default(),
             refetches_ended: AtomicU64::new(0),
         })
+    }
+
+    /// With another age than [`AGE_SECONDS_MAX`] up to which keys are used that could not be renewed.
+    #[must_use]
+    pub fn with_age_max(mut self, seconds: i64) -> Self {
+        self.age_seconds_max = seconds;
+        self
+    }
+
+    /// Whether the keys in force are too old to be used at `now` (seconds since 1970): their issuer may
+    /// have taken one back, and could not say so.
+    pub fn are_too_old(&self, now: i64) -> bool {
+        now - self.renewed_at.load(Ordering::Acquire) > self.age_seconds_max
     }
 
     /// The keys in force.
@@ -165,13 +191,16 @@ impl Keys {
     }
 
     async fn read_and_swap(&self) -> Result<bool, KeysUnavailable> {
-        let bytes = read(&self.source).await?;
+        let now = self.clock.unix_seconds();
+        let bytes = read(&self.source, now).await?;
         let digest = fingerprint(&bytes);
         let held = self.snapshot();
         if digest == held.digest {
+            self.renewed_at.store(now, Ordering::Release);
             return Ok(false);
         }
         let set = KeySet::parse(&bytes, &self.algorithms)?;
+        self.renewed_at.store(now, Ordering::Release);
         report_ignored(&set);
         tracing::info!(keys = set.keys().len(), "token keys renewed");
         self.current.store(Arc::new(KeySnapshot {
@@ -213,10 +242,11 @@ impl Refetches {
     }
 }
 
-async fn read(source: &KeySource) -> Result<Vec<u8>, KeysUnavailable> {
+async fn read(source: &KeySource, now: i64) -> Result<Vec<u8>, KeysUnavailable> {
     use tokio::io::AsyncReadExt as _;
     let path = match source {
         KeySource::Url(url) => return Ok(url.fetch().await?),
+        KeySource::Issuer(discovery) => return Ok(discovery.fetch(now).await?),
         KeySource::File(path) => path,
     };
     let failed = |cause| KeysUnavailable::File {
@@ -258,6 +288,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::identity::fetch::Reach;
 
     fn set(ids: &[&str]) -> String {
         let keys: Vec<_> = ids
@@ -320,7 +351,7 @@ mod tests {
         async fn keys(&self) -> (Keys, Clock) {
             let clock = Clock::manual(jiff::Timestamp::from_second(1_795_000_000).unwrap());
             let url = format!("http://{}/jwks.json", self.address);
-            let source = KeySource::Url(FetchUrl::new(&url, None).unwrap());
+            let source = KeySource::Url(FetchUrl::new(&url, &Reach::default()).unwrap());
             (
                 Keys::load(source, Algorithm::ALL.to_vec(), clock.clone())
                     .await

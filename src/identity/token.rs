@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::identity::cache::{CACHED_TOKENS_MAX, TokenCache, TokenDigest};
 use crate::identity::claims::{AccessToken, Presented, TOKEN_BYTES_MAX, TokenRejected, TokenRules};
+use crate::identity::dpop::{self, Proof, ProofRejected, ProofRules};
 use crate::identity::keys::Keys;
+use crate::identity::nonce::Nonces;
 
 /// Verifies the access tokens of one issuer for one audience.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub struct Verifier {
     keys: Arc<Keys>,
     clock: Clock,
     cache: TokenCache,
+    nonces: Option<Nonces>,
 }
 
 impl Verifier {
@@ -25,7 +28,39 @@ impl Verifier {
             keys,
             clock,
             cache: TokenCache::new(CACHED_TOKENS_MAX),
+            nonces: None,
         }
+    }
+
+    /// Likewise, and one that asks proofs for a nonce.
+    #[must_use]
+    pub fn with_nonces(mut self, nonces: Nonces) -> Self {
+        self.nonces = Some(nonces);
+        self
+    }
+
+    /// The nonce that the next proof must hold, where one is asked for.
+    pub fn nonce(&self) -> Option<String> {
+        let now = self.clock.unix_seconds();
+        self.nonces.as_ref().map(|nonces| nonces.at(now))
+    }
+
+    /// Judges the proof that came with the token `compact`, all but whether it was seen before and whether
+    /// the token is bound to its key.
+    ///
+    /// # Errors
+    /// As of [`dpop::judge`].
+    pub fn judge_proof(
+        &self,
+        proof: &str,
+        compact: &str,
+        request: &dpop::Request<'_>,
+    ) -> Result<Proof, ProofRejected> {
+        let rules = ProofRules {
+            leeway_seconds: self.rules.leeway_seconds,
+            nonces: self.nonces.as_ref(),
+        };
+        dpop::judge(proof, compact, request, &rules, self.clock.unix_seconds())
     }
 
     /// The keys it verifies with.
@@ -34,7 +69,8 @@ impl Verifier {
     }
 
     /// What a genuine token says. Waits only where its key is unknown and a refetch is due (at most
-    /// [`crate::identity::fetch::FETCH_TIMEOUT_SECONDS`] for each one under way).
+    /// [`crate::identity::fetch::FETCH_TIMEOUT_SECONDS`] for each one under way, and for each document of an
+    /// issuer that must be asked where its keys are).
     ///
     /// Says nothing of who presented it: that is [`crate::identity::binding::bind`], on every request.
     ///
@@ -45,6 +81,9 @@ impl Verifier {
             return Err(TokenRejected::TooLong);
         }
         let now = self.clock.unix_seconds();
+        if self.keys.are_too_old(now) {
+            return Err(TokenRejected::KeysTooOld);
+        }
         let digest = TokenDigest::of(compact);
         if let Some(token) = self.cache.find(&digest, self.keys.generation(), now) {
             return Ok(token);

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use super::tls::Tls;
@@ -24,24 +23,20 @@ pub(super) struct Standing {
     peer: Arc<Peer>,
     suspensions: Arc<Suspensions>,
     suspended: watch::Receiver<()>,
-    chain: Vec<CertificateDer<'static>>,
     tls: watch::Receiver<Tls>,
 }
 
 impl Standing {
-    /// Hears of suspensions from now on, and of what `tls` has not seen yet; `chain` is what the partner
-    /// showed, its own certificate first.
+    /// Hears of suspensions from now on, and of what `tls` has not seen yet.
     pub(super) fn new(
         peer: Arc<Peer>,
         suspensions: Arc<Suspensions>,
-        chain: Vec<CertificateDer<'static>>,
         tls: watch::Receiver<Tls>,
     ) -> Self {
         Self {
             suspended: suspensions.changes(),
             peer,
             suspensions,
-            chain,
             tls,
         }
     }
@@ -65,7 +60,7 @@ impl Standing {
                 }
                 () = changed(&mut self.tls) => {
                     let tls = self.tls.borrow_and_update().clone();
-                    if !tls.stands(&self.chain) {
+                    if self.peer.certificate.as_ref().is_some_and(|shown| !tls.stands(&shown.chain)) {
                         return;
                     }
                 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::identity::binding::Carrier;
+use crate::identity::api_key::ApiKeyRecord;
+use crate::identity::binding::{Bindings, Carrier};
+use crate::mistakes::{Mistakes, Source};
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
 
@@ -53,6 +55,11 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Reads the contract in `source` by itself, on the day `today`; what is wrong with it becomes mistakes.
+    pub fn read(source: &Arc<Source>, today: Date, mistakes: &mut Mistakes) -> Option<Self> {
+        read::read(source, today, mistakes).map(|draft| draft.contract)
+    }
+
     /// Its name in headers and entries: `acme.7`.
     pub fn label(&self) -> String {
         format!("{}.{}", self.partner, self.version)
@@ -111,10 +118,28 @@ pub struct Credentials {
     /// Subject alternative names its client certificates may carry, as DNS name (in lower case) or
     /// URI.
     pub certificate_names: Vec<Arc<str>>,
+    /// Certificates that others take the place of: each counts until the end of its day, UTC, and never
+    /// after, whatever else names it.
+    pub ending: Vec<EndingCertificate>,
     /// `client_id`s of its access tokens.
     pub clients: Vec<Arc<str>>,
+    /// What its tokens must be bound to: one of these.
+    pub bindings: Bindings,
     /// Where in Basic credentials its token may stand as well, for software that speaks nothing else.
     pub basic: Option<Carrier>,
+    /// API keys that do instead of a token, for software that can send nothing else.
+    pub api_keys: Vec<ApiKeyRecord>,
+}
+
+/// The words for [`Credentials::bindings`].
+pub(super) const BINDINGS: [&str; 3] = ["certificate", "dpop", "none"];
+/// A client certificate with a last day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndingCertificate {
+    /// Which.
+    pub thumbprint: Thumbprint,
+    /// The last day it counts, UTC.
+    pub until: Date,
 }
 
 /// The words for [`Credentials::basic`].
@@ -124,16 +149,32 @@ pub(super) const BASIC: [(&str, Carrier); 2] = [
 ];
 
 impl Credentials {
-    /// Each with its kind, `certificate` or `client`, in the order of the file: a client may be
+    /// The last day of a certificate, where it has one by this contract.
+    pub fn last_day_of(&self, certificate: Thumbprint) -> Option<Date> {
+        let mut ending = self.ending.iter();
+        let found = ending.find(|one| one.thumbprint == certificate);
+        found.map(|one| one.until)
+    }
+
+    /// Every certificate that is named by its thumbprint, those with a last day after the others.
+    pub fn thumbprints(&self) -> impl Iterator<Item = Thumbprint> {
+        let ending = self.ending.iter().map(|one| one.thumbprint);
+        self.certificate_thumbprints.iter().copied().chain(ending)
+    }
+
+    /// Each with its kind, `certificate`, `client` or `API key`, in the order of the file: a client may be
     /// called what a certificate is. As they are compared.
     pub(super) fn each(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         let names = self.certificate_names.iter();
         let names = names.map(|name| Cow::Borrowed(&**name));
-        let thumbprints = self.certificate_thumbprints.iter();
+        let thumbprints = self.thumbprints();
         let thumbprints = thumbprints.map(|one| Cow::Owned(format!("sha256:{one:?}")));
         let certificates = names.chain(thumbprints).map(|text| ("certificate", text));
         let clients = self.clients.iter();
-        certificates.chain(clients.map(|client| ("client", folded(client))))
+        let keys = self.api_keys.iter();
+        let keys = keys.map(|key| ("API key", Cow::Borrowed(&*key.prefix)));
+        let clients = clients.map(|client| ("client", folded(client)));
+        certificates.chain(clients).chain(keys)
     }
 }
 

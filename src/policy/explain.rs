@@ -256,7 +256,7 @@ fn shapes(operation: &Operation) -> impl Iterator<Item = &Arc<Shape>> {
 }
 
 /// The categories of the operation's answers, sorted.
-fn categories(operation: &Operation) -> Vec<Category> {
+pub fn categories(operation: &Operation) -> Vec<Category> {
     let fields = shapes(operation).flat_map(|shape| &shape.fields);
     let mut found: Vec<Category> = fields.filter_map(|field| field.category).collect();
     found.extend(

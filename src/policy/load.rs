@@ -144,6 +144,7 @@ impl PolicySet {
             compiled: compile(candidates, catalogue),
             by_partner: HashMap::new(),
             by_client: HashMap::new(),
+            by_api_key: HashMap::new(),
             by_thumbprint: HashMap::new(),
             by_name: HashMap::new(),
             version: format!("{today}.{first:02x}{second:02x}").into(),
@@ -158,7 +159,11 @@ impl PolicySet {
             set.by_partner.insert(contract.partner.clone(), place);
             let clients = credentials.clients.iter().cloned();
             set.by_client.extend(clients.map(|client| (client, place)));
-            let thumbprints = credentials.certificate_thumbprints.iter().copied();
+            let keys = credentials.api_keys.iter();
+            let prefixes = keys.map(|key| Arc::from(key.prefix.as_str()));
+            set.by_api_key
+                .extend(prefixes.map(|prefix| (prefix, place)));
+            let thumbprints = credentials.thumbprints();
             set.by_thumbprint
                 .extend(thumbprints.map(|thumbprint| (thumbprint, place)));
             let names = credentials.certificate_names.iter().cloned();
@@ -350,6 +355,27 @@ mod tests {
         let path = fixture::directory().join(file);
         let text = std::fs::read_to_string(path).unwrap();
         text.lines().position(|line| line.contains(word)).unwrap() + 1
+    }
+
+    #[test]
+    fn a_certificate_that_ends_is_one_partners_and_ends_within_a_season() {
+        let names = "names: [acme.partners.example]";
+        let told = |ending: &str| {
+            mistakes_after("partners/acme.yaml", |text| {
+                text.replace(names, &format!("{names}\n    ending: [{ending}]"))
+            })
+        };
+        let print = format!("'sha256:{}'", "A".repeat(43));
+        let until = |day: &str| format!("{{thumbprint: {print}, until: {day}}}");
+        assert_eq!(told(&until("2026-12-31")), Vec::<String>::new());
+        let late = told(&until("2027-12-31"));
+        assert!(late[0].contains("overlap for at most 92 days"), "{late:?}");
+        let both = format!("{}, {}", until("2026-12-31"), until("2026-12-30"));
+        let twice = told(&both);
+        assert!(twice[0].contains("is one of `acme` already"), "{twice:?}");
+        let shapeless = told("{thumbprint: AAAA, until: 2026-12-31}");
+        assert!(shapeless[0].contains("43 characters"), "{shapeless:?}");
+        assert!(!told("{}").is_empty());
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub enum Code {
     Overloaded,
     CredentialsMissing,
     TokenInvalid,
+    ProofInvalid,
     ClientCertificateRequired,
     CertificateMismatch,
     IdentityMismatch,
@@ -45,7 +46,7 @@ pub enum Code {
 
 impl Code {
     /// Every code; each has a page at `/.covenant/problems/<name>`.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::RequestMalformed,
         Self::BodyTooLarge,
         Self::UriTooLong,
@@ -55,6 +56,7 @@ impl Code {
         Self::Overloaded,
         Self::CredentialsMissing,
         Self::TokenInvalid,
+        Self::ProofInvalid,
         Self::ClientCertificateRequired,
         Self::CertificateMismatch,
         Self::IdentityMismatch,
@@ -93,6 +95,7 @@ impl Code {
             Self::Overloaded => "overloaded",
             Self::CredentialsMissing => "credentials-missing",
             Self::TokenInvalid => "token-invalid",
+            Self::ProofInvalid => "proof-invalid",
             Self::ClientCertificateRequired => "client-certificate-required",
             Self::CertificateMismatch => "certificate-mismatch",
             Self::IdentityMismatch => "identity-mismatch",
@@ -132,6 +135,7 @@ impl Code {
             Self::Overloaded => "The gateway is at its limit",
             Self::CredentialsMissing => "No credentials were sent",
             Self::TokenInvalid => "The access token is not valid",
+            Self::ProofInvalid => "The proof that goes with the token is not valid",
             Self::ClientCertificateRequired => "A client certificate is required",
             Self::CertificateMismatch => "The token is bound to another certificate",
             Self::IdentityMismatch => "Certificate, token and contract name different partners",
@@ -175,6 +179,7 @@ impl Code {
             Self::Overloaded | Self::RecordUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::CredentialsMissing
             | Self::TokenInvalid
+            | Self::ProofInvalid
             | Self::ClientCertificateRequired
             | Self::CertificateMismatch => StatusCode::UNAUTHORIZED,
             Self::IdentityMismatch

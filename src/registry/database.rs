@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 /// Version of the tables below, in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 5;
+const SCHEMA_VERSION: i64 = 6;
 
 /// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
 const SCHEMA: &str = "
@@ -107,6 +107,13 @@ const SCHEMA_OF_AGREEMENTS_AND_FIGURES: &str = "
     PRAGMA user_version = 5;
 ";
 
+/// Proofs of possession that were seen, until they are too old to be taken.
+const SCHEMA_OF_PROOFS: &str = "
+    CREATE TABLE proof (digest BLOB PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX proof_until ON proof (until);
+    PRAGMA user_version = 6;
+";
+
 /// The registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotOpen {
@@ -164,6 +171,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
         SCHEMA_OF_THE_SHADOW,
         SCHEMA_OF_SUSPENSIONS,
         SCHEMA_OF_AGREEMENTS_AND_FIGURES,
+        SCHEMA_OF_PROOFS,
     ];
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = usize::try_from(found)

@@ -32,6 +32,8 @@ pub enum Topic {
     Document,
     /// Something a contract asks for and never gets.
     Contract,
+    /// Credentials of a contract that whoever copies them can use, given a certificate of the partner.
+    CredentialCopied,
     /// An exception that has ended.
     ExceptionEnded,
 }
@@ -45,6 +47,7 @@ impl Topic {
             Self::OperationNotServed => "operation-not-served",
             Self::Document => "document",
             Self::Contract => "contract",
+            Self::CredentialCopied => "credential-copied",
             Self::ExceptionEnded => "exception-ended",
         }
     }
@@ -65,6 +68,9 @@ impl Topic {
             }
             Self::Document => "in the documents:",
             Self::Contract => "what contracts ask for and never get:",
+            Self::CredentialCopied => {
+                "credentials that are not bound to a key, so that a copy of one is as good as it is:"
+            }
             Self::ExceptionEnded => "exceptions that have ended and can be taken out:",
         }
     }

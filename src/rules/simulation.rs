@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use crate::catalogue::{Operation, RequestBody};
-use crate::entry::{Disclosure, Entry, Event, Recipient, Refused, RequestFacts};
+use crate::entry::{API_KEY, Disclosure, Entry, Event, Recipient, Refused, RequestFacts};
 use crate::judgement::INCLUDED;
 use crate::policy::{AccessRequest, Circumstances, Contract, Grant, Standing};
 use crate::refusal::Code;
@@ -314,7 +314,10 @@ impl<'a> Simulation<'a> {
     fn decide(&self, entry: &Entry, call: &Call<'_>) -> Result<Result<Grant, Code>, Unable> {
         let policy = &self.rules.policy;
         let client = call.facts.client.as_deref();
-        let owner = client.map(|client| policy.by_client(client));
+        let owner = client.map(|client| match call.facts.credential.as_deref() {
+            Some(API_KEY) => policy.by_api_key(client),
+            _ => policy.by_client(client),
+        });
         if owner
             .is_some_and(|owner| owner.is_none_or(|owner| owner.partner != call.contract.partner))
         {

@@ -1,8 +1,9 @@
-//! What TLS of the partner listener is made of: read at the start, read again at a signal and now and
-//! then. Where it cannot be read, or does not fit together, what was there before stays, until its
+//! What TLS of the partner listener is made of, and TLS to the cores: read at the start, read again at a
+//! signal and now and then. Where it cannot be read, or does not fit together, what was there before stays, until its
 //! revocation lists expire.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -11,6 +12,7 @@ use tokio::sync::{Mutex, watch};
 use super::StartError;
 use crate::clock::Clock;
 use crate::config::{GatewaySettings, RevocationList};
+use crate::gateway::forward::Cores;
 use crate::identity::fetch::FetchUrl;
 use crate::listen::revocation::{dates, is_signed};
 use crate::listen::tls::{Material, Tls};
@@ -26,6 +28,8 @@ pub(super) struct Certificates {
     tls: watch::Sender<Tls>,
     /// Of what is in force. Held while reading, so that there is one reader at a time.
     held: Mutex<Held>,
+    /// Whose TLS is made anew along with the listener's.
+    cores: Option<Arc<Cores>>,
 }
 
 #[derive(Debug)]
@@ -116,7 +120,14 @@ impl Certificates {
             clock,
             tls: watch::channel(tls).0,
             held: Mutex::new(held),
+            cores: None,
         })
+    }
+
+    /// And of TLS to these.
+    pub(super) fn and_of(mut self, cores: &Arc<Cores>) -> Self {
+        self.cores = Some(Arc::clone(cores));
+        self
     }
 
     /// What is in force, now and later.
@@ -142,7 +153,10 @@ impl Certificates {
             // Open connections are judged again by what is in force.
             self.tls.send_modify(|_| {});
         }
-        changed
+        match &self.cores {
+            Some(cores) => cores.renew_tls().await || changed,
+            None => changed,
+        }
     }
 
     async fn renew(&self, held: &mut Held) -> Result<bool, String> {
@@ -244,7 +258,7 @@ async fn file(path: &Path) -> Result<Vec<u8>, (String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex as BlockingMutex};
+    use std::sync::Mutex as BlockingMutex;
 
     use axum::Router;
     use axum::routing::get;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::administration::{self, Administration, Role};
 use crate::allowance::Allowance;
 use crate::allowance::fold::spent;
 use crate::clock::Clock;
-use crate::config::{Config, KeySource, LedgerSettings};
+use crate::config::{Config, KeySource, LedgerSettings, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::entry::Entry;
@@ -28,12 +28,15 @@ use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
 use crate::gateway::forward::Cores;
 use crate::gateway::names::Names;
+use crate::gateway::pages::Past;
 use crate::gateway::places::Places;
 use crate::gateway::settings::About;
 use crate::identity::claims::TokenRules;
-use crate::identity::fetch::FetchUrl;
+use crate::identity::discovery::Discovery;
+use crate::identity::fetch::{FetchUrl, FetchUrlRejected, Reach};
 use crate::identity::jwk::Algorithm;
 use crate::identity::keys::{self, Keys};
+use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
 use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
@@ -54,17 +57,14 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
     let verifier = verifier(config, &clock).await?;
-    let publishing = opening
-        .finish(
-            ledger.clone(),
-            Arc::clone(&metrics),
-            announced,
-            stopped.clone(),
-        )
+    let (log, counted) = (ledger.clone(), Arc::clone(&metrics));
+    let publishing = opening.finish(log, counted, announced, stopped.clone());
+    let publishing = publishing
         .await
         .map_err(|error| no_policies(config, error))?;
     let publishing = Arc::new(publishing);
     let rules = Arc::clone(publishing.rules());
+    let cores = cores(config, &metrics, &clock)?;
     let gateway = Arc::new(Gateway {
         about: about(config)?,
         clock: clock.clone(),
@@ -73,36 +73,38 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         shadow: Arc::clone(publishing.shadow()),
         verifier,
         registry: Arc::clone(&registry),
-        allowance,
+        allowance: Arc::clone(&allowance),
         ledger: ledger.clone(),
-        cores: cores(config, &clock),
+        cores: Arc::clone(&cores),
         names: Names::new(config),
         pseudonyms: pseudonym_secret(&config.registry.join("pseudonyms.key"), &registry)?,
         metrics: Arc::clone(&metrics),
         telemetry,
         places: Places::new(config.limits.requests_max),
+        past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
     let version = rules.load().policy.version().to_owned();
     note(&ledger, &clock, "started", Some(version)).await;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
-    let certificates = Arc::new(certificates);
+    let certificates = Arc::new(certificates.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let operator = Operator {
         ledger: ledger.clone(),
         metrics,
         publishing: Arc::clone(&publishing),
+        cores,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let directory = config.ledger.directory.clone();
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
     let in_force = Arc::clone(&publishing);
-    let administration =
-        Administration::new(registry, ledger, directory, contracts, in_force, clock);
-    serve_administration(config, administration, &stopped, &mut tasks)?;
-    keep_certificates_fresh(&gateway, &certificates, stopped.clone(), &mut tasks);
-    keep_keys_fresh(&gateway, stopped, &mut tasks);
+    let service = Administration::new(
+        registry, ledger, directory, contracts, in_force, allowance, clock,
+    );
+    serve_administration(config, service, &stopped, &mut tasks)?;
+    keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
     Ok(Running {
         gateway,
         publishing,
@@ -114,34 +116,26 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     })
 }
 
-/// Fetches the token issuer's keys again, now and then.
-fn keep_keys_fresh(
-    gateway: &Arc<Gateway>,
-    stopped: watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) {
-    let gateway = Arc::clone(gateway);
-    let done = until(stopped);
-    tasks.spawn(async move {
-        tokio::select! {
-            () = gateway.verifier.keys().keep_fresh() => {}
-            () = done => {}
-        }
-    });
-}
-
-/// Reads certificates and revocation lists again, now and then.
-fn keep_certificates_fresh(
+/// What is looked at again now and then: instances of the cores, the token issuer's keys, certificates
+/// and revocation lists.
+fn keep_fresh(
     gateway: &Arc<Gateway>,
     certificates: &Arc<Certificates>,
-    stopped: watch::Receiver<bool>,
+    stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
     let (gateway, certificates) = (Arc::clone(gateway), Arc::clone(certificates));
-    let done = until(stopped);
+    let done = until(stopped.clone());
     tasks.spawn(async move {
+        let all = async {
+            tokio::join!(
+                gateway.cores.watch(),
+                gateway.verifier.keys().keep_fresh(),
+                certificates.keep_fresh(|| note_renewal(&gateway)),
+            )
+        };
         tokio::select! {
-            () = certificates.keep_fresh(|| note_renewal(&gateway)) => {}
+            _ = all => {}
             () = done => {}
         }
     });
@@ -263,33 +257,55 @@ async fn replay(
 }
 
 async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError> {
-    let source = match &config.tokens.keys {
-        KeySource::File(path) => keys::KeySource::File(path.clone()),
-        KeySource::Url(url, authority) => keys::KeySource::Url(
-            FetchUrl::new(url, authority.as_deref())
-                .map_err(|error| StartError::unusable("the token issuer's keys", error))?,
-        ),
+    let unusable = |error: &dyn std::fmt::Display| {
+        StartError::unusable("the token issuer's keys", error.to_string())
     };
+    let source = key_source(&config.tokens).map_err(|error| unusable(&error))?;
     let algorithms = config.tokens.algorithms.iter();
     let algorithms = algorithms
         .filter_map(|name| Algorithm::parse(name))
         .collect();
     let keys = Keys::load(source, algorithms, clock.clone())
         .await
-        .map_err(|error| StartError::unusable("the token issuer's keys", error))?;
+        .map_err(|error| unusable(&error))?;
+    let keys = keys.with_age_max(i64::from(config.tokens.keys_hours_max) * 3_600);
     let rules = TokenRules {
         issuer: config.tokens.issuer.clone(),
         audience: config.tokens.audience.clone(),
         leeway_seconds: u8::try_from(config.tokens.leeway_seconds).unwrap_or(u8::MAX),
         life_seconds_max: config.tokens.life_seconds_max,
+        not_before_required: config.tokens.not_before_required,
     };
-    Ok(Verifier::new(rules, Arc::new(keys), clock.clone()))
+    let verifier = Verifier::new(rules, Arc::new(keys), clock.clone());
+    if !config.tokens.proof_nonces {
+        return Ok(verifier);
+    }
+    let nonces = Nonces::new().map_err(|error| StartError::unusable("nonces", error))?;
+    Ok(verifier.with_nonces(nonces))
 }
 
-fn cores(config: &Config, clock: &Clock) -> Cores {
-    let whole = config.limits.whole_answer_bytes_max;
-    let whole = usize::try_from(whole).unwrap_or(usize::MAX);
-    Cores::new(config.services.clone(), whole, clock.clone())
+fn key_source(settings: &TokenSettings) -> Result<keys::KeySource, FetchUrlRejected> {
+    let reach = |authorities: &Option<PathBuf>| Reach {
+        authorities: authorities.clone(),
+        private_hosts: settings.private_hosts.clone(),
+    };
+    Ok(match &settings.keys {
+        KeySource::File(path) => keys::KeySource::File(path.clone()),
+        KeySource::Url(url, authorities) => {
+            keys::KeySource::Url(FetchUrl::new(url, &reach(authorities))?)
+        }
+        KeySource::Issuer(authorities) => {
+            let discovery = Discovery::new(&settings.issuer, reach(authorities))?;
+            keys::KeySource::Issuer(Arc::new(discovery))
+        }
+    })
+}
+
+fn cores(config: &Config, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Arc<Cores>, StartError> {
+    let cores = Cores::new(config, metrics, clock);
+    cores
+        .map(Arc::new)
+        .map_err(|cause| StartError::unusable("the core services", cause))
 }
 
 fn about(config: &Config) -> Result<About, StartError> {

@@ -26,6 +26,66 @@ pub struct Metrics {
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
     shadow_differences: Family<ShadowLabels, Counter>,
+    cores: CoreMetrics,
+}
+
+/// Those of core services and their instances.
+#[derive(Debug, Default)]
+struct CoreMetrics {
+    are_in: Family<InstanceLabels, Gauge>,
+    requests: Family<InstanceLabels, Gauge>,
+    ejections: Family<InstanceLabels, Counter>,
+    retries: Family<RetryLabels, Counter>,
+}
+
+impl CoreMetrics {
+    fn registered(registry: &mut Registry) -> Self {
+        let cores = Self::default();
+        registry.register(
+            "core_in",
+            "1 for an instance of a core that is asked, 0 for one that is left out",
+            cores.are_in.clone(),
+        );
+        registry.register(
+            "core_requests",
+            "Requests under way at an instance of a core",
+            cores.requests.clone(),
+        );
+        registry.register(
+            "core_ejections",
+            "Times an instance of a core was left out for failures in a row",
+            cores.ejections.clone(),
+        );
+        registry.register(
+            "core_retries",
+            "Requests that could be asked of a core once more, and whether they were",
+            cores.retries.clone(),
+        );
+        cores
+    }
+}
+
+/// A core service by name, and one of its configured addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InstanceLabels {
+    service: String,
+    instance: String,
+}
+
+impl InstanceLabels {
+    fn of(service: &str, instance: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+            instance: instance.to_owned(),
+        }
+    }
+}
+
+/// `made` is `no` where the share of retries was used up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RetryLabels {
+    service: String,
+    made: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -110,7 +170,9 @@ impl Default for Metrics {
             "Requests that the rules in the shadow would have decided otherwise",
             shadow_differences.clone(),
         );
+        let cores = CoreMetrics::registered(&mut registry);
         Self {
+            cores,
             refusals_unrecorded,
             shadow_differences,
             policies,
@@ -179,6 +241,34 @@ impl Metrics {
         self.writable.set(i64::from(writable));
         self.entries.set(entries);
         self.notes_dropped.set(notes_dropped);
+    }
+
+    /// Notes how an instance of a core stands.
+    pub fn core(&self, service: &str, instance: &str, is_in: bool, under_way: u32) {
+        let labels = InstanceLabels::of(service, instance);
+        self.cores
+            .are_in
+            .get_or_create(&labels)
+            .set(i64::from(is_in));
+        self.cores
+            .requests
+            .get_or_create(&labels)
+            .set(under_way.into());
+    }
+
+    /// Counts that an instance of a core is left out for failures.
+    pub fn core_ejected(&self, service: &str, instance: &str) {
+        let labels = InstanceLabels::of(service, instance);
+        self.cores.ejections.get_or_create(&labels).inc();
+    }
+
+    /// Counts a request that could be asked of a core once more.
+    pub fn core_retried(&self, service: &str, made: bool) {
+        let labels = RetryLabels {
+            service: service.to_owned(),
+            made: if made { "yes" } else { "no" },
+        };
+        self.cores.retries.get_or_create(&labels).inc();
     }
 
     /// Everything as OpenMetrics text.

@@ -10,17 +10,17 @@ use tokio_rustls::client::TlsStream;
 use crate::server::{Server, read_to_end};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = length[1..].to_vec();
     bytes.extend([kind, flags]);
@@ -30,7 +30,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A header block of literal fields, without Huffman coding or indexing (RFC 7541 section 6.2.2).
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let text = |text: &str, bytes: &mut Vec<u8>| {
         assert!(text.len() < 127);
@@ -45,7 +45,7 @@ fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-const PLAIN: [(&str, &str); 4] = [
+pub(crate) const PLAIN: [(&str, &str); 4] = [
     (":method", "GET"),
     (":scheme", "https"),
     (":authority", "api.example.com"),
@@ -53,7 +53,7 @@ const PLAIN: [(&str, &str); 4] = [
 ];
 
 /// The plain request with one field given another value.
-fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
     PLAIN
         .iter()
         .map(|field| {
@@ -71,7 +71,7 @@ fn and(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static s
     PLAIN.iter().copied().chain([(name, value)]).collect()
 }
 
-async fn connect(server: &Server) -> TlsStream<TcpStream> {
+pub(crate) async fn connect(server: &Server) -> TlsStream<TcpStream> {
     let mut stream = server.connect("h2").await;
     stream.write_all(PREFACE).await.unwrap();
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();

@@ -216,12 +216,7 @@ impl Service<'_> {
         let core = ScriptedCore::default();
         let address = core.serve().await;
         let stand = Stand::start_with(&all, |config| {
-            let lab = CoreService {
-                base_url: format!("http://{address}"),
-                names: Vec::new(),
-                authorization: None,
-                answer_milliseconds_max: 10_000,
-            };
+            let lab = CoreService::at(format!("http://{address}"));
             config.services.insert("lab".into(), lab);
             configure(config);
         });

@@ -18,6 +18,7 @@ use covenant::identity::development::{
 use covenant::ledger::reading;
 use covenant::mistakes::{Look, Mistakes};
 use covenant::registry::Suspension;
+use covenant::rules::Rules;
 use covenant::serve::Running;
 use covenant::starter::{self, Ports};
 use covenant::terms::Principal;
@@ -214,6 +215,40 @@ impl Stand {
         let address = self.running().gateway_address();
         let authority = self.authority.certificate_pem();
         Caller::connect(authority, address, credentials, version).await
+    }
+
+    /// A further certificate of a partner, under the same name, with a token bound to it.
+    pub(crate) fn second(&self, partner: &str) -> (IssuedCertificate, Credentials) {
+        let place = place_of(partner);
+        let certificate = self.authority.issue_client(PARTNERS[place].1).unwrap();
+        let credentials = self.credentials_with(partner, &certificate);
+        (certificate, credentials)
+    }
+
+    /// The partner's credentials over this certificate.
+    pub(crate) fn credentials_with(
+        &self,
+        partner: &str,
+        certificate: &IssuedCertificate,
+    ) -> Credentials {
+        let token = self.token(PARTNERS[place_of(partner)].2, certificate, &[], 3_600);
+        Credentials {
+            certificate: Some(pem(certificate)),
+            authorization: Some(format!("Bearer {token}")),
+        }
+    }
+
+    /// Puts the policies folder in force with this replacement of text, as a publication does.
+    pub(crate) fn put_in_force(&self, file: &str, from: &str, to: &str) {
+        let path = self.config.policies.join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+        let mut mistakes = Mistakes::new();
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
+        let rules = Rules::read(&self.config.policies, today, &mut mistakes);
+        let rules = rules.unwrap_or_else(|| panic!("{}", mistakes.render(Look::Plain)));
+        self.running().gateway().rules.store(Arc::new(rules));
     }
 
     /// A connection of a partner, HTTP/1.1.

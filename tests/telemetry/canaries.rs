@@ -322,6 +322,12 @@ async fn strangers(gateway: &Gateway, said: &mut Said) {
     let basic = nobody.send(basic, "").await;
     assert_eq!(basic.status, 401);
     said.answers.push(basic);
+    let key = nobody.request("GET", page).header("x-api-key", "canary");
+    said.took(nobody.send(key, "").await, 401, "token-invalid");
+    let proof = acme
+        .request("GET", page)
+        .header("dpop", "canary.e30.canary");
+    said.took(acme.send(proof, "").await, 401, "proof-invalid");
 }
 
 /// What is not HTTP, or not clear HTTP.

@@ -200,9 +200,11 @@ fn the_sample_configuration_loads_and_knows_every_setting_and_its_default() {
     let words: BTreeSet<&str> = sample
         .split(|letter: char| !letter.is_ascii_lowercase() && letter != '_')
         .collect();
-    let reader = read(Path::new("src/config/read.rs"));
-    let missing: Vec<_> = quoted_words(&reader)
-        .into_iter()
+    let readers = ["src/config/read.rs", "src/config/services/read.rs"];
+    let readers = readers.map(|reader| read(Path::new(reader)));
+    let missing: Vec<_> = readers
+        .iter()
+        .flat_map(|reader| quoted_words(reader))
         .filter(|word| !words.contains(word))
         .collect();
     assert!(

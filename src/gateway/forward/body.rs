@@ -10,6 +10,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::gunzip::{Gunzip, NotSound};
+use super::line::Line;
+use super::service::Place;
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
 use crate::refusal::{Code, Fault};
@@ -25,10 +27,62 @@ const BYTES_PER_SECOND_MIN: u64 = 4 << 10;
 /// Smaller pieces are held together, so that what is held is not mostly bookkeeping.
 const PIECE_BYTES_MIN: usize = 4 << 10;
 
+/// Where a body comes from.
+#[derive(Debug)]
+pub(super) struct Source {
+    incoming: Incoming,
+    /// Until its end is seen.
+    on: Option<Box<(Place, Line)>>,
+    is_success: bool,
+}
+
+impl Source {
+    /// An answer's body, the place of its request and the connection it comes on; `is_success` says that it
+    /// speaks for its instance if it comes whole.
+    pub(super) fn new(incoming: Incoming, place: Place, line: Line, is_success: bool) -> Self {
+        Self {
+            incoming,
+            on: Some(Box::new((place, line))),
+            is_success,
+        }
+    }
+
+    /// The next bytes, perhaps none; nothing at the end.
+    async fn next(&mut self) -> Option<Result<Bytes, String>> {
+        match self.incoming.frame().await {
+            // Trailers of the core stay inside.
+            Some(Ok(frame)) => Some(Ok(frame.into_data().unwrap_or_default())),
+            Some(Err(error)) => {
+                self.failed();
+                Some(Err(format!("core broke off its answer: {error}")))
+            }
+            None => {
+                if let Some(on) = self.on.take() {
+                    let (place, line) = *on;
+                    if self.is_success {
+                        place.succeeded();
+                    } else {
+                        place.failed();
+                    }
+                    place.give_back(line);
+                }
+                None
+            }
+        }
+    }
+
+    /// It does not come whole.
+    fn failed(&mut self) {
+        if let Some(on) = self.on.take() {
+            on.0.failed();
+        }
+    }
+}
+
 /// A body on its way.
 #[derive(Debug)]
 pub struct CoreBody {
-    incoming: Incoming,
+    source: Source,
     coding: Option<Box<Gunzip>>,
     /// What arrived and is not decoded yet.
     coded: Bytes,
@@ -60,10 +114,10 @@ impl From<Broken> for Fault {
 }
 
 impl CoreBody {
-    pub(super) fn new(incoming: Incoming, is_gzip: bool, clock: Clock) -> Self {
-        let bytes_expected = incoming.size_hint().exact().filter(|_| !is_gzip);
+    pub(super) fn new(source: Source, is_gzip: bool, clock: Clock) -> Self {
+        let bytes_expected = source.incoming.size_hint().exact().filter(|_| !is_gzip);
         Self {
-            incoming,
+            source,
             coding: is_gzip.then(|| Box::new(Gunzip::new())),
             coded: Bytes::new(),
             held: VecDeque::new(),
@@ -73,6 +127,11 @@ impl CoreBody {
             paused: Duration::ZERO,
             clock,
         }
+    }
+
+    /// It did not come in time.
+    pub(super) fn is_late(&mut self) {
+        self.source.failed();
     }
 
     /// How long it will be, where the core said so.
@@ -118,8 +177,10 @@ impl CoreBody {
         let since = self.clock.instant();
         let arrived = tokio::time::timeout(patience.min(PAUSE_MAX), self.arrive()).await;
         self.paused += self.clock.instant().saturating_duration_since(since);
-        let arrived = arrived
-            .map_err(|_| Fault::new(Code::CoreTimeout, "the core paused too long, or too often"))?;
+        let arrived = arrived.map_err(|_| {
+            self.is_late();
+            Fault::new(Code::CoreTimeout, "the core paused too long, or too often")
+        })?;
         if self.bytes > STREAM_BYTES_MAX {
             return Err(uninspectable("more bytes than a stream may have"));
         }
@@ -166,21 +227,18 @@ impl CoreBody {
                     return Ok(Some(piece));
                 }
             }
-            let Some(frame) = self.incoming.frame().await else {
+            let Some(piece) = self.source.next().await else {
                 if let Some(gunzip) = &self.coding {
                     gunzip.end().map_err(Broken::NotSound)?;
                 }
                 return Ok(None);
             };
-            let frame = frame
-                .map_err(|error| Broken::Off(format!("core broke off its answer: {error}")))?;
-            match frame.into_data() {
-                Ok(data) if self.coding.is_some() => self.coded = data,
-                Ok(data) if !data.is_empty() => {
-                    self.bytes += data.len() as u64;
-                    return Ok(Some(data));
+            match piece.map_err(Broken::Off)? {
+                piece if self.coding.is_some() => self.coded = piece,
+                piece if !piece.is_empty() => {
+                    self.bytes += piece.len() as u64;
+                    return Ok(Some(piece));
                 }
-                // Trailers of the core stay inside.
                 _ => {}
             }
         }

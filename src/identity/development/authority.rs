@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -76,6 +76,29 @@ impl IssuedCertificate {
     }
 }
 
+/// A certificate just made for a key that somebody else holds.
+#[derive(Clone, Debug)]
+pub struct SignedCertificate {
+    /// PEM.
+    pub certificate_pem: String,
+    /// What the gateway will see of it.
+    pub certificate: ClientCertificate,
+}
+
+impl SignedCertificate {
+    /// Writes `<stem>.crt`, which may not exist.
+    ///
+    /// # Errors
+    /// When it exists or cannot be written.
+    pub fn write(&self, stem: &Path) -> Result<PathBuf, DevelopmentError> {
+        let mut path = stem.as_os_str().to_owned();
+        path.push(".crt");
+        let path = PathBuf::from(path);
+        files::write_new(&path, &self.certificate_pem, Readers::Everyone)?;
+        Ok(path)
+    }
+}
+
 impl DevelopmentAuthority {
     /// Makes an authority in `folder`, which is made if need be.
     ///
@@ -130,6 +153,18 @@ impl DevelopmentAuthority {
         &self.certificate_pem
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     /// Issues a server certificate for [`SERVER_NAMES`] and `further` DNS names.
     ///
     /// # Errors
@@ -152,11 +187,49 @@ impl DevelopmentAuthority {
     /// # Errors
     /// When `name` is not a DNS name, or the copy cannot be kept.
     pub fn issue_client(&self, name: &str) -> Result<IssuedCertificate, DevelopmentError> {
-        check_name(name)?;
-        let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![SanType::DnsName(name.try_into()?)];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.issue(params, name)
+        self.issue(client(name)?, name)
+    }
+
+    /// Likewise, without a copy among those it issued until [`Self::keep`].
+    ///
+    /// # Errors
+    /// When `name` is not a DNS name.
+    pub fn make_client(&self, name: &str) -> Result<IssuedCertificate, DevelopmentError> {
+        self.make(client(name)?, name)
+    }
+
+    /// Likewise, for the key in a certificate signing request (PKCS #10, PEM), whose owner alone holds
+    /// the other half. Only the key is taken from it: what the certificate says is ours to say.
+    ///
+    /// # Errors
+    /// When `name` is not a DNS name, or the request is none or not signed by its own key.
+    pub fn sign_client(
+        &self,
+        name: &str,
+        request_pem: &str,
+    ) -> Result<SignedCertificate, DevelopmentError> {
+        let request = CertificateSigningRequestParams::from_pem(request_pem)
+            .map_err(|_| DevelopmentError::Request)?;
+        let (certificate_pem, certificate) = self.sign(client(name)?, name, &request.public_key)?;
+        Ok(SignedCertificate {
+            certificate_pem,
+            certificate,
+        })
+    }
+
+    /// Keeps a copy of a certificate that it made.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(
+        &self,
+        certificate_pem: &str,
+        certificate: &ClientCertificate,
+    ) -> Result<PathBuf, DevelopmentError> {
+        let copy = format!("{}.crt", certificate.thumbprint.to_base64url());
+        let copy = self.folder.join("issued").join(copy);
+        files::write_new(&copy, certificate_pem, Readers::Everyone)?;
+        Ok(copy)
     }
 
     /// Every certificate it issued and still keeps a copy of, by expiry.
@@ -182,6 +255,31 @@ impl DevelopmentAuthority {
         params: CertificateParams,
         common_name: &str,
     ) -> Result<IssuedCertificate, DevelopmentError> {
+        let made = self.make(params, common_name)?;
+        self.keep(&made.certificate_pem, &made.certificate)?;
+        Ok(made)
+    }
+
+    fn make(
+        &self,
+        params: CertificateParams,
+        common_name: &str,
+    ) -> Result<IssuedCertificate, DevelopmentError> {
+        let key = KeyPair::generate()?;
+        let (certificate_pem, certificate) = self.sign(params, common_name, &key)?;
+        Ok(IssuedCertificate {
+            certificate_pem,
+            key_pem: key.serialize_pem(),
+            certificate,
+        })
+    }
+
+    fn sign(
+        &self,
+        params: CertificateParams,
+        common_name: &str,
+        key: &impl PublicKeyData,
+    ) -> Result<(String, ClientCertificate), DevelopmentError> {
         let mut params = lasting(params, self.clock.now(), CERTIFICATE_DAYS);
         params.distinguished_name = rcgen::DistinguishedName::new();
         params
@@ -189,19 +287,20 @@ impl DevelopmentAuthority {
             .push(DnType::CommonName, common_name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate()?;
-        let signed = params.signed_by(&key, &self.issuer)?;
+        let signed = params.signed_by(key, &self.issuer)?;
         let certificate = ClientCertificate::from_der(signed.der())
             .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
-        let copy = format!("{}.crt", certificate.thumbprint.to_base64url());
-        let copy = self.folder.join("issued").join(copy);
-        files::write_new(&copy, &signed.pem(), Readers::Everyone)?;
-        Ok(IssuedCertificate {
-            certificate_pem: signed.pem(),
-            key_pem: key.serialize_pem(),
-            certificate,
-        })
+        Ok((signed.pem(), certificate))
     }
+}
+
+/// What a client's certificate says.
+fn client(name: &str) -> Result<CertificateParams, DevelopmentError> {
+    check_name(name)?;
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![SanType::DnsName(name.try_into()?)];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(params)
 }
 
 /// Reads one certificate from a PEM file.
@@ -217,6 +316,14 @@ pub fn read_certificate(path: &Path) -> Result<ClientCertificate, DevelopmentErr
         path: path.to_owned(),
         expected: "a certificate in PEM",
     })
+}
+
+/// Reads a certificate signing request from a file, unjudged.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_request(path: &Path) -> Result<String, DevelopmentError> {
+    files::read(path)
 }
 
 fn lasting(mut params: CertificateParams, now: Timestamp, days: u32) -> CertificateParams {
@@ -312,6 +419,32 @@ mod tests {
         assert!(matches!(again, DevelopmentError::Exists(_)), "{again}");
         let again = DevelopmentAuthority::create(folder.path(), &clock()).unwrap_err();
         assert!(matches!(again, DevelopmentError::Exists(_)), "{again}");
+    }
+
+    #[test]
+    fn of_a_signing_request_only_the_key_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = DevelopmentAuthority::create(folder.path(), &clock()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut asked = CertificateParams::new(vec!["other.example".to_owned()]).unwrap();
+        asked.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let request = asked.serialize_request(&key).unwrap().pem().unwrap();
+        let name = "acme.partners.example";
+        let signed = authority.sign_client(name, &request).unwrap();
+        assert_eq!(signed.certificate.names, [name]);
+        let der = der(&signed.certificate_pem);
+        let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
+        let usage = parsed.extended_key_usage().unwrap().unwrap().value;
+        assert!(usage.client_auth && !usage.server_auth);
+        assert!(authority.list().unwrap().is_empty(), "nothing is kept yet");
+        authority
+            .keep(&signed.certificate_pem, &signed.certificate)
+            .unwrap();
+        assert_eq!(authority.list().unwrap().len(), 1);
+        for wrong in ["", "nonsense", authority.certificate_pem()] {
+            let refused = authority.sign_client(name, wrong).unwrap_err();
+            assert!(matches!(refused, DevelopmentError::Request), "{refused}");
+        }
     }
 
     #[test]

@@ -33,6 +33,15 @@ pub enum DevelopmentError {
     /// Not a name that can stand in a certificate.
     #[error("`{0}` is not a DNS name, for example acme.partners.example")]
     Name(String),
+    /// Not a certificate's thumbprint.
+    #[error("`{0}` is not a thumbprint: those are 43 characters of base64url")]
+    Thumbprint(String),
+    /// Not a certificate signing request.
+    #[error(
+        "this is not a certificate signing request (PKCS #10, PEM) signed by its own key; make one \
+         with `openssl req -new -key KEY -subj /CN=PARTNER`"
+    )]
+    Request,
     /// A token nobody would take.
     #[error("a token's life is 1 minute to 24 hours")]
     Life,

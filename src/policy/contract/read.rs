@@ -8,7 +8,12 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::references::References;
-use super::{AcceptedTerms, BASIC, Budgets, Contract, Credentials, Exception, folded};
+use super::{
+    AcceptedTerms, BASIC, BINDINGS, Budgets, Contract, Credentials, EndingCertificate, Exception,
+    folded,
+};
+use crate::identity::api_key::{self, ApiKeyRecord};
+use crate::identity::binding::Bindings;
 use crate::mistakes::Mistakes;
 use crate::source::{Fields, Node, Source, Span, read_yaml};
 use crate::taxonomy::{CATEGORY_COUNT, Category, Purpose};
@@ -24,6 +29,8 @@ pub(super) const REQUESTS_PER_MINUTE_MAX: u32 = 60_000;
 const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
 pub(super) const APPROVERS_MIN: usize = 2;
+/// How far ahead the last day of a certificate may be that another takes the place of, in days.
+const OVERLAP_DAYS_MAX: i64 = 92;
 /// The word for a category that does not leave at all.
 pub(super) const WITHHELD: &str = "withheld";
 
@@ -77,7 +84,7 @@ fn contract(fields: &mut Fields<'_, '_>, today: Date) -> Option<Draft> {
     let version = fields.integer("version", 1..=u32::MAX);
     let mut credential_spans = Vec::new();
     let credentials = fields.mapping("credentials", |fields| {
-        credentials(fields, &mut credential_spans)
+        credentials(fields, today, &mut credential_spans)
     });
     let purpose_spans = purposes(fields);
     let categories = fields.required("categories");
@@ -154,8 +161,12 @@ fn parent(fields: &mut Fields<'_, '_>, kind: Option<PartnerKind>) -> (Option<Par
     (parent, span)
 }
 
-fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Credentials> {
-    let clients = fields.texts("clients");
+fn credentials(
+    fields: &mut Fields<'_, '_>,
+    today: Date,
+    places: &mut Vec<Span>,
+) -> Option<Credentials> {
+    let clients = fields.optional_texts("clients");
     let certificates = fields.mapping("certificates", |fields| {
         let names = fields.optional_texts("names");
         let thumbprints = fields.optional_texts("thumbprints");
@@ -163,37 +174,122 @@ fn credentials(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Option<Cr
             let message = "at least one certificate is needed, by `names` or `thumbprints`";
             fields.mistake(fields.span(), message);
         }
-        let mut parsed = Vec::with_capacity(thumbprints.len());
-        for (text, span) in &thumbprints {
-            let digits = text.strip_prefix("sha256:");
-            match digits.and_then(Thumbprint::from_base64url) {
-                Some(thumbprint) => parsed.push(thumbprint),
-                None => fields.mistake(
-                    *span,
-                    "a thumbprint is `sha256:` and 43 characters of base64url",
-                ),
-            }
-        }
+        let parsed: Vec<Thumbprint> = thumbprints
+            .iter()
+            .filter_map(|(text, span)| thumbprint(fields, text, *span))
+            .collect();
         let certificates = names.iter().chain(&thumbprints);
         places.extend(certificates.map(|(_, span)| *span));
-        Some((names, parsed))
+        let items = fields.optional_list("ending");
+        let read = |item| fields.nested(item, |fields| ending(fields, today));
+        let ending: Vec<EndingCertificate> = items.iter().filter_map(read).collect();
+        places.extend(items.iter().map(|item| item.span));
+        Some((names, parsed, ending))
     });
+    let bindings = bindings(fields);
     let basic = fields.optional("token_in_basic").is_some();
     let words = BASIC.map(|(word, _)| word);
     let basic = basic
         .then(|| fields.one_of("token_in_basic", &words))
         .flatten();
     let basic = BASIC.iter().find(|(word, _)| Some(*word) == basic);
-    if clients.is_empty() {
+    places.extend(clients.iter().map(|(_, span)| *span));
+    let api_keys = api_keys(fields, places);
+    let said = fields.optional("clients").is_some();
+    if clients.is_empty() && (said || api_keys.is_empty()) {
         fields.mistake(fields.span(), "at least one of `clients` is needed");
     }
-    places.extend(clients.iter().map(|(_, span)| *span));
-    let (names, certificate_thumbprints) = certificates?;
+    for (client, span) in &clients {
+        if api_key::is_prefix(client) {
+            fields.mistake(*span, "a client is not called like an API key");
+        }
+    }
+    let (names, certificate_thumbprints, ending) = certificates?;
     Some(Credentials {
         certificate_thumbprints,
+        ending,
         certificate_names: names.iter().map(|(name, _)| folded(name).into()).collect(),
         clients: clients.iter().map(|(id, _)| Arc::from(*id)).collect(),
+        bindings,
         basic: basic.map(|(_, carrier)| *carrier),
+        api_keys,
+    })
+}
+
+/// A client certificate, where nothing is said.
+fn bindings(fields: &mut Fields<'_, '_>) -> Bindings {
+    let Some(node) = fields.optional("token_bindings") else {
+        return Bindings::default();
+    };
+    let named = fields.texts("token_bindings");
+    if named.is_empty() {
+        fields.mistake(node.span, "`token_bindings` must name at least one");
+    }
+    for (place, (word, span)) in named.iter().enumerate() {
+        let source = Arc::clone(fields.source());
+        if !BINDINGS.contains(word) {
+            let message = format!("`{word}` is not what a token can be bound to");
+            let mistakes = fields.mistakes();
+            mistakes.add_unknown(&source, *span, message, word, BINDINGS);
+        } else if named.iter().take(place).any(|(other, _)| other == word) {
+            fields.mistake(*span, format!("`{word}` is there already"));
+        }
+    }
+    let has = |word: &str| named.iter().any(|(one, _)| *one == word);
+    Bindings {
+        certificate: has("certificate"),
+        dpop: has("dpop"),
+        none: has("none"),
+    }
+}
+
+fn api_keys(fields: &mut Fields<'_, '_>, places: &mut Vec<Span>) -> Vec<ApiKeyRecord> {
+    let mut keys = Vec::new();
+    for item in fields.optional_list("api_keys") {
+        let key = fields.nested(item, |fields| {
+            let (prefix, sha256) = (fields.text("prefix"), fields.text("sha256"));
+            let key = ApiKeyRecord::parse(prefix?, sha256?);
+            if key.is_none() {
+                let message = "an API key is a `prefix` and a `sha256`, as `covenant token api-key` prints them";
+                fields.mistake(fields.span(), message);
+            }
+            key
+        });
+        if let Some(key) = key {
+            places.push(item.span);
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+fn thumbprint(fields: &mut Fields<'_, '_>, text: &str, span: Span) -> Option<Thumbprint> {
+    let digits = text.strip_prefix("sha256:");
+    let parsed = digits.and_then(Thumbprint::from_base64url);
+    if parsed.is_none() {
+        let message = "a thumbprint is `sha256:` and 43 characters of base64url";
+        fields.mistake(span, message);
+    }
+    parsed
+}
+
+/// A certificate that another takes the place of.
+fn ending(fields: &mut Fields<'_, '_>, today: Date) -> Option<EndingCertificate> {
+    let text = fields.text("thumbprint");
+    let place = place_of(fields, "thumbprint");
+    let thumbprint = text.and_then(|text| thumbprint(fields, text, place));
+    let until = fields.date("until");
+    let last = today.saturating_add(OVERLAP_DAYS_MAX.days());
+    if until.is_some_and(|until| until > last) {
+        let place = place_of(fields, "until");
+        let message = format!(
+            "two certificates overlap for at most {OVERLAP_DAYS_MAX} days: write {last} or earlier"
+        );
+        fields.mistake(place, message);
+    }
+    Some(EndingCertificate {
+        thumbprint: thumbprint?,
+        until: until?,
     })
 }
 

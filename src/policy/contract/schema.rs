@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::read::{
     APPROVERS_MIN, LARGE_ANSWER_RECORDS_MAX, PAGE_RECORDS_MAX, REQUESTS_PER_MINUTE_MAX, WITHHELD,
 };
-use super::{BASIC, Budgets};
+use super::{BASIC, BINDINGS, Budgets};
 use crate::source::schema::{date, file, integer, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Form, PartnerKind};
@@ -108,6 +108,13 @@ fn credentials() -> Value {
         "description": "SHA-256 of a certificate, as base64url.",
         "pattern": "^sha256:[A-Za-z0-9_-]{43}$",
     });
+    let ending = mapping(
+        "A certificate that another takes the place of.",
+        [
+            ("thumbprint!", thumbprint.clone()),
+            ("until!", date("The last day it counts, UTC.")),
+        ],
+    );
     let mut certificates = mapping(
         "Its client certificates, by one or the other.",
         [
@@ -119,18 +126,36 @@ fn credentials() -> Value {
                 ),
             ),
             ("thumbprints", list("Certificates themselves.", thumbprint)),
+            (
+                "ending",
+                list(
+                    "Certificates that others take the place of, each until its last day.",
+                    ending,
+                ),
+            ),
         ],
     );
     if let Value::Object(map) = &mut certificates {
-        map.insert("minProperties".to_owned(), json!(1));
+        let either = json!([{"required": ["names"]}, {"required": ["thumbprints"]}]);
+        map.insert("anyOf".to_owned(), either);
     }
-    mapping(
+    let mut credentials = mapping(
         "How the partner proves who it is.",
         [
             ("certificates!", certificates),
             (
-                "clients!",
+                "clients",
                 set("Its clients, as tokens name them.", text("A client_id.")),
+            ),
+            (
+                "token_bindings",
+                set(
+                    "What its tokens must be bound to: one of these. Default: certificate.",
+                    one_of(
+                        "A client certificate, a key for proofs, or nothing.",
+                        BINDINGS,
+                    ),
+                ),
             ),
             (
                 "token_in_basic",
@@ -139,8 +164,33 @@ fn credentials() -> Value {
                     BASIC.map(|(word, _)| word),
                 ),
             ),
+            (
+                "api_keys",
+                set("For software that can send no token: keys.", api_key()),
+            ),
         ],
-    )
+    );
+    if let Value::Object(map) = &mut credentials {
+        let either = json!([{"required": ["clients"]}, {"required": ["api_keys"]}]);
+        map.insert("anyOf".to_owned(), either);
+    }
+    credentials
+}
+
+/// As `covenant token api-key` prints it.
+fn api_key() -> Value {
+    let prefix = json!({
+        "type": "string",
+        "description": "How the key begins.",
+        "pattern": "^covenant_[a-z2-7]{12}$",
+    });
+    let sha256 = json!({
+        "type": "string",
+        "description": "SHA-256 of the whole key, as base64url.",
+        "pattern": "^[A-Za-z0-9_-]{43}$",
+    });
+    let keys = [("prefix!", prefix), ("sha256!", sha256)];
+    mapping("An API key. The key itself is nowhere.", keys)
 }
 
 fn categories() -> Value {
@@ -236,9 +286,11 @@ kind: cobrand
 parent: other
 version: 1
 credentials:
-  certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']}
+  certificates: {names: [whole.example], thumbprints: ['sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'], ending: [{thumbprint: 'sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE', until: 2026-12-31}]}
   clients: [whole]
+  token_bindings: [certificate, dpop, none]
   token_in_basic: password
+  api_keys: [{prefix: covenant_abcdefghij23, sha256: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA}]
 purposes: [essential.service]
 categories: {user.name: clear}
 operations: [getCustomer]
@@ -302,8 +354,18 @@ exceptions:
             ("user.name: clear", "user.name: clearly"),
             ("user.name: clear", "user.nmae: clear"),
             ("clients: [whole]", "clients: []"),
+            ("[certificate, dpop, none]", "[]"),
+            ("[certificate, dpop, none]", "[certificat]"),
+            ("[certificate, dpop, none]", "[dpop, dpop]"),
+            ("covenant_abcdefghij23", "covenant_abcdefghij01"),
+            ("sha256: AAAA", "sha256: A"),
             ("token_in_basic: password", "token_in_basic: pasword"),
-            ("until: 2026-12-31", "until: soon"),
+            ("until: 2026-12-31}", "until: soon}"),
+            (
+                "- because: it must be\n    until: 2026-12-31",
+                "- because: it must be\n    until: soon",
+            ),
+            ("AAE', until", "AA', until"),
             ("name: Whole", "name: ' '"),
             ("partner: whole", "partner: Whole"),
         ] {

@@ -187,6 +187,7 @@ fn cannot_show(code: Code) -> Option<&'static str> {
         }
         Code::CredentialsMissing
         | Code::TokenInvalid
+        | Code::ProofInvalid
         | Code::ClientCertificateRequired
         | Code::CertificateMismatch
         | Code::IdentityMismatch

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::{Change, Direction, Topic};
-use crate::identity::binding::Carrier;
+use crate::identity::binding::{Bindings, Carrier};
 use crate::policy::Contract;
 use crate::policy::contract::Exception;
 
@@ -176,6 +176,7 @@ fn limit_changed(name: &str, span: &Span, today: Date) -> Change {
 }
 
 fn credentials(old: Option<&Contract>, new: Option<&Contract>, changes: &mut Vec<Change>) {
+    let both = old.is_some() && new.is_some();
     let all = |contract: Option<&Contract>| -> BTreeSet<String> {
         let Some(contract) = contract else {
             return BTreeSet::new();
@@ -187,15 +188,58 @@ fn credentials(old: Option<&Contract>, new: Option<&Contract>, changes: &mut Vec
         let names = names.map(|name| format!("certificate name `{name}`"));
         let thumbprints = credentials.certificate_thumbprints.iter();
         let thumbprints = thumbprints.map(|print| format!("certificate `sha256:{print:?}`"));
+        let ending = credentials.ending.iter();
+        let ending = ending.map(|one| {
+            format!(
+                "certificate `sha256:{:?}` until {}",
+                one.thumbprint, one.until
+            )
+        });
+        let thumbprints = thumbprints.chain(ending);
         let basic = credentials.basic.map(|half| match half {
             Carrier::BasicUserName => "token as the user name of Basic".to_owned(),
-            Carrier::BasicPassword | Carrier::Bearer => "token as the password of Basic".to_owned(),
+            Carrier::BasicPassword | Carrier::Bearer | Carrier::Dpop => {
+                "token as the password of Basic".to_owned()
+            }
         });
+        // Each that will do is one more way in; so `certificate` beside `dpop` loosens.
+        let bindings = credentials.bindings;
+        // A contract that came or went need not tell what holds where nothing is said.
+        let tells = both || bindings != Bindings::default();
+        let bindings = [
+            (bindings.certificate, "token bound to a certificate"),
+            (bindings.dpop, "token bound to a key (DPoP)"),
+            (bindings.none, "token bound to nothing"),
+        ];
+        let bindings = bindings.into_iter().filter(|(taken, _)| *taken && tells);
+        let bindings = bindings.map(|(_, what)| what.to_owned());
+        let keys = credentials.api_keys.iter();
+        let keys = keys.map(|key| format!("API key `{}` ({})", key.prefix, key.digest_text()));
         let certificates = names.chain(thumbprints);
-        clients.chain(certificates).chain(basic).collect()
+        let ways = bindings.chain(basic).chain(keys);
+        clients.chain(certificates).chain(ways).collect()
     };
+    let freed = freed(old, new);
     let (old, new) = (all(old), all(new));
     let credential = |what: &String, came| Change::came_or_went(Topic::Credential, what, came, "");
     changes.extend(new.difference(&old).map(|what| credential(what, true)));
     changes.extend(old.difference(&new).map(|what| credential(what, false)));
+    changes.extend(freed.map(|what| Change::of(Topic::Credential, what, Direction::Loosens)));
+}
+
+/// Certificates that had a last day and have none, where names remain that they may carry.
+fn freed(old: Option<&Contract>, new: Option<&Contract>) -> impl Iterator<Item = String> {
+    let new = new.map(|new| &new.credentials);
+    let named = new.filter(|new| !new.certificate_names.is_empty());
+    let before = old.filter(|_| named.is_some());
+    let before = before.map_or(&[][..], |old| &old.credentials.ending);
+    let freed = before
+        .iter()
+        .filter(move |one| named.is_some_and(|new| new.last_day_of(one.thumbprint).is_none()));
+    freed.map(|one| {
+        format!(
+            "certificate `sha256:{:?}` has no last day any more",
+            one.thumbprint
+        )
+    })
 }

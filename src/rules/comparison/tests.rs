@@ -276,6 +276,24 @@ fn partners_that_come_and_go_are_told_with_all_they_have() {
 }
 
 #[test]
+fn a_last_day_that_is_given_moved_or_taken_away_again_needs_two_people() {
+    let names = "names: [acme.partners.example]";
+    let ending = |day: &str| {
+        let print = "A".repeat(43);
+        format!("{names}\n    ending: [{{thumbprint: 'sha256:{print}', until: {day}}}]")
+    };
+    let (sooner, later) = (ending("2026-12-01"), ending("2026-12-24"));
+    let with = |to: &str| edited(&[(ACME, names, to)]);
+    // Taken away, the certificate counts again by its name.
+    let freed = Comparison::of(&with(&sooner), shipped());
+    assert!(freed.loosens(), "{}", freed.to_text());
+    assert!(freed.to_text().contains("has no last day any more"));
+    let moved = Comparison::of(&with(&sooner), &with(&later));
+    assert!(moved.loosens(), "{}", moved.to_text());
+    assert!(moved.to_text().contains("until 2026-12-24"));
+}
+
+#[test]
 fn what_changes_whose_data_something_is_loosens() {
     let subject = "Recipient\n    update: {x-covenant-data-subject: recipient}";
     let customer = "Recipient\n    update: {x-covenant-data-subject: customer}";
@@ -575,4 +593,42 @@ fn another_name_of_the_core_loosens() {
         text.contains("mailing.harbourpost.example of mailing"),
         "{text}"
     );
+}
+
+#[test]
+fn one_more_way_to_prove_who_one_is_loosens_and_one_less_tightens() {
+    let clients = "\n  clients:";
+    let with = |more: &str| format!("\n  {more}{clients}");
+    let digest = "A".repeat(43);
+    let keys = format!("api_keys: [{{prefix: covenant_abcdefghij23, sha256: {digest}}}]");
+    let told_key = format!("loosens   gains API key `covenant_abcdefghij23` ({digest})");
+    for (more, mut expected) in [
+        ("token_bindings: [certificate]", vec![]),
+        (
+            "token_bindings: [certificate, dpop]",
+            vec!["loosens   gains token bound to a key (DPoP)"],
+        ),
+        (
+            "token_bindings: [dpop]",
+            vec![
+                "loosens   gains token bound to a key (DPoP)",
+                "tightens  loses token bound to a certificate",
+            ],
+        ),
+        (
+            "token_bindings: [certificate, none]",
+            vec!["loosens   gains token bound to nothing"],
+        ),
+        (
+            "token_in_basic: user_name",
+            vec!["loosens   gains token as the user name of Basic"],
+        ),
+        (&keys, vec![&*told_key]),
+    ] {
+        let mut lines = told(&[(ACME, clients, &with(more))]);
+        lines.retain(|line| !line.starts_with("neither"));
+        lines.sort();
+        expected.sort_unstable();
+        assert_eq!(lines, expected, "{more}");
+    }
 }

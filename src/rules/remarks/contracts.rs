@@ -36,6 +36,7 @@ pub(super) fn remarks(rules: &Rules, folder: &Folder, today: Date) -> Vec<Remark
         let ways = review.ways(&reach);
         review.check_categories(&ways, &mut reach);
         review.check_recipients();
+        review.check_credentials();
         review.check_exceptions(today);
     }
     found
@@ -133,6 +134,32 @@ impl Review<'_> {
                            `recipients_per_day` and `recipients_per_month`";
             let place = self.node.get("budgets").map(|node| node.span);
             self.note(Topic::Contract, place, message.to_owned(), Vec::new());
+        }
+    }
+
+    /// The client certificate is asked for all the same.
+    fn check_credentials(&mut self) {
+        let credentials = &self.contract.credentials;
+        let node = self.node.get("credentials");
+        let place = |key: &str| node.and_then(|node| node.get(key)).map(|node| node.span);
+        if credentials.bindings.none {
+            let message = "`token_bindings` takes tokens that are bound to nothing";
+            let place = place("token_bindings");
+            self.note(
+                Topic::CredentialCopied,
+                place,
+                message.to_owned(),
+                Vec::new(),
+            );
+        }
+        for key in &credentials.api_keys {
+            let message = format!("the API key `{}` does instead of a token", key.prefix);
+            self.note(
+                Topic::CredentialCopied,
+                place("api_keys"),
+                message,
+                Vec::new(),
+            );
         }
     }
 

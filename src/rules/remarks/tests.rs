@@ -199,3 +199,32 @@ fn mistakes_of_promises_catalogue_and_contracts_are_told_in_one_run() {
     }
     assert_eq!(mistakes.by_file().len(), 5);
 }
+
+#[test]
+fn credentials_that_are_good_in_any_hands_are_told() {
+    let digest = "A".repeat(43);
+    let clients = "\n  clients:";
+    let more = format!(
+        "\n  token_bindings: [certificate, none]\n  api_keys: [{{prefix: covenant_abcdefghij23, sha256: {digest}}}]{clients}"
+    );
+    let added = added_by("partners/acme.yaml", clients, &more);
+    let told: Vec<_> = added
+        .iter()
+        .filter(|told| told.starts_with("credential-copied acme Some("))
+        .collect();
+    assert_eq!(told.len(), 2, "{added:?}");
+    assert!(told.iter().any(|told| told.contains("bound to nothing")));
+    assert!(
+        told.iter()
+            .any(|told| told.contains("`covenant_abcdefghij23`"))
+    );
+    let bound = added_by(
+        "partners/acme.yaml",
+        clients,
+        &format!("\n  token_bindings: [dpop]{clients}"),
+    );
+    assert!(
+        !bound.iter().any(|told| told.contains("credential-copied")),
+        "{bound:?}"
+    );
+}

@@ -194,11 +194,23 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^\\d{4}-\\d{2}-\\d{2}$" => text.parse::<jiff::civil::Date>().is_ok(),
         "^[a-z][a-z0-9-]{0,63}$" => crate::terms::PartnerId::parse(text).is_some(),
         "^x-covenant-" => text.starts_with("x-covenant-"),
+        "^covenant_[a-z2-7]{12}$" => crate::identity::api_key::is_prefix(text),
+        "^[A-Za-z0-9_-]{43}$" => text.len() == 43,
         "^sha256:[A-Za-z0-9_-]{43}$" => text.len() == 50 && text.starts_with("sha256:"),
         "^1\\.0\\.\\d+$" => text.starts_with("1.0."),
         "^P([1-9]|1[0-8])$" => crate::terms::Promise::parse(text).is_some(),
         "^https://[^/?#@ ]+$" => text.starts_with("https://") && !text[8..].contains('/'),
-        "^http://[^/?#@ ]+$" => text.starts_with("http://") && !text[7..].contains('/'),
+        "^https?://[^/?#@ ]+$" => {
+            let authority = text
+                .strip_prefix("http://")
+                .or(text.strip_prefix("https://"));
+            authority.is_some_and(|authority| !authority.contains('/'))
+        }
+        "^[^/?#@ ]+:\\d+$" => text
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| all(port, |b| b.is_ascii_digit())),
+        "^/" => text.starts_with('/'),
+        "^[A-Za-z0-9-]+$" => all(text, |b| b.is_ascii_alphanumeric() || b == b'-'),
         "^(\\[.*\\]|[^:]+):\\d+$" => text
             .rsplit_once(':')
             .is_some_and(|(_, port)| all(port, |b| b.is_ascii_digit())),
