@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use super::decimal::{Decimal, order};
+use super::decimal::{Bound, Decimal};
 use super::format;
 use super::matcher::Matcher;
 use super::pattern::Pattern;
@@ -78,7 +78,15 @@ pub(super) enum Misfit {
 #[derive(Debug)]
 enum Demands {
     Text(Text),
-    Number(NumberBounds),
+    Number(Number),
+}
+
+#[derive(Debug)]
+struct Number {
+    bounds: NumberBounds,
+    /// The bounds, read.
+    least: Option<Bound>,
+    most: Option<Bound>,
 }
 
 #[derive(Debug)]
@@ -142,7 +150,16 @@ impl Check {
             step,
         } = &bounds;
         let demands = words.is_some() || least.is_some() || most.is_some() || step.is_some();
-        Self(demands.then(|| Arc::new(Demands::Number(bounds))))
+        let read = |bound: &Option<(String, bool)>| {
+            let bound = bound.as_ref();
+            bound.map(|(written, _)| Bound::new(written))
+        };
+        let number = Number {
+            least: read(least),
+            most: read(most),
+            bounds,
+        };
+        Self(demands.then(|| Arc::new(Demands::Number(number))))
     }
 
     /// Whether there is anything to check.
@@ -218,6 +235,7 @@ impl Check {
     pub fn example_bare(&self, plain: &str) -> Option<String> {
         let mut candidates = vec![plain.to_owned(), "0".to_owned()];
         if let Some(Demands::Number(number)) = self.0.as_deref() {
+            let number = &number.bounds;
             candidates.extend(number.words.iter().flatten().cloned());
             let bounds = [&number.least, &number.most].into_iter().flatten();
             candidates.extend(bounds.map(|(bound, _)| bound.clone()));
@@ -247,7 +265,7 @@ impl fmt::Display for Check {
         let parts = match self.0.as_deref() {
             None => Vec::new(),
             Some(Demands::Text(text)) => text.told(),
-            Some(Demands::Number(number)) => number.told(),
+            Some(Demands::Number(number)) => number.bounds.told(),
         };
         match parts.as_slice() {
             [] => out.write_str("anything"),
@@ -361,25 +379,27 @@ fn holds_a_text(text: &str) -> bool {
     bracketed && text.contains('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-impl NumberBounds {
+impl Number {
     fn fit(&self, written: &str) -> Result<(), Misfit> {
-        if let Some(words) = &self.words
+        let bounds = &self.bounds;
+        if let Some(words) = &bounds.words
             && !words.iter().any(|word| is_same(word, written))
         {
             return Err(Misfit::Words);
         }
-        if self.least.is_none() && self.most.is_none() && self.step.is_none() {
-            return Ok(());
-        }
-        let beside = |bound: &Option<(String, bool)>, wrong: Ordering| match bound {
-            None => true,
-            Some((bound, itself)) => order(written, bound)
-                .is_some_and(|order| order != wrong && (*itself || order != Ordering::Equal)),
+        let beyond = |read: &Option<Bound>, bound: &Option<(String, bool)>, wrong: Ordering| {
+            let (Some(read), Some((_, itself))) = (read, bound) else {
+                return false;
+            };
+            let order = read.order_of(written);
+            order.is_none_or(|order| order == wrong || (!itself && order.is_eq()))
         };
-        if !beside(&self.least, Ordering::Less) || !beside(&self.most, Ordering::Greater) {
+        if beyond(&self.least, &bounds.least, Ordering::Less)
+            || beyond(&self.most, &bounds.most, Ordering::Greater)
+        {
             return Err(Misfit::Bounds);
         }
-        let Some(step) = &self.step else {
+        let Some(step) = &bounds.step else {
             return Ok(());
         };
         let number = Decimal::read(written).ok_or(Misfit::Bounds)?;
@@ -391,7 +411,8 @@ impl NumberBounds {
     }
 
     fn is_within(&self, other: &Self) -> bool {
-        if let Some(words) = &self.words {
+        let (one, those) = (&self.bounds, &other.bounds);
+        if let Some(words) = &one.words {
             return words.iter().all(|word| other.fit(word).is_ok());
         }
         let closer = |one: &Option<(String, bool)>, other: &Option<(String, bool)>, wrong| {
@@ -404,7 +425,7 @@ impl NumberBounds {
                 order => order != wrong,
             })
         };
-        let steps = match (&self.step, &other.step) {
+        let steps = match (&one.step, &those.step) {
             (_, None) => true,
             (None, Some(_)) => false,
             (Some(one), Some(other)) => {
@@ -412,12 +433,14 @@ impl NumberBounds {
                 steps.is_some_and(|(one, other)| one.is_multiple_of(&other))
             }
         };
-        other.words.is_none()
-            && closer(&self.least, &other.least, Ordering::Less)
-            && closer(&self.most, &other.most, Ordering::Greater)
+        those.words.is_none()
+            && closer(&one.least, &those.least, Ordering::Less)
+            && closer(&one.most, &those.most, Ordering::Greater)
             && steps
     }
+}
 
+impl NumberBounds {
     fn told(&self) -> Vec<String> {
         let mut told = Vec::new();
         if let Some(words) = &self.words {

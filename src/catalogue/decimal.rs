@@ -129,20 +129,38 @@ impl<'a> Decimal<'a> {
     }
 }
 
-/// The order of two numbers by value, as JSON writes them; `None` where one is not, or has an exponent
-/// that is too large.
-#[inline]
-pub(super) fn order(one: &str, other: &str) -> Option<Ordering> {
-    match (counted(one), counted(other)) {
-        (Some((one, one_scale)), Some((other, other_scale))) => {
-            let scaled = |count: i64, by: u32| match by {
-                0 => i128::from(count),
-                by => i128::from(count) * 10_i128.pow(by),
-            };
-            let one = scaled(one, other_scale.saturating_sub(one_scale));
-            Some(one.cmp(&scaled(other, one_scale.saturating_sub(other_scale))))
+/// A number that others are compared with, read before.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    written: String,
+    counted: Option<(i64, u32)>,
+}
+
+impl Bound {
+    pub(super) fn new(written: &str) -> Self {
+        Self {
+            written: written.to_owned(),
+            counted: counted(written),
         }
-        _ => Some(Decimal::read(one)?.compare(&Decimal::read(other)?)),
+    }
+
+    /// The order of a number to this one by value, as JSON writes it; `None` where either is no number, or
+    /// has an exponent that is too large.
+    #[inline]
+    pub(super) fn order_of(&self, written: &str) -> Option<Ordering> {
+        match (counted(written), self.counted) {
+            // Zero, mostly.
+            (Some((count, _)), Some((0, _))) => Some(count.cmp(&0)),
+            (Some((count, scale)), Some((bound, bound_scale))) => {
+                let scaled = |count: i64, by: u32| match by {
+                    0 => i128::from(count),
+                    by => i128::from(count) * 10_i128.pow(by),
+                };
+                let count = scaled(count, bound_scale.saturating_sub(scale));
+                Some(count.cmp(&scaled(bound, scale.saturating_sub(bound_scale))))
+            }
+            _ => Some(Decimal::read(written)?.compare(&Decimal::read(&self.written)?)),
+        }
     }
 }
 
@@ -182,6 +200,10 @@ fn length(digits: usize) -> i64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn order(one: &str, other: &str) -> Option<Ordering> {
+        Bound::new(other).order_of(one)
+    }
 
     /// Read as any number, which the short way to the order must agree with.
     fn compare(one: &str, other: &str) -> Ordering {

@@ -147,40 +147,72 @@ fn is_address(text: &str) -> bool {
 }
 
 fn is_local_part(text: &str) -> bool {
-    let mut before = b'.';
-    for byte in text.bytes() {
-        let of_atom = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?'
-            )
-            || matches!(byte, b'^'..=b'`' | b'{'..=b'~' | 0x80..);
-        if !of_atom && (byte != b'.' || before == b'.') {
-            return false;
-        }
-        before = byte;
-    }
-    before != b'.' && text.len() <= 64 && (text.is_ascii() || only_letters(text))
+    let mut atoms = text.as_bytes().split(|byte| *byte == b'.');
+    text.len() <= 64 && is_spelled(text, &LOCAL) && atoms.all(|atom| !atom.is_empty())
 }
 
+/// Labels of letters, digits and hyphens (RFC 1123 section 2.1), letters of other scripts allowed.
 fn is_host(text: &str) -> bool {
-    let mut label = 0;
-    let mut before = b'.';
-    for byte in text.bytes() {
-        match byte {
-            b'.' if matches!(before, b'.' | b'-') => return false,
-            b'.' => label = 0,
-            b'-' if before == b'.' => return false,
-            b'-' | 0x80.. => label += 1,
-            _ if byte.is_ascii_alphanumeric() => label += 1,
-            _ => return false,
-        }
-        if label > 63 {
-            return false;
-        }
-        before = byte;
+    let sound = |label: &[u8]| {
+        let hyphen = Some(&b'-');
+        (1..=63).contains(&label.len()) && label.first() != hyphen && label.last() != hyphen
+    };
+    let mut labels = text.as_bytes().split(|byte| *byte == b'.');
+    text.len() <= 253 && is_spelled(text, &HOST) && labels.all(sound)
+}
+
+/// In a table of bytes: one that is not of the alphabet.
+const STRANGE: u8 = 1;
+/// In a table of bytes: one of a character beyond ASCII.
+const BEYOND: u8 = 2;
+
+static LOCAL: [u8; 256] = alphabet(b".!#$%&'*+-/=?^_`{|}~");
+static HOST: [u8; 256] = alphabet(b".-");
+/// What need not be percent-encoded in a URI, and the percent sign (RFC 3986 appendix A).
+static REFERENCE: [u8; 256] = alphabet(b"!#$%&'()*+,-./:;=?@[]_~");
+
+/// What each byte is to an alphabet of ASCII letters, digits and `signs`.
+const fn alphabet(signs: &[u8]) -> [u8; 256] {
+    let mut kinds = [0; 256];
+    let mut rest = kinds.as_mut_slice();
+    let mut byte = 0u8;
+    while let [kind, after @ ..] = rest {
+        *kind = match byte {
+            0x80.. => BEYOND,
+            _ if byte.is_ascii_alphanumeric() || contains(signs, byte) => 0,
+            _ => STRANGE,
+        };
+        byte = byte.wrapping_add(1);
+        rest = after;
     }
-    !matches!(before, b'.' | b'-') && text.len() <= 253 && (text.is_ascii() || only_letters(text))
+    kinds
+}
+
+const fn contains(mut bytes: &[u8], byte: u8) -> bool {
+    while let [first, after @ ..] = bytes {
+        if *first == byte {
+            return true;
+        }
+        bytes = after;
+    }
+    false
+}
+
+/// What the bytes of `text` are, together: without a branch for each.
+#[inline]
+fn kinds(text: &str, alphabet: &[u8; 256]) -> u8 {
+    let kind = |byte: u8| alphabet.get(usize::from(byte)).copied().unwrap_or(STRANGE);
+    text.bytes().fold(0, |kinds, byte| kinds | kind(byte))
+}
+
+/// Whether `text` has no sign that is not of the alphabet; letters and digits of other scripts are allowed.
+#[inline]
+fn is_spelled(text: &str, alphabet: &[u8; 256]) -> bool {
+    match kinds(text, alphabet) {
+        0 => true,
+        BEYOND => only_letters(text),
+        _ => false,
+    }
 }
 
 /// Whether what is not ASCII is letters and digits of other scripts.
@@ -200,8 +232,11 @@ fn is_absolute(text: &str) -> bool {
 
 /// None of what must be percent-encoded in ASCII (RFC 3986 appendix A), and no white space.
 fn is_reference(text: &str) -> bool {
-    let in_ascii = |byte: u8| byte > b' ' && byte != 0x7f && !b"\"<>\\^`{|}".contains(&byte);
-    text.bytes().all(in_ascii) && (text.is_ascii() || !text.contains(char::is_whitespace))
+    match kinds(text, &REFERENCE) {
+        0 => true,
+        BEYOND => !text.contains(char::is_whitespace),
+        _ => false,
+    }
 }
 
 /// RFC 9562 section 4, in letters of either case.
@@ -229,6 +264,43 @@ fn is_decimal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::matcher::Table;
+    use crate::catalogue::pattern::Pattern;
+    use proptest::prelude::*;
+
+    /// RFC 1123, RFC 5322 and RFC 3986 as patterns, of ASCII.
+    const SPELLED: [(&str, Checker, usize); 3] = [
+        (
+            r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
+            is_host,
+            253,
+        ),
+        (
+            r"^[A-Za-z0-9!#$%&'*+/=?\^_`{|}~\-]+(\.[A-Za-z0-9!#$%&'*+/=?\^_`{|}~\-]+)*$",
+            is_local_part,
+            64,
+        ),
+        (
+            r"^[A-Za-z0-9:/?#@!$&'()*+,;=._~%\[\]\-]*$",
+            is_reference,
+            usize::MAX,
+        ),
+    ];
+
+    proptest! {
+        #[test]
+        fn what_is_told_by_tables_of_bytes_is_what_the_standards_spell(
+            texts in proptest::collection::vec("([a-zA-Z0-9]{0,40}[.-]?){0,9}|[ -~]{0,4}|[a.-]{0,70}", 1..40),
+        ) {
+            for (pattern, is_of, most) in SPELLED {
+                let table = Table::new(&Pattern::parse(pattern).unwrap()).unwrap();
+                for text in &texts {
+                    let expected = text.len() <= most && table.matches(text);
+                    prop_assert_eq!(is_of(text), expected, "{} {}", pattern, text);
+                }
+            }
+        }
+    }
 
     #[test]
     fn what_stands_for_nothing_has_the_format_it_stands_for() {

@@ -10,7 +10,7 @@ use super::answers;
 use super::document::{Entry, Part};
 use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Unserved};
 use super::reading::Reading;
-use super::refusal_form;
+use super::refusal_forms;
 use super::request::Role;
 use super::requests;
 use super::roles;
@@ -165,7 +165,7 @@ impl<'a> Call<'a, '_> {
         let alternative = self.reading.extension(part, "alternative");
         let alternative = alternative.and_then(|part| self.reading.text(part));
         let refusal = self.reading.extension(part, "refusal");
-        let refusal = refusal.and_then(|part| refusal_form::read(self.reading, part));
+        let refusal = refusal.and_then(|part| refusal_forms::read(self.reading, part));
         let parameters = self.parameters();
         self.check_figures(channel, &parameters);
         let creates = self.creates();

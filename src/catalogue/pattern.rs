@@ -243,6 +243,13 @@ impl Class {
         self.ranges.iter().any(within) != self.negated
     }
 
+    /// The ASCII characters it has, a bit each, if it has no other.
+    pub(super) fn ascii(&self) -> Option<u128> {
+        let ascii = !self.negated && self.ranges.iter().all(|(_, high)| high.is_ascii());
+        let members = (0..128u8).filter(|byte| self.has(char::from(*byte)));
+        ascii.then(|| members.fold(0, |members, byte| members | 1 << byte))
+    }
+
     /// A character it has, a plain one where there is one.
     pub(super) fn member(&self) -> Option<char> {
         let named = self.ranges.first().map(|(low, _)| *low);

@@ -32,6 +32,7 @@ impl FieldSet {
     }
 
     /// Whether `field` is in the set.
+    #[inline]
     pub fn contains(&self, field: FieldId) -> bool {
         match self.first.get(usize::from(field.0 / 64)) {
             Some(word) => word >> (field.0 % 64) & 1 == 1,

@@ -201,6 +201,7 @@ mod tests {
             thumbprint: Thumbprint([byte; 32]),
             names: vec![name.to_owned()],
             not_after: Timestamp::UNIX_EPOCH,
+            chain: Arc::default(),
         }
     }
 

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::reading::{KEYS, PARTIAL_CHARACTERS_MAX, PREFIX, STREET};
-use super::super::refusal_form::{MEMBERS_MAX, Told};
+use super::super::refusal_form::Told;
+use super::super::refusal_forms::MEMBERS_MAX;
 use super::super::roles::ROLES;
 use crate::source::schema::{boolean, file, list, mapping, one_of, set, text};
 use crate::taxonomy::{Category, Purpose};
