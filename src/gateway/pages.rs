@@ -119,33 +119,41 @@ pub async fn own(
     house: House<'_>,
 ) -> Result<Response<ResponseBody>, Stopped> {
     let contract = partner.contract();
-    let rate = admit::rate(exchange, contract, house.allowance)?;
     let name = head.path().as_str().strip_prefix(PREFIX);
     let name = name.unwrap_or_default();
     let read = matches!(*head.method(), Method::GET | Method::HEAD);
+    // What is not there is answered here as it is everywhere else.
+    let is_there = match name {
+        "whoami" | "policy" | "usage" => read,
+        "check" => *head.method() == Method::POST,
+        _ => read && name.starts_with(REQUESTS),
+    };
+    if !is_there {
+        return Err(Refusal::not_found().into());
+    }
+    let rate = admit::rate(exchange, contract, house.allowance)?;
     let (title, document) = match name {
-        "whoami" if read => ("Who you are here", whoami(partner)),
-        "policy" if read => {
+        "whoami" => ("Who you are here", whoami(partner)),
+        "policy" => {
             let document = policy::page(partner, exchange.today());
             ("What you may and may not have", document)
         }
-        "usage" if read => {
+        "usage" => {
             let budgets = contract.budgets_on(exchange.today());
             let state = house.allowance.state(partner.budget_owner(), budgets);
             let document = usage::page(exchange.arrived_at, &rate, &state);
             ("What is left of your limits", document)
         }
-        "check" if *head.method() == Method::POST => {
+        "check" => {
             let document = check::page(exchange, partner, body, house)?;
             ("What would be decided", document)
         }
-        _ if read && name.starts_with(REQUESTS) => {
+        _ => {
             let id = name.strip_prefix(REQUESTS).unwrap_or_default();
             let traces = &house.past.0;
             let document = traces.page(id, &contract.partner, house.allowance).await?;
             ("What was decided", document)
         }
-        _ => return Err(Refusal::not_found().into()),
     };
     Ok(shown(title, &document, accepted(head.headers())))
 }

@@ -21,7 +21,7 @@ async fn two_certificates_overlap_and_the_older_is_refused_after_its_last_day() 
     let (second, new) = stand.second("acme");
     let old = thumbprint(&stand);
     let fresh = Principal::Certificate(second.certificate.thumbprint).name();
-    let last = stand.clock.now().to_zoned(TimeZone::UTC).date() + 1.day();
+    let last = stand.clock.now().to_zoned(TimeZone::UTC).date();
     let pinned =
         format!("thumbprints: ['{fresh}']\n    ending: [{{thumbprint: '{old}', until: {last}}}]");
     stand.put_in_force(
@@ -37,7 +37,7 @@ async fn two_certificates_overlap_and_the_older_is_refused_after_its_last_day() 
     assert_eq!(newer.get(&target, SERVICE).await.status, 200);
 
     // The whole of its last day.
-    stand.clock.advance(Duration::from_secs(35 * 3_600 + 3_500));
+    stand.clock.advance(Duration::from_secs(11 * 3_600 + 3_500));
     let mut older = stand.partner("acme").await;
     assert_eq!(older.get(&target, SERVICE).await.status, 200);
     stand.clock.advance(Duration::from_secs(200));
