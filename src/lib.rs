@@ -8,7 +8,7 @@
 //! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`],
 //!   [`drain`], [`proof`]
 //! - one request: [`gateway`]
-//! - memory: [`publishing`], [`allowance`], [`registry`], [`ledger`]
+//! - memory: [`publishing`], [`allowance`], [`registry`], [`index`], [`ledger`]
 //! - judgement, pure: [`rules`], [`judgement`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
 //!   [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
@@ -28,6 +28,7 @@ pub mod files;
 pub mod filter;
 pub mod gateway;
 pub mod identity;
+pub mod index;
 pub mod judgement;
 pub mod ledger;
 pub mod listen;

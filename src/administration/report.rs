@@ -10,15 +10,20 @@ use std::sync::Arc;
 use self::accounts::Accounts;
 
 use super::customers::{nobody, object_of};
-use super::disclosures::{Wanted, blocking};
-use super::messages::{CustomerQuery, RecipientShown, Report};
+use super::disclosures::{blocking, proven, prover};
+use super::messages::{CustomerQuery, RecipientShown, Report, Series};
 use super::{Actor, Administration, Deed, NotDone, reason};
-use crate::entry::{Disclosure, Recipient, SubjectGroup};
+use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
+use crate::index::{Index, Query};
 use crate::policy::contract::Contract;
 use crate::terms::CustomerRef;
 
 /// Series in one report.
 const SERIES_MAX: usize = 10_000;
+/// Answers in several parts in one report.
+const PARTED_MAX: usize = 10_000;
+/// Requests that are looked for at once.
+const REQUESTS_AT_ONCE: usize = 1_000;
 
 /// What makes two disclosures one series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,24 +50,16 @@ impl Administration {
             [one] => *one,
             several => return Err(self.several(several)),
         };
-        let wanted = Wanted {
-            references: vec![reference.to_string()],
-            deliveries: true,
-            ..Wanted::default()
-        };
-        let directory = self.ledger_directory.clone();
+        let index = self.reader(query.scan);
         let contracts = (self.contracts)();
+        let checkpoint = self.ledger.checkpoint();
+        let directory = self.ledger_directory.clone();
+        let signed = Arc::clone(&checkpoint);
         let (disclosures, entries_read) = blocking(move || {
-            let mut accounts = Accounts::new(reference.to_string());
-            let read = wanted.scan(&directory, end, |index, entry| {
-                accounts.add(index, &entry, &contracts);
-                accounts.len() <= SERIES_MAX
-            })?;
-            if accounts.len() > SERIES_MAX {
-                let mistake = format!("there are more than {SERIES_MAX} kinds of disclosure");
-                return Err(NotDone::Mistaken(mistake));
-            }
-            Ok((accounts.close(), read))
+            let prover = prover(&directory, &signed)?;
+            account(&index, reference, end, &contracts, &mut |index, bytes| {
+                proven(&prover, index, bytes).map(drop)
+            })
         })
         .await?;
         Ok(Report {
@@ -74,7 +71,7 @@ impl Administration {
             time: self.clock.now(),
             entries_read,
             disclosures,
-            checkpoint: self.ledger.checkpoint().to_string(),
+            checkpoint: checkpoint.to_string(),
         })
     }
 
@@ -88,6 +85,85 @@ impl Administration {
             ids.join(", ")
         ))
     }
+}
+
+/// What the entries before `end` tell of one customer, and how many were read; each that counts is handed
+/// to `check` before.
+pub(super) fn account(
+    index: &Index,
+    reference: CustomerRef,
+    end: u64,
+    contracts: &[Arc<Contract>],
+    check: &mut dyn FnMut(u64, &[u8]) -> Result<(), NotDone>,
+) -> Result<(Vec<Series>, u64), NotDone> {
+    let wanted = Query {
+        references: vec![reference],
+        ..Query::default()
+    };
+    let mut deliveries = deliveries(index, &wanted, end)?;
+    let mut accounts = Accounts::new(reference.to_string());
+    let mut unproven = None;
+    let read = index.find(&wanted, 0..end, |(place, bytes, entry)| {
+        // What was delivered of an answer comes in its turn, for the next may be of the same series.
+        let later = deliveries.split_off(&place);
+        for (place, (bytes, entry)) in std::mem::replace(&mut deliveries, later) {
+            accounts.add(place, &entry, contracts);
+            unproven = unproven.take().or(check(place, &bytes).err());
+        }
+        accounts.add(place, &entry, contracts);
+        unproven = unproven.take().or(check(place, &bytes).err());
+        accounts.len() <= SERIES_MAX && unproven.is_none()
+    })?;
+    for (place, (bytes, entry)) in deliveries {
+        accounts.add(place, &entry, contracts);
+        unproven = unproven.take().or(check(place, &bytes).err());
+    }
+    if let Some(unproven) = unproven {
+        return Err(unproven);
+    }
+    if accounts.len() > SERIES_MAX {
+        let mistake = format!("there are more than {SERIES_MAX} kinds of disclosure");
+        return Err(NotDone::Mistaken(mistake));
+    }
+    Ok((accounts.close(), read))
+}
+
+/// Entries that say what was delivered of answers in several parts that fit `wanted`.
+fn deliveries(
+    index: &Index,
+    wanted: &Query,
+    end: u64,
+) -> Result<BTreeMap<u64, (Vec<u8>, Entry)>, NotDone> {
+    let mut requests = std::collections::BTreeSet::new();
+    index.find(wanted, 0..end, |(_, _, entry)| {
+        if let Event::Disclosure(Disclosure {
+            part: Some(_),
+            request,
+            ..
+        }) = entry.event
+        {
+            requests.insert(request.request_id);
+        }
+        requests.len() <= PARTED_MAX
+    })?;
+    if requests.len() > PARTED_MAX {
+        let mistake = format!("there are more than {PARTED_MAX} answers in several parts");
+        return Err(NotDone::Mistaken(mistake));
+    }
+    let requests: Vec<_> = requests.into_iter().collect();
+    let mut found = BTreeMap::new();
+    for some in requests.chunks(REQUESTS_AT_ONCE) {
+        let wanted = Query {
+            requests: some.to_vec(),
+            decision: Some("delivered".to_owned()),
+            ..Query::default()
+        };
+        index.find(&wanted, 0..end, |(place, bytes, entry)| {
+            found.insert(place, (bytes, entry));
+            true
+        })?;
+    }
+    Ok(found)
 }
 
 fn alike(disclosure: &Disclosure, group: &SubjectGroup, contracts: &[Arc<Contract>]) -> Alike {

@@ -84,6 +84,7 @@ pub async fn serve(
         .route("/customers/show", post(show_customers))
         .route("/ledger/search", post(search))
         .route("/ledger/report", post(report))
+        .route("/ledger/reindex", post(reindex))
         .route("/policy/history", get(policy_history))
         .route("/policy/proposal", get(policy_proposal))
         .route("/policy/sets/{name}", get(policy_set))
@@ -282,6 +283,11 @@ async fn report(
             .report(&caller.for_deed(Deed::LedgerReport), &query)
             .await,
     )
+}
+
+async fn reindex(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerReindex);
+    answer(door.administration.reindex(&actor).await)
 }
 
 async fn publish(

@@ -46,7 +46,11 @@ pub async fn run(
     match command {
         CustomersCommand::Import { file } => import(&client, &file, format).await,
         CustomersCommand::Show { customer, because } => {
-            let query = CustomerQuery { customer, because };
+            let query = CustomerQuery {
+                customer,
+                because,
+                scan: false,
+            };
             let shown = client.post("/customers/show", &query).await;
             tell(shown, format, |customers: &Vec<CustomerShown>| {
                 list(customers)

@@ -3,12 +3,13 @@
 mod place;
 mod progress;
 pub(super) mod prove;
+mod reindex;
 mod report;
 mod search;
 pub(super) mod stats;
 pub(super) mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 
@@ -36,6 +37,9 @@ pub enum LedgerCommand {
         /// Why you ask; it stands in the ledger.
         #[arg(long)]
         because: Option<String>,
+        /// Read the whole ledger, and do not rely on its index.
+        #[arg(long)]
+        scan: bool,
         /// How the report is written, where JSON is not asked for.
         #[arg(long = "as", value_enum, default_value_t)]
         shape: Shape,
@@ -49,6 +53,13 @@ pub enum LedgerCommand {
     Prove(ProveArguments),
     /// Count what is in a ledger; needs no gateway.
     Stats(StatsArguments),
+    /// Make the index of a ledger again: by the gateway, or, with --dir, by this command while no gateway
+    /// runs on it.
+    Reindex {
+        /// The ledger's directory.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
 }
 
 impl LedgerCommand {
@@ -59,7 +70,8 @@ impl LedgerCommand {
             Self::Checkpoint(place) => prove::checkpoint(place, format),
             Self::Prove(arguments) => prove::run(arguments, format),
             Self::Stats(arguments) => stats::run(arguments, format),
-            Self::Search(_) | Self::Report { .. } => return None,
+            Self::Reindex { dir: Some(dir) } => reindex::run(dir, format),
+            Self::Search(_) | Self::Report { .. } | Self::Reindex { dir: None } => return None,
         })
     }
 }
@@ -82,15 +94,28 @@ pub async fn run(command: LedgerCommand, socket: &Path, role: Option<Role>, form
         LedgerCommand::Report {
             customer,
             because,
+            scan,
             shape,
         } => {
-            let query = CustomerQuery { customer, because };
+            let query = CustomerQuery {
+                customer,
+                because,
+                scan,
+            };
             let report = client.post("/ledger/report", &query).await;
             tell(report, format, |report: &Report| {
                 say(&match shape {
                     Shape::Text => report::text(report),
                     Shape::Csv => report::csv(report),
                 });
+            })
+        }
+        LedgerCommand::Reindex { dir: None } => {
+            let entry = client.post("/ledger/reindex", &()).await;
+            tell(entry, format, |entry: &u64| {
+                say(&format!(
+                    "the index is being made again (entry {entry}); searches read the log until then\n"
+                ));
             })
         }
         command => command.run_alone(format).await.unwrap_or(EXIT_OTHER),

@@ -22,6 +22,7 @@ pub struct Metrics {
     writable: Gauge,
     entries: Gauge<u64, AtomicU64>,
     notes_dropped: Gauge<u64, AtomicU64>,
+    index_behind: Gauge<u64, AtomicU64>,
     refusals_unrecorded: Counter,
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
@@ -128,6 +129,7 @@ impl Default for Metrics {
         );
         let (writable, entries) = (Gauge::default(), Gauge::default());
         let notes_dropped = Gauge::default();
+        let index_behind = Gauge::default();
         registry.register(
             "requests",
             "Requests answered, by outcome",
@@ -149,6 +151,11 @@ impl Default for Metrics {
             "ledger_notes_dropped",
             "Refusals that could not be queued for the ledger",
             notes_dropped.clone(),
+        );
+        registry.register(
+            "ledger_index_behind",
+            "Entries of the ledger that its index does not have yet",
+            index_behind.clone(),
         );
         let refusals_unrecorded = Counter::default();
         registry.register(
@@ -183,6 +190,7 @@ impl Default for Metrics {
             writable,
             entries,
             notes_dropped,
+            index_behind,
         }
     }
 }
@@ -205,6 +213,11 @@ impl Metrics {
                 code: text(finished.code),
             })
             .inc();
+    }
+
+    /// Notes how many entries of the ledger its index does not have yet.
+    pub fn index_behind(&self, entries: u64) {
+        self.index_behind.set(entries);
     }
 
     /// Counts a refusal that is not put on record, because its certificate caused too many.
