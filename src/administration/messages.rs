@@ -14,7 +14,8 @@ use crate::terms::PartnerKind;
 mod ledger;
 
 pub use ledger::{
-    Found, Incomplete, Occurrence, RecipientShown, Report, SearchAnswer, SearchQuery, Series,
+    CustomerChange, CustomerChanged, Found, HoldShown, Incomplete, Occurrence, RecipientShown,
+    Report, SearchAnswer, SearchQuery, Series,
 };
 
 /// Header that names the role to act in, by its word.

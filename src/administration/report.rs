@@ -32,6 +32,7 @@ struct Alike {
     operation: String,
     purpose: String,
     basis: String,
+    basis_reference: Option<String>,
     data: BTreeMap<String, String>,
 }
 
@@ -75,7 +76,7 @@ impl Administration {
         })
     }
 
-    fn several(&self, references: &[CustomerRef]) -> NotDone {
+    pub(super) fn several(&self, references: &[CustomerRef]) -> NotDone {
         let ids = references
             .iter()
             .filter_map(|reference| self.registry.by_reference(*reference));
@@ -129,7 +130,7 @@ pub(super) fn account(
 }
 
 /// Entries that say what was delivered of answers in several parts that fit `wanted`.
-fn deliveries(
+pub(super) fn deliveries(
     index: &Index,
     wanted: &Query,
     end: u64,
@@ -174,6 +175,7 @@ fn alike(disclosure: &Disclosure, group: &SubjectGroup, contracts: &[Arc<Contrac
         operation: request.operation.clone().unwrap_or_else(unknown),
         purpose: request.purpose.clone().unwrap_or_else(unknown),
         basis: group.basis.clone(),
+        basis_reference: group.basis_reference.clone(),
         data: group.categories.clone(),
     }
 }

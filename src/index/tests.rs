@@ -56,7 +56,7 @@ fn made(number: usize, [kind, one, two, three]: [u8; 4]) -> Entry {
         purpose: Some(pick(&PURPOSES, three)),
         ..RequestFacts::default()
     };
-    let references = (0..two % 3).map(|more| person(one + more).to_string());
+    let references = (0..two % 3).map(|more| person(one.wrapping_add(more)).to_string());
     let event = match kind % 5 {
         0 => Event::Act(Act {
             actor: "Leo".to_owned(),
@@ -120,7 +120,7 @@ fn asked([which, one, two, three, four, five]: [u8; 6]) -> Query {
     let time = |by: u8| start() + SignedDuration::from_secs(i64::from(by) * 5);
     Query {
         references: (0..if has(0) { one % 3 } else { 0 })
-            .map(|more| person(one + more))
+            .map(|more| person(one.wrapping_add(more)))
             .collect(),
         partner: has(1).then(|| PartnerId::parse(PARTNERS[usize::from(two) % 3]).unwrap()),
         purpose: has(2).then(|| word(&PURPOSES, three)).flatten(),

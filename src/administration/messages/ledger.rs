@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ByAndWhy;
 use crate::entry::{Entry, Withheld};
 
 /// What to look for in the ledger; everything that is given must fit.
@@ -94,6 +95,9 @@ pub struct Series {
     pub purpose: String,
     /// On what basis.
     pub basis: String,
+    /// Where that is written down, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis_reference: Option<String>,
     /// Fields of those answers that were withheld.
     pub withheld: Vec<Withheld>,
     /// The first of them.
@@ -145,4 +149,40 @@ pub struct RecipientShown {
     pub name: Option<String>,
     /// The postal address, as in the contract.
     pub address: Option<String>,
+}
+
+/// Something to be done about one customer: to forget it, to place a hold, to end one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerChange {
+    /// An id, a reference, an e-mail address, a telephone number or a postal address.
+    pub customer: String,
+    /// Why.
+    pub because: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerChanged {
+    /// Whether it is done; otherwise it waits for a second person.
+    pub done: bool,
+    /// What stands, or stood, for the customer in the ledger.
+    pub reference: String,
+    /// Where the entry about it stands in the log.
+    pub entry: u64,
+}
+
+/// A legal hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldShown {
+    /// What stands for the customer in the ledger.
+    pub reference: String,
+    /// The customer's id, where the book has it.
+    pub customer: Option<String>,
+    /// Since when, by whom and why.
+    pub placed: ByAndWhy,
+    /// Where one person asked to end it and a second is awaited.
+    pub end_proposed: Option<ByAndWhy>,
 }
