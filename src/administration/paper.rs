@@ -336,7 +336,7 @@ mod tests {
         );
         assert!(lower.contains("default-src 'none'"), "{page}");
         let shown = "&lt;/td&gt;&lt;script src=//evil.example&gt;&amp;&quot;&#39;\\u{202e}";
-        assert_eq!(page.matches(shown).count(), 12, "{page}");
+        assert_eq!(page.matches(shown).count(), 13, "{page}");
         // What is left of the page is what this file wrote.
         let tags = page.replace(shown, "");
         roxmltree::Document::parse(

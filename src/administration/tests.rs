@@ -2,6 +2,7 @@
 
 mod parts;
 mod policies;
+mod records;
 
 use std::collections::BTreeMap;
 
