@@ -126,8 +126,8 @@ pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvi
     others.retain(|name, _| ![SUMS, SEAL, SEAL_PROOF].contains(&name.as_str()));
     let found = sums(&others);
     if found != listed {
-        let lines = found.lines().zip(listed.lines());
-        let differs = lines.filter(|(one, other)| one != other).next();
+        let mut lines = found.lines().zip(listed.lines());
+        let differs = lines.find(|(one, other)| one != other);
         let name = differs.and_then(|(_, line)| Some(line.split_once("  ")?.1));
         let file = name.unwrap_or(SUMS);
         return Err(wrong(
