@@ -101,6 +101,7 @@ fn made(number: usize, [kind, one, two, three]: [u8; 4]) -> Entry {
                 basis_reference: None,
                 circumstances: Vec::new(),
                 categories: BTreeMap::new(),
+                records: None,
                 references: references.collect(),
             }],
             withheld: Vec::new(),

@@ -84,33 +84,25 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         places: Places::new(config.limits.requests_max),
         past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
-    let version = rules.load().policy.version().to_owned();
-    note(&ledger, &clock, "started", Some(version)).await;
+    note_started(&gateway).await;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
     let certificates = Arc::new(certificates.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
-    let directory = config.ledger.directory.clone();
-    let index = Index::start(&directory, ledger.clone())
-        .map_err(|error| StartError::unusable("the index of the ledger", error))?;
+    let record = record(config, ledger)?;
     let operator = Operator {
-        ledger: ledger.clone(),
-        index: Arc::clone(&index),
+        ledger: record.ledger.clone(),
+        index: Arc::clone(&record.index),
         metrics,
         publishing: Arc::clone(&publishing),
         cores,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
-    let in_force = Arc::clone(&publishing);
-    let record = Record {
-        ledger,
-        directory,
-        index,
-    };
-    let service = Administration::new(registry, record, contracts, in_force, allowance, clock);
-    serve_administration(config, service, &stopped, &mut tasks)?;
+    let sets = Arc::clone(&publishing);
+    let people = Administration::new(registry, record, contracts, sets, allowance, clock);
+    serve_administration(config, people, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
     Ok(Running {
         gateway,
@@ -121,6 +113,24 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         stop,
         tasks,
     })
+}
+
+/// The ledger with its index, which is fed from now on.
+fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
+    let directory = config.ledger.directory.clone();
+    let index = Index::start(&directory, ledger.clone())
+        .map_err(|error| StartError::unusable("the index of the ledger", error))?;
+    Ok(Record {
+        ledger,
+        directory,
+        index,
+    })
+}
+
+/// Puts the start on record, and under which policy set.
+async fn note_started(gateway: &Gateway) {
+    let version = gateway.rules.load().policy.version().to_owned();
+    note(&gateway.ledger, &gateway.clock, "started", Some(version)).await;
 }
 
 /// What is looked at again now and then: instances of the cores, the token issuer's keys, certificates
