@@ -15,6 +15,7 @@ use super::messages::{CustomerQuery, RecipientShown, Report, Series};
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
 use crate::index::{Index, Query};
+use crate::ledger::proof::Prover;
 use crate::policy::contract::Contract;
 use crate::terms::CustomerRef;
 
@@ -58,9 +59,7 @@ impl Administration {
         let signed = Arc::clone(&checkpoint);
         let (disclosures, entries_read) = blocking(move || {
             let prover = prover(&directory, &signed)?;
-            account(&index, reference, end, &contracts, &mut |index, bytes| {
-                proven(&prover, index, bytes).map(drop)
-            })
+            account(&index, reference, end, &contracts, Some(&prover))
         })
         .await?;
         Ok(Report {
@@ -88,14 +87,14 @@ impl Administration {
     }
 }
 
-/// What the entries before `end` tell of one customer, and how many were read; each that counts is handed
-/// to `check` before.
+/// What the entries before `end` tell of one customer, and how many were read; each that counts is proven
+/// first, where there is a prover.
 pub(super) fn account(
     index: &Index,
     reference: CustomerRef,
     end: u64,
     contracts: &[Arc<Contract>],
-    check: &mut dyn FnMut(u64, &[u8]) -> Result<(), NotDone>,
+    prover: Option<&Prover>,
 ) -> Result<(Vec<Series>, u64), NotDone> {
     let wanted = Query {
         references: vec![reference],
@@ -104,20 +103,24 @@ pub(super) fn account(
     let mut deliveries = deliveries(index, &wanted, end)?;
     let mut accounts = Accounts::new(reference.to_string());
     let mut unproven = None;
+    let check = |place, bytes: &[u8]| match prover {
+        Some(prover) => proven(prover, place, bytes).err(),
+        None => None,
+    };
     let read = index.find(&wanted, 0..end, |(place, bytes, entry)| {
         // What was delivered of an answer comes in its turn, for the next may be of the same series.
         let later = deliveries.split_off(&place);
         for (place, (bytes, entry)) in std::mem::replace(&mut deliveries, later) {
             accounts.add(place, &entry, contracts);
-            unproven = unproven.take().or(check(place, &bytes).err());
+            unproven = unproven.take().or_else(|| check(place, &bytes));
         }
         accounts.add(place, &entry, contracts);
-        unproven = unproven.take().or(check(place, &bytes).err());
+        unproven = unproven.take().or_else(|| check(place, &bytes));
         accounts.len() <= SERIES_MAX && unproven.is_none()
     })?;
     for (place, (bytes, entry)) in deliveries {
         accounts.add(place, &entry, contracts);
-        unproven = unproven.take().or(check(place, &bytes).err());
+        unproven = unproven.take().or_else(|| check(place, &bytes));
     }
     if let Some(unproven) = unproven {
         return Err(unproven);
