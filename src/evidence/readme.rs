@@ -58,7 +58,7 @@ With programs that others wrote. Unpack it, and in that folder:
     -sigfile checkpoint.signature
 
 4. The entry is under that checkpoint (RFC 9162, section 2.1.3.2). Any verifier of C2SP tlog-proof does
-   this; so do these lines of Python with its standard library alone. For the seal:
+this; so do these lines of Python with its standard library alone. For the seal:
 
   python3 - seal/entry.json seal/entry.tlog-proof <<'END'
   import base64, hashlib, sys
@@ -81,7 +81,7 @@ With programs that others wrote. Unpack it, and in that folder:
   print("in the log at", index if last == 0 and node == root else sys.exit("NOT in the log"))
   END
 
-   Steps 3 and 4 for any other entry: entries/N.json and entries/N.tlog-proof in the place of the seal's.
+Steps 3 and 4 for any other entry: entries/N.json and entries/N.tlog-proof in the place of the seal's.
 
 WHAT IT DOES NOT SHOW
 

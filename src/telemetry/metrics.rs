@@ -120,6 +120,16 @@ fn duration_histogram() -> Histogram {
     Histogram::new((0..14).map(|doubling| 0.001 * f64::from(1_u32 << doubling)))
 }
 
+fn index_gauge(registry: &mut Registry) -> Gauge<u64, AtomicU64> {
+    let behind = Gauge::default();
+    registry.register(
+        "ledger_index_behind",
+        "Entries of the ledger that its index does not have yet",
+        behind.clone(),
+    );
+    behind
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("covenant");
@@ -129,7 +139,6 @@ impl Default for Metrics {
         );
         let (writable, entries) = (Gauge::default(), Gauge::default());
         let notes_dropped = Gauge::default();
-        let index_behind = Gauge::default();
         registry.register(
             "requests",
             "Requests answered, by outcome",
@@ -152,11 +161,7 @@ impl Default for Metrics {
             "Refusals that could not be queued for the ledger",
             notes_dropped.clone(),
         );
-        registry.register(
-            "ledger_index_behind",
-            "Entries of the ledger that its index does not have yet",
-            index_behind.clone(),
-        );
+        let index_behind = index_gauge(&mut registry);
         let refusals_unrecorded = Counter::default();
         registry.register(
             "refusals_unrecorded",
