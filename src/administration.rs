@@ -14,8 +14,11 @@ pub mod client;
 mod customers;
 mod disclosures;
 pub mod entries;
+mod evidence;
+mod forgetting;
 mod hits;
 pub mod messages;
+pub mod paper;
 mod partners;
 mod policies;
 mod report;
@@ -36,6 +39,7 @@ use tokio::sync::Mutex;
 use crate::allowance::Allowance;
 use crate::clock::Clock;
 use crate::entry::{Act, Entry, Event};
+use crate::index::{FindError, Index};
 use crate::ledger::{Ledger, NotRecorded};
 use crate::mistakes::{Look, Mistakes};
 use crate::policy::contract::Contract;
@@ -111,6 +115,11 @@ pub enum Deed {
     CustomersShow,
     LedgerSearch,
     LedgerReport,
+    LedgerReindex,
+    LedgerEvidence,
+    LedgerHold,
+    LedgerRelease,
+    CustomersForget,
     PolicyRead,
     PolicyPublish,
     PolicyRollback,
@@ -121,7 +130,7 @@ pub enum Deed {
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -130,6 +139,11 @@ impl Deed {
         Self::CustomersShow,
         Self::LedgerSearch,
         Self::LedgerReport,
+        Self::LedgerReindex,
+        Self::LedgerEvidence,
+        Self::LedgerHold,
+        Self::LedgerRelease,
+        Self::CustomersForget,
         Self::PolicyRead,
         Self::PolicyPublish,
         Self::PolicyRollback,
@@ -149,6 +163,11 @@ impl Deed {
             Self::CustomersShow => "customers.show",
             Self::LedgerSearch => "ledger.search",
             Self::LedgerReport => "ledger.report",
+            Self::LedgerReindex => "ledger.reindex",
+            Self::LedgerEvidence => "ledger.evidence",
+            Self::LedgerHold => "ledger.hold",
+            Self::LedgerRelease => "ledger.release",
+            Self::CustomersForget => "customers.forget",
             Self::PolicyRead => "policy.read",
             Self::PolicyPublish => "policy.publish",
             Self::PolicyRollback => "policy.rollback",
@@ -167,9 +186,11 @@ impl Deed {
             }
             Self::PartnerSuspend => &[Operator, PartnerManager, Legal],
             Self::PartnerResume => &[Legal, Operator, PartnerManager],
-            Self::CustomersImport => &[Operator],
+            Self::CustomersImport | Self::LedgerReindex => &[Operator],
+            Self::LedgerHold => &[Legal],
+            Self::LedgerRelease | Self::CustomersForget => &[Legal, PartnerManager, Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
-            Self::LedgerSearch | Self::LedgerReport => &[Legal, Auditor],
+            Self::LedgerSearch | Self::LedgerReport | Self::LedgerEvidence => &[Legal, Auditor],
             Self::PartnerEnd | Self::PolicyPublish | Self::PolicyRollback | Self::PolicyShadow => {
                 &[Legal, PartnerManager]
             }
@@ -252,6 +273,12 @@ impl From<NotRecorded> for NotDone {
     }
 }
 
+impl From<FindError> for NotDone {
+    fn from(error: FindError) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
 fn words(roles: &[Role]) -> String {
     roles
         .iter()
@@ -263,11 +290,23 @@ fn words(roles: &[Role]) -> String {
 /// The contracts in force at the moment it is called.
 pub type Contracts = Box<dyn Fn() -> Vec<Arc<Contract>> + Send + Sync>;
 
+/// The ledger, as the service reads and writes it.
+#[derive(Debug)]
+pub struct Record {
+    /// The open ledger.
+    pub ledger: Ledger,
+    /// Where it is kept.
+    pub directory: PathBuf,
+    /// By what its entries are found.
+    pub index: Arc<Index>,
+}
+
 /// The service. Share it behind an `Arc`.
 pub struct Administration {
     registry: Arc<Registry>,
     ledger: Ledger,
     ledger_directory: PathBuf,
+    index: Arc<Index>,
     contracts: Contracts,
     publishing: Arc<Publishing>,
     allowance: Arc<Allowance>,
@@ -287,12 +326,10 @@ impl fmt::Debug for Administration {
 }
 
 impl Administration {
-    /// The service over the gateway's own registry, ledger, policy set in force and budgets;
-    /// `ledger_directory` is where that ledger is kept.
+    /// The service over the gateway's own registry, ledger, policy set in force and budgets.
     pub fn new(
         registry: Arc<Registry>,
-        ledger: Ledger,
-        ledger_directory: PathBuf,
+        record: Record,
         contracts: Contracts,
         publishing: Arc<Publishing>,
         allowance: Arc<Allowance>,
@@ -300,8 +337,9 @@ impl Administration {
     ) -> Self {
         Self {
             registry,
-            ledger,
-            ledger_directory,
+            ledger: record.ledger,
+            ledger_directory: record.directory,
+            index: record.index,
             contracts,
             publishing,
             allowance,

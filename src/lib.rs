@@ -8,9 +8,10 @@
 //! - doors: [`cli`], [`demo`], [`serve`], [`starter`], [`operator`], [`listen`], [`administration`],
 //!   [`drain`], [`proof`]
 //! - one request: [`gateway`]
-//! - memory: [`publishing`], [`allowance`], [`registry`], [`ledger`]
+//! - memory: [`publishing`], [`allowance`], [`registry`], [`evidence`],
+//!   [`index`], [`ledger`]
 //! - judgement, pure: [`rules`], [`judgement`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
-//!   [`entry`]
+//!   [`export`], [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
 //!   [`files`], [`clock`]
 
@@ -24,10 +25,13 @@ pub mod demo;
 pub mod drain;
 pub mod edge;
 pub mod entry;
+pub mod evidence;
+pub mod export;
 pub mod files;
 pub mod filter;
 pub mod gateway;
 pub mod identity;
+pub mod index;
 pub mod judgement;
 pub mod ledger;
 pub mod listen;

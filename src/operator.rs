@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::drain;
 use crate::gateway::forward::Cores;
+use crate::index::Index;
 use crate::ledger::Ledger;
 use crate::publishing::{Cause, Publishing, Reloaded};
 use crate::telemetry::Metrics;
@@ -23,6 +24,8 @@ use crate::telemetry::Metrics;
 pub struct Operator {
     /// Whether disclosures can be recorded.
     pub ledger: Ledger,
+    /// The ledger's index.
+    pub index: Arc<Index>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The policy set in force.
@@ -81,9 +84,11 @@ async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
         ledger,
         metrics,
         cores,
+        index,
         ..
     } = operator;
     cores.measure(&metrics);
+    metrics.index_behind(ledger.size().saturating_sub(index.size()));
     metrics.ledger(ledger.is_writable(), ledger.size(), ledger.notes_dropped());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], metrics.to_text())

@@ -3,6 +3,7 @@
 
 mod principal;
 mod request_id;
+mod shown;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use principal::Principal;
 pub use request_id::RequestId;
+pub use shown::{csv_cell, escaped, escaped_html, steers};
 
 /// A dealer, reseller or co-branded partner, by the id its contract has: lower-case letters, digits
 /// and `-`, 1 to 64 characters, beginning with a letter.

@@ -100,12 +100,32 @@ impl Client {
         self.send(Method::POST, path, file.into()).await
     }
 
+    /// Asks for a file.
+    pub async fn post_for_bytes(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Bytes, ClientError> {
+        let body = serde_json::to_vec(body).map_err(broken)?;
+        self.exchange(Method::POST, path, body.into()).await
+    }
+
     async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> Result<T, ClientError> {
+        let answer = self.exchange(method, path, body).await?;
+        serde_json::from_slice(&answer).map_err(broken)
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError> {
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|cause| ClientError::CannotReach {
             socket: self.socket.clone(),
@@ -129,7 +149,7 @@ impl Client {
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
         let body = body.collect().await.map_err(broken)?.to_bytes();
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(broken);
+            return Ok(body);
         }
         // What axum itself refuses (a body too large) is plain text.
         let message = serde_json::from_slice(&body).map_or_else(

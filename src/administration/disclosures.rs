@@ -1,43 +1,30 @@
-//! Searching the ledger. Each search reads the whole log, in order, in [`Wanted::scan`], so what it
-//! finds needs no second store to be trusted; there is no index.
+//! Searching the ledger. What is found by its index, or by reading, is read from the log and proven under a
+//! signed checkpoint before it is told.
 
 use std::path::Path;
-
-use jiff::Timestamp;
 
 use super::customers::{nobody, object_of};
 use super::messages::{Found, SearchAnswer, SearchQuery};
 use super::{Actor, Administration, Deed, NotDone, reason};
-use crate::entry::{Act, Entry, Event, Recipient, RequestFacts};
-use crate::ledger::reading;
+use crate::index::{Index, Query};
+use crate::ledger::proof::Prover;
+use crate::ledger::{KEYS_FILE, Keys};
+use crate::taxonomy::Purpose;
 use crate::terms::{CustomerRef, PartnerId, RequestId};
 
-/// Entries told in one answer; a narrower search tells the rest.
-const FOUND_MAX: usize = 1_000;
-
-/// What stands in the bytes of an entry that says what was delivered.
-const DELIVERED: &str = r#""kind":"delivered""#;
-
-/// What an entry must be about: everything that is given.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    /// One of these customers, as entries name them. Empty is anyone.
-    pub(super) references: Vec<String>,
-    /// This partner, or a co-brand of it.
-    pub(super) partner: Option<PartnerId>,
-    /// This request.
-    pub(super) request: Option<String>,
-    /// Not before this time.
-    pub(super) since: Option<Timestamp>,
-    /// Before this time.
-    pub(super) until: Option<Timestamp>,
-    /// Also entries that say what was delivered, whoever it was about: they name nobody.
-    pub(super) deliveries: bool,
-}
+/// Entries told in one answer; the next search tells the rest.
+const FOUND_MAX: u32 = 1_000;
+/// Most bytes of entries told in one answer.
+const FOUND_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Longest name of an operation or a decision that is looked for, in bytes.
+const WORD_BYTES_MAX: usize = 128;
 
 impl Administration {
     /// Entries that fit everything in the query, oldest first. The search is an entry itself, which
     /// names customers by reference; what comes after that entry is not searched.
+    ///
+    /// # Errors
+    /// [`NotDone`]; [`NotDone::Unreadable`] also where an entry is not what was recorded.
     pub async fn search(&self, actor: &Actor, query: SearchQuery) -> Result<SearchAnswer, NotDone> {
         Self::allow(actor, Deed::LedgerSearch)?;
         let because = query.because.as_deref().map(reason).transpose()?;
@@ -52,24 +39,80 @@ impl Administration {
         if references.is_some_and(|references| references.is_empty()) {
             return Err(nobody());
         }
-        let directory = self.ledger_directory.clone();
+        let begin = query.after.map_or(0, |after| after.saturating_add(1));
+        let most = query.limit.unwrap_or(FOUND_MAX).clamp(1, FOUND_MAX) as usize;
+        let index = self.reader(query.scan);
+        let (directory, checkpoint) = (self.ledger_directory.clone(), self.ledger.checkpoint());
         blocking(move || {
-            let mut answer = SearchAnswer {
-                found: Vec::new(),
-                more: false,
-                entries_read: 0,
-            };
-            answer.entries_read = wanted.scan(&directory, end, |index, entry| {
-                answer.more = answer.found.len() == FOUND_MAX;
-                if !answer.more {
-                    answer.found.push(Found { index, entry });
+            let mut hits = Vec::new();
+            let (mut more, mut bytes_told) = (false, 0);
+            let entries_read = index.find(&wanted, begin..end.max(begin), |hit| {
+                bytes_told += hit.1.len();
+                more = hits.len() == most || bytes_told > FOUND_BYTES_MAX;
+                if !more {
+                    hits.push(hit);
                 }
-                !answer.more
+                !more
             })?;
-            Ok(answer)
+            if hits.is_empty() {
+                let (found, checkpoint) = (Vec::new(), None);
+                return Ok(SearchAnswer {
+                    found,
+                    more,
+                    entries_read,
+                    checkpoint,
+                });
+            }
+            let prover = prover(&directory, &checkpoint)?;
+            let mut found = Vec::with_capacity(hits.len());
+            for (index, bytes, entry) in hits {
+                proven(&prover, index, &bytes)?;
+                found.push(Found { index, entry });
+            }
+            Ok(SearchAnswer {
+                found,
+                more,
+                entries_read,
+                checkpoint: Some(prover.signed().to_owned()),
+            })
         })
         .await
     }
+
+    /// Has the index made again from the log.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn reindex(&self, actor: &Actor) -> Result<u64, NotDone> {
+        Self::allow(actor, Deed::LedgerReindex)?;
+        let action = Deed::LedgerReindex.name().to_owned();
+        let entry = self.enter(actor, action, None, None).await?;
+        self.index.make_again();
+        Ok(entry)
+    }
+
+    /// By what entries are found: the index, or an empty one, so that the whole log is read.
+    pub(super) fn reader(&self, scan: bool) -> std::sync::Arc<Index> {
+        if scan {
+            return std::sync::Arc::new(Index::new(&self.ledger_directory));
+        }
+        std::sync::Arc::clone(&self.index)
+    }
+}
+
+/// What proves entries under this checkpoint of the open ledger.
+pub(super) fn prover(directory: &Path, checkpoint: &str) -> Result<Prover, NotDone> {
+    let unreadable = |error: &dyn std::fmt::Display| NotDone::Unreadable(error.to_string());
+    let keys = std::fs::read_to_string(directory.join(KEYS_FILE));
+    let keys = Keys::parse(&keys.map_err(|error| unreadable(&error))?);
+    let keys = keys.map_err(|error| unreadable(&error))?;
+    Prover::new(directory, keys, checkpoint).map_err(|error| unreadable(&error))
+}
+
+/// The proof of an entry, checked.
+pub(super) fn proven(prover: &Prover, index: u64, bytes: &[u8]) -> Result<String, NotDone> {
+    let proof = prover.prove(index, bytes);
+    proof.map_err(|error| NotDone::Unreadable(error.to_string()))
 }
 
 /// Runs what reads files off the threads that serve.
@@ -81,158 +124,71 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// The query with every word of it understood: what an entry keeps of it holds nothing else.
-fn wanted(references: Option<&[CustomerRef]>, query: &SearchQuery) -> Result<Wanted, NotDone> {
-    if references.is_none() && query.partner.is_none() && query.request.is_none() {
-        let mistake = "name a customer, a partner or a request to search for";
-        return Err(NotDone::Mistaken(mistake.to_owned()));
-    }
+pub(super) fn wanted(
+    references: Option<&[CustomerRef]>,
+    query: &SearchQuery,
+) -> Result<Query, NotDone> {
     let mistaken = |text: &str, what| NotDone::Mistaken(format!("`{text}` is not {what}"));
     let partner = query
         .partner
         .as_deref()
         .map(|text| PartnerId::parse(text).ok_or_else(|| mistaken(text, "a partner's id")));
+    let purpose = query
+        .purpose
+        .as_deref()
+        .map(|text| Purpose::parse(text).ok_or_else(|| mistaken(text, "a purpose")));
     let request = query.request.as_deref().map(|text| {
         let request = RequestId::parse(text);
         request.ok_or_else(|| mistaken(text, "a request's id (the `Request-Id` of an answer)"))
     });
-    Ok(Wanted {
-        references: references
-            .unwrap_or_default()
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+    let word = |text: &Option<String>, what| match text {
+        Some(text) if !is_word(text) => Err(mistaken(text, what)),
+        text => Ok(text.clone()),
+    };
+    let wanted = Query {
+        references: references.unwrap_or_default().to_vec(),
         partner: partner.transpose()?,
-        request: request.transpose()?.map(|request| request.to_string()),
+        purpose: purpose.transpose()?.map(|purpose| purpose.key().to_owned()),
+        operation: word(&query.operation, "an operation of the catalogue")?,
+        decision: word(
+            &query.decision,
+            "a kind of entry, a decision, a code or an act",
+        )?,
+        requests: request
+            .transpose()?
+            .map(|request| request.to_string())
+            .into_iter()
+            .collect(),
         since: query.since,
         until: query.until,
-        deliveries: false,
-    })
+    };
+    if references.is_none() && !wanted.has_words() {
+        let mistake = "name a customer, a partner, a request, a purpose, an operation or a decision \
+                       to search for";
+        return Err(NotDone::Mistaken(mistake.to_owned()));
+    }
+    Ok(wanted)
 }
 
-fn object(references: Option<&[CustomerRef]>, wanted: &Wanted) -> String {
+/// Operations, codes, kinds and acts are words of these letters.
+fn is_word(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !text.is_empty() && text.len() <= WORD_BYTES_MAX && text.bytes().all(letter)
+}
+
+/// How an entry names what was looked for.
+pub(super) fn object(references: Option<&[CustomerRef]>, wanted: &Query) -> String {
+    let named = |kind: &str, word: Option<String>| word.map(|word| format!("{kind}:{word}"));
+    let time = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
     let words = [
         references.map(object_of),
-        wanted
-            .partner
-            .as_ref()
-            .map(|partner| format!("partner:{partner}")),
-        wanted
-            .request
-            .as_ref()
-            .map(|request| format!("request:{request}")),
-        wanted.since.map(|since| format!("since:{since}")),
-        wanted.until.map(|until| format!("until:{until}")),
+        named("partner", wanted.partner.as_ref().map(ToString::to_string)),
+        named("purpose", wanted.purpose.clone()),
+        named("operation", wanted.operation.clone()),
+        named("decision", wanted.decision.clone()),
+        named("request", wanted.requests.first().cloned()),
+        named("since", time(wanted.since)),
+        named("until", time(wanted.until)),
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-impl Wanted {
-    /// Hands every entry before index `end` that fits to `take`, in order, until that says no more.
-    /// Says how many entries were read.
-    pub(super) fn scan(
-        &self,
-        directory: &Path,
-        end: u64,
-        mut take: impl FnMut(u64, Entry) -> bool,
-    ) -> Result<u64, NotDone> {
-        let mut entries_read = 0;
-        for item in reading::entries(directory, 0) {
-            let (index, bytes) = item.map_err(|error| NotDone::Unreadable(error.to_string()))?;
-            if index >= end {
-                break;
-            }
-            entries_read = index + 1;
-            if !self.may_fit(&bytes) {
-                continue;
-            }
-            let entry = Entry::parse(&bytes)
-                .map_err(|error| NotDone::Unreadable(format!("entry {index}: {error}")))?;
-            if self.fits(&entry) && !take(index, entry) {
-                break;
-            }
-        }
-        Ok(entries_read)
-    }
-
-    /// Whether the bytes hold the words looked for at all: far cheaper than to parse an entry. None
-    /// of these words is ever escaped in JSON.
-    fn may_fit(&self, bytes: &[u8]) -> bool {
-        let holds = |word: &str| memchr::memmem::find(bytes, word.as_bytes()).is_some();
-        if self.deliveries && holds(DELIVERED) {
-            return true;
-        }
-        (self.references.is_empty() || self.references.iter().any(|word| holds(word)))
-            && self
-                .partner
-                .as_ref()
-                .is_none_or(|partner| holds(partner.as_str()))
-            && self.request.as_deref().is_none_or(holds)
-    }
-
-    fn fits(&self, entry: &Entry) -> bool {
-        if self.deliveries && matches!(entry.event, Event::Delivered(_)) {
-            return true;
-        }
-        let request = request_of(&entry.event);
-        let act = match &entry.event {
-            Event::Act(act) => Some(act),
-            _ => None,
-        };
-        self.since.is_none_or(|since| entry.time >= since)
-            && self.until.is_none_or(|until| entry.time < until)
-            && (self.references.is_empty() || self.names_customer(&entry.event))
-            && self.partner.as_ref().is_none_or(|partner| {
-                request.is_some_and(|request| is_to(request, partner))
-                    || act.is_some_and(|act| is_about(act, partner.as_str(), "partner"))
-            })
-            && self.request.as_deref().is_none_or(|id| {
-                request.is_some_and(|request| request.request_id == id)
-                    || act.is_some_and(|act| is_about(act, id, "request"))
-            })
-    }
-
-    fn names_customer(&self, event: &Event) -> bool {
-        let wanted = |reference: &String| self.references.contains(reference);
-        match event {
-            Event::Disclosure(disclosure) => disclosure
-                .subjects
-                .iter()
-                .any(|group| group.references.iter().any(wanted)),
-            Event::Intent(intent) => intent.customer.as_ref().is_some_and(wanted),
-            Event::Act(act) => {
-                let about = |reference: &String| is_about(act, reference, "customer");
-                self.references.iter().any(about)
-            }
-            Event::Refusal(_) | Event::Gateway(_) | Event::Shadow(_) | Event::Delivered(_) => false,
-        }
-    }
-}
-
-fn request_of(event: &Event) -> Option<&RequestFacts> {
-    match event {
-        Event::Disclosure(disclosure) => Some(&disclosure.request),
-        Event::Intent(intent) => Some(&intent.request),
-        Event::Refusal(refusal) => Some(&refusal.request),
-        Event::Shadow(shadowed) => Some(&shadowed.request),
-        Event::Delivered(delivered) => Some(&delivered.request),
-        Event::Act(_) | Event::Gateway(_) => None,
-    }
-}
-
-fn is_to(request: &RequestFacts, partner: &PartnerId) -> bool {
-    match &request.recipient {
-        Some(Recipient::Partner { id, parent }) => {
-            id == partner.as_str() || parent.as_deref() == Some(partner.as_str())
-        }
-        _ => false,
-    }
-}
-
-/// Objects are words, either bare (`acme`) or with their kind (`customer:…`, `partner:acme`).
-fn is_about(act: &Act, object: &str, kind: &str) -> bool {
-    let words = act.object.as_deref().unwrap_or_default().split(' ');
-    words.into_iter().any(|word| {
-        let named = word.split_once(':').filter(|(found, _)| *found == kind);
-        word == object || named.is_some_and(|(_, named)| named == object)
-    })
 }

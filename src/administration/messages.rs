@@ -8,9 +8,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::partners::{PartnerEnd, UsageShown, WindowShown};
-use crate::entry::{Entry, Withheld};
 use crate::registry::{Proposal, Suspension};
 use crate::terms::PartnerKind;
+
+mod ledger;
+
+pub use ledger::{
+    CustomerChange, CustomerChanged, Found, HoldShown, Incomplete, Occurrence, RecipientShown,
+    Report, SearchAnswer, SearchQuery, Series,
+};
 
 /// Header that names the role to act in, by its word.
 pub const ROLE_HEADER: &str = "covenant-role";
@@ -145,6 +151,9 @@ pub struct CustomerQuery {
     pub customer: String,
     /// Why it is asked.
     pub because: Option<String>,
+    /// Read the whole ledger, where it is asked, and not what its index says to read.
+    #[serde(default)]
+    pub scan: bool,
 }
 
 /// A customer of the book.
@@ -157,131 +166,6 @@ pub struct CustomerShown {
     pub partner: String,
     /// What stands for it in the ledger.
     pub reference: String,
-}
-
-/// What to look for in the ledger; everything that is given must fit.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SearchQuery {
-    /// A customer, as in [`CustomerQuery`].
-    pub customer: Option<String>,
-    /// A partner's id.
-    pub partner: Option<String>,
-    /// A request's id.
-    pub request: Option<String>,
-    /// Not before this time.
-    pub since: Option<Timestamp>,
-    /// Before this time.
-    pub until: Option<Timestamp>,
-    /// Why it is asked.
-    pub because: Option<String>,
-}
-
-/// Entries that fit.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SearchAnswer {
-    /// The entries, oldest first.
-    pub found: Vec<Found>,
-    /// Whether there are more than are told at once.
-    pub more: bool,
-    /// How many entries were read.
-    pub entries_read: u64,
-}
-
-/// An entry and its place.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Found {
-    /// Its index in the log.
-    pub index: u64,
-    /// The entry.
-    pub entry: Entry,
-}
-
-/// An accounting of disclosures about one customer (after 45 CFR 164.528).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Report {
-    /// What stands for the customer in the ledger.
-    pub reference: String,
-    /// The customer's id, where the book still has it.
-    pub customer: Option<String>,
-    /// When the report was made.
-    pub time: Timestamp,
-    /// How many entries were read for it.
-    pub entries_read: u64,
-    /// Disclosures, series of alike ones as one, by their first.
-    pub disclosures: Vec<Series>,
-    /// The signed checkpoint when it was made: what to verify the ledger against.
-    pub checkpoint: String,
-}
-
-/// Disclosures to one recipient of the same data for the same purpose on the same basis.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Series {
-    /// Who received it.
-    pub recipient: RecipientShown,
-    /// What: data category to form.
-    pub data: BTreeMap<String, String>,
-    /// By which operation.
-    pub operation: String,
-    /// What for.
-    pub purpose: String,
-    /// On what basis.
-    pub basis: String,
-    /// Fields of those answers that were withheld.
-    pub withheld: Vec<Withheld>,
-    /// The first of them.
-    pub first: Occurrence,
-    /// How many.
-    pub count: u64,
-    /// The last of them.
-    pub last: Occurrence,
-    /// Those that did not leave whole, as far as that is known; oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub incomplete: Vec<Incomplete>,
-}
-
-/// A disclosure of which not all left, or of which that is not known. It was on record as if all had.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Incomplete {
-    /// The `Request-Id` of the answer.
-    pub request_id: String,
-    /// How many bytes left; nothing where its end is not on record.
-    pub bytes: Option<u64>,
-    /// How many there were, where the core said so.
-    pub bytes_expected: Option<u64>,
-    /// Why not all of them.
-    pub because: Option<String>,
-}
-
-/// One disclosure of a series.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Occurrence {
-    /// When.
-    pub time: Timestamp,
-    /// The `Request-Id` of the answer.
-    pub request_id: String,
-    /// Its entry's index in the log.
-    pub entry: u64,
-}
-
-/// A recipient, as legal must name it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecipientShown {
-    /// `partner`, `customer`, `authority` or `staff`.
-    pub kind: String,
-    /// A partner's id, an order's reference, an actor's name.
-    pub id: Option<String>,
-    /// The name, as in the contract.
-    pub name: Option<String>,
-    /// The postal address, as in the contract.
-    pub address: Option<String>,
 }
 
 /// A policy set to be published: its files, or the name or digest of the one that is proposed.

@@ -10,15 +10,21 @@ use std::sync::Arc;
 use self::accounts::Accounts;
 
 use super::customers::{nobody, object_of};
-use super::disclosures::{Wanted, blocking};
-use super::messages::{CustomerQuery, RecipientShown, Report};
+use super::disclosures::{blocking, proven, prover};
+use super::messages::{CustomerQuery, RecipientShown, Report, Series};
 use super::{Actor, Administration, Deed, NotDone, reason};
-use crate::entry::{Disclosure, Recipient, SubjectGroup};
+use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
+use crate::index::{Index, Query};
+use crate::ledger::proof::Prover;
 use crate::policy::contract::Contract;
 use crate::terms::CustomerRef;
 
 /// Series in one report.
 const SERIES_MAX: usize = 10_000;
+/// Answers in several parts in one report.
+const PARTED_MAX: usize = 10_000;
+/// Requests that are looked for at once.
+const REQUESTS_AT_ONCE: usize = 1_000;
 
 /// What makes two disclosures one series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +33,7 @@ struct Alike {
     operation: String,
     purpose: String,
     basis: String,
+    basis_reference: Option<String>,
     data: BTreeMap<String, String>,
 }
 
@@ -45,24 +52,14 @@ impl Administration {
             [one] => *one,
             several => return Err(self.several(several)),
         };
-        let wanted = Wanted {
-            references: vec![reference.to_string()],
-            deliveries: true,
-            ..Wanted::default()
-        };
-        let directory = self.ledger_directory.clone();
+        let index = self.reader(query.scan);
         let contracts = (self.contracts)();
+        let checkpoint = self.ledger.checkpoint();
+        let directory = self.ledger_directory.clone();
+        let signed = Arc::clone(&checkpoint);
         let (disclosures, entries_read) = blocking(move || {
-            let mut accounts = Accounts::new(reference.to_string());
-            let read = wanted.scan(&directory, end, |index, entry| {
-                accounts.add(index, &entry, &contracts);
-                accounts.len() <= SERIES_MAX
-            })?;
-            if accounts.len() > SERIES_MAX {
-                let mistake = format!("there are more than {SERIES_MAX} kinds of disclosure");
-                return Err(NotDone::Mistaken(mistake));
-            }
-            Ok((accounts.close(), read))
+            let prover = prover(&directory, &signed)?;
+            account(&index, reference, end, &contracts, Some(&prover))
         })
         .await?;
         Ok(Report {
@@ -74,11 +71,11 @@ impl Administration {
             time: self.clock.now(),
             entries_read,
             disclosures,
-            checkpoint: self.ledger.checkpoint().to_string(),
+            checkpoint: checkpoint.to_string(),
         })
     }
 
-    fn several(&self, references: &[CustomerRef]) -> NotDone {
+    pub(super) fn several(&self, references: &[CustomerRef]) -> NotDone {
         let ids = references
             .iter()
             .filter_map(|reference| self.registry.by_reference(*reference));
@@ -90,6 +87,89 @@ impl Administration {
     }
 }
 
+/// What the entries before `end` tell of one customer, and how many were read; each that counts is proven
+/// first, where there is a prover.
+pub(super) fn account(
+    index: &Index,
+    reference: CustomerRef,
+    end: u64,
+    contracts: &[Arc<Contract>],
+    prover: Option<&Prover>,
+) -> Result<(Vec<Series>, u64), NotDone> {
+    let wanted = Query {
+        references: vec![reference],
+        ..Query::default()
+    };
+    let mut deliveries = deliveries(index, &wanted, end)?;
+    let mut accounts = Accounts::new(reference.to_string());
+    let mut unproven = None;
+    let check = |place, bytes: &[u8]| match prover {
+        Some(prover) => proven(prover, place, bytes).err(),
+        None => None,
+    };
+    let read = index.find(&wanted, 0..end, |(place, bytes, entry)| {
+        // What was delivered of an answer comes in its turn, for the next may be of the same series.
+        let later = deliveries.split_off(&place);
+        for (place, (bytes, entry)) in std::mem::replace(&mut deliveries, later) {
+            accounts.add(place, &entry, contracts);
+            unproven = unproven.take().or_else(|| check(place, &bytes));
+        }
+        accounts.add(place, &entry, contracts);
+        unproven = unproven.take().or_else(|| check(place, &bytes));
+        accounts.len() <= SERIES_MAX && unproven.is_none()
+    })?;
+    for (place, (bytes, entry)) in deliveries {
+        accounts.add(place, &entry, contracts);
+        unproven = unproven.take().or_else(|| check(place, &bytes));
+    }
+    if let Some(unproven) = unproven {
+        return Err(unproven);
+    }
+    if accounts.len() > SERIES_MAX {
+        let mistake = format!("there are more than {SERIES_MAX} kinds of disclosure");
+        return Err(NotDone::Mistaken(mistake));
+    }
+    Ok((accounts.close(), read))
+}
+
+/// Entries that say what was delivered of answers in several parts that fit `wanted`.
+pub(super) fn deliveries(
+    index: &Index,
+    wanted: &Query,
+    end: u64,
+) -> Result<BTreeMap<u64, (Vec<u8>, Entry)>, NotDone> {
+    let mut requests = std::collections::BTreeSet::new();
+    index.find(wanted, 0..end, |(_, _, entry)| {
+        if let Event::Disclosure(Disclosure {
+            part: Some(_),
+            request,
+            ..
+        }) = entry.event
+        {
+            requests.insert(request.request_id);
+        }
+        requests.len() <= PARTED_MAX
+    })?;
+    if requests.len() > PARTED_MAX {
+        let mistake = format!("there are more than {PARTED_MAX} answers in several parts");
+        return Err(NotDone::Mistaken(mistake));
+    }
+    let requests: Vec<_> = requests.into_iter().collect();
+    let mut found = BTreeMap::new();
+    for some in requests.chunks(REQUESTS_AT_ONCE) {
+        let wanted = Query {
+            requests: some.to_vec(),
+            decision: Some("delivered".to_owned()),
+            ..Query::default()
+        };
+        index.find(&wanted, 0..end, |(place, bytes, entry)| {
+            found.insert(place, (bytes, entry));
+            true
+        })?;
+    }
+    Ok(found)
+}
+
 fn alike(disclosure: &Disclosure, group: &SubjectGroup, contracts: &[Arc<Contract>]) -> Alike {
     let unknown = || "(not recorded)".to_owned();
     let request = &disclosure.request;
@@ -98,6 +178,7 @@ fn alike(disclosure: &Disclosure, group: &SubjectGroup, contracts: &[Arc<Contrac
         operation: request.operation.clone().unwrap_or_else(unknown),
         purpose: request.purpose.clone().unwrap_or_else(unknown),
         basis: group.basis.clone(),
+        basis_reference: group.basis_reference.clone(),
         data: group.categories.clone(),
     }
 }

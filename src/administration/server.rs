@@ -21,8 +21,8 @@ use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
-    CustomerQuery, HitsQuery, PartnerEnd, PolicyPublish, PolicyRollback, PolicyShadow, Problem,
-    ROLE_HEADER, SearchQuery, SimulateQuery, Suspend,
+    CustomerChange, CustomerQuery, HitsQuery, PartnerEnd, PolicyPublish, PolicyRollback,
+    PolicyShadow, Problem, ROLE_HEADER, SearchQuery, SimulateQuery, Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -84,6 +84,12 @@ pub async fn serve(
         .route("/customers/show", post(show_customers))
         .route("/ledger/search", post(search))
         .route("/ledger/report", post(report))
+        .route("/ledger/reindex", post(reindex))
+        .route("/ledger/evidence", post(evidence))
+        .route("/ledger/holds", get(holds))
+        .route("/ledger/hold", post(hold))
+        .route("/ledger/release", post(release))
+        .route("/customers/forget", post(forget))
         .route("/policy/history", get(policy_history))
         .route("/policy/proposal", get(policy_proposal))
         .route("/policy/sets/{name}", get(policy_set))
@@ -282,6 +288,57 @@ async fn report(
             .report(&caller.for_deed(Deed::LedgerReport), &query)
             .await,
     )
+}
+
+async fn reindex(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerReindex);
+    answer(door.administration.reindex(&actor).await)
+}
+
+async fn evidence(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(query): Json<SearchQuery>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerEvidence);
+    let package = door.administration.evidence(&actor, &query).await?;
+    let kind = [(http::header::CONTENT_TYPE, "application/zip")];
+    Ok((kind, package).into_response())
+}
+
+async fn holds(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerSearch);
+    answer(door.administration.holds(&actor).await)
+}
+
+async fn hold(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(change): Json<CustomerChange>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerHold);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.hold(&actor, &change).await }).await
+}
+
+async fn release(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(change): Json<CustomerChange>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerRelease);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.release(&actor, &change).await }).await
+}
+
+async fn forget(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(change): Json<CustomerChange>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::CustomersForget);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.forget(&actor, &change).await }).await
 }
 
 async fn publish(

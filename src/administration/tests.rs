@@ -2,6 +2,7 @@
 
 mod parts;
 mod policies;
+mod records;
 
 use std::collections::BTreeMap;
 
@@ -85,10 +86,14 @@ impl Fixture {
         let (ledger, _) = Ledger::open(&options, signer, &clock).unwrap();
         let registry = Arc::new(registry);
         let publishing = publishing(&registry, &ledger, &clock).await;
+        let record = Record {
+            ledger: ledger.clone(),
+            index: Index::start(&directory, ledger.clone()).unwrap(),
+            directory,
+        };
         let service = Arc::new(Administration::new(
             registry,
-            ledger.clone(),
-            directory,
+            record,
             Box::new(|| vec![contract("bright"), contract("acme")]),
             publishing,
             Arc::new(crate::allowance::Allowance::new(clock.clone())),
@@ -204,6 +209,11 @@ customers.import  operator
 customers.show    partner_manager, legal
 ledger.search     legal, auditor
 ledger.report     legal, auditor
+ledger.reindex    operator
+ledger.evidence   legal, auditor
+ledger.hold       legal
+ledger.release    legal, partner_manager, operator
+customers.forget  legal, partner_manager, operator
 policy.read       operator, partner_manager, legal, auditor
 policy.publish    legal, partner_manager
 policy.rollback   legal, partner_manager
@@ -226,6 +236,7 @@ async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
     let query = CustomerQuery {
         customer: "cus_1".to_owned(),
         because: None,
+        scan: false,
     };
     let refused = fixture.service.report(&operator, &query).await.unwrap_err();
     assert!(refused.to_string().contains("legal, auditor"), "{refused}");
@@ -488,6 +499,7 @@ async fn nobody_typed_reaches_the_ledger_even_where_nobody_is_found() {
         let query = CustomerQuery {
             customer: customer.to_owned(),
             because: Some("a complaint".to_owned()),
+            scan: false,
         };
         let _ = fixture.service.report(&leo, &query).await;
         let _ = fixture.service.customers(&leo, &query).await;
@@ -517,6 +529,7 @@ async fn a_report_sums_up_series_and_names_the_recipient_with_its_address() {
         let query = CustomerQuery {
             customer: customer.to_owned(),
             because: None,
+            scan: false,
         };
         fixture.service.report(&leo, &query).await
     };
@@ -586,6 +599,7 @@ async fn a_socket_knows_its_caller_and_says_clearly_what_is_wrong() {
     let query = CustomerQuery {
         customer: "cus_1".to_owned(),
         because: None,
+        scan: false,
     };
     let refused = operator
         .post::<Report>("/ledger/report", &query)

@@ -7,7 +7,9 @@ use clap::Subcommand;
 use super::output::{Format, complain, say, say_rows, tell};
 use crate::administration::Role;
 use crate::administration::client::Client;
-use crate::administration::messages::{CustomerQuery, CustomerShown};
+use crate::administration::messages::{
+    CustomerChange, CustomerChanged, CustomerQuery, CustomerShown,
+};
 use crate::administration::server::IMPORT_BYTES_MAX;
 use crate::registry::ImportReport;
 
@@ -33,6 +35,15 @@ pub enum CustomersCommand {
         #[arg(long)]
         because: Option<String>,
     },
+    /// Unlink one customer from its person for good; needs two people, one of them legal. The ledger keeps
+    /// a reference that then stands for nobody.
+    Forget {
+        /// The customer, as you would type it.
+        customer: String,
+        /// Why; it stands in the ledger.
+        #[arg(long)]
+        because: String,
+    },
 }
 
 /// Runs a command against the gateway at `socket`; returns the exit code.
@@ -46,13 +57,33 @@ pub async fn run(
     match command {
         CustomersCommand::Import { file } => import(&client, &file, format).await,
         CustomersCommand::Show { customer, because } => {
-            let query = CustomerQuery { customer, because };
+            let query = CustomerQuery {
+                customer,
+                because,
+                scan: false,
+            };
             let shown = client.post("/customers/show", &query).await;
             tell(shown, format, |customers: &Vec<CustomerShown>| {
                 list(customers)
             })
         }
+        CustomersCommand::Forget { customer, because } => {
+            let change = CustomerChange { customer, because };
+            let changed = client.post("/customers/forget", &change).await;
+            tell(changed, format, say_forgotten)
+        }
     }
+}
+
+fn say_forgotten(changed: &CustomerChanged) {
+    let (reference, entry) = (&changed.reference, changed.entry);
+    say(&match changed.done {
+        true => format!("forgotten (entry {entry}); {reference} stands for nobody now\n"),
+        false => format!(
+            "asked for (entry {entry}); it is done when another person asks for it too, within a day; \
+             one of the two must act as legal\n"
+        ),
+    });
 }
 
 fn list(customers: &[CustomerShown]) {

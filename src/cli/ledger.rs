@@ -1,14 +1,17 @@
 //! `covenant ledger`: searching, accounting, verifying.
 
+mod evidence;
+mod export;
+mod hold;
 mod place;
 mod progress;
 pub(super) mod prove;
-mod report;
+mod reindex;
 mod search;
 pub(super) mod stats;
 pub(super) mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 
@@ -17,6 +20,10 @@ use super::output::{Format, say, tell};
 use crate::administration::Role;
 use crate::administration::client::Client;
 use crate::administration::messages::{CustomerQuery, Report};
+use crate::administration::paper;
+pub use evidence::EvidenceCommand;
+pub use export::{ExportArguments, ExportFormat};
+pub use hold::HoldCommand;
 pub use place::Place;
 pub use prove::ProveArguments;
 pub use search::SearchArguments;
@@ -36,6 +43,9 @@ pub enum LedgerCommand {
         /// Why you ask; it stands in the ledger.
         #[arg(long)]
         because: Option<String>,
+        /// Read the whole ledger, and do not rely on its index.
+        #[arg(long)]
+        scan: bool,
         /// How the report is written, where JSON is not asked for.
         #[arg(long = "as", value_enum, default_value_t)]
         shape: Shape,
@@ -49,6 +59,21 @@ pub enum LedgerCommand {
     Prove(ProveArguments),
     /// Count what is in a ledger; needs no gateway.
     Stats(StatsArguments),
+    /// Packages of entries with their proofs, for somebody who has nothing else.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Write all entries in a form that other programs read; needs no gateway.
+    Export(ExportArguments),
+    /// Customers that must not be forgotten.
+    #[command(subcommand)]
+    Hold(HoldCommand),
+    /// Make the index of a ledger again: by the gateway, or, with --dir, by this command while no gateway
+    /// runs on it.
+    Reindex {
+        /// The ledger's directory.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
 }
 
 impl LedgerCommand {
@@ -59,7 +84,14 @@ impl LedgerCommand {
             Self::Checkpoint(place) => prove::checkpoint(place, format),
             Self::Prove(arguments) => prove::run(arguments, format),
             Self::Stats(arguments) => stats::run(arguments, format),
-            Self::Search(_) | Self::Report { .. } => return None,
+            Self::Export(arguments) => export::run(arguments),
+            Self::Evidence(EvidenceCommand::Verify(file)) => evidence::run(file, format),
+            Self::Reindex { dir: Some(dir) } => reindex::run(dir, format),
+            Self::Search(_)
+            | Self::Report { .. }
+            | Self::Hold(_)
+            | Self::Evidence(EvidenceCommand::Build(_))
+            | Self::Reindex { dir: None } => return None,
         })
     }
 }
@@ -72,6 +104,8 @@ pub enum Shape {
     Text,
     /// For spreadsheets.
     Csv,
+    /// For print, from a browser.
+    Html,
 }
 
 /// Runs a command, against the gateway at `socket` where it needs one; returns the exit code.
@@ -82,15 +116,33 @@ pub async fn run(command: LedgerCommand, socket: &Path, role: Option<Role>, form
         LedgerCommand::Report {
             customer,
             because,
+            scan,
             shape,
         } => {
-            let query = CustomerQuery { customer, because };
+            let query = CustomerQuery {
+                customer,
+                because,
+                scan,
+            };
             let report = client.post("/ledger/report", &query).await;
             tell(report, format, |report: &Report| {
                 say(&match shape {
-                    Shape::Text => report::text(report),
-                    Shape::Csv => report::csv(report),
+                    Shape::Text => paper::text(report),
+                    Shape::Csv => paper::csv(report),
+                    Shape::Html => paper::html(report),
                 });
+            })
+        }
+        LedgerCommand::Evidence(EvidenceCommand::Build(arguments)) => {
+            evidence::build(&client, arguments, format).await
+        }
+        LedgerCommand::Hold(command) => hold::run(&client, command, format).await,
+        LedgerCommand::Reindex { dir: None } => {
+            let entry = client.post("/ledger/reindex", &()).await;
+            tell(entry, format, |entry: &u64| {
+                say(&format!(
+                    "the index is being made again (entry {entry}); searches read the log until then\n"
+                ));
             })
         }
         command => command.run_alone(format).await.unwrap_or(EXIT_OTHER),

@@ -9,6 +9,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::administration::client::ClientError;
+pub use crate::terms::escaped;
+use crate::terms::steers;
 
 /// A table is fitted to a terminal of this many columns or more; a narrower one breaks its lines.
 const COLUMNS_MIN: u16 = 40;
@@ -98,19 +100,6 @@ fn rows_as_text(headings: &[&str], rows: &[Vec<String>], terminal: bool) -> Stri
     format!("{table}\n")
 }
 
-/// The text with every character that does not stand for itself on a terminal written as an escape.
-pub fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() || steers(letter) {
-            safe.extend(letter.escape_unicode());
-        } else {
-            safe.push(letter);
-        }
-    }
-    safe
-}
-
 /// JSON in which no character steers a terminal: outside of strings there is none but line ends.
 pub(super) fn escaped_json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -127,14 +116,6 @@ pub(super) fn escaped_json(text: &str) -> String {
 /// The same for text of several lines, whose ends stay.
 pub fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
-}
-
-/// Line and paragraph separators, and marks that change the direction of writing (UAX #9).
-fn steers(letter: char) -> bool {
-    let marks = ['\u{200e}', '\u{200f}', '\u{061c}'];
-    marks.contains(&letter)
-        || ('\u{2028}'..='\u{202e}').contains(&letter)
-        || ('\u{2066}'..='\u{2069}').contains(&letter)
 }
 
 #[cfg(test)]

@@ -199,6 +199,7 @@ async fn whose_data(tour: &mut Tour, demo: &Demo, subjects: &Subjects) -> Result
     let query = CustomerQuery {
         customer: subjects.customer.clone(),
         because: Some("a customer asks".into()),
+        scan: false,
     };
     let report: Report = client.post("/ledger/report", &query).await?;
     let disclosures: u64 = report.disclosures.iter().map(|series| series.count).sum();

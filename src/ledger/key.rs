@@ -206,6 +206,11 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The Ed25519 public key (RFC 8032).
+    pub fn public_bytes(&self) -> &[u8; 32] {
+        &self.public
+    }
+
     pub(super) fn id(&self) -> KeyId {
         self.id
     }

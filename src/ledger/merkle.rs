@@ -160,7 +160,7 @@ pub fn consistency_ranges(old: u64, new: u64) -> Option<Vec<Range<u64>>> {
 }
 
 /// `k` of RFC 9162 section 2.1.1: the largest power of two smaller than `size`, for `size > 1`.
-fn largest_power_below(size: u64) -> u64 {
+pub(super) fn largest_power_below(size: u64) -> u64 {
     1 << (size - 1).ilog2()
 }
 

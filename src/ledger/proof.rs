@@ -3,7 +3,8 @@
 //! checks without us.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,9 +13,12 @@ use thiserror::Error;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
-use super::merkle::{Hash, inclusion_ranges, leaf_hash, verify_inclusion};
+use super::merkle::{
+    Hash, inclusion_ranges, largest_power_below, leaf_hash, node_hash, verify_inclusion,
+};
+use super::publisher::published;
 use super::reading::entries;
-use super::tiles::{self, CHECKPOINT};
+use super::tiles::{self, CHECKPOINT, WIDTH};
 
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
 
@@ -23,6 +27,9 @@ const PROOF_BYTES_MAX: usize = 128 * 1024;
 
 /// Most hashes in an inclusion proof: the tree has less than 2^64 leaves.
 const HASHES_MAX: usize = 64;
+
+/// Most entries that may be published in no full tile yet when one of them is to be proven.
+const TAIL_MAX: u64 = 4_000_000;
 
 /// An entry with its proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +102,119 @@ pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotPro
     check(&proof, &entry, keys)
         .map_err(|error| ReadError::from(Damage::at(index, error.to_string())))?;
     Ok(Proven { entry, proof, size })
+}
+
+/// Proves entries one by one under one checkpoint, which may be newer than the published one: what is not
+/// in full tiles yet is read from the journal once, and kept as hashes.
+#[derive(Debug)]
+pub struct Prover {
+    directory: PathBuf,
+    keys: Keys,
+    signed: String,
+    checkpoint: Checkpoint,
+    /// The first entry whose hash is in `tail`; those before are in full tiles.
+    tail_begins: u64,
+    tail: Vec<Hash>,
+}
+
+impl Prover {
+    /// Under the checkpoint `signed` of the log in `directory`; what is under it must be durable. Reads the
+    /// entries that are not in full tiles.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Damaged`], where the checkpoint is not one of `keys`, or not of the entries found.
+    pub fn new(directory: &Path, keys: Keys, signed: &str) -> Result<Self, ReadError> {
+        let wrong = |what: String| ReadError::from(Damage::somewhere(what));
+        let checkpoint = keys
+            .read_checkpoint(signed)
+            .map_err(|error| wrong(format!("the checkpoint: {error}")))?;
+        let published = published(directory, &keys)?.map_or(0, |published| published.size);
+        let full = published.min(checkpoint.size);
+        let tail_begins = full - full % WIDTH as u64;
+        let rest = checkpoint.size - tail_begins;
+        if rest > TAIL_MAX {
+            return Err(wrong(format!(
+                "the ledger is published up to entry {published} only, too far behind its end at {}",
+                checkpoint.size
+            )));
+        }
+        let mut tail = Vec::new();
+        for item in entries(directory, tail_begins).take(usize::try_from(rest).unwrap_or(0)) {
+            tail.push(leaf_hash(&item?.1));
+        }
+        let signed = signed.to_owned();
+        let directory = directory.to_owned();
+        let prover = Self {
+            directory,
+            keys,
+            signed,
+            checkpoint,
+            tail_begins,
+            tail,
+        };
+        let size = prover.checkpoint.size;
+        if size > 0 && prover.hash(0..size)? != prover.checkpoint.root {
+            return Err(wrong(
+                "the entries are not those of the checkpoint".to_owned(),
+            ));
+        }
+        Ok(prover)
+    }
+
+    /// Entries under the checkpoint.
+    pub fn size(&self) -> u64 {
+        self.checkpoint.size
+    }
+
+    /// The checkpoint, as it is signed.
+    pub fn signed(&self) -> &str {
+        &self.signed
+    }
+
+    /// The keys it is held against.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The text of the proof that `entry` has this `index` in the log; it was checked.
+    ///
+    /// # Errors
+    ///
+    /// [`NotProven`], also where the entry is not the one that was recorded there.
+    pub fn prove(&self, index: u64, entry: &[u8]) -> Result<String, NotProven> {
+        let size = self.checkpoint.size;
+        let ranges =
+            inclusion_ranges(index, size).ok_or(NotProven::NotPublished { index, size })?;
+        let path = ranges
+            .into_iter()
+            .map(|range| self.hash(range))
+            .collect::<Result<Vec<_>, _>>()?;
+        if !verify_inclusion(&leaf_hash(entry), index, size, &path, &self.checkpoint.root) {
+            let what = "it is not what was recorded here";
+            return Err(ReadError::from(Damage::at(index, what)).into());
+        }
+        Ok(to_text(index, &path, &self.signed))
+    }
+
+    /// The root over a range of leaves that is a node of the tree.
+    fn hash(&self, range: Range<u64>) -> Result<Hash, ReadError> {
+        if range.end <= self.tail_begins {
+            return tiles::range_hash(&self.directory, range);
+        }
+        let length = range.end - range.start;
+        if length == 1 {
+            let place = usize::try_from(range.start - self.tail_begins).unwrap_or(usize::MAX);
+            let missing = || Damage::at(range.start, "missing: a signed checkpoint covers it");
+            return Ok(*self.tail.get(place).ok_or_else(missing)?);
+        }
+        let middle = range.start + largest_power_below(length);
+        let (left, right) = (
+            self.hash(range.start..middle)?,
+            self.hash(middle..range.end)?,
+        );
+        Ok(node_hash(&left, &right))
+    }
 }
 
 fn to_text(index: u64, path: &[Hash], checkpoint: &str) -> String {
@@ -189,6 +309,33 @@ mod tests {
             }
             let beyond = prove(&place.path(), &place.keys(), count as u64);
             assert!(matches!(beyond, Err(NotProven::NotPublished { .. })));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_published_yet_is_proven_under_the_latest_checkpoint() {
+        for (before, after) in [(0, 1), (0, 300), (5, 3), (255, 2), (700, 300)] {
+            let place = published(before).await;
+            let (ledger, _) = place.open();
+            for number in 0..after {
+                ledger
+                    .append(entry(&format!("later {number}")))
+                    .await
+                    .unwrap();
+            }
+            let signed = ledger.checkpoint();
+            let prover = Prover::new(&place.path(), place.keys(), &signed).unwrap();
+            let size = (before + after) as u64;
+            assert_eq!(prover.size(), size);
+            for item in entries(&place.path(), 0) {
+                let (index, bytes) = item.unwrap();
+                let proof = prover.prove(index, &bytes).unwrap();
+                let (found, checkpoint) = check(&proof, &bytes, &place.keys()).unwrap();
+                assert_eq!((found, checkpoint.size), (index, size));
+                assert!(prover.prove((index + 1) % size, &bytes).is_err() || size == 1);
+                assert!(prover.prove(index, b"{}").is_err());
+            }
+            ledger.close().await;
         }
     }
 

@@ -67,6 +67,8 @@ pub fn segment_entries(bytes: Vec<u8>, number: u64) -> Result<Vec<(u64, Vec<u8>)
 enum Source {
     Bundles,
     Segments(Box<Scan>),
+    /// The end of the segments, as it was; a writer may have added to them.
+    Followed(Box<Scan>),
     Done,
 }
 
@@ -74,7 +76,7 @@ impl Iterator for Entries {
     type Item = Result<(u64, Vec<u8>), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.ready.is_empty() && !matches!(self.source, Source::Done) {
+        while self.ready.is_empty() && !self.is_at_the_end() {
             match self.fetch() {
                 Ok(()) => self.looked_again &= self.ready.is_empty(),
                 Err(_) if !self.looked_again => {
@@ -92,9 +94,23 @@ impl Iterator for Entries {
 }
 
 impl Entries {
+    /// After the end, has what was written since come next.
+    pub fn follow(&mut self) {
+        self.source = match std::mem::replace(&mut self.source, Source::Bundles) {
+            Source::Followed(scan) => Source::Segments(scan),
+            Source::Done => Source::Bundles,
+            reading => reading,
+        };
+    }
+
+    fn is_at_the_end(&self) -> bool {
+        matches!(self.source, Source::Done | Source::Followed(_))
+    }
+
     fn fetch(&mut self) -> Result<(), ReadError> {
         match &mut self.source {
             Source::Bundles => self.fetch_bundle(),
+            Source::Followed(_) | Source::Done => Ok(()),
             Source::Segments(scan) => match scan.next()? {
                 Next::Batch(batch, _) => {
                     if batch.first_index > self.next {
@@ -109,11 +125,14 @@ impl Entries {
                     Ok(())
                 }
                 Next::End(_) => {
-                    self.source = Source::Done;
+                    if let Source::Segments(scan) =
+                        std::mem::replace(&mut self.source, Source::Done)
+                    {
+                        self.source = Source::Followed(scan);
+                    }
                     Ok(())
                 }
             },
-            Source::Done => Ok(()),
         }
     }
 

@@ -147,6 +147,11 @@ impl Consents {
         });
     }
 
+    /// Of a customer that is no longer on disk.
+    pub(super) fn remove(&self, customer: CustomerRef) {
+        self.0.change(customer, |slot| *slot = None);
+    }
+
     /// Adds agreements that are on disk.
     pub(super) fn agreed(&self, customer: CustomerRef, agreement: &Agreement) {
         for opening in openings(agreement) {

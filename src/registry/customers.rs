@@ -50,6 +50,12 @@ impl Customers {
         self.rows.get(id)
     }
 
+    /// Of a customer that is no longer on disk.
+    pub(super) fn remove(&self, id: &Arc<str>, reference: CustomerRef) {
+        self.rows.change(Arc::clone(id), |slot| *slot = None);
+        self.ids.change(reference, |slot| *slot = None);
+    }
+
     pub(super) fn insert(&self, id: &Arc<str>, row: &CustomerRow) {
         self.ids.insert(row.reference, Arc::clone(id));
         self.rows.insert(Arc::clone(id), row.clone());

@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 /// Version of the tables below, in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 6;
+const SCHEMA_VERSION: i64 = 7;
 
 /// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
 const SCHEMA: &str = "
@@ -114,6 +114,15 @@ const SCHEMA_OF_PROOFS: &str = "
     PRAGMA user_version = 6;
 ";
 
+/// Legal holds: customers that must not be forgotten.
+const SCHEMA_OF_HOLDS: &str = "
+    CREATE TABLE hold (
+        reference BLOB PRIMARY KEY, since TEXT NOT NULL, actor TEXT NOT NULL,
+        because TEXT NOT NULL, entry INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 7;
+";
+
 /// The registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotOpen {
@@ -172,6 +181,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
         SCHEMA_OF_SUSPENSIONS,
         SCHEMA_OF_AGREEMENTS_AND_FIGURES,
         SCHEMA_OF_PROOFS,
+        SCHEMA_OF_HOLDS,
     ];
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = usize::try_from(found)

@@ -48,6 +48,42 @@ const BOOK: &str = r#"
 "#;
 
 #[tokio::test]
+async fn a_forgotten_customer_stays_forgotten_and_a_held_one_stays_held_after_a_restart() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    import(&registry, BOOK).await.unwrap();
+    let held = registry.customer("cus_1").unwrap().reference;
+    let forgotten = registry.customer("cus_2").unwrap().reference;
+    let hold = Hold {
+        reference: held,
+        since: fixture.clock.now(),
+        by: "Leo".to_owned(),
+        because: "court".to_owned(),
+    };
+    registry.hold(hold.clone(), 8).await.unwrap();
+    registry.forget_customer("cus_2").await.unwrap();
+    drop(registry);
+
+    let registry = fixture.open();
+    assert_eq!(registry.holds().await.unwrap(), [hold]);
+    assert!(registry.forget_customer("cus_1").await.is_err());
+    assert_eq!(registry.customer("cus_2"), None);
+    assert_eq!(registry.by_reference(forgotten), None);
+    assert_eq!(registry.resource(ResourceKind::Document, "doc_1"), None);
+    let found = registry.lookup_typed("1 Main St., Springfield").await;
+    assert_eq!(found.unwrap(), ["cus_1".into()], "who shares the address");
+    registry.end_hold(held).await.unwrap();
+    registry.forget_customer("cus_1").await.unwrap();
+    assert_eq!(registry.customer_count(), 0);
+    // Somebody whom the core shows again is somebody new.
+    let again = registry
+        .remember_customer("cus_2", &partner("bright"), 9)
+        .await
+        .unwrap();
+    assert_ne!(again.reference, forgotten);
+}
+
+#[tokio::test]
 async fn an_imported_book_is_there_after_reopening_with_the_same_references() {
     let fixture = Fixture::new();
     let registry = fixture.open();
@@ -318,7 +354,7 @@ async fn partners_suspended_by_an_earlier_version_stay_suspended() {
     drop(fixture.open());
     let connection = rusqlite::Connection::open(fixture.path()).unwrap();
     let earlier = "
-        DROP TABLE proof; DROP TABLE figure_group; DROP TABLE figure_question;
+        DROP TABLE hold; DROP TABLE proof; DROP TABLE figure_group; DROP TABLE figure_question;
         ALTER TABLE consent DROP COLUMN profile; ALTER TABLE consent DROP COLUMN document;
         DROP TABLE shut_out;
         CREATE TABLE suspension (

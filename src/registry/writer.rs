@@ -3,6 +3,8 @@
 //! only itself.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -24,17 +26,22 @@ type Settle = Box<dyn FnOnce(Result<(), NotKept>) + Send>;
 #[derive(Debug)]
 pub(super) struct Writer {
     changes: Option<mpsc::Sender<Change>>,
+    /// Whether the write-ahead log must be emptied after the next transaction.
+    leave_no_trace: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE_CHANGES_MAX);
+        let leave_no_trace = Arc::new(AtomicBool::new(false));
+        let no_trace = Arc::clone(&leave_no_trace);
         let thread = std::thread::Builder::new()
             .name("registry".to_owned())
-            .spawn(move || write_until_closed(connection, receiver))?;
+            .spawn(move || write_until_closed(connection, receiver, &no_trace))?;
         Ok(Self {
             changes: Some(sender),
+            leave_no_trace,
             thread: Some(thread),
         })
     }
@@ -56,6 +63,21 @@ impl Writer {
         let changes = self.changes.as_ref().ok_or_else(stopped)?;
         changes.send(change).await.map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
+    }
+
+    /// Likewise, and nothing of what was there before stays in the write-ahead log.
+    pub(super) async fn write_and_leave_no_trace<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> Result<T, NotKept> + Send + 'static,
+        apply: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, NotKept> {
+        let leave_no_trace = Arc::clone(&self.leave_no_trace);
+        let change = move |connection: &Connection| {
+            let done = change(connection)?;
+            leave_no_trace.store(true, Ordering::SeqCst);
+            Ok(done)
+        };
+        self.write(change, apply).await
     }
 
     /// Queues a change nobody waits for; leaves it out where the queue is full.
@@ -107,12 +129,25 @@ fn settle<T>(
     answer(outcome);
 }
 
-fn write_until_closed(mut connection: Connection, mut changes: mpsc::Receiver<Change>) {
+fn write_until_closed(
+    mut connection: Connection,
+    mut changes: mpsc::Receiver<Change>,
+    leave_no_trace: &AtomicBool,
+) {
     let mut batch = Vec::new();
     while changes.blocking_recv_many(&mut batch, BATCH_CHANGES_MAX) > 0 {
         let mut settles = Vec::with_capacity(batch.len());
         let committed =
             commit(&mut connection, batch.drain(..), &mut settles).map_err(NotKept::from);
+        if committed.is_ok() && leave_no_trace.swap(false, Ordering::SeqCst) {
+            // Nobody else has the file open, so nothing keeps the log from being emptied.
+            let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                row.get::<_, i64>(0)
+            });
+            if emptied != Ok(0) {
+                tracing::warn!(?emptied, "the registry's write-ahead log was not emptied");
+            }
+        }
         for settle in settles {
             settle(committed.clone());
         }

@@ -15,7 +15,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::certificates::Certificates;
 use super::{Running, StartError, note, note_renewal};
 use crate::administration::actors::{Actors, Mapped, TwoNames};
-use crate::administration::{self, Administration, Role};
+use crate::administration::{self, Administration, Record, Role};
 use crate::allowance::Allowance;
 use crate::allowance::fold::spent;
 use crate::clock::Clock;
@@ -38,6 +38,7 @@ use crate::identity::jwk::Algorithm;
 use crate::identity::keys::{self, Keys};
 use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
+use crate::index::Index;
 use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
 use crate::mistakes::Look;
@@ -89,18 +90,18 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let certificates = Arc::new(certificates.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
+    let record = record(config, ledger)?;
     let operator = Operator {
-        ledger: ledger.clone(),
+        ledger: record.ledger.clone(),
+        index: Arc::clone(&record.index),
         metrics,
         publishing: Arc::clone(&publishing),
         cores,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
-    let (directory, sets) = (config.ledger.directory.clone(), Arc::clone(&publishing));
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
-    let people = Administration::new(
-        registry, ledger, directory, contracts, sets, allowance, clock,
-    );
+    let sets = Arc::clone(&publishing);
+    let people = Administration::new(registry, record, contracts, sets, allowance, clock);
     serve_administration(config, people, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
     Ok(Running {
@@ -111,6 +112,18 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         operator_address,
         stop,
         tasks,
+    })
+}
+
+/// The ledger with its index, which is fed from now on.
+fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
+    let directory = config.ledger.directory.clone();
+    let index = Index::start(&directory, ledger.clone())
+        .map_err(|error| StartError::unusable("the index of the ledger", error))?;
+    Ok(Record {
+        ledger,
+        directory,
+        index,
     })
 }
 

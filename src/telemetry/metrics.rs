@@ -22,6 +22,7 @@ pub struct Metrics {
     writable: Gauge,
     entries: Gauge<u64, AtomicU64>,
     notes_dropped: Gauge<u64, AtomicU64>,
+    index_behind: Gauge<u64, AtomicU64>,
     refusals_unrecorded: Counter,
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
@@ -119,6 +120,16 @@ fn duration_histogram() -> Histogram {
     Histogram::new((0..14).map(|doubling| 0.001 * f64::from(1_u32 << doubling)))
 }
 
+fn index_gauge(registry: &mut Registry) -> Gauge<u64, AtomicU64> {
+    let behind = Gauge::default();
+    registry.register(
+        "ledger_index_behind",
+        "Entries of the ledger that its index does not have yet",
+        behind.clone(),
+    );
+    behind
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("covenant");
@@ -150,6 +161,7 @@ impl Default for Metrics {
             "Refusals that could not be queued for the ledger",
             notes_dropped.clone(),
         );
+        let index_behind = index_gauge(&mut registry);
         let refusals_unrecorded = Counter::default();
         registry.register(
             "refusals_unrecorded",
@@ -183,6 +195,7 @@ impl Default for Metrics {
             writable,
             entries,
             notes_dropped,
+            index_behind,
         }
     }
 }
@@ -205,6 +218,11 @@ impl Metrics {
                 code: text(finished.code),
             })
             .inc();
+    }
+
+    /// Notes how many entries of the ledger its index does not have yet.
+    pub fn index_behind(&self, entries: u64) {
+        self.index_behind.set(entries);
     }
 
     /// Counts a refusal that is not put on record, because its certificate caused too many.

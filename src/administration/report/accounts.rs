@@ -134,6 +134,7 @@ fn start(alike: &Alike, disclosure: &Disclosure, occurrence: Occurrence) -> Seri
         operation: alike.operation.clone(),
         purpose: alike.purpose.clone(),
         basis: alike.basis.clone(),
+        basis_reference: alike.basis_reference.clone(),
         withheld: disclosure.withheld.clone(),
         first: occurrence.clone(),
         count: 1,

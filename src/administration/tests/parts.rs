@@ -45,6 +45,7 @@ async fn answers_in_parts_count_once_each_and_those_that_did_not_leave_whole_are
     let query = CustomerQuery {
         customer: "cus_1".to_owned(),
         because: None,
+        scan: false,
     };
     let leo = actor("Leo", Role::Legal);
     let report = fixture.service.report(&leo, &query).await.unwrap();

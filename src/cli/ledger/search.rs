@@ -24,19 +24,38 @@ pub struct SearchArguments {
     /// The `Request-Id` of an answer.
     #[arg(long, group = "whom")]
     request: Option<String>,
+    /// A purpose, with those below it.
+    #[arg(long, group = "whom")]
+    purpose: Option<String>,
+    /// An operation of the catalogue.
+    #[arg(long, group = "whom")]
+    operation: Option<String>,
+    /// A kind of entry (`disclosure`, `refusal`, `act` …), `allow` or `redact`, the code of a refusal, or
+    /// what a person did (`ledger.search`).
+    #[arg(long, group = "whom")]
+    decision: Option<String>,
     /// Not before this day (UTC) or moment: 2026-11-22 or 2026-11-22T12:00:00Z.
     #[arg(long, value_parser = moment)]
     since: Option<Timestamp>,
     /// Before this day (UTC) or moment.
     #[arg(long, value_parser = moment)]
     until: Option<Timestamp>,
+    /// Most entries to show, up to 1,000.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    limit: u32,
+    /// Only what stands after this entry: to go on where another search ended.
+    #[arg(long)]
+    after: Option<u64>,
+    /// Read the whole ledger, and do not rely on its index.
+    #[arg(long)]
+    scan: bool,
     /// Why you ask; it stands in the ledger.
     #[arg(long)]
     because: Option<String>,
 }
 
 /// A moment, or the beginning of a day in UTC.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let beginning = |day: Date| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok();
     let moment = text.parse().ok();
     moment
@@ -48,9 +67,15 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
     let query = SearchQuery {
         customer: arguments.customer,
         partner: arguments.partner,
+        purpose: arguments.purpose,
+        operation: arguments.operation,
+        decision: arguments.decision,
         request: arguments.request,
         since: arguments.since,
         until: arguments.until,
+        after: arguments.after,
+        limit: Some(arguments.limit),
+        scan: arguments.scan,
         because: arguments.because,
     };
     let answer = client.post("/ledger/search", &query).await;
@@ -61,8 +86,8 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
         if rows.is_empty() {
             complain("no entry fits");
         }
-        if answer.more {
-            complain("there are more; narrow the search with --since and --until");
+        if let (true, Some(last)) = (answer.more, answer.found.last()) {
+            complain(format!("there are more; go on with --after {}", last.index));
         }
     })
 }

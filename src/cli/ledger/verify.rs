@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use tokio::runtime::Handle;
 
+use super::evidence;
 use super::place::{keys, keys_for, read, warn_of_the_key};
 use super::progress::Progress;
 use crate::cli::output::{Format, complain, say, say_json};
@@ -19,11 +20,14 @@ use crate::ledger::{Damage, Keys, ReadError};
 /// What to verify.
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArguments {
+    /// An evidence package.
+    #[arg(conflicts_with_all = ["url", "proof", "since_checkpoint"])]
+    file: Option<PathBuf>,
     /// The ledger's directory, or a copy of it; a copy of `checkpoint` and `tile/` is enough.
     #[arg(
         long,
-        required_unless_present_any = ["url", "proof"],
-        conflicts_with_all = ["url", "proof"]
+        required_unless_present_any = ["url", "proof", "file"],
+        conflicts_with_all = ["url", "proof", "file"]
     )]
     dir: Option<PathBuf>,
     /// Where a gateway's operator listener, or anybody, serves it: https, or http on this machine.
@@ -48,11 +52,16 @@ pub struct VerifyArguments {
 }
 
 pub(in crate::cli) async fn run(arguments: &VerifyArguments, format: Format) -> u8 {
+    if let Some(file) = &arguments.file {
+        return evidence::verify(file, arguments.key.as_deref(), format);
+    }
     let outcome = match (&arguments.dir, &arguments.url, &arguments.proof) {
         (Some(dir), ..) => verify_folder(arguments, dir),
         (None, Some(url), _) => verify_url(arguments, url).await,
         (None, None, Some(proof)) => return verify_proof(arguments, proof, format),
-        (None, None, None) => Err("name what to verify: --dir, --url or --proof".to_owned()),
+        (None, None, None) => {
+            Err("name what to verify: a package, --dir, --url or --proof".to_owned())
+        }
     };
     let code = match outcome {
         Ok(Ok(verified)) => sound(&verified, format),
@@ -230,6 +239,7 @@ mod tests {
         }
         ledger.close().await;
         let arguments = |key| VerifyArguments {
+            file: None,
             dir: Some(dir.clone()),
             url: None,
             authorities: None,

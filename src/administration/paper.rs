@@ -1,10 +1,15 @@
-//! An accounting of disclosures as text and as CSV (RFC 4180).
+//! An accounting of disclosures on paper: as text, as a page of HTML to be printed, and as CSV (RFC 4180).
+//! Whatever stands in it may have been written by somebody else, so none of it is markup or a formula.
 
-use crate::administration::messages::{RecipientShown, Report, Series};
-use crate::cli::output::escaped;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::messages::{RecipientShown, Report, Series};
+use crate::terms::{csv_cell, escaped, escaped_html};
 
 /// For people, on paper as on a screen.
-pub(super) fn text(report: &Report) -> String {
+pub fn text(report: &Report) -> String {
     let customer = report
         .customer
         .as_deref()
@@ -35,6 +40,14 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn paragraph(number: usize, series: &Series) -> String {
+    let rows = rows(series);
+    let told = rows.iter().filter(|(_, value)| !value.is_empty());
+    let lines = told.map(|(name, value)| format!("    {name:10} {}\n", escaped(value)));
+    format!("\n{number:3}\n{}", lines.collect::<String>())
+}
+
+/// What is told of a series; what there is nothing of is empty.
+fn rows(series: &Series) -> Vec<(&'static str, String)> {
     let (first, last) = (&series.first, &series.last);
     let when = match series.count {
         1 => format!("{}", first.time),
@@ -47,20 +60,25 @@ fn paragraph(number: usize, series: &Series) -> String {
             first.request_id, first.entry, last.request_id, last.entry
         ),
     };
-    let rows = [
+    vec![
         ("when", when),
         ("recipient", recipient(&series.recipient)),
         ("data", data(series)),
         ("operation", series.operation.clone()),
         ("purpose", series.purpose.clone()),
-        ("basis", series.basis.clone()),
+        ("basis", basis(series)),
         ("withheld", withheld(series)),
         ("request", requests),
         ("incomplete", incomplete(series)),
-    ];
-    let told = rows.iter().filter(|(_, value)| !value.is_empty());
-    let lines = told.map(|(name, value)| format!("    {name:10} {}\n", escaped(value)));
-    format!("\n{number:3}\n{}", lines.collect::<String>())
+    ]
+}
+
+/// On what basis, and where that is written down.
+fn basis(series: &Series) -> String {
+    match &series.basis_reference {
+        Some(reference) => format!("{}, {reference}", series.basis),
+        None => series.basis.clone(),
+    }
 }
 
 fn recipient(recipient: &RecipientShown) -> String {
@@ -103,7 +121,7 @@ fn incomplete(series: &Series) -> String {
 }
 
 /// One line for each series.
-pub(super) fn csv(report: &Report) -> String {
+pub fn csv(report: &Report) -> String {
     let headings = "first,last,count,recipient,recipient_id,name,address,data,operation,purpose,\
                     basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
     let line = |series: &Series| {
@@ -120,7 +138,7 @@ pub(super) fn csv(report: &Report) -> String {
             data(series),
             series.operation.clone(),
             series.purpose.clone(),
-            series.basis.clone(),
+            basis(series),
             withheld(series),
             series.first.request_id.clone(),
             series.last.request_id.clone(),
@@ -128,26 +146,90 @@ pub(super) fn csv(report: &Report) -> String {
             series.last.entry.to_string(),
             incomplete(series),
         ];
-        cells.map(|value| cell(&value)).join(",") + "\r\n"
+        cells.map(|value| csv_cell(&value)).join(",") + "\r\n"
     };
     let lines: String = report.disclosures.iter().map(line).collect();
     format!("{headings}{lines}")
 }
 
-/// Quoted, and never a formula: spreadsheets run what begins with one of these signs.
-fn cell(value: &str) -> String {
-    let value = escaped(value);
-    let formula = value.starts_with(['=', '+', '-', '@']);
-    let guard = if formula { "'" } else { "" };
-    format!("\"{guard}{}\"", value.replace('"', "\"\""))
+/// How the page looks, on a screen and on paper.
+const STYLE: &str = "body{font:11pt/1.4 serif;margin:2em auto;max-width:50em;padding:0 1em}\
+h1{font-size:1.5em}h2{font-size:1.1em;margin-bottom:.3em}\
+table{border-collapse:collapse;width:100%}th,td{border:1px solid #999;padding:.25em .5em;\
+text-align:left;vertical-align:top;overflow-wrap:anywhere}th{width:8em;font-weight:normal}\
+pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85em}\
+section{break-inside:avoid}@page{margin:2cm}";
+
+/// A page for print: no script, nothing from elsewhere, and a policy that forbids both.
+pub fn html(report: &Report) -> String {
+    let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    let customer = report
+        .customer
+        .as_deref()
+        .unwrap_or("no longer in the book");
+    let head = [
+        ("Customer", customer.to_owned()),
+        ("Reference in the ledger", report.reference.clone()),
+        ("Made", report.time.to_string()),
+        ("Entries read", report.entries_read.to_string()),
+    ];
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n\
+         <title>Accounting of disclosures</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <h1>Accounting of disclosures</h1>\n{}",
+        table(&head)
+    );
+    if report.disclosures.is_empty() {
+        page.push_str("<p>Nothing about this customer was disclosed.</p>\n");
+    }
+    for (number, series) in (1..).zip(&report.disclosures) {
+        let heading = match series.count {
+            1 => format!("{number}. On {}", series.first.time),
+            count => format!(
+                "{number}. {count} times, first on {}, last on {}",
+                series.first.time, series.last.time
+            ),
+        };
+        let rows = rows(series);
+        let rows: Vec<_> = rows.into_iter().filter(|row| !row.1.is_empty()).collect();
+        page.push_str(&format!(
+            "<section>\n<h2>{}</h2>\n{}</section>\n",
+            escaped_html(&heading),
+            table(&rows)
+        ));
+    }
+    let note: Vec<_> = report.checkpoint.lines().map(escaped_html).collect();
+    page + &format!(
+        "<h2>How to verify</h2>\n<p>The signed checkpoint of the ledger when this was made:</p>\n\
+         <pre>{}\n</pre>\n<p>Save it to a file, and run <code>covenant ledger verify --dir LEDGER --key \
+         KEY --since-checkpoint FILE</code> with the ledger's directory and its verifier key. An \
+         evidence package about this customer has the entries themselves, each with its proof.</p>\n\
+         </body>\n</html>\n",
+        note.join("\n")
+    )
+}
+
+fn table(rows: &[(&str, String)]) -> String {
+    let row = |(name, value): &(&str, String)| {
+        format!(
+            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n",
+            escaped_html(name),
+            escaped_html(value)
+        )
+    };
+    let rows: String = rows.iter().map(row).collect();
+    format!("<table>\n{rows}</table>\n")
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::messages::{Incomplete, Occurrence};
     use super::*;
-    use crate::administration::messages::{Incomplete, Occurrence};
     use crate::entry::Withheld;
 
     fn report() -> Report {
@@ -172,6 +254,7 @@ mod tests {
                 operation: "getCustomer".to_owned(),
                 purpose: "essential.service".to_owned(),
                 basis: "service".to_owned(),
+                basis_reference: None,
                 withheld: vec![Withheld {
                     field: "$.email".to_owned(),
                     method: "removal".to_owned(),
@@ -222,5 +305,47 @@ mod tests {
             lines[1].contains(r#""'=Acme ""Ltd""","2 Side Street, Anytown""#),
             "{csv}"
         );
+    }
+
+    #[test]
+    fn a_page_has_no_script_and_nothing_in_it_is_markup() {
+        let mut report = report();
+        let hostile = "</td><script src=//evil.example>&\"'\u{202e}";
+        report.customer = Some(hostile.to_owned());
+        report.checkpoint = hostile.to_owned();
+        let series = &mut report.disclosures[0];
+        series.recipient.name = Some(hostile.to_owned());
+        series.recipient.address = Some(hostile.to_owned());
+        for text in [
+            &mut series.operation,
+            &mut series.purpose,
+            &mut series.basis,
+        ] {
+            *text = hostile.to_owned();
+        }
+        series.basis_reference = Some(hostile.to_owned());
+        series.data = BTreeMap::from([(hostile.to_owned(), hostile.to_owned())]);
+        series.withheld[0].field = hostile.to_owned();
+        series.first.request_id = hostile.to_owned();
+        series.incomplete[0].because = Some(hostile.to_owned());
+        let page = html(&report);
+        let lower = page.to_lowercase();
+        assert!(
+            !lower.contains("<script") && !page.contains('\u{202e}'),
+            "{page}"
+        );
+        assert!(lower.contains("default-src 'none'"), "{page}");
+        let shown = "&lt;/td&gt;&lt;script src=//evil.example&gt;&amp;&quot;&#39;\\u{202e}";
+        assert_eq!(page.matches(shown).count(), 13, "{page}");
+        // What is left of the page is what this file wrote.
+        let tags = page.replace(shown, "");
+        roxmltree::Document::parse(
+            &tags
+                .replace("<!doctype html>", "")
+                .replace("charset=\"utf-8\">", "charset=\"utf-8\"/>")
+                .replace("form-action 'none'\">", "form-action 'none'\"/>")
+                .replace("content=\"no-referrer\">", "content=\"no-referrer\"/>"),
+        )
+        .unwrap();
     }
 }

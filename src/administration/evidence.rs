@@ -1,0 +1,265 @@
+//! Building an evidence package: what is found, with its proofs, the rules that decided then and the
+//! entries about who put them in force; then the seal, an entry with the digest of it all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::customers::nobody;
+use super::disclosures::{blocking, object, proven, prover, wanted};
+use super::messages::{Report, SearchQuery};
+use super::report::{account, deliveries};
+use super::{Actor, Administration, Deed, NotDone, paper, reason};
+use crate::entry::{Entry, Event};
+use crate::evidence::archive::{self, Members};
+use crate::evidence::{self, ENTRIES, KEY_PEM, KEYS, SEAL, SEAL_PROOF, SEALED, SUMS};
+use crate::export;
+use crate::index::{Hit, Query};
+use crate::ledger::proof::Prover;
+use crate::terms::CustomerRef;
+
+/// Entries in one package, those about policies included.
+const ENTRIES_MAX: usize = 10_000;
+/// Bytes of its files.
+const BYTES_MAX: usize = 96 * 1_024 * 1_024;
+
+/// What was found for a package.
+#[derive(Default)]
+struct Gathered {
+    entries: BTreeMap<u64, (Vec<u8>, Entry)>,
+    report: Option<Report>,
+}
+
+impl Administration {
+    /// A package with the entries that fit the query, as the bytes of its file. That it was asked for is an
+    /// entry first; that it was made is another, which seals it.
+    ///
+    /// # Errors
+    /// [`NotDone`]; [`NotDone::Mistaken`] where it would be too large.
+    pub async fn evidence(&self, actor: &Actor, query: &SearchQuery) -> Result<Vec<u8>, NotDone> {
+        Self::allow(actor, Deed::LedgerEvidence)?;
+        let because = query.because.as_deref().map(reason).transpose()?;
+        let reference = match &query.customer {
+            Some(typed) => Some(self.one_customer(typed).await?),
+            None => None,
+        };
+        let references = reference.as_slice();
+        let wanted = wanted(reference.map(|_| references), query)?;
+        if reference.is_none() && query.customer.is_some() {
+            return Err(nobody());
+        }
+        let about = object(reference.map(|_| references), &wanted);
+        let action = Deed::LedgerEvidence.name().to_owned();
+        let asked = self.enter(actor, action, Some(about.clone()), because);
+        let end = asked.await?;
+        let gathered = self.gather(query.scan, wanted, reference, end).await?;
+        let (policies, approvals) = self.policies_of(&gathered, end).await?;
+        let checkpoint = self.ledger.checkpoint();
+        let directory = self.ledger_directory.clone();
+        let told = about.clone();
+        let mut members = blocking(move || {
+            let prover = prover(&directory, &checkpoint)?;
+            let mut members = policies;
+            contents(&mut members, &gathered, &approvals, &prover)?;
+            let origin = prover.keys().name();
+            members.insert(
+                "README.txt".to_owned(),
+                evidence::readme(&told, origin).into(),
+            );
+            within_limits(&members)?;
+            Ok(members)
+        })
+        .await?;
+        let sums = evidence::sums(&members);
+        let sealed = format!("{about} sha256:{}", evidence::sha256_text(sums.as_bytes()));
+        members.insert(SUMS.to_owned(), sums.into());
+        let seal = self
+            .enter(actor, SEALED.to_owned(), Some(sealed), None)
+            .await?;
+        let checkpoint = self.ledger.checkpoint();
+        let directory = self.ledger_directory.clone();
+        blocking(move || {
+            let unreadable = |error: String| NotDone::Unreadable(error);
+            let entry = crate::ledger::reading::entries(&directory, seal).next();
+            let missing = || unreadable(format!("entry {seal} is missing"));
+            let (_, bytes) = entry
+                .ok_or_else(missing)?
+                .map_err(|error| unreadable(error.to_string()))?;
+            let proof = proven(&prover(&directory, &checkpoint)?, seal, &bytes)?;
+            members.insert(SEAL.to_owned(), bytes);
+            members.insert(SEAL_PROOF.to_owned(), proof.into());
+            archive::write(&members).map_err(|error| NotDone::Mistaken(error.to_string()))
+        })
+        .await
+    }
+
+    /// What fits, and the accounting where it is about one customer.
+    async fn gather(
+        &self,
+        scan: bool,
+        wanted: Query,
+        reference: Option<CustomerRef>,
+        end: u64,
+    ) -> Result<Gathered, NotDone> {
+        let index = self.reader(scan);
+        let contracts = (self.contracts)();
+        let customer = reference.and_then(|reference| self.registry.by_reference(reference));
+        let (time, checkpoint) = (self.clock.now(), self.ledger.checkpoint());
+        blocking(move || {
+            let mut gathered = Gathered::default();
+            let mut bytes_found = 0;
+            index.find(&wanted, 0..end, |(place, bytes, entry): Hit| {
+                bytes_found += bytes.len();
+                gathered.entries.insert(place, (bytes, entry));
+                gathered.entries.len() <= ENTRIES_MAX && bytes_found <= BYTES_MAX
+            })?;
+            if gathered.entries.len() > ENTRIES_MAX || bytes_found > BYTES_MAX {
+                return Err(too_much());
+            }
+            gathered.entries.extend(deliveries(&index, &wanted, end)?);
+            if let Some(reference) = reference {
+                let (disclosures, entries_read) =
+                    account(&index, reference, end, &contracts, None)?;
+                gathered.report = Some(Report {
+                    reference: reference.to_string(),
+                    customer: customer.map(|id| id.to_string()),
+                    time,
+                    entries_read,
+                    disclosures,
+                    checkpoint: checkpoint.to_string(),
+                });
+            }
+            Ok(gathered)
+        })
+        .await
+    }
+
+    /// The files of every policy set that decided, and the entries about their publication.
+    async fn policies_of(
+        &self,
+        gathered: &Gathered,
+        end: u64,
+    ) -> Result<(Members, BTreeMap<u64, Vec<u8>>), NotDone> {
+        let versions: BTreeSet<String> = gathered
+            .entries
+            .values()
+            .filter_map(|(_, entry)| version_of(&entry.event))
+            .collect();
+        let (mut members, mut digests) = (Members::new(), Vec::new());
+        for version in versions {
+            // Sets that a registry no longer has stay named in the entries.
+            let Some(set) = self.registry.policy_set(&version).await? else {
+                continue;
+            };
+            let folder = evidence::policy_folder(&set.digest);
+            for (name, text) in self.registry.policy_files(&set.digest).await? {
+                members.insert(format!("{folder}/{name}"), text.into_bytes());
+            }
+            digests.push(format!("sha256:{}", set.digest));
+        }
+        let index = self.reader(false);
+        let approvals = blocking(move || {
+            let mut approvals = BTreeMap::new();
+            for decision in [
+                "policy.first",
+                "policy.publish",
+                "policy.publish.propose",
+                "policy.reload",
+                "policy.rollback",
+                "policy.rollback.propose",
+            ] {
+                let wanted = Query {
+                    decision: Some(decision.to_owned()),
+                    ..Query::default()
+                };
+                index.find(&wanted, 0..end, |(place, bytes, entry)| {
+                    let object = match &entry.event {
+                        Event::Act(act) => act.object.as_deref(),
+                        Event::Gateway(note) => note.detail.as_deref(),
+                        _ => None,
+                    };
+                    let mut words = object.unwrap_or_default().split(' ');
+                    if words.any(|word| digests.iter().any(|digest| digest == word)) {
+                        approvals.insert(place, bytes);
+                    }
+                    approvals.len() <= ENTRIES_MAX
+                })?;
+            }
+            Ok(approvals)
+        });
+        Ok((members, approvals.await?))
+    }
+}
+
+/// The name of the policy set in a `Covenant-Policy` label: `"2026-11-22.3f9c";contract="acme.7"`.
+fn version_of(event: &Event) -> Option<String> {
+    let request = match event {
+        Event::Disclosure(disclosure) => &disclosure.request,
+        Event::Intent(intent) => &intent.request,
+        Event::Refusal(refusal) => &refusal.request,
+        _ => return None,
+    };
+    let label = request.policy.as_deref()?.strip_prefix('"')?;
+    Some(label.split_once('"')?.0.to_owned())
+}
+
+fn contents(
+    members: &mut Members,
+    gathered: &Gathered,
+    approvals: &BTreeMap<u64, Vec<u8>>,
+    prover: &Prover,
+) -> Result<(), NotDone> {
+    let (mut lines, mut table) = (Vec::new(), export::CSV_HEADINGS.to_owned());
+    for (index, (bytes, entry)) in &gathered.entries {
+        put(members, "entries", *index, bytes, prover)?;
+        lines.extend_from_slice(bytes);
+        lines.push(b'\n');
+        table.push_str(&export::csv(*index, entry));
+    }
+    members.insert(ENTRIES.to_owned(), lines);
+    members.insert("entries.csv".to_owned(), table.into());
+    for (index, bytes) in approvals {
+        put(members, "approvals", *index, bytes, prover)?;
+    }
+    if let Some(report) = &gathered.report {
+        let json = serde_json::to_vec_pretty(report);
+        let json = json.map_err(|error| NotDone::Unreadable(error.to_string()))?;
+        members.insert("report.json".to_owned(), json);
+        members.insert("report.html".to_owned(), paper::html(report).into());
+        members.insert("report.csv".to_owned(), paper::csv(report).into());
+    }
+    members.insert(KEYS.to_owned(), prover.keys().to_text().into());
+    members.insert(
+        KEY_PEM.to_owned(),
+        evidence::pem(prover.keys().last()).into(),
+    );
+    Ok(())
+}
+
+/// An entry and its proof.
+fn put(
+    members: &mut Members,
+    folder: &str,
+    index: u64,
+    bytes: &[u8],
+    prover: &Prover,
+) -> Result<(), NotDone> {
+    let (name, proof_name) = evidence::entry_names(folder, index);
+    members.insert(proof_name, proven(prover, index, bytes)?.into());
+    members.insert(name, bytes.to_vec());
+    Ok(())
+}
+
+fn within_limits(members: &Members) -> Result<(), NotDone> {
+    let bytes: usize = members.values().map(Vec::len).sum();
+    // Room for the list of files and the seal.
+    if members.len() + 3 > archive::MEMBERS_MAX || bytes > BYTES_MAX {
+        return Err(too_much());
+    }
+    Ok(())
+}
+
+fn too_much() -> NotDone {
+    NotDone::Mistaken(format!(
+        "a package has at most {ENTRIES_MAX} entries and {} MiB; divide it with --since and --until",
+        BYTES_MAX / 1_024 / 1_024
+    ))
+}

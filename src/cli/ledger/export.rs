@@ -1,0 +1,154 @@
+//! `covenant ledger export`: the entries of a ledger in a form that other programs read, to a file or to
+//! standard output. Needs no gateway.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::place::Place;
+use super::progress::Progress;
+use super::search::moment;
+use crate::cli::output::complain;
+use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
+use crate::entry::Entry;
+use crate::export;
+use crate::ledger::{ReadError, reading};
+
+/// What to export, and how.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArguments {
+    #[command(flatten)]
+    place: Place,
+    /// How entries are written.
+    #[arg(long, value_enum, default_value_t)]
+    format: ExportFormat,
+    /// Only entries not before this day (UTC) or moment.
+    #[arg(long, value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Only entries before this day (UTC) or moment.
+    #[arg(long, value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Only entries from this index on.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// The file to write, which must not be there yet; without it, standard output.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Forms that other programs read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Entries as they were recorded, one a line.
+    #[default]
+    Jsonl,
+    /// For spreadsheets: who, what for, what; not the references of persons.
+    Csv,
+    /// OCSF 1.3, API activity, one a line.
+    Ocsf,
+    /// CloudEvents 1.0, one a line.
+    Cloudevents,
+}
+
+enum NotExported {
+    Read(ReadError),
+    Entry(String),
+    Write(io::Error),
+}
+
+pub(in crate::cli) fn run(arguments: &ExportArguments) -> u8 {
+    let directory = &arguments.place.dir;
+    let keys = match arguments.place.keys() {
+        Ok(keys) => keys,
+        Err(message) => {
+            complain(message);
+            return EXIT_USAGE;
+        }
+    };
+    let written = match &arguments.out {
+        None => export(
+            arguments,
+            keys.name(),
+            &mut BufWriter::new(io::stdout().lock()),
+        ),
+        Some(out) => make(out).map_err(NotExported::Write).and_then(|file| {
+            let mut file = BufWriter::new(file);
+            export(arguments, keys.name(), &mut file)?;
+            let file = file
+                .into_inner()
+                .map_err(|error| NotExported::Write(error.into_error()))?;
+            file.sync_all().map_err(NotExported::Write)
+        }),
+    };
+    match written {
+        Ok(()) => 0,
+        Err(NotExported::Write(error))
+            if arguments.out.is_none() && error.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            0
+        }
+        Err(NotExported::Write(error)) => {
+            complain(format!("the export cannot be written: {error}"));
+            EXIT_OTHER
+        }
+        Err(NotExported::Read(ReadError::Damaged(damage))) => {
+            complain(format!(
+                "the ledger in `{}` is damaged: {damage}",
+                directory.display()
+            ));
+            EXIT_DAMAGED
+        }
+        Err(NotExported::Read(error)) => {
+            complain(error);
+            EXIT_OTHER
+        }
+        Err(NotExported::Entry(message)) => {
+            complain(message);
+            EXIT_DAMAGED
+        }
+    }
+}
+
+/// A new file that only its owner reads.
+fn make(path: &std::path::Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn export(
+    arguments: &ExportArguments,
+    origin: &str,
+    out: &mut dyn Write,
+) -> Result<(), NotExported> {
+    let progress = Progress::begin("entries exported");
+    if arguments.format == ExportFormat::Csv {
+        let headings = export::CSV_HEADINGS.as_bytes();
+        out.write_all(headings).map_err(NotExported::Write)?;
+    }
+    for item in reading::entries(&arguments.place.dir, arguments.from) {
+        let (index, bytes) = item.map_err(NotExported::Read)?;
+        progress.tell(index);
+        let entry = Entry::parse(&bytes)
+            .map_err(|error| NotExported::Entry(format!("entry {index}: {error}")))?;
+        let before = arguments.since.is_some_and(|since| entry.time < since);
+        if before || arguments.until.is_some_and(|until| entry.time >= until) {
+            continue;
+        }
+        let line = match arguments.format {
+            ExportFormat::Jsonl => [&bytes[..], b"\n"].concat(),
+            ExportFormat::Csv => export::csv(index, &entry).into_bytes(),
+            ExportFormat::Ocsf => {
+                format!("{}\n", export::ocsf(index, &bytes, &entry, origin)).into()
+            }
+            ExportFormat::Cloudevents => {
+                format!("{}\n", export::cloud_event(index, &bytes, &entry, origin)).into()
+            }
+        };
+        out.write_all(&line).map_err(NotExported::Write)?;
+    }
+    out.flush().map_err(NotExported::Write)
+}

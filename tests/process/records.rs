@@ -1,0 +1,197 @@
+//! What is found in a ledger by its index, what is handed out of it, and who is forgotten, over restarts.
+
+use std::fs;
+
+use crate::installation::Installation;
+use crate::program::{page, shell, until, without};
+
+const TARGET: &str = "/v1/customers/cus_000001";
+
+impl Installation {
+    /// Waits until the index has all there is.
+    async fn indexed(&self) {
+        until("the index has every entry", async || {
+            let metrics = page(self.operator(), "/metrics").await;
+            metrics.is_some_and(|(_, text)| text.contains("covenant_ledger_index_behind 0\n"))
+        })
+        .await;
+    }
+
+    async fn found(&self, words: &str) -> usize {
+        let found = self.run(&format!("ledger search {words} -o json")).await;
+        found.with(0).json()["found"].as_array().unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn the_index_is_made_again_after_it_is_deleted_and_goes_on_after_a_kill() {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    for _ in 0..3 {
+        assert_eq!(place.get("acme", TARGET).await.status, 200);
+    }
+    place.indexed().await;
+    let partner = "--partner acme --decision disclosure";
+    assert_eq!(place.found(partner).await, 3);
+    gateway.kill().await;
+    let mut gateway = place.serve().await;
+    assert_eq!(place.get("acme", TARGET).await.status, 200);
+    place.indexed().await;
+    assert_eq!(place.found(partner).await, 4);
+    assert_eq!(place.found(&format!("{partner} --scan")).await, 4);
+    place.run("ledger reindex --dir ledger").await.with(1);
+    place.run("ledger reindex").await.with(0);
+    place.indexed().await;
+    assert_eq!(gateway.stop().await, 0);
+    fs::remove_dir_all(place.path("ledger/index")).unwrap();
+    let made = place.run("ledger reindex --dir ledger").await.with(0);
+    assert!(made.out.contains("entries are in the index"), "{made:?}");
+    fs::write(place.path("ledger/index/search.sqlite"), "not a database").unwrap();
+    let mut gateway = place.serve().await;
+    place.indexed().await;
+    assert_eq!(place.found(partner).await, 4);
+    assert_eq!(gateway.stop().await, 0);
+    place.verify().await;
+}
+
+#[tokio::test]
+async fn evidence_verifies_with_programs_of_others_as_its_readme_says() {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    let id = place
+        .get("acme", TARGET)
+        .await
+        .header("request-id")
+        .to_owned();
+    let build = "ledger evidence build --customer cus_000001 --because asked --out package.zip";
+    place.run(build).await.with(0);
+    let refused = place.run(build).await.with(1);
+    assert!(
+        refused.err.contains("package.zip"),
+        "nothing is overwritten"
+    );
+    let of_request = format!("ledger evidence build --request {id} --out request.zip");
+    place.run(&of_request).await.with(0);
+    let page = place
+        .run("ledger report --customer cus_000001 --as html")
+        .await
+        .with(0);
+    assert!(page.out.contains("Acme Print &amp; Mail"), "{page:?}");
+    assert_eq!(gateway.stop().await, 0);
+
+    // Offline, somewhere else, without configuration.
+    let elsewhere = tempfile::tempdir().unwrap();
+    for name in ["package.zip", "request.zip", "ledger/verifier.key"] {
+        let to = elsewhere.path().join(name.rsplit('/').next().unwrap());
+        fs::copy(place.path(name), to).unwrap();
+    }
+    let run = async |words: &str| crate::program::run(elsewhere.path(), words).await;
+    let verified = run("ledger verify package.zip --key verifier.key -o json")
+        .await
+        .with(0)
+        .json();
+    assert_eq!(verified["policies"].as_array().unwrap().len(), 1);
+    assert_eq!(verified["approvals"], 1);
+    run("ledger evidence verify request.zip --key verifier.key")
+        .await
+        .with(0);
+    let mut changed = fs::read(elsewhere.path().join("package.zip")).unwrap();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    fs::write(elsewhere.path().join("changed.zip"), changed).unwrap();
+    run("ledger verify changed.zip --key verifier.key")
+        .await
+        .with(6);
+
+    let programs = "python3 --version && openssl version && sha256sum --version";
+    if shell(elsewhere.path(), programs).await.code != 0 {
+        return without("`python3`, `openssl` and `sha256sum`");
+    }
+    let unpack = "mkdir unpacked && python3 -m zipfile -e package.zip unpacked";
+    shell(elsewhere.path(), unpack).await.with(0);
+    let unpacked = elsewhere.path().join("unpacked");
+    let readme = fs::read_to_string(unpacked.join("README.txt")).unwrap();
+    let of_others = readme
+        .split_once("With programs that others wrote")
+        .unwrap()
+        .1;
+    let lines: Vec<_> = of_others
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .collect();
+    let end = lines.iter().rposition(|line| line.trim() == "END").unwrap();
+    let script = format!("set -e\n{}\n", lines[..=end].join("\n"));
+    let said = shell(&unpacked, &script).await.with(0);
+    assert!(
+        said.out.contains("Signature Verified Successfully"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("in the log at"), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_export_has_every_entry_in_every_form() {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    assert_eq!(place.get("acme", TARGET).await.status, 200);
+    assert_eq!(gateway.stop().await, 0);
+    let entries = place.verify().await as usize;
+    for (format, lines) in [
+        ("jsonl", entries),
+        ("ocsf", entries),
+        ("cloudevents", entries),
+        ("csv", entries + 1),
+    ] {
+        let export = format!("ledger export --dir ledger --key ledger.key --format {format}");
+        let said = place.run(&export).await.with(0);
+        assert_eq!(said.out.lines().count(), lines, "{format}");
+        let out = format!("{export} --out {format}.txt");
+        place.run(&out).await.with(0);
+        assert_eq!(
+            fs::read_to_string(place.path(&format!("{format}.txt"))).unwrap(),
+            said.out
+        );
+        place.run(&out).await.with(1);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_forgotten_by_one_person_alone_or_under_a_hold_over_a_restart() {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    assert_eq!(place.get("acme", TARGET).await.status, 200);
+    place
+        .run("ledger hold place --customer cus_000001 --because court")
+        .await
+        .with(0);
+    let forget = "customers forget cus_000001 --because asked";
+    let held = place.run(forget).await.with(1);
+    assert!(held.err.contains("hold"), "{held:?}");
+    let listed = place.run("ledger hold list").await.with(0);
+    assert!(listed.out.contains("cus_000001"), "{listed:?}");
+    let asked = place
+        .run("customers forget cus_000002 --because asked")
+        .await;
+    assert!(asked.with(0).out.contains("another person"));
+    let alone = place
+        .run("customers forget cus_000002 --because asked")
+        .await;
+    alone.with(1);
+    assert_eq!(gateway.stop().await, 0);
+    let mut gateway = place.serve().await;
+    place.run(forget).await.with(1);
+    let alone = place
+        .run("customers forget cus_000002 --because asked")
+        .await;
+    alone.with(1);
+    assert_eq!(gateway.stop().await, 0);
+    place.verify().await;
+}
