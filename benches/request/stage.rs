@@ -13,7 +13,6 @@ use covenant::clock::Clock;
 use covenant::config::Config;
 use covenant::demo::Demo;
 use covenant::demo::core::World;
-use covenant::serve::Running;
 use covenant::starter::{POLICIES, Ports};
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -58,16 +57,6 @@ pub(crate) async fn prepare(directory: &Path, clock: Clock) -> Result<Stage, Fai
     })
 }
 
-impl Stage {
-    /// The gateway, as `covenant serve` starts it, before the core at `core`.
-    pub(crate) async fn start_gateway(mut self, core: SocketAddr) -> Result<Running, Failure> {
-        for service in self.config.services.values_mut() {
-            service.base_url = format!("http://{core}");
-        }
-        Ok(Running::start(&self.config, Clock::system()).await?)
-    }
-}
-
 /// The path of the partner's first job.
 pub(crate) fn job_target(world: &World) -> Result<String, Failure> {
     let mut customers = world.customers_of(Some(PARTNER));
@@ -101,15 +90,4 @@ async fn ask(core: SocketAddr, target: &str) -> Result<Bytes, Failure> {
         return Err(format!("the core answered {} to {target}", response.status()).into());
     }
     Ok(response.into_body().collect().await?.to_bytes())
-}
-
-/// The line of each request is written, in full, to where it costs no disk.
-pub(crate) fn log_to_nowhere() -> Result<(), Failure> {
-    let nowhere = fs::OpenOptions::new().write(true).open("/dev/null")?;
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_writer(Arc::new(nowhere))
-        .try_init()
 }
