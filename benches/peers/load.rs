@@ -23,6 +23,8 @@ pub(crate) struct Amount {
     pub(crate) visits: usize,
     /// Connections that stay and ask nothing.
     pub(crate) idle: usize,
+    /// Until memory is looked at: what a connection still had to do is done, and what it can let go is gone.
+    pub(crate) rest: Duration,
 }
 
 /// Those who ask, and what for.

@@ -51,6 +51,7 @@ const AMOUNT: Amount = Amount {
     newcomers: 16,
     visits: 16,
     idle: 2_000,
+    rest: Duration::from_secs(4),
 };
 const QUICK: Amount = Amount {
     connections: 4,
@@ -58,11 +59,10 @@ const QUICK: Amount = Amount {
     newcomers: 2,
     visits: 1,
     idle: 8,
+    rest: Duration::from_millis(50),
 };
 /// Sockets of partners and core, at the most.
 const FILES_MAX: u64 = 16_384;
-/// Until memory is looked at: whatever a connection still had to do is done.
-const REST: Duration = Duration::from_secs(1);
 /// A rate and budgets that the bench does not reach.
 const POLICIES_CHANGED: &[(&str, &[(&str, &str)])] = &[(
     "partners/acme.yaml",
@@ -166,10 +166,10 @@ async fn idle(
     drop(partners.connect(contestant, 1).await?);
     shown.kibibytes_before = contestant.kibibytes()?;
     let clients = partners.connect(contestant, partners.amount.idle).await?;
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(partners.amount.rest).await;
     shown.kibibytes_idle = contestant.kibibytes()?;
     drop(clients);
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(partners.amount.rest).await;
     Ok(())
 }
 
