@@ -103,6 +103,7 @@ fn sample(clock: &Clock) -> Entry {
         basis_reference: None,
         circumstances: vec!["own".to_owned()],
         categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
+        records: Some(1),
         references: vec!["9f86d081884c7d659a2feaa0c55ad015".to_owned()],
     };
     let event = Event::Disclosure(Disclosure {

@@ -19,13 +19,14 @@ use crate::terms::hexadecimal;
 
 /// Version of the shape of an [`Entry`] that is written today. Every earlier one is still read; 2 added
 /// what is needed to decide again: page size, signals, circumstances. 3 added where a basis is written down,
-/// parts of disclosures, and what was delivered of them. 4 added with which kind of credential a partner came.
+/// parts of disclosures, and what was delivered of them. 4 added with which kind of credential a partner
+/// came, and in how many records something left.
 pub const VERSION: u32 = 4;
 
 /// Entries of an earlier version have neither parts nor missing digests.
 const VERSION_OF_PARTS: u32 = 3;
 
-/// Entries of an earlier version do not say which kind of credential it was.
+/// Entries of an earlier version do not say which kind of credential it was, and count no records.
 const VERSION_OF_CREDENTIALS: u32 = 4;
 
 /// [`RequestFacts::credential`] of a request that came with an API key.
@@ -118,7 +119,8 @@ impl Entry {
         if entry.v < VERSION_OF_PARTS && entry.event.is_of_parts() {
             return Err(EntryError::NotCanonical);
         }
-        if entry.v < VERSION_OF_CREDENTIALS && entry.event.names_a_credential() {
+        let says_more = entry.event.names_a_credential() || entry.event.counts_records();
+        if entry.v < VERSION_OF_CREDENTIALS && says_more {
             return Err(EntryError::NotCanonical);
         }
         if entry.to_canonical() != bytes {
@@ -169,6 +171,14 @@ impl Event {
             Self::Gateway(_) => "gateway",
             Self::Shadow(_) => "shadow",
             Self::Delivered(_) => "delivered",
+        }
+    }
+
+    /// Whether only entries of version 4 and later can say it.
+    fn counts_records(&self) -> bool {
+        match self {
+            Self::Disclosure(it) => it.subjects.iter().any(|group| group.records.is_some()),
+            _ => false,
         }
     }
 
@@ -348,6 +358,10 @@ pub struct SubjectGroup {
     pub circumstances: Vec<String>,
     /// Data category to form.
     pub categories: BTreeMap<String, String>,
+    /// In how many records they left, of all these subjects together. A group divided over several
+    /// entries says it in each. From version 4 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<u32>,
     /// References, 32 hexadecimal digits each.
     pub references: Vec<String>,
 }
@@ -501,17 +515,24 @@ pub(crate) mod tests {
             text(),
             (text(), option::of(text())),
             vec(text(), 0..3),
-            btree_map(text(), text(), 0..4),
+            (btree_map(text(), text(), 0..4), option::of(any::<u32>())),
             vec(text(), 0..4),
         )
             .prop_map(
-                |(subject, (basis, basis_reference), circumstances, categories, references)| {
+                |(
+                    subject,
+                    (basis, basis_reference),
+                    circumstances,
+                    (categories, records),
+                    references,
+                )| {
                     SubjectGroup {
                         subject,
                         basis,
                         basis_reference,
                         circumstances,
                         categories,
+                        records,
                         references,
                     }
                 },
@@ -680,6 +701,37 @@ pub(crate) mod tests {
         assert_eq!(Entry::parse(&first.to_canonical()).unwrap(), first);
         first.v = 0;
         assert!(Entry::parse(&first.to_canonical()).is_err());
+    }
+
+    #[test]
+    fn earlier_versions_count_no_records() {
+        let group = |records| SubjectGroup {
+            subject: "customer".to_owned(),
+            basis: "service".to_owned(),
+            basis_reference: None,
+            circumstances: Vec::new(),
+            categories: BTreeMap::new(),
+            records,
+            references: Vec::new(),
+        };
+        for (records, is_read) in [(None, true), (Some(0), false), (Some(3), false)] {
+            let disclosure = Disclosure {
+                request: RequestFacts::default(),
+                decision: "allow".to_owned(),
+                rules: Vec::new(),
+                status: 200,
+                subjects: vec![group(records)],
+                withheld: Vec::new(),
+                created: None,
+                part: None,
+                answer_sha256: Some("00".to_owned()),
+            };
+            let mut entry =
+                Entry::new(Timestamp::UNIX_EPOCH, Event::Disclosure(disclosure)).unwrap();
+            assert!(Entry::parse(&entry.to_canonical()).is_ok());
+            entry.v = 3;
+            assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
+        }
     }
 
     #[test]

@@ -155,6 +155,7 @@ impl Fixture {
                 basis_reference: None,
                 circumstances: vec!["own".to_owned()],
                 categories: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
+                records: Some(1),
                 references: vec![self.reference(id)],
             }],
             withheld: withheld.collect(),

@@ -55,6 +55,7 @@ mod tests {
             basis_reference: None,
             circumstances: vec!["own".to_owned()],
             categories: BTreeMap::new(),
+            records: None,
             references: numbers.iter().map(reference).collect(),
         }
     }

@@ -10,9 +10,9 @@ use http::HeaderName;
 
 use super::Secret;
 
-/// Headers by which the gateway itself speaks to a core: no setting may give one another meaning, and none
-/// goes on as a partner sent it but `idempotency-key`.
-pub const TAKEN_HEADERS: [&str; 20] = [
+/// Headers by which the gateway itself speaks to a core, and a partner's credentials: no setting may give
+/// one another meaning, and none goes on as a partner sent it but `idempotency-key`.
+pub const TAKEN_HEADERS: [&str; 22] = [
     "accept",
     "accept-encoding",
     "authorization",
@@ -21,6 +21,7 @@ pub const TAKEN_HEADERS: [&str; 20] = [
     "connection",
     "content-length",
     "content-type",
+    "dpop",
     "expect",
     "forwarded",
     "host",
@@ -33,6 +34,7 @@ pub const TAKEN_HEADERS: [&str; 20] = [
     "transfer-encoding",
     "upgrade",
     "user-agent",
+    "x-api-key",
 ];
 
 /// One `[[services]]`: a core service.

@@ -218,6 +218,9 @@ fn subject_group(out: &mut Vec<u8>, it: &SubjectGroup) {
             },
         );
     }
+    if let Some(records) = it.records {
+        object.number("records", records);
+    }
     array(
         object.member("references"),
         &it.references,

@@ -121,6 +121,7 @@ mod tests {
             basis: "service".to_owned(),
             circumstances: vec!["own".to_owned()],
             categories: BTreeMap::from([(format!("user.name.{number}"), "clear".to_owned())]),
+            records: Some(3),
             references: (0..references)
                 .map(|one| format!("{number:016x}{one:016x}"))
                 .collect(),

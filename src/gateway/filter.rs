@@ -146,6 +146,7 @@ pub fn whole(
             basis_reference: None,
             circumstances: words(Circumstances::OWN),
             categories: BTreeMap::from([(category.key().to_owned(), "clear".to_owned())]),
+            records: Some(1),
             references: vec![customer.reference.to_string()],
         });
     }

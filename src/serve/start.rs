@@ -83,8 +83,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         places: Places::new(config.limits.requests_max),
         past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
-    let version = rules.load().policy.version().to_owned();
-    note(&ledger, &clock, "started", Some(version)).await;
+    note_started(&gateway).await;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
     let certificates = Arc::new(certificates.and_of(&cores));
@@ -97,13 +96,12 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         cores,
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
-    let directory = config.ledger.directory.clone();
+    let (directory, sets) = (config.ledger.directory.clone(), Arc::clone(&publishing));
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
-    let in_force = Arc::clone(&publishing);
-    let service = Administration::new(
-        registry, ledger, directory, contracts, in_force, allowance, clock,
+    let people = Administration::new(
+        registry, ledger, directory, contracts, sets, allowance, clock,
     );
-    serve_administration(config, service, &stopped, &mut tasks)?;
+    serve_administration(config, people, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
     Ok(Running {
         gateway,
@@ -114,6 +112,12 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         stop,
         tasks,
     })
+}
+
+/// Puts the start on record, and under which policy set.
+async fn note_started(gateway: &Gateway) {
+    let version = gateway.rules.load().policy.version().to_owned();
+    note(&gateway.ledger, &gateway.clock, "started", Some(version)).await;
 }
 
 /// What is looked at again now and then: instances of the cores, the token issuer's keys, certificates

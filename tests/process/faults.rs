@@ -8,7 +8,7 @@ use covenant::demo::client::PartnerAnswer;
 use serde_json::json;
 
 use crate::installation::{Installation, PURPOSE};
-use crate::program::{Background, finish, page, until, without};
+use crate::program::{Background, finish, page, say_without, until};
 use tokio::process::Command;
 
 const TARGET: &str = "/v1/customers/cus_000001";
@@ -138,7 +138,8 @@ impl SmallDisk {
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self(path));
         }
-        without("the right to mount a small file system");
+        // A right is no component that could be installed.
+        say_without("the right to mount a small file system");
         None
     }
 

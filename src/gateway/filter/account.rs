@@ -29,6 +29,8 @@ struct Group<'a> {
     /// What the customers opened, where they did; of all alike.
     opened: Option<&'a Opened>,
     released: FieldSet,
+    /// Records, or people on lists.
+    records: u32,
     references: BTreeSet<CustomerRef>,
 }
 
@@ -82,6 +84,7 @@ impl<'a> Account<'a> {
         };
         match self.groups.iter_mut().find(same) {
             Some(group) => {
+                group.records = group.records.saturating_add(1);
                 group.references.extend(reference);
             }
             None => self.groups.push(Group {
@@ -89,6 +92,7 @@ impl<'a> Account<'a> {
                 granted,
                 opened,
                 released: released.clone(),
+                records: 1,
                 references: reference.into_iter().collect(),
             }),
         }
@@ -134,6 +138,7 @@ impl<'a> Account<'a> {
                     basis_reference: reference.map(|reference| reference.to_string()),
                     circumstances: super::words(circumstances),
                     categories,
+                    records: Some(group.records),
                     references: group.references.iter().map(ToString::to_string).collect(),
                 });
             }

@@ -102,7 +102,8 @@ fn partner(description: &str) -> Value {
     json!({"type": "string", "description": description, "pattern": PARTNER})
 }
 
-fn credentials() -> Value {
+/// By name or by thumbprint.
+fn certificates() -> Value {
     let thumbprint = json!({
         "type": "string",
         "description": "SHA-256 of a certificate, as base64url.",
@@ -139,10 +140,14 @@ fn credentials() -> Value {
         let either = json!([{"required": ["names"]}, {"required": ["thumbprints"]}]);
         map.insert("anyOf".to_owned(), either);
     }
+    certificates
+}
+
+fn credentials() -> Value {
     let mut credentials = mapping(
         "How the partner proves who it is.",
         [
-            ("certificates!", certificates),
+            ("certificates!", certificates()),
             (
                 "clients",
                 set("Its clients, as tokens name them.", text("A client_id.")),

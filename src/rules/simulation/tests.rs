@@ -37,6 +37,7 @@ fn answered(
             .map(|word| (*word).to_owned())
             .collect(),
         categories: left.iter().map(words).collect(),
+        records: Some(1),
         references: vec!["07".repeat(16)],
     };
     let withheld = withheld.iter().map(words).map(|(field, method)| Withheld {
