@@ -112,14 +112,14 @@ async fn compare(folder: &Path, quick: bool) -> Result<(Vec<Contestant>, Vec<Sho
         amount: if quick { QUICK } else { AMOUNT },
     };
     let mut shown: Vec<Shown> = field.iter().map(|_| Shown::default()).collect();
-    let mut sides = Vec::new();
     for (contestant, shown) in field.iter().zip(&mut shown) {
         idle(contestant, &partners, shown).await?;
-        sides.push(
-            partners
-                .connect(contestant, partners.amount.connections)
-                .await?,
-        );
+    }
+    // Only now, so that none is idle for longer than the gateway lets it.
+    let mut sides = Vec::new();
+    for contestant in &field {
+        let connections = partners.amount.connections;
+        sides.push(partners.connect(contestant, connections).await?);
     }
     for round in 0..if quick { 1 } else { ROUNDS } {
         for place in 0..field.len() {
