@@ -141,44 +141,51 @@ fn is_duration(text: &str) -> bool {
 /// than RFC 5321 section 4.5.3.1 lets them be.
 fn is_address(text: &str) -> bool {
     text.len() <= 254
-        && text
-            .rsplit_once('@')
-            .is_some_and(|(local, host)| is_local_part(local) && is_host(host))
+        && memchr::memrchr(b'@', text.as_bytes())
+            .and_then(|at| text.split_at_checked(at))
+            .is_some_and(|(local, host)| is_local_part(local) && host.get(1..).is_some_and(is_host))
 }
 
 fn is_local_part(text: &str) -> bool {
-    let mut atoms = text.as_bytes().split(|byte| *byte == b'.');
-    text.len() <= 64 && is_spelled(text, &LOCAL) && atoms.all(|atom| !atom.is_empty())
+    text.len() <= 64 && is_labels(text, &LOCAL)
 }
 
 /// Labels of letters, digits and hyphens (RFC 1123 section 2.1), letters of other scripts allowed.
 fn is_host(text: &str) -> bool {
-    let sound = |label: &[u8]| {
-        let hyphen = Some(&b'-');
-        (1..=63).contains(&label.len()) && label.first() != hyphen && label.last() != hyphen
-    };
+    let short = |label: &[u8]| label.len() <= LABEL_BYTES_MAX;
     let mut labels = text.as_bytes().split(|byte| *byte == b'.');
-    text.len() <= 253 && is_spelled(text, &HOST) && labels.all(sound)
+    let are_short = text.len() <= LABEL_BYTES_MAX || labels.all(short);
+    text.len() <= 253 && are_short && is_labels(text, &HOST)
 }
+
+const LABEL_BYTES_MAX: usize = 63;
 
 /// In a table of bytes: one that is not of the alphabet.
 const STRANGE: u8 = 1;
 /// In a table of bytes: one of a character beyond ASCII.
 const BEYOND: u8 = 2;
+/// In a table of bytes: what stands between labels.
+const DOT: u8 = 4;
+/// In a table of bytes: what no label begins or ends with.
+const HYPHEN: u8 = 8;
+/// Of bytes together: a label is empty, or begins or ends with a hyphen.
+const EDGE: u8 = 16;
 
-static LOCAL: [u8; 256] = alphabet(b".!#$%&'*+-/=?^_`{|}~");
-static HOST: [u8; 256] = alphabet(b".-");
+static LOCAL: [u8; 256] = alphabet(b"!#$%&'*+/=?^_`{|}~", DOT, 0);
+static HOST: [u8; 256] = alphabet(b"", DOT, HYPHEN);
 /// What need not be percent-encoded in a URI, and the percent sign (RFC 3986 appendix A).
-static REFERENCE: [u8; 256] = alphabet(b"!#$%&'()*+,-./:;=?@[]_~");
+static REFERENCE: [u8; 256] = alphabet(b"!#$%&'()*+,/:;=?@[]_~", 0, 0);
 
-/// What each byte is to an alphabet of ASCII letters, digits and `signs`.
-const fn alphabet(signs: &[u8]) -> [u8; 256] {
+/// What each byte is to an alphabet of ASCII letters, digits, `signs`, dots and hyphens.
+const fn alphabet(signs: &[u8], dot: u8, hyphen: u8) -> [u8; 256] {
     let mut kinds = [0; 256];
     let mut rest = kinds.as_mut_slice();
     let mut byte = 0u8;
     while let [kind, after @ ..] = rest {
         *kind = match byte {
             0x80.. => BEYOND,
+            b'.' => dot,
+            b'-' => hyphen,
             _ if byte.is_ascii_alphanumeric() || contains(signs, byte) => 0,
             _ => STRANGE,
         };
@@ -205,14 +212,30 @@ fn kinds(text: &str, alphabet: &[u8; 256]) -> u8 {
     text.bytes().fold(0, |kinds, byte| kinds | kind(byte))
 }
 
-/// Whether `text` has no sign that is not of the alphabet; letters and digits of other scripts are allowed.
+/// Whether `text` is labels with dots between them, and has no sign that is not of the alphabet; letters
+/// and digits of other scripts are allowed. Without a branch for each byte.
 #[inline]
-fn is_spelled(text: &str, alphabet: &[u8; 256]) -> bool {
-    match kinds(text, alphabet) {
+fn is_labels(text: &str, alphabet: &[u8; 256]) -> bool {
+    let kind = |byte: u8| alphabet.get(usize::from(byte)).copied().unwrap_or(STRANGE);
+    let mut kinds = 0;
+    let mut before = DOT;
+    for byte in text.bytes() {
+        let kind = kind(byte);
+        kinds |= kind | edge(before, kind);
+        before = kind;
+    }
+    match (kinds | edge(before, DOT)) & !(DOT | HYPHEN) {
         0 => true,
         BEYOND => only_letters(text),
         _ => false,
     }
+}
+
+/// [`EDGE`] where a dot and a dot or a hyphen meet.
+#[inline]
+fn edge(before: u8, kind: u8) -> u8 {
+    let both = before & (DOT | HYPHEN) != 0 && kind & (DOT | HYPHEN) != 0;
+    u8::from(both && (before | kind) & DOT != 0) * EDGE
 }
 
 /// Whether what is not ASCII is letters and digits of other scripts.
