@@ -189,7 +189,7 @@ impl Gateway {
         };
         let partner = authenticator.partner(exchange, &head, peer, rules).await?;
         if path.starts_with(pages::PREFIX) {
-            return self.page(exchange, &partner, &head, body).await;
+            return Box::pin(self.page(exchange, &partner, &head, body)).await;
         }
         let route = route::route(exchange, &partner.rules().catalogue, &head)?;
         let share = self.places.take_share(&partner.contract().partner)?;
@@ -223,7 +223,7 @@ impl Gateway {
                     held: place.and(share).and(self.places.take_stream(partner)?),
                     is_head: parts.method == Method::HEAD,
                 };
-                return opened.answer(exchange, answer).await;
+                return Box::pin(opened.answer(exchange, answer)).await;
             }
         };
         let links = names::links(&permit, &self.about.base_uri, &core_names);

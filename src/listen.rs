@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::HandshakeKind;
 use socket2::SockRef;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -68,6 +69,9 @@ const OWN_RESETS_MAX: usize = 128;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of HTTP/1 that hyper may have read ahead: one head of the largest size and some.
 const READ_AHEAD_BYTES: usize = 16 * 1024;
+/// How often it is looked whether a connection rests: at the second look in a row that finds it so, it
+/// lets go of what hyper holds for it.
+const REST_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Header fields that the judge writes itself: host, framing, expectation.
 const OWN_HEADERS_MAX: usize = 3;
 
@@ -189,9 +193,9 @@ where
         let standing = Standing::new(Arc::clone(&peer), suspensions, self.tls.clone());
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let ended = if is_http2 {
-            self.http2(stream, peer, standing).await
+            Box::pin(self.http2(stream, peer, standing)).await
         } else {
-            self.http1(stream, peer, standing).await
+            Box::pin(self.http1(stream, peer, standing)).await
         };
         ended.map_err(io::Error::other)
     }
@@ -226,34 +230,76 @@ where
     ) -> hyper::Result<()> {
         let exchange = Arc::new(Exchange::default());
         let judge = Judge::new(self.limits.clone());
-        let guarded = self.guard(stream, Some(judge), &exchange);
-        let head_bytes_max = self.limits.header_bytes_max + self.limits.uri_bytes_max;
-        let service = service_fn(|request| self.answer(&peer, &exchange, request));
-        let mut connection = pin!(
-            http1::Builder::new()
-                .half_close(false)
-                .header_read_timeout(None)
-                .max_buf_size(head_bytes_max + READ_AHEAD_BYTES)
-                .max_headers(self.limits.header_count_max + OWN_HEADERS_MAX)
-                .serve_connection(TokioIo::new(guarded), service)
-        );
+        let mut guarded = self.guard(stream, Some(judge), &exchange);
         let mut close = self.close.clone();
         let mut lost = pin!(standing.lost());
+        loop {
+            let served = self.http1_requests(guarded, &peer, &exchange, lost.as_mut());
+            // In a box, so that a connection at rest does not hold the room for it.
+            let Some(resting) = Box::pin(served).await? else {
+                return Ok(());
+            };
+            guarded = resting;
+            let stirs = tokio::select! {
+                stirs = guarded.stirs() => stirs.unwrap_or(false),
+                () = lost.as_mut() => false,
+                _ = close.wait_for(|close| *close) => false,
+            };
+            if !stirs {
+                // Nothing is under way that this could cut off.
+                let _ = timeout(GOODBYE_MAX, guarded.shutdown()).await;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Serves requests until the connection has ended, or rests: then it is given back, so that whoever
+    /// only stays connected costs no more than TLS does. hyper keeps 16 KiB for each.
+    async fn http1_requests(
+        &self,
+        guarded: Guarded<TlsStream<TcpStream>>,
+        peer: &Arc<Peer>,
+        exchange: &Arc<Exchange>,
+        mut lost: Pin<&mut impl Future<Output = ()>>,
+    ) -> hyper::Result<Option<Guarded<TlsStream<TcpStream>>>> {
+        let head_bytes_max = self.limits.header_bytes_max + self.limits.uri_bytes_max;
+        let service = service_fn(|request| self.answer(peer, exchange, request));
+        let mut connection = http1::Builder::new()
+            .half_close(false)
+            .header_read_timeout(None)
+            .max_buf_size(head_bytes_max + READ_AHEAD_BYTES)
+            .max_headers(self.limits.header_count_max + OWN_HEADERS_MAX)
+            .serve_connection(TokioIo::new(guarded), service);
+        let mut close = self.close.clone();
         let mut ending = false;
+        let mut rested = None;
         loop {
             tokio::select! {
-                ended = connection.as_mut() => return ended,
+                ended = &mut connection => return ended.map(|()| None),
                 () = lost.as_mut() => break,
                 _ = close.wait_for(|close| *close), if !ending => {
                     ending = true;
-                    connection.as_mut().graceful_shutdown();
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+                () = tokio::time::sleep(REST_LOOK_INTERVAL), if !ending => {
+                    let rests = exchange.rests_after();
+                    if rests.is_some() && rests == rested {
+                        let parts = connection.into_parts();
+                        let mut guarded = parts.io.into_inner();
+                        guarded.give_back(&parts.read_buf);
+                        return Ok(Some(guarded));
+                    }
+                    rested = rests;
                 }
             }
         }
         exchange.cut();
-        connection.as_mut().graceful_shutdown();
+        Pin::new(&mut connection).graceful_shutdown();
         // Whoever has not gone by then is cut off.
-        timeout(GOODBYE_MAX, connection).await.unwrap_or(Ok(()))
+        timeout(GOODBYE_MAX, connection)
+            .await
+            .unwrap_or(Ok(()))
+            .map(|()| None)
     }
 
     async fn http2(

@@ -11,6 +11,8 @@
 mod http1;
 #[path = "edge/http2.rs"]
 mod http2;
+#[path = "edge/rest.rs"]
+mod rest;
 #[path = "edge/server.rs"]
 mod server;
 #[path = "edge/slow.rs"]

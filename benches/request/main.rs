@@ -14,6 +14,7 @@
 //! 20 s; with `-- --test` every contestant answers a few requests and nothing is printed.
 
 mod core;
+mod gateway;
 mod hop;
 mod load;
 mod stage;
@@ -54,7 +55,7 @@ fn runtime(name: &str) -> std::io::Result<Runtime> {
 
 fn main() -> Result<(), Failure> {
     let quick = std::env::args().any(|argument| argument == "--test");
-    stage::log_to_nowhere()?;
+    gateway::log_to_nowhere()?;
     let (partners, contestants) = (runtime(PARTNERS)?, runtime(CONTESTANTS)?);
     let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let memory = tempfile::tempdir_in("/dev/shm")?;
@@ -87,8 +88,8 @@ async fn start(
     let core = core::start(on_disk.answers.clone());
     let core = partners.spawn(core).await??;
     let hop = hop::start(&on_disk.config, core).await?;
-    let disk = on_disk.start_gateway(core).await?;
-    Ok((hop, disk, in_memory.start_gateway(core).await?))
+    let disk = gateway::start(on_disk, core).await?;
+    Ok((hop, disk, gateway::start(in_memory, core).await?))
 }
 
 const LOADS: [Load; 4] = [

@@ -13,7 +13,6 @@ use covenant::clock::Clock;
 use covenant::config::Config;
 use covenant::demo::Demo;
 use covenant::demo::core::World;
-use covenant::serve::Running;
 use covenant::starter::{POLICIES, Ports};
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -34,8 +33,6 @@ pub(crate) struct Stage {
     pub(crate) config: Config,
     pub(crate) answers: Answers,
 }
-
-const RECORD_MILLISECONDS_MAX: u32 = 30_000;
 
 /// Everything in `directory`, ready for a gateway to be started in it.
 pub(crate) async fn prepare(directory: &Path, clock: Clock) -> Result<Stage, Failure> {
@@ -58,18 +55,6 @@ pub(crate) async fn prepare(directory: &Path, clock: Clock) -> Result<Stage, Fai
         config,
         answers: Arc::new(answers),
     })
-}
-
-impl Stage {
-    /// The gateway, as `covenant serve` starts it, before the core at `core`.
-    pub(crate) async fn start_gateway(mut self, core: SocketAddr) -> Result<Running, Failure> {
-        for service in self.config.services.values_mut() {
-            service.base_url = format!("http://{core}");
-        }
-        // A disk that others keep busy makes figures worse, and does not end the run.
-        self.config.ledger.wait_milliseconds_max = RECORD_MILLISECONDS_MAX;
-        Ok(Running::start(&self.config, Clock::system()).await?)
-    }
 }
 
 /// The path of the partner's first job.
@@ -105,15 +90,4 @@ async fn ask(core: SocketAddr, target: &str) -> Result<Bytes, Failure> {
         return Err(format!("the core answered {} to {target}", response.status()).into());
     }
     Ok(response.into_body().collect().await?.to_bytes())
-}
-
-/// The line of each request is written, in full, to where it costs no disk.
-pub(crate) fn log_to_nowhere() -> Result<(), Failure> {
-    let nowhere = fs::OpenOptions::new().write(true).open("/dev/null")?;
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_writer(Arc::new(nowhere))
-        .try_init()
 }

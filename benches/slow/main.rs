@@ -10,6 +10,8 @@
 mod callers;
 #[path = "../stream/core.rs"]
 mod core;
+#[path = "../request/gateway.rs"]
+mod gateway;
 #[path = "../stream/policies.rs"]
 mod policies;
 #[path = "../request/stage.rs"]
@@ -57,7 +59,7 @@ fn main() -> Result<(), Failure> {
     if let [_, mode, folder, core] = &*arguments
         && mode == GATEWAY
     {
-        return gateway(Path::new(folder), core.parse()?);
+        return be_the_gateway(Path::new(folder), core.parse()?);
     }
     let quick = arguments.iter().any(|argument| argument == "--test");
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -65,15 +67,15 @@ fn main() -> Result<(), Failure> {
 }
 
 /// Runs until its input ends.
-fn gateway(folder: &Path, core: SocketAddr) -> Result<(), Failure> {
-    stage::log_to_nowhere()?;
+fn be_the_gateway(folder: &Path, core: SocketAddr) -> Result<(), Failure> {
+    gateway::log_to_nowhere()?;
     runtime()?.block_on(async {
         let mut mistakes = covenant::mistakes::Mistakes::new();
         let path = folder.join("covenant.toml");
         let config = covenant::config::Config::load(&path, &mut mistakes);
         let config = config.ok_or("the configuration has mistakes")?;
         let answers = std::sync::Arc::default();
-        let running = stage::Stage { config, answers }.start_gateway(core).await?;
+        let running = gateway::start(stage::Stage { config, answers }, core).await?;
         println!("{}", running.gateway_address());
         std::io::stdout().flush()?;
         let input = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());

@@ -7,6 +7,8 @@
 //! is printed.
 
 mod core;
+#[path = "../request/gateway.rs"]
+mod gateway;
 mod policies;
 #[path = "../request/stage.rs"]
 mod stage;
@@ -39,7 +41,7 @@ fn runtime(name: &str) -> std::io::Result<Runtime> {
 
 fn main() -> Result<(), Failure> {
     let quick = std::env::args().any(|argument| argument == "--test");
-    stage::log_to_nowhere()?;
+    gateway::log_to_nowhere()?;
     let (around, gateway) = (runtime("around")?, runtime("gateway")?);
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let (bytes, requests) = if quick {
@@ -54,7 +56,7 @@ fn main() -> Result<(), Failure> {
         let ids = customers.map(|one| one.id.clone()).take(400).collect();
         let core = core::start(stage.answers.clone(), ids, bytes);
         let core = around.spawn(core).await??;
-        stage.start_gateway(core).await
+        gateway::start(stage, core).await
     })?;
     let address = running.gateway_address();
     let measured = around.block_on(measure(folder.path(), address, requests))?;

@@ -2,25 +2,26 @@
 //! not keep up, ended. hyper's own timers do not cover a client that sends nothing at all, nor one
 //! that reads one byte a second.
 
+mod exchange;
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{Notify, watch};
 use tokio::time::Sleep;
 
+pub use self::exchange::Exchange;
+pub(crate) use self::exchange::{OpenAnswer, Progress};
 use crate::clock::Clock;
 use crate::edge::http1::{Awaits, Judge};
 use crate::edge::http2::Inspector;
 use crate::edge::limits::{Credit, Limits, seconds};
-use crate::refusal::Refusal;
 
 /// Bytes read from a connection at once.
 const READ_BYTES: usize = 8 * 1024;
@@ -28,173 +29,6 @@ const READ_BYTES: usize = 8 * 1024;
 /// not reset the connection before it has read the answer.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
-
-/// What the parts of one connection tell each other.
-#[derive(Debug, Default)]
-pub struct Exchange {
-    refusal: Mutex<Option<Refusal>>,
-    under_way: AtomicUsize,
-    answering: AtomicUsize,
-    answers: AtomicU64,
-    /// Answers that are being handed over.
-    open: Mutex<Vec<Arc<OpenAnswer>>>,
-    /// A request was so slow that its connection is to take no other.
-    goodbye: Notify,
-    /// The reader of the connection, who must learn that it is idle now.
-    reader: AtomicWaker,
-    /// Answers begun until then break off.
-    cut: watch::Sender<bool>,
-}
-
-impl Exchange {
-    /// The refusal of the request or body being read, once.
-    pub fn take_refusal(&self) -> Option<Refusal> {
-        self.refusal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
-    fn refuse(&self, refusal: Refusal) {
-        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
-    }
-
-    /// Counts a request until the value returned is dropped.
-    pub(crate) fn request(self: &Arc<Self>) -> UnderWay {
-        self.under_way.fetch_add(1, Ordering::AcqRel);
-        UnderWay(Arc::clone(self))
-    }
-
-    /// Breaks off every answer that was begun until now; later ones, which say why, go out.
-    pub(crate) fn cut(&self) {
-        self.cut.send_replace(true);
-    }
-
-    pub(crate) fn is_cut(&self) -> bool {
-        *self.cut.borrow()
-    }
-
-    /// Ready once answers are to break off.
-    pub(crate) fn wait_for_cut(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut cut = self.cut.subscribe();
-        async move {
-            // An error means that the connection is gone, and its answers with it.
-            let _ = cut.wait_for(|cut| *cut).await;
-        }
-    }
-
-    /// How far the connection has come.
-    pub(crate) fn progress(&self) -> Progress {
-        Progress {
-            under_way: self.under_way.load(Ordering::Acquire)
-                + self.answering.load(Ordering::Acquire),
-            answers: self.answers.load(Ordering::Acquire),
-        }
-    }
-
-    fn open(&self) -> MutexGuard<'_, Vec<Arc<OpenAnswer>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether any one answer waited for its reader since the last look, and fewer than so many bytes of it
-    /// were taken. Each is judged by itself: quick answers must not hide one that holds its memory for ever.
-    pub(crate) fn lags(&self, bytes_min: u64) -> bool {
-        let mut lags = false;
-        // Every answer is looked at, whatever the one before was like.
-        for answer in self.open().iter() {
-            lags |= answer.lags(bytes_min);
-        }
-        lags
-    }
-
-    /// Asks for the end of the connection once its requests are answered.
-    pub(crate) fn say_goodbye(&self) {
-        self.goodbye.notify_one();
-    }
-
-    /// Ready once that was asked for.
-    pub(crate) async fn goodbye(&self) {
-        self.goodbye.notified().await;
-    }
-
-    pub(crate) fn answer_begun(&self) -> Arc<OpenAnswer> {
-        self.answering.fetch_add(1, Ordering::AcqRel);
-        let answer = Arc::new(OpenAnswer::default());
-        self.open().push(Arc::clone(&answer));
-        answer
-    }
-
-    pub(crate) fn answer_ended(&self, answer: &Arc<OpenAnswer>) {
-        self.open().retain(|one| !Arc::ptr_eq(one, answer));
-        self.answers.fetch_add(1, Ordering::AcqRel);
-        self.answering.fetch_sub(1, Ordering::AcqRel);
-        self.reader.wake();
-    }
-}
-
-/// A request that a handler is busy with.
-#[derive(Debug)]
-pub(crate) struct UnderWay(Arc<Exchange>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
-        self.0.reader.wake();
-    }
-}
-
-/// A look at an [`Exchange`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    /// Requests that are not answered to their last byte.
-    pub(crate) under_way: usize,
-    /// Answers handed over.
-    pub(crate) answers: u64,
-}
-
-/// An answer that is being handed over.
-#[derive(Debug)]
-pub(crate) struct OpenAnswer {
-    bytes: AtomicU64,
-    /// There is nothing of it to read at the moment: no reader's fault.
-    is_behind: AtomicBool,
-    /// Bytes at the last look.
-    seen: AtomicU64,
-}
-
-/// No look yet, or none at which a reader kept it waiting.
-const UNSEEN: u64 = u64::MAX;
-
-impl Default for OpenAnswer {
-    fn default() -> Self {
-        Self {
-            bytes: AtomicU64::new(0),
-            is_behind: AtomicBool::new(false),
-            seen: AtomicU64::new(UNSEEN),
-        }
-    }
-}
-
-impl OpenAnswer {
-    /// So many bytes were taken.
-    pub(crate) fn taken(&self, bytes: usize) {
-        self.is_behind.store(false, Ordering::Release);
-        self.bytes.fetch_add(bytes as u64, Ordering::AcqRel);
-    }
-
-    /// More was asked for than there is.
-    pub(crate) fn falls_behind(&self) {
-        self.is_behind.store(true, Ordering::Release);
-    }
-
-    fn lags(&self, bytes_min: u64) -> bool {
-        let bytes = self.bytes.load(Ordering::Acquire);
-        let is_behind = self.is_behind.load(Ordering::Acquire);
-        let now = if is_behind { UNSEEN } else { bytes };
-        let seen = self.seen.swap(now, Ordering::AcqRel);
-        !is_behind && seen != UNSEEN && bytes.saturating_sub(seen) < bytes_min
-    }
-}
 
 /// A connection with its guards.
 #[derive(Debug)]
@@ -274,7 +108,10 @@ impl<S> Guarded<S> {
     /// The phase the client has spent too long in.
     fn poll_overdue(&mut self, context: &mut Context<'_>) -> Poll<Phase> {
         self.exchange.reader.register(context.waker());
-        let Some(phase) = self.phase() else {
+        let phase = self.phase();
+        let is_quiet = matches!(phase, Some(Phase::Idle(_))) && self.behind.is_none();
+        self.exchange.is_quiet.store(is_quiet, Ordering::Release);
+        let Some(phase) = phase else {
             self.reading = None;
             return Poll::Pending;
         };
@@ -324,22 +161,49 @@ impl<S> Guarded<S> {
 }
 
 impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Waits until there is something to hand over, for whoever did not take this connection up yet:
+    /// false where there never will be.
+    pub(crate) async fn stirs(&mut self) -> io::Result<bool> {
+        std::future::poll_fn(|context| self.poll_clean(context)).await
+    }
+
+    /// What was handed over and not taken up is handed over again.
+    pub(crate) fn give_back(&mut self, bytes: &[u8]) {
+        if let Some(judge) = &mut self.judge
+            && !bytes.is_empty()
+        {
+            let mut clean = BytesMut::from(bytes);
+            clean.extend_from_slice(judge.clean());
+            *judge.clean() = clean;
+        }
+    }
+
     fn poll_judged(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if ready!(self.poll_clean(context))?
+            && let Some(judge) = &mut self.judge
+        {
+            hand_over(judge.clean(), buffer);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether there are judged bytes, or never will be.
+    fn poll_clean(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         loop {
             let Some(judge) = &mut self.judge else {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(false));
             };
-            if hand_over(judge.clean(), buffer) {
-                return Poll::Ready(Ok(()));
+            if !judge.clean().is_empty() {
+                return Poll::Ready(Ok(true));
             }
             match judge.awaits() {
                 // The stand-in is being answered; end of input now would cut that answer off.
                 Awaits::NothingAfterHead => return Poll::Pending,
-                Awaits::NothingAfterBody => return Poll::Ready(Ok(())),
+                Awaits::NothingAfterBody => return Poll::Ready(Ok(false)),
                 Awaits::Request(_) | Awaits::RestOfHead(_) | Awaits::Body => {}
             }
             let mut memory = [MaybeUninit::uninit(); READ_BYTES];
@@ -349,7 +213,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
                 .is_pending()
             {
                 match ready!(self.poll_overdue(context)) {
-                    Phase::FirstByte | Phase::Idle(_) => return Poll::Ready(Ok(())),
+                    Phase::FirstByte | Phase::Idle(_) => return Poll::Ready(Ok(false)),
                     Phase::Head(_) => {
                         if let Some(judge) = &mut self.judge {
                             judge.time_out_head();
@@ -357,8 +221,9 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
                     }
                 }
             } else if raw.filled().is_empty() {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(false));
             } else {
+                self.exchange.is_quiet.store(false, Ordering::Release);
                 self.read_bytes += raw.filled().len() as u64;
                 if let Some(judge) = &mut self.judge {
                     judge.feed(raw.filled());
@@ -371,15 +236,14 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
     }
 }
 
-/// Moves what fits; whether there was anything.
-fn hand_over(clean: &mut BytesMut, buffer: &mut ReadBuf<'_>) -> bool {
+/// Moves what fits.
+fn hand_over(clean: &mut BytesMut, buffer: &mut ReadBuf<'_>) {
     let length = clean.len().min(buffer.remaining());
     buffer.put_slice(clean.get(..length).unwrap_or_default());
     clean.advance(length);
     if clean.is_empty() {
         *clean = BytesMut::new();
     }
-    length > 0
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
@@ -471,37 +335,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::timeout;
+
     use super::*;
 
-    #[test]
-    fn one_answer_that_is_not_read_is_found_among_many_that_are() {
-        let exchange = Exchange::default();
-        let [slow, steady] = [exchange.answer_begun(), exchange.answer_begun()];
-        assert!(!exchange.lags(500), "a reader is given one period");
-        steady.taken(500);
-        slow.taken(500);
-        assert!(!exchange.lags(500));
-        steady.taken(10_000);
-        slow.taken(499);
-        let quick = exchange.answer_begun();
-        quick.taken(9);
-        exchange.answer_ended(&quick);
-        assert!(exchange.lags(500));
-        exchange.answer_ended(&slow);
-        steady.taken(500);
-        assert!(!exchange.lags(500));
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n";
+
+    /// Whether there is something to take up, once what was sent has come.
+    async fn stirs(guarded: &mut Guarded<tokio::io::DuplexStream>) -> Option<bool> {
+        let stirs = timeout(Duration::from_millis(5), guarded.stirs()).await;
+        stirs.ok().map(Result::unwrap)
     }
 
-    #[test]
-    fn an_answer_of_which_there_is_nothing_more_yet_is_not_its_readers_fault() {
-        let exchange = Exchange::default();
-        let answer = exchange.answer_begun();
-        for _ in 0..3 {
-            answer.falls_behind();
-            assert!(!exchange.lags(500));
+    #[tokio::test]
+    async fn a_connection_rests_between_requests_and_nothing_of_the_next_is_lost() {
+        let (mut partner, ours) = tokio::io::duplex(1024);
+        let exchange = Arc::new(Exchange::default());
+        let limits = Limits::default();
+        let judge = Some(Judge::new(limits.clone()));
+        let clock = Clock::system();
+        let mut guarded = Guarded::new(ours, judge, Arc::clone(&exchange), limits, clock);
+        assert_eq!(stirs(&mut guarded).await, None);
+        assert_eq!(exchange.rests_after(), None, "nothing has come yet");
+        for _ in 0..2 {
+            let (begin, rest) = REQUEST.split_at(5);
+            partner.write_all(begin).await.unwrap();
+            assert_eq!(stirs(&mut guarded).await, None);
+            assert_eq!(exchange.rests_after(), None, "a request has begun");
+            partner.write_all(rest).await.unwrap();
+            assert_eq!(stirs(&mut guarded).await, Some(true));
+            let mut read = vec![0; REQUEST.len()];
+            guarded.read_exact(&mut read).await.unwrap();
+            guarded.give_back(&read);
+            assert_eq!(stirs(&mut guarded).await, Some(true));
+            guarded.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, REQUEST);
+            let under_way = exchange.request();
+            assert_eq!(stirs(&mut guarded).await, None);
+            assert_eq!(exchange.rests_after(), None, "it is under way");
+            drop(under_way);
+            assert_eq!(stirs(&mut guarded).await, None);
+            assert_eq!(exchange.rests_after(), Some(0));
         }
-        answer.taken(1);
-        assert!(!exchange.lags(500), "its reader has one period from here");
-        assert!(exchange.lags(500));
+        drop(partner);
+        assert_eq!(stirs(&mut guarded).await, Some(false));
     }
 }

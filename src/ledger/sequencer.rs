@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +19,11 @@ use super::replay::State;
 
 /// Most entries made durable together; more waits for the next batch.
 const BATCH_ENTRIES_MAX: usize = 4_096;
+/// How long entries gather before they are made durable together, and how many the batch before must have
+/// had. Signing and syncing a batch take as long for one entry as for fifty; where there are few at once,
+/// nobody waits for others.
+const GATHER_TIME: Duration = Duration::from_micros(200);
+const GATHER_FROM_ENTRIES: usize = 4;
 
 /// Something for the writer to do.
 pub(super) enum Order {
@@ -146,7 +152,12 @@ impl Sequencer {
     /// waits then learns of it by its channel being dropped.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Order>, shared: &Shared) {
         let mut orders = Vec::with_capacity(BATCH_ENTRIES_MAX);
+        let mut entries_before = 0;
         while queue.blocking_recv_many(&mut orders, BATCH_ENTRIES_MAX) > 0 {
+            if entries_before >= GATHER_FROM_ENTRIES {
+                gather(&mut queue, &mut orders);
+            }
+            entries_before = orders.len();
             let mut leaves = Vec::with_capacity(orders.len());
             let mut waiting = Vec::with_capacity(orders.len());
             let mut check = false;
@@ -254,5 +265,15 @@ impl Sequencer {
             root: state.frontier.root(),
         }
         .sign_by(&signers)
+    }
+}
+
+/// Adds what comes within a moment.
+fn gather(queue: &mut mpsc::Receiver<Order>, orders: &mut Vec<Order>) {
+    std::thread::sleep(GATHER_TIME);
+    while orders.len() < BATCH_ENTRIES_MAX
+        && let Ok(order) = queue.try_recv()
+    {
+        orders.push(order);
     }
 }
