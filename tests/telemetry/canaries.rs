@@ -524,6 +524,7 @@ fn check_metrics(gateway: &Gateway, text: &str) {
             .join("policies/catalogue/mailing.openapi.yaml"),
     );
     let catalogue = catalogue.unwrap();
+    let configuration = std::fs::read_to_string(gateway.path().join("covenant.toml")).unwrap();
     for sample in &samples {
         for (name, value) in &sample.labels {
             let listed = match name.as_str() {
@@ -536,6 +537,8 @@ fn check_metrics(gateway: &Gateway, text: &str) {
                     .parse()
                     .is_ok_and(|status: u16| (200..600).contains(&status)),
                 "le" => true,
+                // What the operator wrote.
+                "service" | "instance" => configuration.contains(value.as_str()),
                 // A day and digits of a digest: nothing anybody wrote.
                 "version" => value.len() == 15 && value.starts_with("20"),
                 _ => false,
