@@ -537,6 +537,7 @@ fn check_metrics(gateway: &Gateway, text: &str) {
                     .parse()
                     .is_ok_and(|status: u16| (200..600).contains(&status)),
                 "le" => true,
+                "made" => ["yes", "no"].contains(&value.as_str()),
                 // What the operator wrote.
                 "service" | "instance" => configuration.contains(value.as_str()),
                 // A day and digits of a digest: nothing anybody wrote.
