@@ -1,6 +1,6 @@
 //! Stage `forward`: one permitted, admitted request to its core service, and the answer back: whole, or
 //! where it is larger than can be judged whole, or a document, open to be read on. What the core is told is
-//! made in [`request`]; which instance is asked, over what, and whether once more, in [`service`] and below.
+//! made in `request`; which instance is asked, over what, and whether once more, in `service` and below.
 
 pub mod body;
 mod framing;

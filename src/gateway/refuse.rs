@@ -1,5 +1,6 @@
 //! Every way a request ends without its answer, as one problem document (RFC 9457), or in the form of
-//! errors that its operation has ([`form`]): code and request id stand in headers too. The partner is told what the rules said; of a fault, only its code: the cause goes to the log.
+//! errors that its operation has (`form`): code and request id stand in headers too. The partner is
+//! told what the rules said; of a fault, only its code: the cause goes to the log.
 
 mod form;
 

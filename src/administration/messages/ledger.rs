@@ -12,7 +12,7 @@ use crate::entry::{Entry, Withheld};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchQuery {
-    /// A customer, as in [`CustomerQuery`].
+    /// A customer, as in [`super::CustomerQuery`].
     pub customer: Option<String>,
     /// A partner's id.
     pub partner: Option<String>,
