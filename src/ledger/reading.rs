@@ -125,11 +125,15 @@ impl Entries {
                     Ok(())
                 }
                 Next::End(_) => {
-                    if let Source::Segments(scan) =
-                        std::mem::replace(&mut self.source, Source::Done)
-                    {
-                        self.source = Source::Followed(scan);
-                    }
+                    // No segment comes next where the writer has released it meanwhile; what was in it
+                    // was in bundles before.
+                    let index = self.next / WIDTH as u64;
+                    let released = bundle_path(&self.directory, index, WIDTH).exists();
+                    self.source = match std::mem::replace(&mut self.source, Source::Done) {
+                        Source::Segments(_) if released => Source::Bundles,
+                        Source::Segments(scan) => Source::Followed(scan),
+                        other => other,
+                    };
                     Ok(())
                 }
             },
