@@ -106,6 +106,32 @@ pub fn takes_body(path: &str) -> bool {
     path.strip_prefix(PREFIX) == Some("check")
 }
 
+/// The pages for an authenticated partner.
+enum Page<'a> {
+    Whoami,
+    Policy,
+    Usage,
+    Check,
+    /// With the id of the request.
+    Request(&'a str),
+}
+
+impl<'a> Page<'a> {
+    fn named(method: &Method, name: &'a str) -> Option<Self> {
+        let read = matches!(*method, Method::GET | Method::HEAD);
+        match name {
+            "whoami" if read => Some(Self::Whoami),
+            "policy" if read => Some(Self::Policy),
+            "usage" if read => Some(Self::Usage),
+            "check" if *method == Method::POST => Some(Self::Check),
+            _ => name
+                .strip_prefix(REQUESTS)
+                .filter(|_| read)
+                .map(Self::Request),
+        }
+    }
+}
+
 /// A page for an authenticated partner. `body` is empty but where [`takes_body`] says otherwise.
 ///
 /// # Errors
@@ -121,35 +147,26 @@ pub async fn own(
     let contract = partner.contract();
     let name = head.path().as_str().strip_prefix(PREFIX);
     let name = name.unwrap_or_default();
-    let read = matches!(*head.method(), Method::GET | Method::HEAD);
-    // What is not there is answered here as it is everywhere else.
-    let is_there = match name {
-        "whoami" | "policy" | "usage" => read,
-        "check" => *head.method() == Method::POST,
-        _ => read && name.starts_with(REQUESTS),
-    };
-    if !is_there {
-        return Err(Refusal::not_found().into());
-    }
+    // What is not there is answered, and charged, here as it is everywhere else.
+    let page = Page::named(head.method(), name).ok_or_else(Refusal::not_found)?;
     let rate = admit::rate(exchange, contract, house.allowance)?;
-    let (title, document) = match name {
-        "whoami" => ("Who you are here", whoami(partner)),
-        "policy" => {
+    let (title, document) = match page {
+        Page::Whoami => ("Who you are here", whoami(partner)),
+        Page::Policy => {
             let document = policy::page(partner, exchange.today());
             ("What you may and may not have", document)
         }
-        "usage" => {
+        Page::Usage => {
             let budgets = contract.budgets_on(exchange.today());
             let state = house.allowance.state(partner.budget_owner(), budgets);
             let document = usage::page(exchange.arrived_at, &rate, &state);
             ("What is left of your limits", document)
         }
-        "check" => {
+        Page::Check => {
             let document = check::page(exchange, partner, body, house)?;
             ("What would be decided", document)
         }
-        _ => {
-            let id = name.strip_prefix(REQUESTS).unwrap_or_default();
+        Page::Request(id) => {
             let traces = &house.past.0;
             let document = traces.page(id, &contract.partner, house.allowance).await?;
             ("What was decided", document)
