@@ -29,7 +29,7 @@ fn request(event: &Event) -> Option<&RequestFacts> {
         Event::Refusal(refusal) => Some(&refusal.request),
         Event::Shadow(shadowed) => Some(&shadowed.request),
         Event::Delivered(delivered) => Some(&delivered.request),
-        Event::Act(_) | Event::Gateway(_) => None,
+        Event::Act(_) | Event::Gateway(_) | Event::Purge(_) => None,
     }
 }
 
@@ -54,6 +54,7 @@ fn decision(event: &Event) -> &str {
         Event::Shadow(shadowed) => &shadowed.decided,
         Event::Delivered(delivered) if delivered.complete => "complete",
         Event::Delivered(_) => "incomplete",
+        Event::Purge(_) => "purge",
     }
 }
 
@@ -170,12 +171,13 @@ fn milliseconds(time: Timestamp) -> i64 {
     time.as_millisecond()
 }
 
-/// OCSF's activity: create, read, update, or another.
+/// OCSF's activity: create, read, update, delete, or another.
 fn activity(event: &Event) -> (u32, &'static str) {
     match event {
         Event::Disclosure(disclosure) if disclosure.created.is_some() => (1, "Create"),
         Event::Disclosure(_) | Event::Delivered(_) => (2, "Read"),
         Event::Intent(_) => (3, "Update"),
+        Event::Purge(_) => (4, "Delete"),
         Event::Refusal(_) | Event::Act(_) | Event::Gateway(_) | Event::Shadow(_) => (99, "Other"),
     }
 }

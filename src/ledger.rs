@@ -17,6 +17,7 @@ mod note;
 mod open;
 mod options;
 pub mod proof;
+mod pruning;
 mod publisher;
 pub mod reading;
 mod replay;
@@ -45,6 +46,7 @@ pub use key::{KeyError, Signer, VerifierKey};
 pub use keys::{KEYS_FILE, Keys};
 pub use note::NoteError;
 pub use open::{OpenError, Recovery, Signers};
+pub use pruning::Minimum;
 pub use options::{Options, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
 pub use serving::Served;
 
@@ -213,7 +215,17 @@ impl Ledger {
         self.shared.durable().checkpoint
     }
 
-    /// The file `name` of the published log: `checkpoint`, `tile/…`. Reads a file, so it blocks.
+    /// Number of entries under the published checkpoint.
+    pub fn published(&self) -> u64 {
+        self.shared.published.load(Ordering::SeqCst)
+    }
+
+    /// The first entry that is not pruned.
+    pub fn minimum(&self) -> u64 {
+        self.shared.minimum.load(Ordering::SeqCst)
+    }
+
+    /// The file `name` of the published log: `checkpoint`, `minimum`, `tile/…`. Reads a file, so it blocks.
     ///
     /// # Errors
     ///
@@ -222,8 +234,7 @@ impl Ledger {
         let Some(directory) = &self.directory else {
             return Ok(None);
         };
-        let published = self.shared.published.load(Ordering::SeqCst);
-        serving::read(directory, name, published)
+        serving::read(directory, name, self.minimum()..self.published())
     }
 
     /// Makes what was handed in before durable, publishes it, and closes the ledger for all handles.

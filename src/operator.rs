@@ -49,6 +49,7 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/reload", post(reload))
         .route("/checkpoint", get(published))
+        .route("/minimum", get(published))
         .route("/tile/{*path}", get(published))
         .with_state(operator);
     let (close, time_is_up) = drain::bounded(shutdown);

@@ -49,6 +49,8 @@ pub(super) fn words<'a>(entry: &'a Entry, tell: &mut dyn FnMut(Kind, &'a str)) {
         Event::Delivered(delivered) => of_request(&delivered.request, tell),
         Event::Act(act) => of_act(act, tell),
         Event::Gateway(note) => tell(Kind::Decision, &note.what),
+        // Its kind is the word for it.
+        Event::Purge(_) => {}
     }
 }
 

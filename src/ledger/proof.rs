@@ -16,6 +16,7 @@ use super::keys::Keys;
 use super::merkle::{
     Hash, inclusion_ranges, largest_power_below, leaf_hash, node_hash, verify_inclusion,
 };
+use super::pruning::{self, Minimum};
 use super::publisher::published;
 use super::reading::entries;
 use super::tiles::{self, CHECKPOINT, WIDTH};
@@ -52,6 +53,14 @@ pub enum NotProven {
         index: u64,
         /// Entries under the published checkpoint.
         size: u64,
+    },
+    /// The entry was destroyed.
+    #[error("entry {index} is not there any more: those before entry {} were destroyed, as entry {} says", minimum.index, minimum.purge.unwrap_or_default())]
+    Pruned {
+        /// The entry asked for.
+        index: u64,
+        /// From which entry on the log is there.
+        minimum: Minimum,
     },
     /// The log is damaged, or cannot be read.
     #[error(transparent)]
@@ -91,6 +100,10 @@ pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotPro
         .read_checkpoint(&signed)
         .map_err(|error| somewhere(format!("the published checkpoint: {error}")))?;
     let size = checkpoint.size;
+    let minimum = pruning::read(directory)?;
+    if index < minimum.index {
+        return Err(NotProven::Pruned { index, minimum });
+    }
     let ranges = inclusion_ranges(index, size).ok_or(NotProven::NotPublished { index, size })?;
     let path = ranges
         .into_iter()

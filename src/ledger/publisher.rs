@@ -4,6 +4,9 @@
 //!
 //! The checkpoint is written last: whoever reads it finds the tiles it stands for. Segments whose
 //! entries are all in full bundles are deleted then.
+//!
+//! An entry about a purge that comes by here is carried out: the minimum index is durable before a
+//! checkpoint covers that entry, so that a stop at any time leaves it to be found again, and files go after.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,9 +19,10 @@ use super::checkpoint::Checkpoint;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::options::Options;
+use super::pruning::{self, Minimum};
 use super::scan::{Next, Scan};
 use super::segment::{self, Reader};
-use super::sequencer::Shared;
+use super::sequencer::{Order, Shared};
 use super::storage::{Storage, beside, make_folders, replace_file};
 use super::tiles::{self, CHECKPOINT, Tiles, WIDTH, bundle_path, partials_folder};
 use crate::clock::Clock;
@@ -28,6 +32,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Most files written before they are made durable together.
 const FILES_MAX: usize = 512;
+
+/// Most files deleted at once, by a purge: what is to be published waits for them.
+const FILES_REMOVED_MAX: usize = 2_048;
 
 /// The publisher's own state.
 pub(super) struct Publisher {
@@ -48,6 +55,14 @@ pub(super) struct Publisher {
     replaced: Vec<PathBuf>,
     published: Option<Instant>,
     published_size: Option<u64>,
+    /// The minimum index, as it is durable.
+    minimum: Minimum,
+    /// What an entry says it is to be, that no published checkpoint covers yet.
+    announced: Option<Minimum>,
+    /// Below this entry nothing is left of what was pruned.
+    pruned: u64,
+    /// The minimum index for whose sake the writer was asked to begin a segment.
+    asked: u64,
 }
 
 /// The checkpoint published in `directory`, if there is one.
@@ -90,7 +105,13 @@ impl Publisher {
             0 => Vec::new(),
             _ => tiles::read_bundle(directory, size / WIDTH as u64, width)?,
         };
+        let minimum = pruning::read(directory)?;
+        if minimum.index > size {
+            let what = "the log is pruned beyond its published checkpoint";
+            return Err(Damage::at(size, what).into());
+        }
         shared.published.store(size, Ordering::SeqCst);
+        shared.minimum.store(minimum.index, Ordering::SeqCst);
         Ok(Self {
             directory: directory.to_owned(),
             second_checkpoint: options.second_checkpoint.clone(),
@@ -105,17 +126,24 @@ impl Publisher {
             replaced: Vec::new(),
             published: None,
             published_size: published.map(|checkpoint| checkpoint.size),
+            minimum,
+            announced: None,
+            pruned: 0,
+            asked: 0,
         })
     }
 
     /// Works until the other end of `stop` is gone, then publishes a last time. At least once a second
-    /// it has the writer `check` its file, which may be long without work.
-    pub(super) fn run(mut self, stop: &Receiver<()>, check: impl Fn()) {
+    /// it has the writer check its file, which may be long without work. `order` tells the writer what to do,
+    /// and says whether that was taken.
+    pub(super) fn run(mut self, stop: &Receiver<()>, order: impl Fn(Order) -> bool) {
         loop {
             let tick = stop.recv_timeout(self.interval.min(TICK));
             let last = tick != Err(RecvTimeoutError::Timeout);
-            check();
-            if let Err(error) = self.advance(last) {
+            // A full queue means that there is something to commit, which looks too.
+            order(Order::Check);
+            let advanced = self.advance(last).and_then(|()| self.prune(&order));
+            if let Err(error) = advanced {
                 tracing::warn!(%error, "the ledger could not be published; its entries are safe");
             }
             if last {
@@ -163,6 +191,9 @@ impl Publisher {
         for (index, leaf) in (batch.first_index..).zip(&batch.leaves) {
             if index < size {
                 continue;
+            }
+            if let Some(announced) = Minimum::of_entry(index, leaf.bytes()) {
+                self.announce(announced);
             }
             tiles::push_entry(&mut self.bundle, leaf.bytes());
             for tile in self.tiles.push(leaf.hash()) {
@@ -221,6 +252,13 @@ impl Publisher {
             }
         }
         self.flush()?;
+        if let Some(announced) = self.announced {
+            // Once a checkpoint covers its entry, nobody looks for that again.
+            pruning::write(&*self.storage, &self.directory, &announced)?;
+            self.minimum = announced;
+            self.announced = None;
+            self.shared.minimum.store(announced.index, Ordering::SeqCst);
+        }
         let path = self.directory.join(CHECKPOINT);
         replace_file(&*self.storage, &path, checkpoint.as_bytes())
             .map_err(|error| ReadError::unreadable(&path, error))?;
@@ -259,6 +297,46 @@ impl Publisher {
                         .sync_folder(&self.directory.join(segment::FOLDER))
                 })
                 .map_err(|error| ReadError::unreadable(&path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of where an entry moves the minimum index to, unless it would go beyond what is published.
+    fn announce(&mut self, announced: Minimum) {
+        let (before, published) = (self.minimum.index, self.published_size.unwrap_or(0));
+        if (before..=published).contains(&announced.index)
+            && announced.index.is_multiple_of(WIDTH as u64)
+        {
+            self.announced = Some(announced);
+        } else {
+            tracing::error!(entry = announced.purge, "a purge that cannot be: nothing is deleted");
+        }
+    }
+
+    /// Deletes what is left below the minimum index, a step at a time, as far as the segments begin behind
+    /// it. Where they do not, the writer is to begin another: the one before is then released by itself.
+    fn prune(&mut self, order: &impl Fn(Order) -> bool) -> Result<(), ReadError> {
+        let minimum = self.minimum.index;
+        if self.pruned >= minimum {
+            return Ok(());
+        }
+        let begin = match Scan::open(&self.directory)? {
+            Some(scan) => scan.peek_index()?.unwrap_or(0),
+            None => 0,
+        };
+        if begin < minimum && self.asked < minimum && order(Order::BeginSegment) {
+            self.asked = minimum;
+        }
+        let end = minimum.min(begin - begin % WIDTH as u64);
+        if end > self.pruned {
+            let folder = self.directory.join(segment::FOLDER);
+            // A segment that came back with the power would need what is deleted here.
+            self.storage
+                .sync_folder(&folder)
+                .map_err(|error| ReadError::unreadable(&folder, error))?;
+            if pruning::remove_below(&*self.storage, &self.directory, end, FILES_REMOVED_MAX)? {
+                self.pruned = end;
+            }
         }
         Ok(())
     }

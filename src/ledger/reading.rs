@@ -8,11 +8,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
+use super::pruning;
 use super::scan::{Next, Scan};
 use super::segment::{Reader, Step, Tail};
 use super::tiles::{self, WIDTH, bundle_path};
 
-/// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes.
+/// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes. Those
+/// that were pruned are not there; the first is then the one with the minimum index.
 ///
 /// Ends after the last whole batch. After an error, ends.
 pub fn entries(directory: &Path, from: u64) -> Entries {
@@ -22,6 +24,7 @@ pub fn entries(directory: &Path, from: u64) -> Entries {
         ready: VecDeque::new(),
         source: Source::Bundles,
         looked_again: false,
+        knows_minimum: false,
     }
 }
 
@@ -36,6 +39,8 @@ pub struct Entries {
     /// Whether an error is the second at this entry. The first may only mean that the writer moved on:
     /// a segment is released once its entries are in bundles.
     looked_again: bool,
+    /// Whether pruned entries have been stepped over.
+    knows_minimum: bool,
 }
 
 /// The entries of one segment that lies in memory, for whoever has no more than that; whether they
@@ -81,6 +86,7 @@ impl Iterator for Entries {
                 Ok(()) => self.looked_again &= self.ready.is_empty(),
                 Err(_) if !self.looked_again => {
                     self.looked_again = true;
+                    self.knows_minimum = false;
                     self.source = Source::Bundles;
                 }
                 Err(error) => {
@@ -141,6 +147,10 @@ impl Entries {
     }
 
     fn fetch_bundle(&mut self) -> Result<(), ReadError> {
+        if !self.knows_minimum {
+            self.next = self.next.max(pruning::read(&self.directory)?.index);
+            self.knows_minimum = true;
+        }
         let index = self.next / WIDTH as u64;
         let full = bundle_path(&self.directory, index, WIDTH);
         if let Some(bundle) = tiles::read(&full)? {
@@ -149,6 +159,13 @@ impl Entries {
         if let Some(scan) = Scan::open_before(&self.directory, self.next)? {
             self.source = Source::Segments(Box::new(scan));
             return Ok(());
+        }
+        let segments_begin = match Scan::open(&self.directory)? {
+            Some(scan) => scan.peek_index()?,
+            None => None,
+        };
+        if segments_begin.is_some_and(|begin| begin > self.next) {
+            return Err(Damage::at(self.next, "its bundle is missing").into());
         }
         self.source = Source::Done;
         if let Some(&width) = tiles::partial_widths(&full)?.last()

@@ -31,6 +31,8 @@ pub(super) enum Order {
     Append(Leaf, Option<oneshot::Sender<u64>>),
     /// Look whether the file that is written is still there.
     Check,
+    /// Begin a segment with the next batch.
+    BeginSegment,
     /// Finish what was handed in before, then stop.
     Close,
 }
@@ -49,6 +51,8 @@ pub(super) struct Shared {
     pub(super) notes_dropped: AtomicU64,
     /// Entries under the published checkpoint.
     pub(super) published: AtomicU64,
+    /// The first entry that is not pruned.
+    pub(super) minimum: AtomicU64,
     durable: Mutex<Durable>,
 }
 
@@ -68,6 +72,7 @@ impl Shared {
             commits_due: AtomicU64::new(0),
             notes_dropped: AtomicU64::new(0),
             published: AtomicU64::new(0),
+            minimum: AtomicU64::new(0),
             durable: Mutex::new(durable),
         }
     }
@@ -170,6 +175,7 @@ impl Sequencer {
                     // Whatever still comes is refused; what is in the queue is taken.
                     Order::Close => queue.close(),
                     Order::Check => check = true,
+                    Order::BeginSegment => self.begin_segment(),
                 }
             }
             // A commit looks by itself.
@@ -221,6 +227,11 @@ impl Sequencer {
             }
         }
         Ok(())
+    }
+
+    /// Has the next batch begin a segment.
+    pub(super) fn begin_segment(&mut self) {
+        self.journal.begin_segment();
     }
 
     /// Makes one batch durable. After an error nothing more may be committed: the journal refuses.

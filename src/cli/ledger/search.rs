@@ -115,6 +115,11 @@ fn row(found: &Found) -> Vec<String> {
             let outcome = format!("{} instead of {}", shadowed.instead, shadowed.decided);
             of_request("shadow", &shadowed.request, &outcome)
         }
+        Event::Purge(purge) => {
+            let who: Vec<_> = purge.approvals.iter().map(|one| &*one.actor).collect();
+            let places = format!("{} to {}", purge.minimum_before, purge.minimum);
+            ["purge", &who.join(", "), "ledger.purge", &places, "-"].map(str::to_owned)
+        }
     };
     let place = [found.index.to_string(), found.entry.time.to_string()];
     place.into_iter().chain(rest).collect()

@@ -23,7 +23,7 @@ pub struct VerifyArguments {
     /// An evidence package.
     #[arg(conflicts_with_all = ["url", "proof", "since_checkpoint"])]
     file: Option<PathBuf>,
-    /// The ledger's directory, or a copy of it; a copy of `checkpoint` and `tile/` is enough.
+    /// The ledger's directory, or a copy of it; a copy of `checkpoint`, `minimum` and `tile/` is enough.
     #[arg(
         long,
         required_unless_present_any = ["url", "proof", "file"],
@@ -66,6 +66,11 @@ pub(in crate::cli) async fn run(arguments: &VerifyArguments, format: Format) -> 
     let code = match outcome {
         Ok(Ok(verified)) => sound(&verified, format),
         Ok(Err(ReadError::Damaged(damage))) => damaged(&damage, format),
+        // Neither sound nor damaged: it cannot be told any more.
+        Ok(Err(error @ ReadError::Pruned { .. })) => {
+            complain(error);
+            return EXIT_USAGE;
+        }
         Ok(Err(error)) => {
             complain(error);
             return match arguments.url {
@@ -183,6 +188,8 @@ fn sound(verified: &Verified, format: Format) -> u8 {
             "entries": verified.entries,
             "published": verified.published,
             "torn_tail_bytes": verified.torn_tail_bytes,
+            "minimum": verified.minimum.index,
+            "purge": verified.minimum.purge,
             "checkpoint": verified.checkpoint,
         }));
     }
@@ -191,6 +198,14 @@ fn sound(verified: &Verified, format: Format) -> u8 {
         None => "so no checkpoint yet",
     };
     say(&format!("{} entries, {signed}\n", verified.entries));
+    if let Some(purge) = verified.minimum.purge
+        && verified.minimum.index > 0
+    {
+        say(&format!(
+            "verified from entry {} on: those before were destroyed, as entry {purge} says\n",
+            verified.minimum.index
+        ));
+    }
     if verified.torn_tail_bytes > 0 {
         say(&format!(
             "{} bytes of an unfinished batch at the end, for which nobody was answered\n",
