@@ -21,6 +21,7 @@ pub mod messages;
 pub mod paper;
 mod partners;
 mod policies;
+mod purging;
 mod report;
 pub mod server;
 mod shadow;
@@ -38,6 +39,7 @@ use tokio::sync::Mutex;
 
 use crate::allowance::Allowance;
 use crate::clock::Clock;
+use crate::config::RetentionSettings;
 use crate::entry::{Act, Entry, Event};
 use crate::index::{FindError, Index};
 use crate::ledger::{Ledger, NotRecorded};
@@ -119,6 +121,7 @@ pub enum Deed {
     LedgerEvidence,
     LedgerHold,
     LedgerRelease,
+    LedgerPurge,
     CustomersForget,
     PolicyRead,
     PolicyPublish,
@@ -130,7 +133,7 @@ pub enum Deed {
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -143,6 +146,7 @@ impl Deed {
         Self::LedgerEvidence,
         Self::LedgerHold,
         Self::LedgerRelease,
+        Self::LedgerPurge,
         Self::CustomersForget,
         Self::PolicyRead,
         Self::PolicyPublish,
@@ -167,6 +171,7 @@ impl Deed {
             Self::LedgerEvidence => "ledger.evidence",
             Self::LedgerHold => "ledger.hold",
             Self::LedgerRelease => "ledger.release",
+            Self::LedgerPurge => "ledger.purge",
             Self::CustomersForget => "customers.forget",
             Self::PolicyRead => "policy.read",
             Self::PolicyPublish => "policy.publish",
@@ -188,7 +193,9 @@ impl Deed {
             Self::PartnerResume => &[Legal, Operator, PartnerManager],
             Self::CustomersImport | Self::LedgerReindex => &[Operator],
             Self::LedgerHold => &[Legal],
-            Self::LedgerRelease | Self::CustomersForget => &[Legal, PartnerManager, Operator],
+            Self::LedgerRelease | Self::LedgerPurge | Self::CustomersForget => {
+                &[Legal, PartnerManager, Operator]
+            }
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport | Self::LedgerEvidence => &[Legal, Auditor],
             Self::PartnerEnd | Self::PolicyPublish | Self::PolicyRollback | Self::PolicyShadow => {
@@ -299,6 +306,8 @@ pub struct Record {
     pub directory: PathBuf,
     /// By what its entries are found.
     pub index: Arc<Index>,
+    /// How long they are kept; for ever, where nothing is said.
+    pub retention: Option<RetentionSettings>,
 }
 
 /// The service. Share it behind an `Arc`.
@@ -307,6 +316,7 @@ pub struct Administration {
     ledger: Ledger,
     ledger_directory: PathBuf,
     index: Arc<Index>,
+    retention: Option<RetentionSettings>,
     contracts: Contracts,
     publishing: Arc<Publishing>,
     allowance: Arc<Allowance>,
@@ -340,6 +350,7 @@ impl Administration {
             ledger: record.ledger,
             ledger_directory: record.directory,
             index: record.index,
+            retention: record.retention,
             contracts,
             publishing,
             allowance,

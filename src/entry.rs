@@ -635,7 +635,11 @@ pub(crate) mod tests {
         });
         (
             (vec(approval, 0..3), counts(), vec(text(), 0..3), number()),
-            (number(), option::of(0_i64..4_000_000_000), vec(text(), 0..3)),
+            (
+                number(),
+                option::of(0_i64..4_000_000_000),
+                vec(text(), 0..3),
+            ),
             (text(), number(), counts()),
         )
             .prop_map(
@@ -842,8 +846,7 @@ pub(crate) mod tests {
 
     #[test]
     fn earlier_versions_know_no_purge_and_only_a_purge_is_taken_for_one() {
-        let mut entry =
-            Entry::new(Timestamp::UNIX_EPOCH, Event::Purge(Purge::default())).unwrap();
+        let mut entry = Entry::new(Timestamp::UNIX_EPOCH, Event::Purge(Purge::default())).unwrap();
         assert_eq!(Purge::of(&entry.to_canonical()), Some(Purge::default()));
         entry.v = 4;
         assert!(Entry::parse(&entry.to_canonical()).is_err());

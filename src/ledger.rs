@@ -46,8 +46,8 @@ pub use key::{KeyError, Signer, VerifierKey};
 pub use keys::{KEYS_FILE, Keys};
 pub use note::NoteError;
 pub use open::{OpenError, Recovery, Signers};
-pub use pruning::Minimum;
 pub use options::{Options, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
+pub use pruning::Minimum;
 pub use serving::Served;
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};

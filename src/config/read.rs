@@ -1,17 +1,21 @@
 //! Each table of `covenant.toml`, key by key.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
-    LimitSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings, services,
+    LimitSettings, RetentionSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings,
+    services,
 };
 
 use super::services::read::origin;
 use crate::source::{Fields, Node};
 
+/// Shortest and longest term of retention. Budgets of a month are made again from entries of up to 31 days.
+pub(super) const RETENTION_DAYS: RangeInclusive<u32> = 32..=36_600;
 pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
 pub(super) const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
 
@@ -264,6 +268,10 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
     let queue_entries_max = fields
         .optional_integer("queue_entries_max", 16..=65_536)
         .unwrap_or(4_096);
+    let held = directory.join("held");
+    let retention = optional_table(fields, "retention", |table| {
+        Some(retention(table, base, held))
+    });
     Some(LedgerSettings {
         directory,
         origin: origin?,
@@ -273,7 +281,24 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
         wait_milliseconds_max,
         segment_mebibytes,
         queue_entries_max,
+        retention: retention.flatten(),
     })
+}
+
+fn retention(fields: &mut Fields<'_, '_>, base: &Path, held: PathBuf) -> RetentionSettings {
+    let mut days = |name, default| {
+        let days = fields.optional_integer(name, RETENTION_DAYS);
+        days.unwrap_or(default)
+    };
+    RetentionSettings {
+        disclosures_days: days("disclosures_days", 2_192),
+        refusals_days: days("refusals_days", 1_096),
+        operations_days: days("operations_days", 2_192),
+        recipient_keys_days: days("recipient_keys_days", 2_192),
+        held: fields
+            .optional_text("held")
+            .map_or(held, |path| base.join(path)),
+    }
 }
 
 fn limits(fields: &mut Fields<'_, '_>) -> LimitSettings {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::read::{ALGORITHMS, ROLES};
+use super::read::{ALGORITHMS, RETENTION_DAYS, ROLES};
 use super::{LimitSettings, services};
 use crate::source::schema::{boolean, date, file, integer, list, mapping, one_of, text};
 
@@ -254,6 +254,45 @@ fn ledger() -> Value {
                 "queue_entries_max",
                 integer("Entries that may wait at once. Default 4096.", 16..=65_536),
             ),
+            ("retention", retention()),
+        ],
+    )
+}
+
+fn retention() -> Value {
+    let days = |what: &str, default| {
+        let description = format!("{what} Default {default}.");
+        integer(&description, RETENTION_DAYS)
+    };
+    mapping(
+        "After how many days two people may have destroyed what is in the ledger; without it, never.",
+        [
+            (
+                "disclosures_days",
+                days(
+                    "Disclosures, with the intents before and the deliveries after them.",
+                    2_192,
+                ),
+            ),
+            (
+                "refusals_days",
+                days("Refusals, and differences of a set in the shadow.", 1_096),
+            ),
+            (
+                "operations_days",
+                days("What people and the gateway itself did.", 2_192),
+            ),
+            (
+                "recipient_keys_days",
+                days(
+                    "Keys of mail recipients' fingerprints, from the end of their month.",
+                    2_192,
+                ),
+            ),
+            (
+                "held",
+                text("Folder of evidence packages of what is on hold. Default `held` in the ledger's."),
+            ),
         ],
     )
 }
@@ -317,6 +356,7 @@ mod tests {
         own.extend(tokens.as_object().unwrap().clone());
         table.extend(more.as_object().unwrap().clone());
         table.entry("limits").or_insert_with(|| json!({}));
+        table["ledger"]["retention"] = json!({"held": "held"});
         let service = json!({
             "url": "https://core.example", "addresses": ["10.0.0.7:7070"], "names": [],
             "deadline_header": "time-left-milliseconds",
@@ -366,7 +406,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 31, |changed| {
+        assert_same_limits(&schema(), &whole(), 35, |changed| {
             !mistakes(changed).is_empty()
         });
     }

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Act, Approval, Delivered, Disclosure, Entry, Event, GatewayNote, Intent, Part, Purge, Recipient,
-    Refused, RequestFacts, Shadowed, SubjectGroup, Withheld,
+    Act, Approval, Delivered, Disclosure, Entry, Event, GatewayNote, Intent, Part, Purge,
+    Recipient, Refused, RequestFacts, Shadowed, SubjectGroup, Withheld,
 };
 
 /// Usual size of an entry, so that most are written without growing the buffer.

@@ -250,10 +250,21 @@ mod tests {
             index: 512,
             purge: Some(1_000),
         };
-        assert_eq!(Minimum::parse(minimum.to_string().as_bytes()), Some(minimum));
+        assert_eq!(
+            Minimum::parse(minimum.to_string().as_bytes()),
+            Some(minimum)
+        );
         for other in [
-            "", "512", "512\n", "512\n1000", "0512\n1000\n", "512\n+1000\n", "512\n1000\n\n",
-            "500\n1000\n", "512\n511\n", "512 1000\n",
+            "",
+            "512",
+            "512\n",
+            "512\n1000",
+            "0512\n1000\n",
+            "512\n+1000\n",
+            "512\n1000\n\n",
+            "500\n1000\n",
+            "512\n511\n",
+            "512 1000\n",
         ] {
             assert_eq!(Minimum::parse(other.as_bytes()), None, "{other:?}");
         }

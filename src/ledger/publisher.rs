@@ -309,7 +309,10 @@ impl Publisher {
         {
             self.announced = Some(announced);
         } else {
-            tracing::error!(entry = announced.purge, "a purge that cannot be: nothing is deleted");
+            tracing::error!(
+                entry = announced.purge,
+                "a purge that cannot be: nothing is deleted"
+            );
         }
     }
 

@@ -124,6 +124,7 @@ fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
         ledger,
         directory,
         index,
+        retention: config.ledger.retention.clone(),
     })
 }
 

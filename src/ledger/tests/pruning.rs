@@ -26,7 +26,10 @@ pub(super) fn purge_to(minimum: u64) -> Entry {
 /// Adds notes and then entries so long that segments follow on each other.
 pub(super) async fn fill(ledger: &Ledger, notes: usize) {
     for number in 0..notes {
-        ledger.append(entry(&format!("note {number}"))).await.unwrap();
+        ledger
+            .append(entry(&format!("note {number}")))
+            .await
+            .unwrap();
     }
     for number in 0..4 {
         let long = format!("{number} {}", "x".repeat(LONG_BYTES));
@@ -49,7 +52,9 @@ async fn published() -> Place {
 
 /// The first entry in a segment, and how many segments there are.
 fn segments(place: &Place) -> (u64, usize) {
-    let scan = super::super::scan::Scan::open(&place.path()).unwrap().unwrap();
+    let scan = super::super::scan::Scan::open(&place.path())
+        .unwrap()
+        .unwrap();
     let count = super::super::segment::list(&place.path()).unwrap().len();
     (scan.peek_index().unwrap().unwrap(), count)
 }
@@ -106,13 +111,24 @@ async fn proofs_of_before_and_of_what_is_left_hold_after_a_purge() {
     let gone = prove(&place.path(), &place.keys(), 511);
     assert!(matches!(gone, Err(NotProven::Pruned { index: 511, .. })));
     // C2SP tlog-tiles, "Pruning": consistency between any two trees that reach beyond the minimum index.
-    let root = |size| Tiles::read_at(&place.path(), size).unwrap().frontier().root();
+    let root = |size| {
+        Tiles::read_at(&place.path(), size)
+            .unwrap()
+            .frontier()
+            .root()
+    };
     for (one, other) in [(512, 513), (512, 1_100), (700, 1_024), (1_000, 1_120)] {
         let ranges = consistency_ranges(one, other).unwrap().into_iter();
         let hashes: Vec<_> = ranges
             .map(|range| tiles::range_hash(&place.path(), range).unwrap())
             .collect();
-        assert!(verify_consistency(one, &root(one), other, &root(other), &hashes));
+        assert!(verify_consistency(
+            one,
+            &root(one),
+            other,
+            &root(other),
+            &hashes
+        ));
     }
 }
 
@@ -136,11 +152,15 @@ async fn a_pruned_log_is_pruned_again_and_never_backwards() {
 }
 
 #[tokio::test]
-async fn pruned_entries_that_segments_have_go_once_the_next_segment_is_begun_and_full_bundles_follow() {
+async fn pruned_entries_that_segments_have_go_once_the_next_segment_is_begun_and_full_bundles_follow()
+ {
     let place = Place::new();
     let (ledger, _) = place.open();
     for number in 0..300 {
-        ledger.append(entry(&format!("note {number}"))).await.unwrap();
+        ledger
+            .append(entry(&format!("note {number}")))
+            .await
+            .unwrap();
     }
     ledger.close().await;
     purge(&place, 256).await;
@@ -151,7 +171,10 @@ async fn pruned_entries_that_segments_have_go_once_the_next_segment_is_begun_and
     let (ledger, _) = place.open();
     ledger.append(entry("in the next segment")).await.unwrap();
     for number in 0..300 {
-        ledger.append(entry(&format!("more {number}"))).await.unwrap();
+        ledger
+            .append(entry(&format!("more {number}")))
+            .await
+            .unwrap();
     }
     ledger.close().await;
     assert!(segments(&place).0 > 256);
@@ -169,7 +192,10 @@ async fn a_ledger_that_runs_on_releases_what_it_pruned() {
     };
     let (ledger, _) = Ledger::open(&options, place.signer(), &Clock::system()).unwrap();
     for number in 0..300 {
-        ledger.append(entry(&format!("note {number}"))).await.unwrap();
+        ledger
+            .append(entry(&format!("note {number}")))
+            .await
+            .unwrap();
     }
     while ledger.published() < 300 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -181,7 +207,10 @@ async fn a_ledger_that_runs_on_releases_what_it_pruned() {
     let bundle = bundle_path(&place.path(), 0, tiles::WIDTH);
     let mut number = 0;
     while bundle.exists() {
-        ledger.append(entry(&format!("more {number}"))).await.unwrap();
+        ledger
+            .append(entry(&format!("more {number}")))
+            .await
+            .unwrap();
         number += 1;
         assert!(number < 100_000, "it is still there");
     }
@@ -223,7 +252,17 @@ async fn a_checkpoint_from_before_the_minimum_index_is_neither_confirmed_nor_cal
     verify_once(&place.path(), &place.keys(), Some(&old)).unwrap();
     purge(&place, 512).await;
     let told = verify_once(&place.path(), &place.keys(), Some(&old)).unwrap_err();
-    assert!(matches!(told, ReadError::Pruned { size: 1, minimum: 512, .. }), "{told}");
+    assert!(
+        matches!(
+            told,
+            ReadError::Pruned {
+                size: 1,
+                minimum: 512,
+                ..
+            }
+        ),
+        "{told}"
+    );
 }
 
 /// Whoever deletes the oldest entries and says that they were pruned is found out by the log.
@@ -233,7 +272,9 @@ async fn a_minimum_index_that_no_entry_tells_of_is_damage() {
         ("the file is gone", |_| None),
         ("it says more", |purge| Some(format!("768\n{purge}\n"))),
         ("it says less", |purge| Some(format!("256\n{purge}\n"))),
-        ("it names another entry", |purge| Some(format!("512\n{}\n", purge - 1))),
+        ("it names another entry", |purge| {
+            Some(format!("512\n{}\n", purge - 1))
+        }),
         ("it is no number", |_| Some("all\n".to_owned())),
     ];
     for (how, tamper) in tampering {
@@ -244,7 +285,10 @@ async fn a_minimum_index_that_no_entry_tells_of_is_damage() {
             None => fs::remove_file(&path).unwrap(),
         }
         let told = verify_once(&place.path(), &place.keys(), None);
-        assert!(matches!(told, Err(ReadError::Damaged(_))), "{how}: {told:?}");
+        assert!(
+            matches!(told, Err(ReadError::Damaged(_))),
+            "{how}: {told:?}"
+        );
     }
 }
 

@@ -28,7 +28,9 @@ impl Beginning {
         published: u64,
     ) -> Result<Self, ReadError> {
         let minimum = match source.read(Path::new(MINIMUM))? {
-            Some(bytes) => Minimum::parse(&bytes).ok_or_else(|| pruning::wrong(MINIMUM.as_ref()))?,
+            Some(bytes) => {
+                Minimum::parse(&bytes).ok_or_else(|| pruning::wrong(MINIMUM.as_ref()))?
+            }
             None => Minimum::default(),
         };
         if minimum.index > published {

@@ -1,0 +1,98 @@
+//! What is said over the socket about destroying what is past its term.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ByAndWhy;
+
+/// What a purge would destroy, if two people asked for it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgePlan {
+    /// The first entry that is there now.
+    pub minimum: u64,
+    /// The first that would be left.
+    pub minimum_after: u64,
+    /// How many entries of each kind would go.
+    pub entries: BTreeMap<String, u64>,
+    /// Time of the newest of them.
+    pub newest: Option<Timestamp>,
+    /// The terms: setting to days.
+    pub terms: BTreeMap<String, u64>,
+    /// What of it is on hold, and is copied into evidence packages first.
+    pub held: Vec<Held>,
+    /// The folder that these go into.
+    pub held_folder: String,
+    /// Months whose keys of mail recipients' fingerprints would go.
+    pub recipient_keys: Vec<String>,
+    /// Months whose keys are past their term and stay, as long as anything is on hold.
+    pub recipient_keys_held: Vec<String>,
+    /// What one person asked for already, where a second is awaited.
+    pub proposed: Option<PurgeProposed>,
+}
+
+/// Entries of a customer on hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// What stands for the customer in the ledger.
+    pub reference: String,
+    /// How many of the entries that would go name it.
+    pub entries: u64,
+    /// How many packages they need.
+    pub packages: u64,
+}
+
+/// A purge that waits for its second person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeProposed {
+    /// The first entry that would be left.
+    pub minimum_after: u64,
+    /// Months whose keys would go.
+    pub recipient_keys: Vec<String>,
+    /// Who asked, and why.
+    pub by: ByAndWhy,
+}
+
+/// A purge is asked for, or agreed to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeAsked {
+    /// Why.
+    pub because: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purged {
+    /// Whether it is done; otherwise it waits for a second person.
+    pub done: bool,
+    /// Where the entry about it stands in the log.
+    pub entry: u64,
+    /// The first entry that is left, or would be.
+    pub minimum: u64,
+    /// How many entries are destroyed, or would be.
+    pub entries: u64,
+    /// Months whose keys are destroyed, or would be.
+    pub recipient_keys: Vec<String>,
+    /// Files of the evidence packages that were made first.
+    pub held: Vec<String>,
+}
+
+/// What is not in the ledger any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destroyed {
+    /// How many entries, from the first of the log on.
+    pub entries: u64,
+    /// Time of the newest of them.
+    pub newest: Option<Timestamp>,
+    /// The entry that says so.
+    pub entry: u64,
+    /// The terms then: setting to days.
+    pub terms: BTreeMap<String, u64>,
+}
