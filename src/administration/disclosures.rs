@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::customers::{nobody, object_of};
 use super::messages::{Found, SearchAnswer, SearchQuery};
+use super::purging::destroyed;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;
@@ -61,6 +62,7 @@ impl Administration {
                     more,
                     entries_read,
                     checkpoint,
+                    destroyed: destroyed(&directory)?,
                 });
             }
             let prover = prover(&directory, &checkpoint)?;
@@ -74,6 +76,7 @@ impl Administration {
                 more,
                 entries_read,
                 checkpoint: Some(prover.signed().to_owned()),
+                destroyed: destroyed(&directory)?,
             })
         })
         .await
@@ -102,11 +105,16 @@ impl Administration {
 
 /// What proves entries under this checkpoint of the open ledger.
 pub(super) fn prover(directory: &Path, checkpoint: &str) -> Result<Prover, NotDone> {
+    let prover = Prover::new(directory, keys(directory)?, checkpoint);
+    prover.map_err(|error| NotDone::Unreadable(error.to_string()))
+}
+
+/// The keys of the open ledger.
+pub(super) fn keys(directory: &Path) -> Result<Keys, NotDone> {
     let unreadable = |error: &dyn std::fmt::Display| NotDone::Unreadable(error.to_string());
     let keys = std::fs::read_to_string(directory.join(KEYS_FILE));
     let keys = Keys::parse(&keys.map_err(|error| unreadable(&error))?);
-    let keys = keys.map_err(|error| unreadable(&error))?;
-    Prover::new(directory, keys, checkpoint).map_err(|error| unreadable(&error))
+    keys.map_err(|error| unreadable(&error))
 }
 
 /// The proof of an entry, checked.

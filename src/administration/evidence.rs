@@ -2,10 +2,12 @@
 //! entries about who put them in force; then the seal, an entry with the digest of it all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::customers::nobody;
 use super::disclosures::{blocking, object, proven, prover, wanted};
 use super::messages::{Report, SearchQuery};
+use super::purging::destroyed;
 use super::report::{account, deliveries};
 use super::{Actor, Administration, Deed, NotDone, paper, reason};
 use crate::entry::{Entry, Event};
@@ -20,6 +22,26 @@ use crate::terms::CustomerRef;
 const ENTRIES_MAX: usize = 10_000;
 /// Bytes of its files.
 const BYTES_MAX: usize = 96 * 1_024 * 1_024;
+
+/// What goes into a package.
+pub(super) struct Wanted {
+    /// What entries must be about.
+    pub(super) query: Query,
+    /// The customer whose accounting goes along.
+    pub(super) reference: Option<CustomerRef>,
+    /// Where they stand.
+    pub(super) places: Range<u64>,
+    /// Whether the whole log is read for it.
+    pub(super) scan: bool,
+}
+
+/// A package.
+pub(super) struct Package {
+    /// Its file.
+    pub(super) bytes: Vec<u8>,
+    /// The entry that seals it.
+    pub(super) seal: u64,
+}
 
 /// What was found for a package.
 #[derive(Default)]
@@ -49,12 +71,32 @@ impl Administration {
         let about = object(reference.map(|_| references), &wanted);
         let action = Deed::LedgerEvidence.name().to_owned();
         let asked = self.enter(actor, action, Some(about.clone()), because);
-        let end = asked.await?;
-        let gathered = self.gather(query.scan, wanted, reference, end).await?;
+        let wanted = Wanted {
+            query: wanted,
+            reference,
+            places: 0..asked.await?,
+            scan: query.scan,
+        };
+        Ok(self.package(actor, &about, wanted).await?.bytes)
+    }
+
+    /// A package of what is wanted, with the entry that seals it. What was delivered of answers, and who put
+    /// policy sets in force, is looked for in the whole log.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub(super) async fn package(
+        &self,
+        actor: &Actor,
+        about: &str,
+        wanted: Wanted,
+    ) -> Result<Package, NotDone> {
+        let end = self.ledger.size();
+        let gathered = self.gather(wanted, end).await?;
         let (policies, approvals) = self.policies_of(&gathered, end).await?;
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
-        let told = about.clone();
+        let told = about.to_owned();
         let mut members = blocking(move || {
             let prover = prover(&directory, &checkpoint)?;
             let mut members = policies;
@@ -86,27 +128,30 @@ impl Administration {
             let proof = proven(&prover(&directory, &checkpoint)?, seal, &bytes)?;
             members.insert(SEAL.to_owned(), bytes);
             members.insert(SEAL_PROOF.to_owned(), proof.into());
-            archive::write(&members).map_err(|error| NotDone::Mistaken(error.to_string()))
+            let bytes = archive::write(&members);
+            let bytes = bytes.map_err(|error| NotDone::Mistaken(error.to_string()))?;
+            Ok(Package { bytes, seal })
         })
         .await
     }
 
     /// What fits, and the accounting where it is about one customer.
-    async fn gather(
-        &self,
-        scan: bool,
-        wanted: Query,
-        reference: Option<CustomerRef>,
-        end: u64,
-    ) -> Result<Gathered, NotDone> {
+    async fn gather(&self, wanted: Wanted, end: u64) -> Result<Gathered, NotDone> {
+        let Wanted {
+            query: wanted,
+            reference,
+            places,
+            scan,
+        } = wanted;
         let index = self.reader(scan);
+        let directory = self.ledger_directory.clone();
         let contracts = (self.contracts)();
         let customer = reference.and_then(|reference| self.registry.by_reference(reference));
         let (time, checkpoint) = (self.clock.now(), self.ledger.checkpoint());
         blocking(move || {
             let mut gathered = Gathered::default();
             let mut bytes_found = 0;
-            index.find(&wanted, 0..end, |(place, bytes, entry): Hit| {
+            index.find(&wanted, places, |(place, bytes, entry): Hit| {
                 bytes_found += bytes.len();
                 gathered.entries.insert(place, (bytes, entry));
                 gathered.entries.len() <= ENTRIES_MAX && bytes_found <= BYTES_MAX
@@ -125,6 +170,7 @@ impl Administration {
                     entries_read,
                     disclosures,
                     checkpoint: checkpoint.to_string(),
+                    destroyed: destroyed(&directory)?,
                 });
             }
             Ok(gathered)

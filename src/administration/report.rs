@@ -12,6 +12,7 @@ use self::accounts::Accounts;
 use super::customers::{nobody, object_of};
 use super::disclosures::{blocking, proven, prover};
 use super::messages::{CustomerQuery, RecipientShown, Report, Series};
+use super::purging::destroyed;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
 use crate::index::{Index, Query};
@@ -57,9 +58,12 @@ impl Administration {
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
         let signed = Arc::clone(&checkpoint);
-        let (disclosures, entries_read) = blocking(move || {
+        let (disclosures, entries_read, destroyed) = blocking(move || {
             let prover = prover(&directory, &signed)?;
-            account(&index, reference, end, &contracts, Some(&prover))
+            let (disclosures, entries_read) =
+                account(&index, reference, end, &contracts, Some(&prover))?;
+            // Asked last: what is destroyed meanwhile is told too.
+            Ok((disclosures, entries_read, destroyed(&directory)?))
         })
         .await?;
         Ok(Report {
@@ -72,6 +76,7 @@ impl Administration {
             entries_read,
             disclosures,
             checkpoint: checkpoint.to_string(),
+            destroyed,
         })
     }
 

@@ -22,7 +22,7 @@ use tokio::net::UnixListener;
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
     CustomerChange, CustomerQuery, HitsQuery, PartnerEnd, PolicyPublish, PolicyRollback,
-    PolicyShadow, Problem, ROLE_HEADER, SearchQuery, SimulateQuery, Suspend,
+    PolicyShadow, Problem, PurgeAsked, ROLE_HEADER, SearchQuery, SimulateQuery, Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -89,6 +89,7 @@ pub async fn serve(
         .route("/ledger/holds", get(holds))
         .route("/ledger/hold", post(hold))
         .route("/ledger/release", post(release))
+        .route("/ledger/purge", get(purge_plan).post(purge))
         .route("/customers/forget", post(forget))
         .route("/policy/history", get(policy_history))
         .route("/policy/proposal", get(policy_proposal))
@@ -329,6 +330,21 @@ async fn release(
     let actor = caller.for_deed(Deed::LedgerRelease);
     let administration = Arc::clone(&door.administration);
     to_the_end(async move { administration.release(&actor, &change).await }).await
+}
+
+async fn purge_plan(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerPurge);
+    answer(door.administration.purge_plan(&actor).await)
+}
+
+async fn purge(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(asked): Json<PurgeAsked>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerPurge);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.purge(&actor, &asked).await }).await
 }
 
 async fn forget(

@@ -6,6 +6,7 @@ mod hold;
 mod place;
 mod progress;
 pub(super) mod prove;
+mod purge;
 mod reindex;
 mod search;
 pub(super) mod stats;
@@ -26,6 +27,7 @@ pub use export::{ExportArguments, ExportFormat};
 pub use hold::HoldCommand;
 pub use place::Place;
 pub use prove::ProveArguments;
+pub use purge::PurgeArguments;
 pub use search::SearchArguments;
 pub use stats::StatsArguments;
 pub use verify::VerifyArguments;
@@ -67,6 +69,8 @@ pub enum LedgerCommand {
     /// Customers that must not be forgotten.
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Destroy what is past its term; needs two people, one of them legal.
+    Purge(PurgeArguments),
     /// Make the index of a ledger again: by the gateway, or, with --dir, by this command while no gateway
     /// runs on it.
     Reindex {
@@ -90,6 +94,7 @@ impl LedgerCommand {
             Self::Search(_)
             | Self::Report { .. }
             | Self::Hold(_)
+            | Self::Purge(_)
             | Self::Evidence(EvidenceCommand::Build(_))
             | Self::Reindex { dir: None } => return None,
         })
@@ -137,6 +142,7 @@ pub async fn run(command: LedgerCommand, socket: &Path, role: Option<Role>, form
             evidence::build(&client, arguments, format).await
         }
         LedgerCommand::Hold(command) => hold::run(&client, command, format).await,
+        LedgerCommand::Purge(arguments) => purge::run(&client, arguments, format).await,
         LedgerCommand::Reindex { dir: None } => {
             let entry = client.post("/ledger/reindex", &()).await;
             tell(entry, format, |entry: &u64| {

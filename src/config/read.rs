@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
-    LimitSettings, RetentionSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings,
-    services,
+    LimitSettings, RetentionSettings, RevocationList, TelemetrySettings, TermsSettings,
+    TokenSettings, services,
 };
 
 use super::services::read::origin;

@@ -291,7 +291,9 @@ fn retention() -> Value {
             ),
             (
                 "held",
-                text("Folder of evidence packages of what is on hold. Default `held` in the ledger's."),
+                text(
+                    "Folder of evidence packages of what is on hold. Default `held` in the ledger's.",
+                ),
             ),
         ],
     )

@@ -190,7 +190,10 @@ pub fn released(
         let who = &recipient.particulars;
         let reference = registry.recipient_reference(&who.name, &who.address);
         let unkept = |error: NotKept| {
-            Fault::new(Code::RecordUnavailable, format!("a recipient's key: {error}"))
+            Fault::new(
+                Code::RecordUnavailable,
+                format!("a recipient's key: {error}"),
+            )
         };
         let reference = reference.map_err(unkept)?;
         let reference =

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
-use super::pruning;
+use super::pruning::{self, Minimum};
 use super::scan::{Next, Scan};
 use super::segment::{Reader, Step, Tail};
 use super::tiles::{self, WIDTH, bundle_path};
@@ -26,6 +26,15 @@ pub fn entries(directory: &Path, from: u64) -> Entries {
         looked_again: false,
         knows_minimum: false,
     }
+}
+
+/// From which entry on the log in `directory` is there.
+///
+/// # Errors
+///
+/// [`ReadError`].
+pub fn minimum(directory: &Path) -> Result<Minimum, ReadError> {
+    pruning::read(directory)
 }
 
 /// See [`entries`].

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 
-use super::{CannotOpen, NotKept};
 use super::recipient_keys::{Period, RecipientKeys};
+use super::{CannotOpen, NotKept};
 use crate::files::{self, Readers};
 use crate::terms::CustomerRef;
 

@@ -214,7 +214,8 @@ impl Registry {
         };
         self.writer.write(change, |()| {}).await?;
         let fingerprints = Arc::clone(&self.fingerprints);
-        let destroyed = tokio::task::spawn_blocking(move || fingerprints.recipients.destroy(&periods));
+        let destroyed =
+            tokio::task::spawn_blocking(move || fingerprints.recipients.destroy(&periods));
         let failed = |error: &dyn fmt::Display| NotKept::Storage(error.to_string());
         let destroyed = destroyed.await.map_err(|error| failed(&error))?;
         destroyed.map_err(|error| failed(&error))
@@ -253,7 +254,7 @@ fn found(database: &Path) -> Result<Vec<Period>, CannotOpen> {
         let name = file.map_err(failed)?.file_name();
         let month = name.to_str().and_then(|name| {
             let month = name.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?;
-            month.parse().ok()
+            month.parse::<Period>().ok()
         });
         periods.extend(month);
     }
@@ -298,7 +299,9 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
 }
 
 fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
 }
 
@@ -336,10 +339,17 @@ mod tests {
         let third = ann();
         let all = registry.recipient_references("ann", "1 Main St.");
         assert_eq!(all.len(), 3);
-        assert!([first, second, third].iter().all(|one| all.contains(&one.unwrap())));
+        assert!(
+            [first, second, third]
+                .iter()
+                .all(|one| all.contains(&one.unwrap()))
+        );
         drop(registry);
         let registry = open(&path, "2027-03-31T00:00:00Z").unwrap();
-        assert_eq!(registry.recipient_reference("Ann", "1 Main St").unwrap(), third);
+        assert_eq!(
+            registry.recipient_reference("Ann", "1 Main St").unwrap(),
+            third
+        );
     }
 
     #[tokio::test]
@@ -348,16 +358,29 @@ mod tests {
         let path = folder.path().join("registry");
         let clock = Clock::manual(time(NOVEMBER));
         let registry = Registry::open(&path, clock.clone()).unwrap();
-        let november = registry.recipient_reference("Ann", "1 Main St").unwrap().unwrap();
+        let november = registry
+            .recipient_reference("Ann", "1 Main St")
+            .unwrap()
+            .unwrap();
         let until = |day: &str| registry.recipient_keys_until(day.parse().unwrap());
         assert_eq!(until("2026-11-30"), []);
         let periods = until("2026-12-01");
-        assert_eq!(periods.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2026-11"]);
+        assert_eq!(
+            periods.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["2026-11"]
+        );
         let key = file(&path, periods[0]);
         let backup = fs::read(&key).unwrap();
-        registry.destroy_recipient_keys(periods.clone(), 7).await.unwrap();
+        registry
+            .destroy_recipient_keys(periods.clone(), 7)
+            .await
+            .unwrap();
         assert!(!key.exists());
-        assert!(!registry.recipient_references("Ann", "1 Main St").contains(&november));
+        assert!(
+            !registry
+                .recipient_references("Ann", "1 Main St")
+                .contains(&november)
+        );
         // Nor does a clock that goes back make another in its place.
         assert!(registry.recipient_reference("Ann", "1 Main St").is_err());
         drop(registry);
@@ -365,7 +388,11 @@ mod tests {
         fs::write(&key, backup).unwrap();
         let registry = open(&path, "2026-12-01T00:00:00Z").unwrap();
         assert!(!key.exists());
-        assert!(!registry.recipient_references("Ann", "1 Main St").contains(&november));
+        assert!(
+            !registry
+                .recipient_references("Ann", "1 Main St")
+                .contains(&november)
+        );
     }
 
     #[test]
@@ -389,16 +416,33 @@ mod tests {
         connection.execute("DELETE FROM recipient_key", []).unwrap();
         drop(connection);
         fs::remove_file(file(&path, Period::of(time(NOVEMBER)).next())).unwrap();
-        fs::rename(file(&path, Period::of(time(NOVEMBER))), beside(&path, FORMER)).unwrap();
+        fs::rename(
+            file(&path, Period::of(time(NOVEMBER))),
+            beside(&path, FORMER),
+        )
+        .unwrap();
         let registry = open(&path, NOVEMBER).unwrap();
-        assert_eq!(registry.recipient_reference("Ann", "1 Main St").unwrap(), ann);
+        assert_eq!(
+            registry.recipient_reference("Ann", "1 Main St").unwrap(),
+            ann
+        );
         assert!(!beside(&path, FORMER).exists());
     }
 
     #[test]
     fn a_month_has_one_spelling() {
-        assert_eq!("2026-11".parse::<Period>().unwrap().end().to_string(), "2026-12-01");
-        for other in ["2026-1", "2026-13", "2026-11-01", "+2026-11", "", "2026-11 "] {
+        assert_eq!(
+            "2026-11".parse::<Period>().unwrap().end().to_string(),
+            "2026-12-01"
+        );
+        for other in [
+            "2026-1",
+            "2026-13",
+            "2026-11-01",
+            "+2026-11",
+            "",
+            "2026-11 ",
+        ] {
             assert!(other.parse::<Period>().is_err(), "{other}");
         }
     }

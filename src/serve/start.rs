@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::{Config, KeySource, LedgerSettings, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
-use crate::entry::Entry;
+use crate::entry::{Entry, Purge};
 use crate::files::{self, Readers};
 use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
@@ -52,7 +52,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         .map_err(|error| StartError::unusable("telemetry", error))?;
     let registry = Arc::new(open_registry(config, &clock).await?);
     let opening = read_policies(config, &registry, &clock).await?;
-    let ledger = open_ledger(config, &clock).await?;
+    let ledger = open_ledger(config, &clock, &registry).await?;
     let allowance = Arc::new(Allowance::new(clock.clone()));
     let announced = replay(config, &clock, &allowance).await?;
     let (stop, stopped) = watch::channel(false);
@@ -201,7 +201,11 @@ async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, Start
     .await
 }
 
-async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartError> {
+async fn open_ledger(
+    config: &Config,
+    clock: &Clock,
+    registry: &Registry,
+) -> Result<Ledger, StartError> {
     let (settings, clock) = (config.ledger.clone(), clock.clone());
     let mut options = ledger::Options::new(&settings.directory, &settings.origin);
     options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
@@ -226,7 +230,27 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
             "a torn batch was cut off the ledger"
         );
     }
+    if let Some(purge) = recovery.purge {
+        finish_purge(config, registry, purge).await?;
+    }
     Ok(ledger)
+}
+
+/// Destroys the keys that the latest purge on record names and that a stop left.
+async fn finish_purge(config: &Config, registry: &Registry, entry: u64) -> Result<(), StartError> {
+    let directory = config.ledger.directory.clone();
+    let purge = blocking("the latest purge", move || {
+        let found = ledger::reading::entries(&directory, entry).next();
+        let found = found.transpose().map_err(|error| error.to_string())?;
+        let purge = found.filter(|(index, _)| *index == entry);
+        let purge = purge.and_then(|(_, bytes)| Purge::of(&bytes));
+        purge.ok_or_else(|| format!("entry {entry} is not there, or about something else"))
+    })
+    .await?;
+    let keys = purge.recipient_keys.iter();
+    let keys = keys.filter_map(|key| key.parse().ok()).collect();
+    let destroyed = registry.destroy_recipient_keys(keys, entry).await;
+    destroyed.map_err(|error| StartError::unusable("the latest purge", error))
 }
 
 /// The ledger's keys; one is made where the log begins, or where it is to change.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ByAndWhy;
+use super::{ByAndWhy, Destroyed};
 use crate::entry::{Entry, Withheld};
 
 /// What to look for in the ledger; everything that is given must fit.
@@ -51,6 +51,8 @@ pub struct SearchAnswer {
     pub entries_read: u64,
     /// The signed checkpoint that each of them was proven under; nothing where none was found.
     pub checkpoint: Option<String>,
+    /// What is not in the log any more, and so cannot be found.
+    pub destroyed: Option<Destroyed>,
 }
 
 /// An entry and its place.
@@ -79,6 +81,9 @@ pub struct Report {
     pub disclosures: Vec<Series>,
     /// The signed checkpoint when it was made: what to verify the ledger against.
     pub checkpoint: String,
+    /// What is not in the ledger any more, and so not accounted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed: Option<Destroyed>,
 }
 
 /// Disclosures to one recipient of the same data for the same purpose on the same basis.

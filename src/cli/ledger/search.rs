@@ -86,6 +86,12 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
         if rows.is_empty() {
             complain("no entry fits");
         }
+        if let Some(destroyed) = &answer.destroyed {
+            complain(format!(
+                "those before entry {} were destroyed, as entry {} says",
+                destroyed.entries, destroyed.entry
+            ));
+        }
         if let (true, Some(last)) = (answer.more, answer.found.last()) {
             complain(format!("there are more; go on with --after {}", last.index));
         }
