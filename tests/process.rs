@@ -37,6 +37,8 @@ mod prove;
 mod published;
 #[path = "process/publishing.rs"]
 mod publishing;
+#[path = "process/purging.rs"]
+mod purging;
 #[path = "process/records.rs"]
 mod records;
 #[path = "process/shadow.rs"]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::customers::{nobody, object_of};
-use super::messages::{Found, SearchAnswer, SearchQuery};
+use super::messages::{Found, RecipientTyped, SearchAnswer, SearchQuery};
 use super::purging::destroyed;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::index::{Index, Query};
@@ -29,12 +29,20 @@ impl Administration {
     pub async fn search(&self, actor: &Actor, query: SearchQuery) -> Result<SearchAnswer, NotDone> {
         Self::allow(actor, Deed::LedgerSearch)?;
         let because = query.because.as_deref().map(reason).transpose()?;
-        let references = match &query.customer {
-            Some(typed) => Some(self.references(typed).await?),
-            None => None,
+        let references = match (&query.customer, &query.recipient) {
+            (Some(_), Some(_)) => {
+                let mistake = "name a customer or a recipient, not both".to_owned();
+                return Err(NotDone::Mistaken(mistake));
+            }
+            (Some(typed), None) => Some(self.references(typed).await?),
+            (None, Some(who)) => Some(self.recipients(who)?),
+            (None, None) => None,
         };
         let wanted = wanted(references.as_deref(), &query)?;
-        let object = object(references.as_deref(), &wanted);
+        let mut object = object(references.as_deref(), &wanted);
+        if query.recipient.is_some() {
+            object = object.replace("customer:", "recipient:");
+        }
         let action = Deed::LedgerSearch.name().to_owned();
         let end = self.enter(actor, action, Some(object), because).await?;
         if references.is_some_and(|references| references.is_empty()) {
@@ -80,6 +88,16 @@ impl Administration {
             })
         })
         .await
+    }
+
+    /// What may stand for a mail recipient in the ledger, month by month.
+    fn recipients(&self, who: &RecipientTyped) -> Result<Vec<CustomerRef>, NotDone> {
+        let references = self.registry.recipient_references(&who.name, &who.address);
+        if references.is_empty() {
+            let mistake = "name and address of a recipient are as its letter has them, both whole";
+            return Err(NotDone::Mistaken(mistake.to_owned()));
+        }
+        Ok(references)
     }
 
     /// Has the index made again from the log.

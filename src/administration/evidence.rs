@@ -68,6 +68,11 @@ impl Administration {
         if reference.is_none() && query.customer.is_some() {
             return Err(nobody());
         }
+        if query.recipient.is_some() {
+            let mistake =
+                "a package is about a customer or a request, not about a recipient of mail";
+            return Err(NotDone::Mistaken(mistake.to_owned()));
+        }
         let about = object(reference.map(|_| references), &wanted);
         let action = Deed::LedgerEvidence.name().to_owned();
         let asked = self.enter(actor, action, Some(about.clone()), because);

@@ -16,7 +16,7 @@ mod purging;
 
 pub use ledger::{
     CustomerChange, CustomerChanged, Found, HoldShown, Incomplete, Occurrence, RecipientShown,
-    Report, SearchAnswer, SearchQuery, Series,
+    RecipientTyped, Report, SearchAnswer, SearchQuery, Series,
 };
 pub use purging::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 

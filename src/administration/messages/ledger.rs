@@ -14,6 +14,9 @@ use crate::entry::{Entry, Withheld};
 pub struct SearchQuery {
     /// A customer, as in [`super::CustomerQuery`].
     pub customer: Option<String>,
+    /// Or a mail recipient, in entries of the months whose keys are still there.
+    #[serde(default)]
+    pub recipient: Option<RecipientTyped>,
     /// A partner's id.
     pub partner: Option<String>,
     /// A purpose, with those below it.
@@ -37,6 +40,16 @@ pub struct SearchQuery {
     pub scan: bool,
     /// Why it is asked.
     pub because: Option<String>,
+}
+
+/// A person on a customer's list, as somebody types name and postal address.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientTyped {
+    /// The whole name.
+    pub name: String,
+    /// The whole postal address.
+    pub address: String,
 }
 
 /// Entries that fit.

@@ -289,3 +289,45 @@ async fn a_hold_placed_after_the_first_person_asked_counts() {
     let purged = fixture.purge("Olga", Role::Operator).await.unwrap();
     assert!(purged.done && purged.held.len() == 1);
 }
+
+#[tokio::test]
+async fn a_recipient_is_found_as_typed_in_the_months_whose_keys_are_left() {
+    let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    fixture.import(BOOK).await.unwrap();
+    let registry = &fixture.service.registry;
+    for request in ["november", "december"] {
+        let ann = registry.recipient_reference("Ann Bell", "1 Main St");
+        let mut disclosure = fixture.disclosure("cus_1", request, &[]);
+        disclosure.subjects[0].subject = "recipient".to_owned();
+        disclosure.subjects[0].references = vec![ann.unwrap().unwrap().to_string()];
+        fixture.record(Event::Disclosure(disclosure)).await;
+        fixture.clock.advance(DAY * 15);
+    }
+    let leo = actor("Leo", Role::Legal);
+    let search = async || {
+        let query = SearchQuery {
+            recipient: Some(RecipientTyped {
+                name: "ann bell".to_owned(),
+                address: "1 Main St.".to_owned(),
+            }),
+            decision: Some("disclosure".to_owned()),
+            ..SearchQuery::default()
+        };
+        let answer = fixture.service.search(&leo, query).await.unwrap();
+        let request = |found: &Found| match &found.entry.event {
+            Event::Disclosure(disclosure) => disclosure.request.request_id.clone(),
+            other => panic!("{other:?}"),
+        };
+        answer.found.iter().map(request).collect::<Vec<_>>()
+    };
+    assert_eq!(search().await, ["november", "december"]);
+    let (_, _, object) = fixture.acts().pop().unwrap();
+    let object = object.unwrap();
+    assert!(
+        object.starts_with("recipient:") && !object.contains("bell"),
+        "{object}"
+    );
+    fixture.clock.set("2027-01-02T00:00:00Z".parse().unwrap());
+    fixture.purged().await;
+    assert_eq!(search().await, ["december"]);
+}
