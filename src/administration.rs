@@ -12,6 +12,7 @@
 pub mod actors;
 pub mod client;
 mod customers;
+mod destroyed;
 mod disclosures;
 pub mod entries;
 mod evidence;

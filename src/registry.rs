@@ -24,6 +24,7 @@ mod figures;
 mod fingerprint;
 mod forgetting;
 mod import;
+mod keys;
 mod policy_sets;
 mod policy_shadow;
 mod proofs;

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::customers::{nobody, object_of};
+use super::destroyed::destroyed;
 use super::messages::{Found, RecipientTyped, SearchAnswer, SearchQuery};
-use super::purging::destroyed;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;

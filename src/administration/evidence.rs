@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::customers::nobody;
+use super::destroyed::destroyed;
 use super::disclosures::{blocking, object, proven, prover, wanted};
 use super::messages::{Report, SearchQuery};
-use super::purging::destroyed;
 use super::report::{account, deliveries};
 use super::{Actor, Administration, Deed, NotDone, paper, reason};
 use crate::entry::{Entry, Event};

@@ -13,9 +13,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::customers::object_of;
+use super::destroyed::destroyed;
 use super::disclosures::{blocking, keys};
 use super::evidence::Wanted;
-use super::messages::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
+use super::messages::{Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 use super::two_persons::{Turn, turn};
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::config::RetentionSettings;
@@ -347,29 +348,6 @@ impl Administration {
         })
         .await
     }
-}
-
-/// What the ledger in `directory` says of entries that are not in it any more.
-pub(super) fn destroyed(directory: &Path) -> Result<Option<Destroyed>, NotDone> {
-    let unreadable = |error: &dyn std::fmt::Display| NotDone::Unreadable(error.to_string());
-    let minimum = reading::minimum(directory).map_err(|error| unreadable(&error))?;
-    let Some(index) = minimum.purge else {
-        return Ok(None);
-    };
-    let missing = || unreadable(&format!("entry {index} is missing"));
-    let found = reading::entries(directory, index)
-        .next()
-        .ok_or_else(missing)?;
-    let (place, bytes) = found.map_err(|error| unreadable(&error))?;
-    let purge = Purge::of(&bytes)
-        .filter(|_| place == index)
-        .ok_or_else(missing)?;
-    Ok(Some(Destroyed {
-        entries: minimum.index,
-        newest: purge.newest,
-        entry: index,
-        terms: purge.terms,
-    }))
 }
 
 /// The oldest entries before `end` in full bundles, up to the first that is not past the term of its kind:

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use self::accounts::Accounts;
 
 use super::customers::{nobody, object_of};
+use super::destroyed::destroyed;
 use super::disclosures::{blocking, proven, prover};
 use super::messages::{CustomerQuery, RecipientShown, Report, Series};
-use super::purging::destroyed;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
 use crate::index::{Index, Query};

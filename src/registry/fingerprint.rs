@@ -3,22 +3,17 @@
 //! recipients, so that they can be destroyed without the first.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 
+use super::keys::{beside, key};
 use super::recipient_keys::{Period, RecipientKeys};
 use super::{CannotOpen, NotKept};
-use crate::files::{self, Readers};
 use crate::terms::CustomerRef;
 
 pub(super) type Fingerprint = [u8; 32];
-
-const KEY_BYTES: usize = 32;
 
 /// Fewer digits are not a telephone number anyone would search for.
 const TELEPHONE_DIGITS_MIN: usize = 7;
@@ -128,58 +123,9 @@ fn sign(key: &hmac::Key, parts: &[&[u8]]) -> Fingerprint {
     fingerprint
 }
 
-pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
-}
-
-pub(super) fn key(path: &Path, may_make: bool) -> Result<hmac::Key, CannotOpen> {
-    let failed = |cause| CannotOpen::File {
-        path: path.to_owned(),
-        cause,
-    };
-    let mistaken = |mistake| CannotOpen::Key {
-        path: path.to_owned(),
-        mistake,
-    };
-    let bytes = match File::open(path) {
-        Ok(mut file) => {
-            if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
-                return Err(mistaken("others may read this key; set its mode to 0600"));
-            }
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(failed)?;
-            bytes
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
-            make_key(path).map_err(failed)?
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mistake = "this key is missing, and nobody in the book can be found without it; \
-                           bring it back from a backup";
-            return Err(mistaken(mistake));
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    if bytes.len() != KEY_BYTES {
-        return Err(mistaken(
-            "a key must have 32 bytes; bring it back from a backup",
-        ));
-    }
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
-}
-
-pub(super) fn make_key(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; KEY_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
-    files::write_new(path, &bytes, Readers::Owner)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 
     use super::*;
     use crate::registry::database;

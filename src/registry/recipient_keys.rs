@@ -19,7 +19,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, params};
 
-use super::fingerprint::{beside, key, make_key};
+use super::keys::{beside, key, make_key};
 use super::{CannotOpen, NotKept, Registry, entry_column};
 
 /// What stands in the name of each key's file before its month and behind it.
