@@ -23,6 +23,24 @@ const ENTRIES_MAX: usize = 10_000;
 /// Bytes of its files.
 const BYTES_MAX: usize = 96 * 1_024 * 1_024;
 
+/// What people and the gateway do to put policy sets in force.
+pub(super) const APPROVALS: [&str; 6] = [
+    "policy.first",
+    "policy.publish",
+    "policy.publish.propose",
+    "policy.reload",
+    "policy.rollback",
+    "policy.rollback.propose",
+];
+
+/// Entries about one of these.
+pub(super) fn of_act(act: &str) -> Query {
+    Query {
+        decision: Some(act.to_owned()),
+        ..Query::default()
+    }
+}
+
 /// What goes into a package.
 pub(super) struct Wanted {
     /// What entries must be about.
@@ -209,18 +227,8 @@ impl Administration {
         let index = self.reader(false);
         let approvals = blocking(move || {
             let mut approvals = BTreeMap::new();
-            for decision in [
-                "policy.first",
-                "policy.publish",
-                "policy.publish.propose",
-                "policy.reload",
-                "policy.rollback",
-                "policy.rollback.propose",
-            ] {
-                let wanted = Query {
-                    decision: Some(decision.to_owned()),
-                    ..Query::default()
-                };
+            for decision in APPROVALS {
+                let wanted = of_act(decision);
                 index.find(&wanted, 0..end, |(place, bytes, entry)| {
                     let object = match &entry.event {
                         Event::Act(act) => act.object.as_deref(),

@@ -1,5 +1,6 @@
 //! Destroying what is past its term: the oldest entries of the ledger, and keys of mail recipients'
-//! fingerprints. Two people, one of them legal; what is on hold is copied into evidence packages first; the
+//! fingerprints. Two people, one of them legal; what is on hold, and who put policy sets in force, is copied
+//! into evidence packages first; the
 //! entry about it is durable before anything goes, and is what a start goes on with that finds it undone.
 //!
 //! Not here: deleting (`ledger`, `registry`).
@@ -7,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use super::customers::object_of;
 use super::destroyed::destroyed;
 use super::disclosures::{blocking, keys};
-use super::evidence::Wanted;
+use super::evidence::{APPROVALS, Wanted, of_act};
 use super::messages::{Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 use super::two_persons::{Turn, turn};
 use super::{Actor, Administration, Deed, NotDone, reason};
@@ -51,9 +51,13 @@ struct Due {
     keys_held: Vec<Period>,
 }
 
-/// Entries on hold that go into one package.
+/// Entries that go into one package.
 struct Piece {
-    reference: CustomerRef,
+    /// What they are about, as entries name it.
+    about: String,
+    query: Query,
+    /// The customer, where it is one.
+    reference: Option<CustomerRef>,
     places: Range<u64>,
     entries: u64,
 }
@@ -99,9 +103,9 @@ impl Administration {
         let pieces = self.pieces(&due.outlook.places).await?;
         let mut held: BTreeMap<String, Held> = BTreeMap::new();
         for piece in pieces {
-            let reference = piece.reference.to_string();
-            let held = held.entry(reference.clone()).or_insert(Held {
-                reference,
+            let about = piece.about;
+            let held = held.entry(about.clone()).or_insert(Held {
+                about,
                 entries: 0,
                 packages: 0,
             });
@@ -301,36 +305,48 @@ impl Administration {
         })
     }
 
-    /// Entries at these places that are on hold, in portions of a package.
+    /// Entries at these places that are on hold, and those about who put policy sets in force, which later
+    /// packages would want, in portions of a package.
     async fn pieces(&self, places: &Range<u64>) -> Result<Vec<Piece>, NotDone> {
         let holds = self.registry.holds().await?;
         let (index, places) = (self.reader(false), places.clone());
         blocking(move || {
             let mut pieces = Vec::new();
             for hold in holds {
-                pieces.extend(pieces_of(&index, hold.reference, &places)?);
+                let references = vec![hold.reference];
+                let about = object_of(&references);
+                let query = Query {
+                    references,
+                    ..Query::default()
+                };
+                let reference = Some(hold.reference);
+                pieces.extend(pieces_of(&index, (about, query, reference), &places)?);
+            }
+            for act in APPROVALS {
+                let what = (format!("decision:{act}"), of_act(act), None);
+                pieces.extend(pieces_of(&index, what, &places)?);
             }
             Ok(pieces)
         })
         .await
     }
 
-    /// Makes a package of entries on hold, durably; its file and its digest.
+    /// Makes a package of entries, durably; its file and its digest.
     async fn keep(
         &self,
         actor: &Actor,
         piece: &Piece,
         folder: &Path,
     ) -> Result<(String, String), NotDone> {
-        let about = object_of(&[piece.reference]);
         let wanted = Wanted {
-            query: of_one(piece.reference),
-            reference: Some(piece.reference),
+            query: piece.query.clone(),
+            reference: piece.reference,
             places: piece.places.clone(),
             scan: false,
         };
-        let package = self.package(actor, &about, wanted).await?;
-        let name = format!("{}-{}.zip", piece.reference, package.seal);
+        let package = self.package(actor, &piece.about, wanted).await?;
+        let (_, about) = piece.about.split_once(':').unwrap_or_default();
+        let name = format!("{about}-{}.zip", package.seal);
         let path = folder.join(name);
         let (file, bytes) = (path.display().to_string(), package.bytes);
         blocking(move || {
@@ -414,22 +430,15 @@ fn terms(retention: &RetentionSettings) -> BTreeMap<String, u64> {
         .collect()
 }
 
-fn of_one(reference: CustomerRef) -> Query {
-    Query {
-        references: vec![reference],
-        ..Query::default()
-    }
-}
-
-/// Entries about one customer at these places, in portions of a package.
+/// Entries about one thing at these places, in portions of a package.
 fn pieces_of(
-    index: &Arc<Index>,
-    reference: CustomerRef,
+    index: &Index,
+    (about, query, reference): (String, Query, Option<CustomerRef>),
     places: &Range<u64>,
 ) -> Result<Vec<Piece>, NotDone> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut piece_bytes = 0;
-    index.find(&of_one(reference), places.clone(), |(place, bytes, _)| {
+    index.find(&query, places.clone(), |(place, bytes, _)| {
         piece_bytes += bytes.len();
         match pieces.last_mut() {
             Some(last) if last.entries < HELD_ENTRIES_MAX && piece_bytes <= HELD_BYTES_MAX => {
@@ -439,6 +448,8 @@ fn pieces_of(
             _ => {
                 piece_bytes = bytes.len();
                 pieces.push(Piece {
+                    about: about.clone(),
+                    query: query.clone(),
                     reference,
                     places: place..place + 1,
                     entries: 1,

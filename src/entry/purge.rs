@@ -20,7 +20,8 @@ pub struct Purge {
     pub approvals: Vec<Approval>,
     /// How many entries of each kind were destroyed.
     pub entries: BTreeMap<String, u64>,
-    /// SHA-256, hexadecimal, of each evidence package that what is on hold was copied into first.
+    /// SHA-256, hexadecimal, of each evidence package that was made of it first: of what is on hold, and of
+    /// who put policy sets in force.
     pub held: Vec<String>,
     /// The first entry of the log that is still there: the minimum index of C2SP tlog-tiles, a multiple of
     /// 256.

@@ -21,7 +21,7 @@ pub struct PurgePlan {
     pub newest: Option<Timestamp>,
     /// The terms: setting to days.
     pub terms: BTreeMap<String, u64>,
-    /// What of it is on hold, and is copied into evidence packages first.
+    /// What of it is copied into evidence packages first: what is on hold, and who put policy sets in force.
     pub held: Vec<Held>,
     /// The folder that these go into.
     pub held_folder: String,
@@ -33,13 +33,13 @@ pub struct PurgePlan {
     pub proposed: Option<PurgeProposed>,
 }
 
-/// Entries of a customer on hold.
+/// Entries that are kept, though they are destroyed in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Held {
-    /// What stands for the customer in the ledger.
-    pub reference: String,
-    /// How many of the entries that would go name it.
+    /// What they are about, as in a search: `customer:` and a reference, `decision:` and an act.
+    pub about: String,
+    /// How many of the entries that would go are.
     pub entries: u64,
     /// How many packages they need.
     pub packages: u64,

@@ -210,17 +210,28 @@ async fn what_is_on_hold_is_kept_in_packages_that_stay_valid() {
     let fixture = Fixture::aged(61).await;
     fixture.hold("cus_2").await;
     let plan = fixture.plan().await;
-    assert_eq!(plan.held.len(), 1);
-    let held = &plan.held[0];
-    assert_eq!(held.reference, fixture.reference("cus_2"));
-    assert_eq!((held.entries, held.packages), (85, 1));
+    let kept = plan
+        .held
+        .iter()
+        .map(|held| (&*held.about, held.entries, held.packages));
+    let whom = format!("customer:{}", fixture.reference("cus_2"));
+    // And who put the first policy set in force, which packages of later disclosures speak of.
+    let expected = [(&*whom, 85, 1), ("decision:policy.first", 1, 1)];
+    assert_eq!(kept.collect::<Vec<_>>(), expected);
     let (purged, purge) = fixture.purged().await;
-    let package = std::fs::read(&purged.held[0]).unwrap();
-    assert_eq!(purge.held, [evidence::sha256_text(&package)]);
+    let packages = purged.held.iter().map(|file| std::fs::read(file).unwrap());
+    let packages: Vec<_> = packages.collect();
+    let digests = packages
+        .iter()
+        .map(|package| evidence::sha256_text(package));
+    assert_eq!(purge.held, digests.collect::<Vec<_>>());
     let keys = fixture.folder.path().join("ledger").join(KEYS_FILE);
     let keys = Keys::parse(&std::fs::read_to_string(keys).unwrap()).unwrap();
-    let verified = evidence::verify(&package, Some(&keys)).unwrap();
-    assert_eq!(verified.entries, 85);
+    let entries = packages.iter().map(|package| {
+        let verified = evidence::verify(package, Some(&keys)).unwrap();
+        verified.entries
+    });
+    assert_eq!(entries.collect::<Vec<_>>(), [85, 1]);
     // Where they cannot be kept nothing is destroyed.
     fixture.clock.advance(DAY * 61);
     std::fs::remove_dir_all(fixture.folder.path().join("held")).unwrap();
@@ -287,7 +298,7 @@ async fn a_hold_placed_after_the_first_person_asked_counts() {
     let asked = fixture.purge("Leo", Role::Legal).await.unwrap();
     assert!(!asked.done && asked.recipient_keys.is_empty());
     let purged = fixture.purge("Olga", Role::Operator).await.unwrap();
-    assert!(purged.done && purged.held.len() == 1);
+    assert!(purged.done && purged.held.len() == 2);
 }
 
 #[tokio::test]

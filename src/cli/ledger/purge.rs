@@ -9,7 +9,8 @@ use crate::cli::output::{Format, complain, say, say_rows, tell};
 /// What to do about what is past its term.
 #[derive(Clone, Debug, Args)]
 pub struct PurgeArguments {
-    /// Say what would be destroyed, and what would be copied first because it is on hold; destroys nothing.
+    /// Say what would be destroyed, and what would be copied first (what is on hold, and who put policy
+    /// sets in force); destroys nothing.
     #[arg(long)]
     dry_run: bool,
     /// Why; it stands in the ledger.
@@ -37,7 +38,7 @@ pub(super) async fn run(client: &Client, arguments: PurgeArguments, format: Form
             ),
         });
         for file in &purged.held {
-            say(&format!("what is on hold was kept in {file}\n"));
+            say(&format!("a part of it was kept in {file}\n"));
         }
     })
 }
@@ -78,7 +79,7 @@ fn show(plan: &PurgePlan) {
             "{} entries, first into {} packages in {}",
             held.entries, held.packages, plan.held_folder
         );
-        rows.push(row(&format!("on hold: {}", held.reference), how));
+        rows.push(row(&format!("kept: {}", held.about), how));
     }
     let terms = plan.terms.iter();
     rows.extend(terms.map(|(setting, days)| row(setting, days.to_string())));
