@@ -123,6 +123,7 @@ pub enum Deed {
     LedgerHold,
     LedgerRelease,
     LedgerPurge,
+    LedgerExport,
     CustomersForget,
     PolicyRead,
     PolicyPublish,
@@ -134,7 +135,7 @@ pub enum Deed {
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -148,6 +149,7 @@ impl Deed {
         Self::LedgerHold,
         Self::LedgerRelease,
         Self::LedgerPurge,
+        Self::LedgerExport,
         Self::CustomersForget,
         Self::PolicyRead,
         Self::PolicyPublish,
@@ -173,6 +175,7 @@ impl Deed {
             Self::LedgerHold => "ledger.hold",
             Self::LedgerRelease => "ledger.release",
             Self::LedgerPurge => "ledger.purge",
+            Self::LedgerExport => "ledger.export",
             Self::CustomersForget => "customers.forget",
             Self::PolicyRead => "policy.read",
             Self::PolicyPublish => "policy.publish",
@@ -197,6 +200,7 @@ impl Deed {
             Self::LedgerRelease | Self::LedgerPurge | Self::CustomersForget => {
                 &[Legal, PartnerManager, Operator]
             }
+            Self::LedgerExport => &[Legal, Auditor, Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport | Self::LedgerEvidence => &[Legal, Auditor],
             Self::PartnerEnd | Self::PolicyPublish | Self::PolicyRollback | Self::PolicyShadow => {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::customers::{nobody, object_of};
 use super::destroyed::destroyed;
-use super::messages::{Found, RecipientTyped, SearchAnswer, SearchQuery};
+use super::messages::{ExportTold, Found, RecipientTyped, SearchAnswer, SearchQuery};
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;
@@ -88,6 +88,27 @@ impl Administration {
             })
         })
         .await
+    }
+
+    /// Puts on record that somebody is about to export the ledger: its files are read by the command, not
+    /// by the gateway.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn export_told(&self, actor: &Actor, told: &ExportTold) -> Result<u64, NotDone> {
+        Self::allow(actor, Deed::LedgerExport)?;
+        if !is_word(&told.format) {
+            let mistake = format!("`{}` is not a form of export", told.format);
+            return Err(NotDone::Mistaken(mistake));
+        }
+        let mut object = format!("format:{} from:{}", told.format, told.from);
+        for (word, time) in [("since", told.since), ("until", told.until)] {
+            if let Some(time) = time {
+                object += &format!(" {word}:{time}");
+            }
+        }
+        let action = Deed::LedgerExport.name().to_owned();
+        self.enter(actor, action, Some(object), None).await
     }
 
     /// What may stand for a mail recipient in the ledger, month by month.

@@ -15,8 +15,8 @@ mod ledger;
 mod purging;
 
 pub use ledger::{
-    CustomerChange, CustomerChanged, Found, HoldShown, Incomplete, Occurrence, RecipientShown,
-    RecipientTyped, Report, SearchAnswer, SearchQuery, Series,
+    CustomerChange, CustomerChanged, ExportTold, Found, HoldShown, Incomplete, Occurrence,
+    RecipientShown, RecipientTyped, Report, SearchAnswer, SearchQuery, Series,
 };
 pub use purging::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 

@@ -21,8 +21,9 @@ use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
-    CustomerChange, CustomerQuery, HitsQuery, PartnerEnd, PolicyPublish, PolicyRollback,
-    PolicyShadow, Problem, PurgeAsked, ROLE_HEADER, SearchQuery, SimulateQuery, Suspend,
+    CustomerChange, CustomerQuery, ExportTold, HitsQuery, PartnerEnd, PolicyPublish,
+    PolicyRollback, PolicyShadow, Problem, PurgeAsked, ROLE_HEADER, SearchQuery, SimulateQuery,
+    Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -85,6 +86,7 @@ pub async fn serve(
         .route("/ledger/search", post(search))
         .route("/ledger/report", post(report))
         .route("/ledger/reindex", post(reindex))
+        .route("/ledger/export", post(export))
         .route("/ledger/evidence", post(evidence))
         .route("/ledger/holds", get(holds))
         .route("/ledger/hold", post(hold))
@@ -294,6 +296,15 @@ async fn report(
 async fn reindex(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
     let actor = caller.for_deed(Deed::LedgerReindex);
     answer(door.administration.reindex(&actor).await)
+}
+
+async fn export(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(told): Json<ExportTold>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerExport);
+    answer(door.administration.export_told(&actor, &told).await)
 }
 
 async fn evidence(

@@ -223,6 +223,7 @@ ledger.evidence   legal, auditor
 ledger.hold       legal
 ledger.release    legal, partner_manager, operator
 ledger.purge      legal, partner_manager, operator
+ledger.export     legal, auditor, operator
 customers.forget  legal, partner_manager, operator
 policy.read       operator, partner_manager, legal, auditor
 policy.publish    legal, partner_manager

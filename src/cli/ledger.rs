@@ -1,5 +1,6 @@
 //! `covenant ledger`: searching, accounting, verifying.
 
+mod announce;
 mod evidence;
 mod export;
 mod hold;
@@ -22,6 +23,7 @@ use crate::administration::Role;
 use crate::administration::client::Client;
 use crate::administration::messages::{CustomerQuery, Report};
 use crate::administration::paper;
+pub(super) use announce::announce;
 pub use evidence::EvidenceCommand;
 pub use export::{ExportArguments, ExportFormat};
 pub use hold::HoldCommand;
@@ -64,7 +66,8 @@ pub enum LedgerCommand {
     /// Packages of entries with their proofs, for somebody who has nothing else.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
-    /// Write all entries in a form that other programs read; needs no gateway.
+    /// Write all entries in a form that other programs read; needs no gateway, but tells one that runs on
+    /// this ledger.
     Export(ExportArguments),
     /// Customers that must not be forgotten.
     #[command(subcommand)]

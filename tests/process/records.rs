@@ -159,6 +159,25 @@ async fn an_export_has_every_entry_in_every_form() {
         );
         place.run(&out).await.with(1);
     }
+    // Where a gateway runs on it, it stands in there who took it along, and a role that may not is no way.
+    let mut gateway = place.serve().await;
+    let export = "ledger export --dir ledger --key ledger.key --from 2";
+    place.run(export).await.with(0);
+    place
+        .run(&format!("{export} --role partner_manager"))
+        .await
+        .with(1);
+    let copy = "cp -r ledger copy && covenant ledger export --dir copy --key ledger.key";
+    shell(place.folder(), copy).await.with(0);
+    let found = place
+        .run("ledger search --decision ledger.export -o json")
+        .await
+        .with(0)
+        .json();
+    let acts = found["found"].as_array().unwrap();
+    assert_eq!(acts.len(), 1, "{found:#}");
+    assert_eq!(acts[0]["entry"]["event"]["object"], "format:jsonl from:2");
+    assert_eq!(gateway.stop().await, 0);
 }
 
 #[tokio::test]

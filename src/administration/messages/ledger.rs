@@ -52,6 +52,20 @@ pub struct RecipientTyped {
     pub address: String,
 }
 
+/// An export of the ledger that somebody is about to make.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportTold {
+    /// In which form.
+    pub format: String,
+    /// From which entry on.
+    pub from: u64,
+    /// Not before this time.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
 /// Entries that fit.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

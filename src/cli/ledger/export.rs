@@ -1,10 +1,10 @@
 //! `covenant ledger export`: the entries of a ledger in a form that other programs read, to a file or to
-//! standard output. Needs no gateway.
+//! standard output. Needs no gateway; one that runs on the ledger is told first (`announce`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::place::Place;
 use super::progress::Progress;
 use super::search::moment;
+use crate::administration::messages::ExportTold;
 use crate::cli::output::complain;
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
 use crate::entry::Entry;
@@ -52,6 +53,24 @@ pub enum ExportFormat {
     Ocsf,
     /// CloudEvents 1.0, one a line.
     Cloudevents,
+}
+
+impl ExportArguments {
+    /// The ledger's directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.place.dir
+    }
+
+    /// What a gateway that runs on it is told.
+    pub(super) fn told(&self) -> ExportTold {
+        let format = self.format.to_possible_value();
+        ExportTold {
+            format: format.map_or_else(String::new, |value| value.get_name().to_owned()),
+            from: self.from,
+            since: self.since,
+            until: self.until,
+        }
+    }
 }
 
 enum NotExported {
@@ -114,7 +133,7 @@ pub(in crate::cli) fn run(arguments: &ExportArguments) -> u8 {
 }
 
 /// A new file that only its owner reads.
-fn make(path: &std::path::Path) -> io::Result<File> {
+fn make(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(path)
 }
