@@ -640,13 +640,13 @@ pub(crate) mod tests {
                 option::of(0_i64..4_000_000_000),
                 vec(text(), 0..3),
             ),
-            (text(), number(), counts()),
+            (text(), number(), counts(), option::of(text())),
         )
             .prop_map(
                 |(
                     (approvals, entries, held, minimum),
                     (minimum_before, newest, recipient_keys),
-                    (root, size, terms),
+                    (root, size, terms, recipient_keys_until),
                 )| Purge {
                     approvals,
                     entries,
@@ -655,6 +655,7 @@ pub(crate) mod tests {
                     minimum_before,
                     newest: newest.map(|second| Timestamp::from_second(second).unwrap()),
                     recipient_keys,
+                    recipient_keys_until,
                     root,
                     size,
                     terms,

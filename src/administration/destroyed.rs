@@ -27,5 +27,6 @@ pub(super) fn destroyed(directory: &Path) -> Result<Option<Destroyed>, NotDone> 
         newest: purge.newest,
         entry: index,
         terms: purge.terms,
+        recipient_keys_until: purge.recipient_keys_until,
     }))
 }

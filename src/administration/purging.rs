@@ -240,8 +240,14 @@ impl Administration {
             held: digests,
             minimum: outlook.places.end,
             minimum_before: outlook.places.start,
-            newest: outlook.newest.max(before.and_then(|before| before.newest)),
+            newest: outlook
+                .newest
+                .max(before.as_ref().and_then(|before| before.newest)),
             recipient_keys: words.clone(),
+            recipient_keys_until: words
+                .last()
+                .cloned()
+                .max(before.and_then(|before| before.recipient_keys_until)),
             root: hexadecimal(&at.root),
             size: at.size,
             terms: terms(retention),

@@ -182,7 +182,10 @@ fn purge(out: &mut Vec<u8>, it: &Purge) {
         &it.recipient_keys,
         |out, period| string(out, period),
     );
-    object.text("root", &it.root).number("size", it.size);
+    object
+        .optional("recipient_keys_until", it.recipient_keys_until.as_deref())
+        .text("root", &it.root)
+        .number("size", it.size);
     counts(object.member("terms"), &it.terms);
     object.close();
 }

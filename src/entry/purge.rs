@@ -33,6 +33,10 @@ pub struct Purge {
     pub newest: Option<Timestamp>,
     /// Periods whose keys of recipients' fingerprints were destroyed, for example `2020-11`.
     pub recipient_keys: Vec<String>,
+    /// The newest of those that were ever destroyed: of it and of those before there is to be no key, also
+    /// after a backup was brought back. Nothing where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient_keys_until: Option<String>,
     /// Root of the log of `size` entries, hexadecimal.
     pub root: String,
     /// Entries in the log when it was decided.

@@ -44,7 +44,7 @@ use crate::listen;
 use crate::mistakes::Look;
 use crate::operator::{self, Operator};
 use crate::publishing::{self, Announced, NotOpened, Opening};
-use crate::registry::Registry;
+use crate::registry::{Period, Registry};
 use crate::telemetry::{Metrics, Telemetry};
 
 pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
@@ -236,7 +236,7 @@ async fn open_ledger(
     Ok(ledger)
 }
 
-/// Destroys the keys that the latest purge on record names and that a stop left.
+/// Destroys keys that purges on record destroyed, and that a stop left or a backup brought back.
 async fn finish_purge(config: &Config, registry: &Registry, entry: u64) -> Result<(), StartError> {
     let directory = config.ledger.directory.clone();
     let purge = blocking("the latest purge", move || {
@@ -247,8 +247,9 @@ async fn finish_purge(config: &Config, registry: &Registry, entry: u64) -> Resul
         purge.ok_or_else(|| format!("entry {entry} is not there, or about something else"))
     })
     .await?;
-    let keys = purge.recipient_keys.iter();
-    let keys = keys.filter_map(|key| key.parse().ok()).collect();
+    let until = purge.recipient_keys_until.as_deref();
+    let until = until.and_then(|month| month.parse::<Period>().ok());
+    let keys = until.map_or_else(Vec::new, |until| registry.recipient_keys_until(until.end()));
     let destroyed = registry.destroy_recipient_keys(keys, entry).await;
     destroyed.map_err(|error| StartError::unusable("the latest purge", error))
 }

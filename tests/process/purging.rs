@@ -90,6 +90,7 @@ async fn keys_that_a_stop_left_after_the_entry_about_them_are_destroyed_by_the_n
     let (ledger, _) = Ledger::open(&options, signer, &then).unwrap();
     let purge = Purge {
         recipient_keys: vec!["2020-02".to_owned()],
+        recipient_keys_until: Some("2020-02".to_owned()),
         ..Purge::default()
     };
     let entry = Entry::new(then.now(), Event::Purge(purge)).unwrap();

@@ -95,4 +95,6 @@ pub struct Destroyed {
     pub entry: u64,
     /// The terms then: setting to days.
     pub terms: BTreeMap<String, u64>,
+    /// The newest month whose key of mail recipients' fingerprints was destroyed.
+    pub recipient_keys_until: Option<String>,
 }

@@ -303,3 +303,41 @@ async fn entries_that_are_missing_before_the_segments_are_no_end_of_the_log() {
     let read = entries(&place.path(), 0).next().unwrap();
     assert!(matches!(read, Err(ReadError::Damaged(damage)) if damage.index == Some(0)));
 }
+
+fn files_in(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
+    for file in folder.read_dir().unwrap() {
+        let path = file.unwrap().path();
+        match path.is_dir() {
+            true => files_in(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+/// Among them hashes over what was pruned, which nothing but a signed root can vouch for.
+#[tokio::test]
+async fn a_changed_byte_of_what_is_left_of_a_pruned_log_is_seen() {
+    const STEP: usize = 1_499;
+    let place = published().await;
+    purge(&place, 512).await;
+    let mut files = vec![
+        place.path().join("minimum"),
+        place.path().join("checkpoint"),
+    ];
+    files_in(&place.path().join("tile"), &mut files);
+    let mut tried = 0;
+    for path in files {
+        let bytes = fs::read(&path).unwrap();
+        for position in (0..bytes.len()).step_by(STEP) {
+            let mut changed = bytes.clone();
+            changed[position] ^= 1;
+            fs::write(&path, changed).unwrap();
+            let verified = verify_once(&place.path(), &place.keys(), None);
+            assert!(verified.is_err(), "byte {position} of {}", path.display());
+            tried += 1;
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+    assert!(tried > 100, "{tried}");
+    verify_once(&place.path(), &place.keys(), None).unwrap();
+}
