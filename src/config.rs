@@ -188,6 +188,36 @@ pub struct LedgerSettings {
     pub segment_mebibytes: u32,
     /// Entries that may wait at once. Default 4,096.
     pub queue_entries_max: u32,
+    /// Who vouches for the log to others; nobody where the table is not there.
+    pub witnessing: Option<WitnessingSettings>,
+}
+
+/// `[ledger.witnessing]`: witnesses (C2SP tlog-witness) that cosign the published log.
+#[derive(Clone, Debug)]
+pub struct WitnessingSettings {
+    /// The witnesses, at least one.
+    pub witnesses: Vec<WitnessSettings>,
+    /// How often each is asked, in seconds. Default 60.
+    pub interval_seconds: u32,
+    /// How many must have cosigned within `quorum_seconds`, else it is told. Default 1.
+    pub quorum: u32,
+    /// See `quorum`. Default 300.
+    pub quorum_seconds: u32,
+    /// Whether nothing is disclosed while there is no quorum. Default false.
+    pub required: bool,
+    /// PEM file of the authorities that vouch for https URLs.
+    pub authority: Option<PathBuf>,
+    /// Hosts of witnesses, in lower case, that may lead to addresses of private networks.
+    pub private_hosts: Vec<String>,
+}
+
+/// One of `ledger.witnessing.witnesses`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessSettings {
+    /// Its submission prefix.
+    pub url: String,
+    /// Its verifier key, `<name>+<id>+<base64>`.
+    pub key: String,
 }
 
 /// `[limits]` of the partner listener.

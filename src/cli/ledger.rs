@@ -10,6 +10,7 @@ mod reindex;
 mod search;
 pub(super) mod stats;
 pub(super) mod verify;
+mod witnesses;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,7 @@ pub use prove::ProveArguments;
 pub use search::SearchArguments;
 pub use stats::StatsArguments;
 pub use verify::VerifyArguments;
+pub use witnesses::WitnessArguments;
 
 /// What to do with the ledger.
 #[derive(Clone, Debug, Subcommand)]

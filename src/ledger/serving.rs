@@ -1,8 +1,9 @@
 //! What of the ledger anybody may fetch: the files of C2SP tlog-tiles, as far as the published
-//! checkpoint goes. Who asks, and over what, is the listener's.
+//! checkpoint goes, and the checkpoints that witnesses have cosigned. Who asks, and over what, is the listener's.
 
 use std::path::{Path, PathBuf};
 
+use super::cosigned;
 use super::damage::ReadError;
 use super::tiles::{self, CHECKPOINT, WIDTH, bundle_path, entries_under, tile_path};
 
@@ -14,14 +15,16 @@ const GROUPS_MAX: usize = 5;
 pub struct Served {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Whether it stays as it is for ever: all but the checkpoint.
+    /// Whether it stays as it is for ever: all but checkpoints.
     pub is_immutable: bool,
 }
 
 /// What a path names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Name {
     Checkpoint,
+    /// The newest checkpoint that the witness whose key has this id has cosigned.
+    Cosigned(String),
     Tile {
         level: u32,
         index: u64,
@@ -50,15 +53,15 @@ pub(super) fn read(
     let bytes = tiles::read(&parsed.path(directory))?;
     Ok(bytes.map(|bytes| Served {
         bytes,
-        is_immutable: parsed != Name::Checkpoint,
+        is_immutable: !matches!(parsed, Name::Checkpoint | Name::Cosigned(_)),
     }))
 }
 
 impl Name {
     /// How many entries a log must have for this to be in it.
-    fn entries(self) -> u64 {
-        match self {
-            Self::Checkpoint => 0,
+    fn entries(&self) -> u64 {
+        match *self {
+            Self::Checkpoint | Self::Cosigned(_) => 0,
             Self::Tile {
                 level,
                 index,
@@ -68,9 +71,10 @@ impl Name {
         }
     }
 
-    fn path(self, directory: &Path) -> PathBuf {
-        match self {
+    fn path(&self, directory: &Path) -> PathBuf {
+        match *self {
             Self::Checkpoint => directory.join(CHECKPOINT),
+            Self::Cosigned(ref id) => cosigned::path(directory, id),
             Self::Tile {
                 level,
                 index,
@@ -85,6 +89,9 @@ impl Name {
 fn parse(name: &str) -> Option<Name> {
     if name == CHECKPOINT {
         return Some(Name::Checkpoint);
+    }
+    if let Some(id) = name.strip_prefix("cosigned/") {
+        return cosigned::is_id(id).then(|| Name::Cosigned(id.to_owned()));
     }
     let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
     let (index, width) = match rest.split_once(".p/") {

@@ -17,6 +17,7 @@ pub use self::source::{Fetched, Published};
 use self::source::Folder;
 use super::batch::log_id;
 use super::checkpoint::Checkpoint;
+use super::cosigned::cosigned;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::merkle::{Frontier, Hash};
@@ -56,10 +57,12 @@ pub struct Verified {
 /// [`ReadError::Damaged`] with the first damaged entry; [`ReadError::Unreadable`] where the system
 /// refused, which says nothing about the entries.
 pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Verified, ReadError> {
-    verify_telling(directory, keys, since, &|_| ())
+    let since: Vec<_> = since.into_iter().map(str::to_owned).collect();
+    verify_telling(directory, keys, &since, &|_| ())
 }
 
-/// Likewise, and tells `progress` how many entries are verified, now and then.
+/// Likewise, and tells `progress` how many entries are verified, now and then; the log must have grown from
+/// all of `since`.
 ///
 /// # Errors
 ///
@@ -67,7 +70,7 @@ pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Veri
 pub fn verify_telling(
     directory: &Path,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     twice(|| verify_with(directory, keys, since, progress))
@@ -82,10 +85,15 @@ pub fn verify_telling(
 pub fn verify_published(
     published: &dyn Published,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     twice(|| published_once(published, keys, since, progress))
+}
+
+/// The published files in a folder.
+pub(super) fn folder(directory: &Path) -> impl Published {
+    Folder(directory)
 }
 
 /// Told how many entries are verified.
@@ -108,13 +116,14 @@ pub(super) fn verify_once(
     keys: &Keys,
     since: Option<&str>,
 ) -> Result<Verified, ReadError> {
-    verify_with(directory, keys, since, &|_| ())
+    let since: Vec<_> = since.into_iter().map(str::to_owned).collect();
+    verify_with(directory, keys, &since, &|_| ())
 }
 
 fn verify_with(
     directory: &Path,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     let published = published(directory, keys)?;
@@ -122,7 +131,8 @@ fn verify_with(
         let what = format!("there is no ledger in `{}`", directory.display());
         return Err(Damage::somewhere(what).into());
     }
-    let marks = marks(published.as_ref(), keys, since)?;
+    let mut marks = marks(published.as_ref(), keys, since)?;
+    marks.extend(cosigned(directory, keys)?.into_iter().map(|one| one.checkpoint));
     let scan = Scan::open(directory)?;
     let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
     if scan.is_none() && published_size > 0 && directory.join(segment::FOLDER).exists() {
@@ -152,7 +162,7 @@ fn verify_with(
 fn published_once(
     source: &dyn Published,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     let somewhere = |what: String| Damage::somewhere(format!("the published checkpoint: {what}"));
@@ -182,10 +192,10 @@ fn published_once(
 fn marks(
     published: Option<&Checkpoint>,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
 ) -> Result<Vec<Checkpoint>, Damage> {
     let mut marks: Vec<Checkpoint> = published.into_iter().cloned().collect();
-    if let Some(signed) = since {
+    for signed in since {
         let since = keys.read_checkpoint(signed);
         marks.push(since.map_err(|error| {
             Damage::somewhere(format!("the checkpoint to verify since: {error}"))

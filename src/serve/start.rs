@@ -46,6 +46,7 @@ use crate::operator::{self, Operator};
 use crate::publishing::{self, Announced, NotOpened, Opening};
 use crate::registry::Registry;
 use crate::telemetry::{Metrics, Telemetry};
+use crate::witness::Witnesses;
 
 pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
     let telemetry = Telemetry::start(&config.telemetry)
@@ -91,7 +92,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let record = record(config, ledger)?;
+    let witnesses = witnesses(config, &gateway)?;
     let operator = Operator {
+        witnesses: witnesses.clone(),
         ledger: record.ledger.clone(),
         index: Arc::clone(&record.index),
         metrics,
@@ -104,6 +107,15 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let people = Administration::new(registry, record, contracts, sets, allowance, clock);
     serve_administration(config, people, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
+    if let Some(witnesses) = witnesses {
+        let done = until(stopped.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = witnesses.keep_cosigned() => {}
+                () = done => {}
+            }
+        });
+    }
     Ok(Running {
         gateway,
         publishing,
@@ -125,6 +137,27 @@ fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
         directory,
         index,
     })
+}
+
+/// Who cosigns the ledger, where configuration says that somebody does.
+fn witnesses(config: &Config, gateway: &Gateway) -> Result<Option<Arc<Witnesses>>, StartError> {
+    let Some(settings) = &config.ledger.witnessing else {
+        return Ok(None);
+    };
+    let unusable = |cause: String| StartError::unusable("the witnesses of the ledger", cause);
+    let directory = &config.ledger.directory;
+    let keys = fs::read_to_string(directory.join(ledger::KEYS_FILE));
+    let keys = keys.map_err(|error| unusable(error.to_string()))?;
+    let keys = ledger::Keys::parse(&keys).map_err(|error| unusable(error.to_string()))?;
+    let witnesses = Witnesses::new(
+        settings.clone(),
+        gateway.ledger.clone(),
+        directory,
+        keys,
+        gateway.clock.clone(),
+        Arc::clone(&gateway.metrics),
+    );
+    Ok(Some(Arc::new(witnesses.map_err(unusable)?)))
 }
 
 /// Puts the start on record, and under which policy set.
