@@ -177,7 +177,10 @@ impl Witnesses {
             return;
         }
         if is_alarm {
-            tracing::error!(witness = name, "ALARM: a witness refuses the ledger: {told}");
+            tracing::error!(
+                witness = name,
+                "ALARM: a witness refuses the ledger: {told}"
+            );
             self.note("witness-alarm", told);
         } else {
             tracing::warn!(witness = name, "the ledger is not cosigned: {told}");
@@ -270,6 +273,3 @@ impl Witnesses {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
-    LimitSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings, WitnessSettings, WitnessingSettings, services,
+    LimitSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings,
+    WitnessSettings, WitnessingSettings, services,
 };
 
 use super::services::read::origin;

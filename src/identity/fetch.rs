@@ -285,9 +285,10 @@ impl FetchUrl {
                 body: place.whole(response).await?,
             })
         };
-        within_the_limit(sent)
-            .await
-            .map_err(|cause| FetchFailed { url: url.clone(), cause })
+        within_the_limit(sent).await.map_err(|cause| FetchFailed {
+            url: url.clone(),
+            cause,
+        })
     }
 
     /// Takes a configured URL of a revocation list.

@@ -108,8 +108,7 @@ impl WitnessKey {
             return Err(WRONG);
         }
         // tlog-cosignature, "Format": SHA-256(name || 0x0A || type || key)[:4].
-        let [one, two, three, four, ..] =
-            sha256(&[name.as_bytes(), b"\n", &[kind.byte()], public]);
+        let [one, two, three, four, ..] = sha256(&[name.as_bytes(), b"\n", &[kind.byte()], public]);
         let found = Self {
             name: name.to_owned(),
             id: [one, two, three, four],
@@ -140,8 +139,10 @@ impl WitnessKey {
         let seconds = u64::from_be_bytes(*seconds);
         let time = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
         let verified = match self.kind {
-            Kind::Ed25519 => UnparsedPublicKey::new(&ED25519, &self.public)
-                .verify(format!("cosignature/v1\ntime {seconds}\n{text}").as_bytes(), signature),
+            Kind::Ed25519 => UnparsedPublicKey::new(&ED25519, &self.public).verify(
+                format!("cosignature/v1\ntime {seconds}\n{text}").as_bytes(),
+                signature,
+            ),
             Kind::MlDsa44 => UnparsedPublicKey::new(&ML_DSA_44, &self.public)
                 .verify(&subtree(&self.name, seconds, checkpoint)?, signature),
         };
@@ -243,7 +244,11 @@ pub fn add(note: &str, taken: &[Taken]) -> Result<String, NoteError> {
         let line = format!("{line}\n");
         names.extend(note::lines(&line)?.iter().map(|line| line.name.to_owned()));
     }
-    note::with_lines(note, |line| !names.iter().any(|name| name == line.name), &more)
+    note::with_lines(
+        note,
+        |line| !names.iter().any(|name| name == line.name),
+        &more,
+    )
 }
 
 /// The note with nothing but the signatures under the name of its log.
@@ -266,5 +271,7 @@ pub fn signers(note: &str) -> Result<Vec<(String, String)>, CosignatureError> {
     let origin = Checkpoint::parse(text)?.origin;
     let others = lines.iter().filter(|line| line.name != origin);
     let id = |id: KeyId| format!("{:08x}", u32::from_be_bytes(id));
-    Ok(others.map(|line| (line.name.to_owned(), id(line.id))).collect())
+    Ok(others
+        .map(|line| (line.name.to_owned(), id(line.id)))
+        .collect())
 }

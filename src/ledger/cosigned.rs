@@ -66,7 +66,9 @@ pub fn cosigned(directory: &Path, keys: &Keys) -> Result<Vec<Cosigned>, ReadErro
 pub(super) fn opened(bytes: Vec<u8>, path: &Path, keys: &Keys) -> Result<Cosigned, ReadError> {
     let wrong = |what: &str| {
         let path = path.display();
-        ReadError::from(Damage::somewhere(format!("the checkpoint in `{path}`: {what}")))
+        ReadError::from(Damage::somewhere(format!(
+            "the checkpoint in `{path}`: {what}"
+        )))
     };
     let note = String::from_utf8(bytes).map_err(|_| wrong("it is not text"))?;
     let checkpoint = keys.read_checkpoint(&note);
@@ -76,7 +78,11 @@ pub(super) fn opened(bytes: Vec<u8>, path: &Path, keys: &Keys) -> Result<Cosigne
 
 /// Which of the cosigned checkpoints an entry is best proven under: of those that cover it, one that most
 /// have signed, and of these the newest.
-pub(super) fn best(directory: &Path, keys: &Keys, index: u64) -> Result<Option<Cosigned>, ReadError> {
+pub(super) fn best(
+    directory: &Path,
+    keys: &Keys,
+    index: u64,
+) -> Result<Option<Cosigned>, ReadError> {
     let signers = |note: &str| cosignature::signers(note).map_or(0, |signers| signers.len());
     let covering = cosigned(directory, keys)?.into_iter();
     let covering = covering.filter(|cosigned| cosigned.checkpoint.size > index);

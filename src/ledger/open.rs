@@ -141,7 +141,11 @@ impl Ledger {
         let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
         let published = published(directory, &keys)?;
         let mut marks: Vec<_> = published.iter().cloned().collect();
-        marks.extend(cosigned(directory, &keys)?.into_iter().map(|one| one.checkpoint));
+        marks.extend(
+            cosigned(directory, &keys)?
+                .into_iter()
+                .map(|one| one.checkpoint),
+        );
         if let Some(path) = &options.second_checkpoint {
             marks.extend(checkpoint_in(path, &keys)?);
         }

@@ -83,8 +83,9 @@ pub enum ProofError {
 pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotProven> {
     let (signed, checkpoint) = match best(directory, keys, index)? {
         Some(Cosigned { note, checkpoint }) => (note, checkpoint),
-        None => published_now(directory, keys)?
-            .ok_or(NotProven::NotPublished { index, size: 0 })?,
+        None => {
+            published_now(directory, keys)?.ok_or(NotProven::NotPublished { index, size: 0 })?
+        }
     };
     let size = checkpoint.size;
     let ranges = inclusion_ranges(index, size).ok_or(NotProven::NotPublished { index, size })?;
@@ -101,10 +102,7 @@ pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotPro
 }
 
 /// The published checkpoint as it stands, and what it says.
-fn published_now(
-    directory: &Path,
-    keys: &Keys,
-) -> Result<Option<(String, Checkpoint)>, ReadError> {
+fn published_now(directory: &Path, keys: &Keys) -> Result<Option<(String, Checkpoint)>, ReadError> {
     let somewhere = |what: String| ReadError::from(Damage::somewhere(what));
     let signed = tiles::read(&directory.join(CHECKPOINT))?
         .map(String::from_utf8)

@@ -132,7 +132,11 @@ fn verify_with(
         return Err(Damage::somewhere(what).into());
     }
     let mut marks = marks(published.as_ref(), keys, since)?;
-    marks.extend(cosigned(directory, keys)?.into_iter().map(|one| one.checkpoint));
+    marks.extend(
+        cosigned(directory, keys)?
+            .into_iter()
+            .map(|one| one.checkpoint),
+    );
     let scan = Scan::open(directory)?;
     let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
     if scan.is_none() && published_size > 0 && directory.join(segment::FOLDER).exists() {

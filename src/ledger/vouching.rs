@@ -21,7 +21,9 @@ pub fn published_for(
     keys: &Keys,
     witnesses: &[WitnessKey],
 ) -> Result<Vec<Cosigned>, ReadError> {
-    let ids = witnesses.iter().map(|key| path_of("".as_ref(), &key.id_text()));
+    let ids = witnesses
+        .iter()
+        .map(|key| path_of("".as_ref(), &key.id_text()));
     let mut found = Vec::new();
     for name in ids.chain([PathBuf::from(CHECKPOINT)]) {
         let read = source.read(&name)?;

@@ -177,7 +177,10 @@ fn vouched(verified: &Verified, witnesses: &Named) -> Result<Vec<(String, usize)
                  cosigned yet"
             ));
         }
-        for (_, entries) in vouched.iter_mut().filter(|(name, _)| cosigners.contains(name)) {
+        for (_, entries) in vouched
+            .iter_mut()
+            .filter(|(name, _)| cosigners.contains(name))
+        {
             *entries += count;
         }
     }
@@ -212,6 +215,8 @@ fn tell(verified: &Verified, vouched: &[(String, usize)], format: Format) {
         verified.seal
     ));
     for (name, entries) in vouched {
-        say(&format!("witness {name}: vouches for {entries} of the proofs\n"));
+        say(&format!(
+            "witness {name}: vouches for {entries} of the proofs\n"
+        ));
     }
 }

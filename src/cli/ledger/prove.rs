@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::place::Place;
 use crate::cli::output::{Format, complain, say, say_json};
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
-use crate::ledger::{ReadError, cosignature};
 use crate::ledger::proof::{NotProven, prove};
+use crate::ledger::{ReadError, cosignature};
 
 /// Which entry to prove.
 #[derive(Clone, Debug, Args)]
