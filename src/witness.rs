@@ -213,7 +213,7 @@ impl Witnesses {
     /// Whether enough witnesses have cosigned lately.
     pub fn is_quorate(&self) -> bool {
         let now = self.clock.now();
-        let within = i64::from(self.settings.quorum_seconds);
+        let within = u64::from(self.settings.quorum_seconds);
         let lately = |at: Timestamp| age_seconds(at, now) <= within;
         let count = self.all.iter();
         let count = count.filter(|witness| witness.standing().at.is_some_and(lately));
@@ -256,7 +256,7 @@ impl Witnesses {
             let alarm = standing.trouble.as_ref().is_some_and(Trouble::is_alarm);
             let behind = size.saturating_sub(standing.size);
             let name = witness.key.name();
-            self.metrics.witness(name, behind, age.unwrap_or(-1), alarm);
+            self.metrics.witness(name, behind, age, alarm);
         }
         self.metrics.witness_quorum(self.is_quorate());
     }

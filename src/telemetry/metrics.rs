@@ -35,7 +35,7 @@ pub struct Metrics {
 #[derive(Debug, Default)]
 struct WitnessMetrics {
     behind: Family<WitnessLabels, Gauge<u64, AtomicU64>>,
-    age: Family<WitnessLabels, Gauge>,
+    age: Family<WitnessLabels, Gauge<u64, AtomicU64>>,
     alarms: Family<WitnessLabels, Gauge>,
     failures: Family<WitnessFailureLabels, Counter>,
     /// There at all only where there are witnesses.
@@ -52,7 +52,7 @@ impl WitnessMetrics {
         );
         registry.register_with_unit(
             "witness_age",
-            "Since a witness has cosigned; -1 where it never has",
+            "Since a witness has cosigned; nothing where it never has",
             Unit::Seconds,
             witnesses.age.clone(),
         );
@@ -352,15 +352,17 @@ impl Metrics {
         self.cores.retries.get_or_create(&labels).inc();
     }
 
-    /// Notes how a witness stands: entries it has not cosigned, seconds since it has (-1 where it never has),
-    /// and whether what it says is an alarm.
-    pub fn witness(&self, witness: &str, behind: u64, age_seconds: i64, is_alarm: bool) {
+    /// Notes how a witness stands: entries it has not cosigned, seconds since it has, if ever, and
+    /// whether what it says is an alarm.
+    pub fn witness(&self, witness: &str, behind: u64, age_seconds: Option<u64>, is_alarm: bool) {
         let labels = WitnessLabels {
             witness: witness.to_owned(),
         };
         let Self { witnesses, .. } = self;
         witnesses.behind.get_or_create(&labels).set(behind);
-        witnesses.age.get_or_create(&labels).set(age_seconds);
+        if let Some(age) = age_seconds {
+            witnesses.age.get_or_create(&labels).set(age);
+        }
         witnesses
             .alarms
             .get_or_create(&labels)

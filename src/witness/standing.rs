@@ -51,6 +51,6 @@ impl Standing {
 }
 
 /// Seconds from `at` to `now`; 0 where the clock has stepped back.
-pub(super) fn age_seconds(at: Timestamp, now: Timestamp) -> i64 {
-    (now.as_second() - at.as_second()).max(0)
+pub(super) fn age_seconds(at: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.as_second() - at.as_second()).unwrap_or(0)
 }
