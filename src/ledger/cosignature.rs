@@ -275,3 +275,133 @@ pub fn signers(note: &str) -> Result<Vec<(String, String)>, CosignatureError> {
         .map(|line| (line.name.to_owned(), id(line.id)))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{KeyPair as _, ML_DSA_44_SIGNING, PqdsaKeyPair};
+
+    use super::*;
+
+    /// A checkpoint of a public log with the cosignature of a public witness, whose key this is.
+    const PUBLIC: &str = "log2025-1.rekor.sigstore.dev\n139911860\n\
+        EliTHtnx44DhEBH+5qIXBtQsSpc54Avam7mIYEvxnTA=\n\n\
+        — log2025-1.rekor.sigstore.dev zxGZFcOra4Y7QpuiQen+CmnUvDZbxSXfBOXJzL+HKIeR9aC58QTfao58ABqkhVyBhQDseS+TZdDNpcnZhoRxkh7IbQ0=\n\
+        — witness.stagemole.eu Z/euoAAAAABqxF18wrJCADsJ1G5Lc2JaRjZqqBwjpNqH24yQse4iJ4rKS6b5MtvHP+IbKYXwaWuWokdGA+BubLFi+TrwK7xpKr6XBw==\n";
+    const WITNESS: &str =
+        "witness.stagemole.eu+67f7aea0+BEqSG3yu9YrmcM3BHvQYTxwFj3uSWakQepafafpUqklv";
+    const OTHER: &str =
+        "witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G";
+
+    fn key() -> WitnessKey {
+        WitnessKey::parse(WITNESS).unwrap()
+    }
+
+    fn ml_dsa() -> (PqdsaKeyPair, WitnessKey) {
+        let pair = PqdsaKeyPair::generate(&ML_DSA_44_SIGNING).unwrap();
+        let typed = [&[6], pair.public_key().as_ref()].concat();
+        let id = signed_note::key_id("witness.example", &typed);
+        let text = format!("witness.example+{id:08x}+{}", STANDARD.encode(typed));
+        let key = WitnessKey::parse(&text).unwrap();
+        assert_eq!(key.to_string(), text);
+        (pair, key)
+    }
+
+    fn line(pair: &PqdsaKeyPair, key: &WitnessKey, note: &str) -> String {
+        let checkpoint = Checkpoint::parse(note::parts(note).unwrap().text).unwrap();
+        let message = subtree(&key.name, 7, &checkpoint).unwrap();
+        let mut signature = vec![0; 2_420];
+        pair.sign(&message, &mut signature).unwrap();
+        let signed = [&key.id[..], &7_u64.to_be_bytes(), &signature].concat();
+        format!("— {} {}\n", key.name, STANDARD.encode(signed))
+    }
+
+    #[test]
+    fn a_public_witness_has_cosigned_a_public_log() {
+        let time = cosigned(PUBLIC, &key()).unwrap().unwrap();
+        assert_eq!(time.as_second(), 0x6ac4_5d7c);
+        assert_eq!(key().to_string(), WITNESS);
+        let other = WitnessKey::parse(OTHER).unwrap();
+        assert_eq!(cosigned(PUBLIC, &other), Ok(None));
+        let named = signers(PUBLIC).unwrap();
+        assert_eq!(
+            named,
+            [("witness.stagemole.eu".to_owned(), "67f7aea0".to_owned())]
+        );
+    }
+
+    #[test]
+    fn no_byte_of_what_was_cosigned_can_be_changed() {
+        let line = PUBLIC.find("— witness").unwrap();
+        for position in (0..PUBLIC.find("— log").unwrap() - 1).chain(line..PUBLIC.len()) {
+            let mut bytes = PUBLIC.as_bytes().to_vec();
+            bytes[position] ^= 0x01;
+            if let Ok(changed) = String::from_utf8(bytes) {
+                let found = cosigned(&changed, &key());
+                assert!(!matches!(found, Ok(Some(_))), "{position}: {changed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_witness_with_a_key_for_a_time_after_quantum_computers_counts_as_well() {
+        let (pair, key) = ml_dsa();
+        let good = line(&pair, &key, PUBLIC);
+        assert_eq!(good.len() > 3_000, true);
+        let taken = take(PUBLIC, &good, &key).unwrap();
+        let both = add(PUBLIC, std::slice::from_ref(&taken)).unwrap();
+        let time = Timestamp::from_second(7).unwrap();
+        assert_eq!(cosigned(&both, &key), Ok(Some(time)));
+        assert!(cosigned(&both, &self::key()).unwrap().is_some());
+        assert_eq!(
+            add(&both, &[taken]).unwrap().lines().count(),
+            both.lines().count()
+        );
+        assert!(!without(&both).unwrap().contains("witness"));
+        let other = PUBLIC.replace("139911860", "139911861");
+        let wrong = CosignatureError::Wrong("witness.example".to_owned());
+        assert_eq!(take(&other, &good, &key), Err(wrong));
+    }
+
+    #[test]
+    fn of_a_reply_only_the_witnesss_own_lines_are_taken() {
+        let (pair, key) = ml_dsa();
+        let good = line(&pair, &key, PUBLIC);
+        let junk = STANDARD.encode([1; 76]);
+        let of = |name: &str| format!("— {name} {junk}\n");
+        let log = of("log2025-1.rekor.sigstore.dev");
+        let own = of("witness.example");
+        let reply = format!("{log}{}{own}{own}{good}", of("somebody.example"));
+        let taken = take(PUBLIC, &reply, &key).unwrap();
+        assert_eq!(taken.lines, [good.trim_end(), own.trim_end()]);
+        for reply in ["", "\n", "good\n", good.trim_end(), &format!("\n{good}")] {
+            let refused = take(PUBLIC, reply, &key);
+            assert!(
+                matches!(refused, Err(CosignatureError::Note(_))),
+                "{reply:?}"
+            );
+        }
+        let missing = take(PUBLIC, &own, &key);
+        assert!(matches!(missing, Err(CosignatureError::NotCosigned(_))));
+        // One that is not good beside one that is.
+        let forged = good.replacen('A', "B", 1);
+        assert!(take(PUBLIC, &format!("{good}{forged}"), &key).is_err() || forged == good);
+    }
+
+    #[test]
+    fn what_is_no_key_of_a_witness_is_refused() {
+        let (_, rest) = WITNESS.split_once('+').unwrap();
+        for text in [
+            "",
+            "witness",
+            "a+b",
+            &format!("other.example+{rest}"),
+            &WITNESS.replace("67f7aea0", "67F7AEA0"),
+            &WITNESS.replace("+BEq", "+AUq"),
+            &WITNESS.replace("Uqklv", "Uqk="),
+            // The key of a log.
+            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        ] {
+            assert!(WitnessKey::parse(text).is_err(), "{text}");
+        }
+    }
+}
