@@ -231,6 +231,11 @@ impl Ledger {
         self.shared.durable().checkpoint
     }
 
+    /// Number of published entries.
+    pub fn published_size(&self) -> u64 {
+        self.shared.published.load(Ordering::SeqCst)
+    }
+
     /// The published checkpoint with all its signatures; `None` until there is one.
     pub fn published_checkpoint(&self) -> Option<Arc<str>> {
         self.shared.published_note()

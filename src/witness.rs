@@ -21,11 +21,11 @@ use jiff::Timestamp;
 use self::ask::{Trouble, ask};
 use self::standing::{Standing, age_seconds};
 use crate::clock::Clock;
-use crate::config::WitnessingSettings;
+use crate::config::{LedgerSettings, WitnessingSettings};
 use crate::entry::{Entry, Event, GatewayNote};
 use crate::identity::fetch::{FetchUrl, Reach};
 use crate::ledger::cosignature::{self, Taken};
-use crate::ledger::{Keys, Ledger, WitnessKey};
+use crate::ledger::{KEYS_FILE, Keys, Ledger, WitnessKey};
 use crate::telemetry::Metrics;
 
 /// Between two looks at whether a round is due and there is a quorum.
@@ -59,6 +59,30 @@ impl Witness {
 }
 
 impl Witnesses {
+    /// Those of the ledger that `settings` configure, where there are some. Reads files, so it blocks.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::new`].
+    pub fn configured(
+        settings: &LedgerSettings,
+        ledger: &Ledger,
+        clock: &Clock,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Option<Arc<Self>>, String> {
+        let Some(witnessing) = &settings.witnessing else {
+            return Ok(None);
+        };
+        let directory = &settings.directory;
+        let keys = std::fs::read_to_string(directory.join(KEYS_FILE));
+        let keys = Keys::parse(&keys.map_err(|error| error.to_string())?);
+        let keys = keys.map_err(|error| error.to_string())?;
+        let (ledger, clock) = (ledger.clone(), clock.clone());
+        let metrics = Arc::clone(metrics);
+        let all = Self::new(witnessing.clone(), ledger, directory, keys, clock, metrics);
+        all.map(|all| Some(Arc::new(all)))
+    }
+
     /// Those that `settings` name, as they stood with the ledger in `directory`. Reads files, so it blocks.
     ///
     /// # Errors

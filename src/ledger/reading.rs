@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
+use super::merkle::Hash;
 use super::scan::{Next, Scan};
 use super::segment::{Reader, Step, Tail};
-use super::tiles::{self, WIDTH, bundle_path};
+use super::tiles::{self, Tiles, WIDTH, bundle_path};
 
 /// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes.
 ///
@@ -36,6 +37,17 @@ pub struct Entries {
     /// Whether an error is the second at this entry. The first may only mean that the writer moved on:
     /// a segment is released once its entries are in bundles.
     looked_again: bool,
+}
+
+/// The root over the first `size` entries in `directory`, from its published tiles; which log they are of is
+/// not looked at.
+///
+/// # Errors
+///
+/// [`ReadError`], also where fewer are published.
+pub fn root_at(directory: &Path, size: u64) -> Result<Hash, ReadError> {
+    let tiles = Tiles::read_at(directory, size)?;
+    Ok(tiles.frontier().root())
 }
 
 /// The entries of one segment that lies in memory, for whoever has no more than that; whether they

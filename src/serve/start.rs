@@ -7,22 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::certificates::Certificates;
+use super::counting::{self, Counted, Counting};
 use super::{Running, StartError, note, note_renewal};
 use crate::administration::actors::{Actors, Mapped, TwoNames};
 use crate::administration::{self, Administration, Record, Role};
-use crate::allowance::Allowance;
-use crate::allowance::fold::spent;
 use crate::clock::Clock;
 use crate::config::{Config, KeySource, LedgerSettings, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
-use crate::entry::Entry;
 use crate::files::{self, Readers};
 use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
@@ -43,7 +40,7 @@ use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
 use crate::mistakes::Look;
 use crate::operator::{self, Operator};
-use crate::publishing::{self, Announced, NotOpened, Opening};
+use crate::publishing::{self, NotOpened, Opening};
 use crate::registry::Registry;
 use crate::telemetry::{Metrics, Telemetry};
 use crate::witness::Witnesses;
@@ -53,9 +50,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         .map_err(|error| StartError::unusable("telemetry", error))?;
     let registry = Arc::new(open_registry(config, &clock).await?);
     let opening = read_policies(config, &registry, &clock).await?;
-    let ledger = open_ledger(config, &clock).await?;
-    let allowance = Arc::new(Allowance::new(clock.clone()));
-    let announced = replay(config, &clock, &allowance).await?;
+    let (ledger, counting) = open_ledger(config, &clock).await?;
+    let counted = count(&counting).await?;
+    let (allowance, announced) = (Arc::new(counted.allowance), counted.announced);
     let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
     let verifier = verifier(config, &clock).await?;
@@ -92,7 +89,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let record = record(config, ledger)?;
-    let witnesses = witnesses(config, &gateway)?;
+    let witnesses = Witnesses::configured(&config.ledger, &gateway.ledger, &clock, &metrics)
+        .map_err(|cause| StartError::unusable("the witnesses of the ledger", cause))?;
     let operator = Operator {
         witnesses: witnesses.clone(),
         ledger: record.ledger.clone(),
@@ -116,7 +114,16 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
             }
         });
     }
+    let keeping = counting::keep_counted(Arc::clone(&counting), gateway.ledger.clone());
+    let done = until(stopped);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = keeping => {}
+            () = done => {}
+        }
+    });
     Ok(Running {
+        counting,
         gateway,
         publishing,
         certificates,
@@ -137,27 +144,6 @@ fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
         directory,
         index,
     })
-}
-
-/// Who cosigns the ledger, where configuration says that somebody does.
-fn witnesses(config: &Config, gateway: &Gateway) -> Result<Option<Arc<Witnesses>>, StartError> {
-    let Some(settings) = &config.ledger.witnessing else {
-        return Ok(None);
-    };
-    let unusable = |cause: String| StartError::unusable("the witnesses of the ledger", cause);
-    let directory = &config.ledger.directory;
-    let keys = fs::read_to_string(directory.join(ledger::KEYS_FILE));
-    let keys = keys.map_err(|error| unusable(error.to_string()))?;
-    let keys = ledger::Keys::parse(&keys).map_err(|error| unusable(error.to_string()))?;
-    let witnesses = Witnesses::new(
-        settings.clone(),
-        gateway.ledger.clone(),
-        directory,
-        keys,
-        gateway.clock.clone(),
-        Arc::clone(&gateway.metrics),
-    );
-    Ok(Some(Arc::new(witnesses.map_err(unusable)?)))
 }
 
 /// Puts the start on record, and under which policy set.
@@ -233,7 +219,10 @@ async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, Start
     .await
 }
 
-async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartError> {
+async fn open_ledger(
+    config: &Config,
+    clock: &Clock,
+) -> Result<(Ledger, Arc<Counting>), StartError> {
     let (settings, clock) = (config.ledger.clone(), clock.clone());
     let mut options = ledger::Options::new(&settings.directory, &settings.origin);
     options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
@@ -245,10 +234,15 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     let opened = blocking("the ledger", move || {
         make_folder(&settings.directory)?;
         let signers = ledger_signers(&settings)?;
-        Ok(Ledger::open(&options, signers, &clock))
+        let secret = signers
+            .now
+            .derived("covenant: what was counted of the ledger");
+        let counting = Counting::new(&settings.directory, &secret, clock.clone());
+        let opened = Ledger::open(&options, signers, &clock);
+        Ok(opened.map(|(ledger, recovery)| (ledger, recovery, counting)))
     })
     .await?;
-    let (ledger, recovery) = opened.map_err(|error| match error {
+    let (ledger, recovery, counting) = opened.map_err(|error| match error {
         OpenError::Damaged(_) => StartError::Damaged(error),
         _ => StartError::unusable("the ledger", error),
     })?;
@@ -258,7 +252,7 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
             "a torn batch was cut off the ledger"
         );
     }
-    Ok(ledger)
+    Ok((ledger, Arc::new(counting)))
 }
 
 /// The ledger's keys; one is made where the log begins, or where it is to change.
@@ -284,26 +278,11 @@ fn ledger_signers(settings: &LedgerSettings) -> Result<ledger::Signers, String> 
 
 /// Budgets are a fold over the ledger: what was disclosed this month is spent. On the way the latest
 /// change of the policy set is found.
-async fn replay(
-    config: &Config,
-    clock: &Clock,
-    allowance: &Arc<Allowance>,
-) -> Result<Option<Announced>, StartError> {
-    let (directory, allowance) = (config.ledger.directory.clone(), Arc::clone(allowance));
-    let month = clock.now().to_zoned(TimeZone::UTC).date().first_of_month();
-    blocking("the ledger's entries", move || {
-        let mut announced = None;
-        for entry in ledger::reading::entries(&directory, 0) {
-            let (index, bytes) = entry.map_err(|error| error.to_string())?;
-            let entry = Entry::parse(&bytes).map_err(|error| error.to_string())?;
-            Announced::follow(&mut announced, index, &entry);
-            if entry.time.to_zoned(TimeZone::UTC).date() >= month {
-                allowance.rebuild(spent(&entry).into_iter());
-            }
-        }
-        Ok(announced)
-    })
-    .await
+async fn count(counting: &Arc<Counting>) -> Result<Counted, StartError> {
+    let counting = Arc::clone(counting);
+    let counted = blocking("the ledger's entries", move || counting.count()).await?;
+    tracing::info!(entries = counted.entries_read, "budgets are counted");
+    Ok(counted)
 }
 
 async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError> {
