@@ -1,6 +1,9 @@
 //! Entries of the ledger in forms that other programs read: JSON lines, CSV (RFC 4180), OCSF 1.3 (API
-//! activity, class 6003) and CloudEvents 1.0 (JSON format). What these have no place for stands in them
+//! activity, class 6003) and CloudEvents 1.0 (JSON format); with the feature `parquet`, Parquet. What these have no place for stands in them
 //! whole, as it was recorded.
+
+#[cfg(feature = "parquet")]
+pub mod table;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,6 +14,9 @@ use crate::terms::csv_cell;
 /// First line of CSV.
 pub const CSV_HEADINGS: &str = "entry,time,kind,request,recipient_kind,recipient,operation,purpose,\
     decision,basis,data,persons,withheld,policy,actor,role,object,because\r\n";
+
+/// How many of [`TEXT_COLUMNS`] stand before the number of persons in CSV.
+const TEXTS_BEFORE_PERSONS: usize = 9;
 
 /// Class and category of OCSF: API activity, in application activity.
 const OCSF_CLASS: u32 = 6_003;
@@ -57,8 +63,35 @@ fn decision(event: &Event) -> &str {
     }
 }
 
-/// A line of CSV, with its end.
-pub fn csv(index: u64, entry: &Entry) -> String {
+/// What an entry tells in a table: a column for each member, with nothing where it has no such thing.
+struct Row {
+    entry: u64,
+    time: Timestamp,
+    persons: usize,
+    /// The text columns, by the names and in the order of [`TEXT_COLUMNS`]; empty where there is none.
+    texts: [String; TEXT_COLUMNS.len()],
+}
+
+/// Columns of text, as they are called in CSV and Parquet.
+const TEXT_COLUMNS: [&str; 15] = [
+    "kind",
+    "request",
+    "recipient_kind",
+    "recipient",
+    "operation",
+    "purpose",
+    "decision",
+    "basis",
+    "data",
+    "withheld",
+    "policy",
+    "actor",
+    "role",
+    "object",
+    "because",
+];
+
+fn row(index: u64, entry: &Entry) -> Row {
     let event = &entry.event;
     let facts = request(event);
     let (kind, name) = recipient(facts);
@@ -79,27 +112,41 @@ pub fn csv(index: u64, entry: &Entry) -> String {
         Event::Act(act) => Some(act),
         _ => None,
     };
-    let cells = [
-        index.to_string(),
-        entry.time.to_string(),
-        event.kind().to_owned(),
-        fact(|facts| Some(&facts.request_id)),
-        kind.to_owned(),
-        name.to_owned(),
-        fact(|facts| facts.operation.as_ref()),
-        fact(|facts| facts.purpose.as_ref()),
-        decision(event).to_owned(),
-        bases.join(" "),
-        data.join(" "),
-        persons.to_string(),
-        withheld.join(" "),
-        fact(|facts| facts.policy.as_ref()),
-        told(act.map(|act| &act.actor)),
-        told(act.map(|act| &act.role)),
-        told(act.and_then(|act| act.object.as_ref())),
-        told(act.and_then(|act| act.because.as_ref())),
-    ];
-    cells.map(|cell| csv_cell(&cell)).join(",") + "\r\n"
+    Row {
+        entry: index,
+        time: entry.time,
+        persons,
+        texts: [
+            event.kind().to_owned(),
+            fact(|facts| Some(&facts.request_id)),
+            kind.to_owned(),
+            name.to_owned(),
+            fact(|facts| facts.operation.as_ref()),
+            fact(|facts| facts.purpose.as_ref()),
+            decision(event).to_owned(),
+            bases.join(" "),
+            data.join(" "),
+            withheld.join(" "),
+            fact(|facts| facts.policy.as_ref()),
+            told(act.map(|act| &act.actor)),
+            told(act.map(|act| &act.role)),
+            told(act.and_then(|act| act.object.as_ref())),
+            told(act.and_then(|act| act.because.as_ref())),
+        ],
+    }
+}
+
+/// A line of CSV, with its end.
+pub fn csv(index: u64, entry: &Entry) -> String {
+    let row = row(index, entry);
+    let (before, after) = row.texts.split_at(TEXTS_BEFORE_PERSONS);
+    let cells = [row.entry.to_string(), row.time.to_string()]
+        .into_iter()
+        .chain(before.iter().cloned())
+        .chain([row.persons.to_string()])
+        .chain(after.iter().cloned());
+    let cells: Vec<_> = cells.map(|cell| csv_cell(&cell)).collect();
+    cells.join(",") + "\r\n"
 }
 
 /// An event of CloudEvents 1.0, with the entry as its data.
@@ -196,6 +243,9 @@ mod tests {
             let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(rows.len(), 1);
             prop_assert_eq!(rows[0].len(), columns);
+            let names = reader.headers().unwrap().iter().skip(2).filter(|name| *name != "persons");
+            prop_assert!(names.eq(TEXT_COLUMNS));
+            prop_assert_eq!(reader.headers().unwrap().get(2 + TEXTS_BEFORE_PERSONS), Some("persons"));
             prop_assert_eq!(&rows[0][2], entry.event.kind());
             for cell in &rows[0] {
                 prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@']), "{}", cell);
