@@ -22,6 +22,9 @@ const TEXTS_BEFORE_PERSONS: usize = 9;
 const OCSF_CLASS: u32 = 6_003;
 const OCSF_CATEGORY: u32 = 6;
 const OCSF_VERSION: &str = "1.3.0";
+const OCSF_PRODUCT: &str = "Covenant";
+/// In place of a name where nobody is known.
+const OCSF_UNKNOWN: &str = "unknown";
 /// Media type of an entry.
 const ENTRY_MEDIA_TYPE: &str = "application/json";
 /// Prefix of the types of events.
@@ -179,12 +182,24 @@ pub fn ocsf(index: u64, bytes: &[u8], entry: &Entry, origin: &str) -> Value {
     let (kind, name) = recipient(facts);
     let (activity, activity_name) = activity(event);
     let denied = matches!(event, Event::Refusal(_));
+    // Of a user, and of an endpoint, one thing that tells them apart must be known.
+    let name = if name.is_empty() { kind } else { name };
     let actor = match event {
         Event::Act(act) => json!({"user": {"name": act.actor, "groups": [{"name": act.role}]}}),
-        Event::Gateway(_) => json!({"app_name": "covenant"}),
+        Event::Gateway(_) => json!({"app_name": OCSF_PRODUCT}),
+        _ if name.is_empty() => json!({"user": {"name": OCSF_UNKNOWN, "type_id": 0}}),
         _ => json!({"user": {"name": name, "type": kind, "type_id": 99}}),
     };
+    let endpoint = match event {
+        Event::Act(_) | Event::Gateway(_) => json!({"svc_name": OCSF_PRODUCT}),
+        _ if name.is_empty() => json!({"name": OCSF_UNKNOWN}),
+        _ => json!({"name": name}),
+    };
     let operation = facts.and_then(|facts| facts.operation.as_deref());
+    let mut api = json!({"operation": operation.unwrap_or_else(|| decision(event))});
+    if let (Some(facts), Some(members)) = (facts, api.as_object_mut()) {
+        members.insert("request".to_owned(), json!({"uid": facts.request_id}));
+    }
     json!({
         "class_uid": OCSF_CLASS,
         "class_name": "API Activity",
@@ -198,16 +213,13 @@ pub fn ocsf(index: u64, bytes: &[u8], entry: &Entry, origin: &str) -> Value {
         "status_code": decision(event),
         "time": milliseconds(entry.time),
         "actor": actor,
-        "api": {
-            "operation": operation.unwrap_or_else(|| decision(event)),
-            "request": {"uid": facts.map_or("", |facts| &facts.request_id)},
-        },
-        "src_endpoint": {"name": name},
+        "api": api,
+        "src_endpoint": endpoint,
         "metadata": {
             "version": OCSF_VERSION,
             "uid": index.to_string(),
             "log_name": origin,
-            "product": {"name": "Covenant", "vendor_name": "Covenant"},
+            "product": {"name": OCSF_PRODUCT, "vendor_name": OCSF_PRODUCT},
         },
         "unmapped": serde_json::from_slice::<Value>(bytes).unwrap_or_default(),
     })
@@ -232,6 +244,68 @@ mod tests {
     use super::*;
     use crate::entry::tests::any_entry;
     use proptest::prelude::*;
+
+    /// What the schema of OCSF 1.3 requires of API activity and is not there, or is of none of its
+    /// enumerations: the base event's and the class's attributes, and of each object used what it requires
+    /// itself or of which it requires at least one.
+    fn lacking(event: &Value) -> Vec<&'static str> {
+        let told = |pointer: &str| match event.pointer(pointer) {
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Number(_)) => true,
+            _ => false,
+        };
+        let one_of = |pointers: &[&str]| pointers.iter().any(|pointer| told(pointer));
+        let number = |pointer: &str, allowed: &[u64]| {
+            event
+                .pointer(pointer)
+                .and_then(Value::as_u64)
+                .is_some_and(|n| allowed.contains(&n))
+        };
+        let is_absent = |pointer: &str| event.pointer(pointer).is_none();
+        let checks = [
+            ("class_uid", number("/class_uid", &[6_003])),
+            ("category_uid", number("/category_uid", &[6])),
+            ("activity_id", number("/activity_id", &[0, 1, 2, 3, 4, 99])),
+            (
+                "severity_id",
+                number("/severity_id", &[0, 1, 2, 3, 4, 5, 6, 99]),
+            ),
+            ("status_id", number("/status_id", &[0, 1, 2, 99])),
+            ("time", event["time"].is_i64() || event["time"].is_u64()),
+            ("metadata.version", told("/metadata/version")),
+            ("product.vendor_name", told("/metadata/product/vendor_name")),
+            ("product", one_of(&["/metadata/product/name"])),
+            ("actor", one_of(&["/actor/user/name", "/actor/app_name"])),
+            ("user", is_absent("/actor/user") || told("/actor/user/name")),
+            (
+                "user.type_id",
+                is_absent("/actor/user/type_id")
+                    || number("/actor/user/type_id", &[0, 1, 2, 3, 4, 99]),
+            ),
+            (
+                "user.type of the kind 99",
+                !number("/actor/user/type_id", &[99]) || told("/actor/user/type"),
+            ),
+            (
+                "group",
+                is_absent("/actor/user/groups") || told("/actor/user/groups/0/name"),
+            ),
+            ("api.operation", told("/api/operation")),
+            (
+                "request.uid",
+                is_absent("/api/request") || told("/api/request/uid"),
+            ),
+            (
+                "src_endpoint",
+                one_of(&["/src_endpoint/name", "/src_endpoint/svc_name"]),
+            ),
+        ];
+        checks
+            .into_iter()
+            .filter(|(_, kept)| !kept)
+            .map(|(what, _)| what)
+            .collect()
+    }
 
     proptest! {
         #[test]
@@ -261,6 +335,7 @@ mod tests {
             prop_assert_eq!(&ocsf["unmapped"], &whole);
             let activity = ocsf["activity_id"].as_u64().unwrap();
             prop_assert_eq!(ocsf["type_uid"].as_u64().unwrap(), 600_300 + activity);
+            prop_assert_eq!(lacking(&ocsf), Vec::<&str>::new());
         }
     }
 }

@@ -346,7 +346,7 @@ mod tests {
     fn a_witness_with_a_key_for_a_time_after_quantum_computers_counts_as_well() {
         let (pair, key) = ml_dsa();
         let good = line(&pair, &key, PUBLIC);
-        assert_eq!(good.len() > 3_000, true);
+        assert!(good.len() > 3_000);
         let taken = take(PUBLIC, &good, &key).unwrap();
         let both = add(PUBLIC, std::slice::from_ref(&taken)).unwrap();
         let time = Timestamp::from_second(7).unwrap();
