@@ -141,7 +141,7 @@ async fn export(folder: &Path, address: SocketAddr) -> Result<u64, Failure> {
 
 /// Small requests, a few at once; their p99.
 async fn small(folder: &Path, address: SocketAddr, requests: usize) -> Result<Duration, Failure> {
-    let target = stage::job_target(&World::invent())?;
+    let target = stage::job_target(&World::invent(), stage::PARTNER)?;
     let mut asking = tokio::task::JoinSet::new();
     for _ in 0..SMALL_AT_ONCE {
         let client = PartnerClient::connect(folder, stage::PARTNER, address).await;

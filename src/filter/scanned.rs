@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::field_set::FieldSet;
 use super::piece::{Piece, Token};
+use super::plan::Plan;
 use crate::catalogue::{FieldId, Member, Node, Shape};
 use crate::terms::ResourceKind;
 
@@ -36,6 +37,18 @@ pub(super) enum Written<'a> {
     Xml,
     /// Lines of CSV, with the columns that were read, in order: each row has a scalar for each of them.
     Csv(Vec<Column>),
+    /// Some of the lines of CSV that streams, likewise.
+    CsvPart(CsvPart<'a>),
+}
+
+/// Some of the lines of CSV that streams. Which columns are written cannot depend on lines that have not come.
+#[derive(Clone, Debug)]
+pub(super) struct CsvPart<'a> {
+    pub(super) columns: Vec<Column>,
+    /// By which any of its rows may leave.
+    pub(super) plans: &'a [Plan],
+    /// The header is still to be written.
+    pub(super) begins: bool,
 }
 
 /// A column of CSV that the catalogue knows.

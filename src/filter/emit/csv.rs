@@ -2,32 +2,50 @@
 //! that does not leave while its column does, because the records differ, is empty.
 
 use super::{RecordDecision, Writer, Written};
-use crate::catalogue::{Node, ScalarKind};
+use crate::catalogue::{Node, ObjectNode, ScalarKind};
 use crate::filter::piece::{Content, OTHER, Scalar, Token};
 use crate::filter::plan::{Plan, Treatment};
-use crate::filter::scanned::Column;
+use crate::filter::scanned::{Column, CsvPart};
 use crate::filter::text;
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// Writes the rows that are kept.
+/// Writes the rows that are kept, under a header of the columns of which anything leaves with them.
 pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &Plan) -> Written {
-    let Node::Array(row) = &writer.scanned.shape.root else {
-        return None;
-    };
-    let Node::Object(object) = &**row else {
-        return None;
-    };
     let plans = writer.plans_of_rows(envelope);
+    let leaving = leaving(columns, plans);
+    header(writer, &leaving)?;
+    rows(writer, &leaving, envelope)
+}
+
+/// Likewise the rows of a part, under the columns that any part may have; the header before the first.
+pub(super) fn write_part(
+    writer: &mut Writer<'_, '_>,
+    part: &CsvPart<'_>,
+    envelope: &Plan,
+) -> Written {
+    let leaving = leaving(&part.columns, part.plans);
+    if part.begins {
+        header(writer, &leaving)?;
+    }
+    rows(writer, &leaving, envelope)
+}
+
+/// The columns of which anything leaves under one of these plans, each with its place in a row.
+fn leaving<'c, 'p>(
+    columns: &'c [Column],
+    plans: impl IntoIterator<Item = &'p Plan> + Clone,
+) -> Vec<(usize, &'c Column)> {
     let leaves = |column: &Column| {
-        let mut plans = plans.iter();
+        let mut plans = plans.clone().into_iter();
         plans.any(|plan| stays(column, plan.treatment(column.field)))
     };
-    let leaving: Vec<(usize, &Column)> = columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| leaves(column))
-        .collect();
+    let columns = columns.iter().enumerate();
+    columns.filter(|(_, column)| leaves(column)).collect()
+}
+
+fn header(writer: &mut Writer<'_, '_>, leaving: &[(usize, &Column)]) -> Written {
+    let (row, _) = writer.rows()?;
     if leaving.is_empty() {
         return Some(());
     }
@@ -35,7 +53,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
         if number > 0 {
             writer.write_byte(b',');
         }
-        match object.members.get(usize::from(column.member)) {
+        match row.members.get(usize::from(column.member)) {
             Some(member) => writer.write(&member.encoded),
             None => {
                 let name = column.start as usize..column.end as usize;
@@ -45,6 +63,14 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
         }
     }
     writer.write(LINE_END);
+    Some(())
+}
+
+fn rows(writer: &mut Writer<'_, '_>, leaving: &[(usize, &Column)], envelope: &Plan) -> Written {
+    let (_, row) = writer.rows()?;
+    if leaving.is_empty() {
+        return Some(());
+    }
     let Content::Array { after } = writer.scanned.pieces.first()?.content else {
         return None;
     };
@@ -67,7 +93,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &
                 },
                 _ => envelope,
             };
-            writer.row(&leaving, place + 1, plan)?;
+            writer.row(leaving, place + 1, plan)?;
             writer.leading.record = None;
         }
         place = piece.next(place);
@@ -85,7 +111,18 @@ fn stays(column: &Column, treatment: Treatment) -> bool {
     }
 }
 
-impl<'p> Writer<'_, 'p> {
+impl<'s, 'p> Writer<'s, 'p> {
+    /// What each row is.
+    fn rows(&self) -> Option<(&'s ObjectNode, &'s Node)> {
+        let Node::Array(row) = &self.scanned.shape.root else {
+            return None;
+        };
+        match &**row {
+            Node::Object(object) => Some((object, row)),
+            Node::Array(_) | Node::Scalar(_) => None,
+        }
+    }
+
     /// The different plans by which rows leave.
     fn plans_of_rows<'a>(&self, envelope: &'a Plan) -> Vec<&'a Plan>
     where
