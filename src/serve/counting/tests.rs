@@ -84,7 +84,7 @@ fn entry(number: u64) -> Entry {
         let number = u8::try_from((number * 7 + offset) % 60).unwrap();
         CustomerRef::from_bytes([number; 16]).to_string()
     };
-    let subject = if number % 5 == 0 {
+    let subject = if number.is_multiple_of(5) {
         "recipient"
     } else {
         "customer"
