@@ -196,9 +196,13 @@ pub fn ocsf(index: u64, bytes: &[u8], entry: &Entry, origin: &str) -> Value {
         _ => json!({"name": name}),
     };
     let operation = facts.and_then(|facts| facts.operation.as_deref());
-    let mut api = json!({"operation": operation.unwrap_or_else(|| decision(event))});
-    if let (Some(facts), Some(members)) = (facts, api.as_object_mut()) {
-        members.insert("request".to_owned(), json!({"uid": facts.request_id}));
+    let operations = [operation.unwrap_or_default(), decision(event), event.kind()];
+    let operation = operations.into_iter().find(|name| !name.is_empty());
+    let mut api = json!({"operation": operation});
+    let request = facts.map(|facts| &facts.request_id);
+    let request = request.filter(|request| !request.is_empty());
+    if let (Some(request), Some(members)) = (request, api.as_object_mut()) {
+        members.insert("request".to_owned(), json!({"uid": request}));
     }
     json!({
         "class_uid": OCSF_CLASS,

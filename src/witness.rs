@@ -59,7 +59,8 @@ impl Witness {
 }
 
 impl Witnesses {
-    /// Those of the ledger that `settings` configure, where there are some. Reads files, so it blocks.
+    /// Those of the ledger that `settings` configure, where there are some. To be made before the first request
+    /// is taken, as they may have to vouch for what is disclosed. Reads files, so it blocks.
     ///
     /// # Errors
     ///

@@ -56,12 +56,10 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
     let verifier = verifier(config, &clock).await?;
-    let (log, counted) = (ledger.clone(), Arc::clone(&metrics));
-    let publishing = opening.finish(log, counted, announced, stopped.clone());
-    let publishing = publishing
-        .await
-        .map_err(|error| no_policies(config, error))?;
-    let publishing = Arc::new(publishing);
+    let (log, counters) = (ledger.clone(), Arc::clone(&metrics));
+    let publishing = opening.finish(log, counters, announced, stopped.clone());
+    let publishing = publishing.await.map_err(|error| no_policies(config, error));
+    let publishing = Arc::new(publishing?);
     let rules = Arc::clone(publishing.rules());
     let cores = cores(config, &metrics, &clock)?;
     let gateway = Arc::new(Gateway {
@@ -83,14 +81,14 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
     note_started(&gateway).await;
+    let witnesses = Witnesses::configured(&config.ledger, &ledger, &clock, &metrics)
+        .map_err(|cause| StartError::unusable("the witnesses of the ledger", cause))?;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
     let certificates = Arc::new(certificates.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let record = record(config, ledger)?;
-    let witnesses = Witnesses::configured(&config.ledger, &gateway.ledger, &clock, &metrics)
-        .map_err(|cause| StartError::unusable("the witnesses of the ledger", cause))?;
     let operator = Operator {
         witnesses: witnesses.clone(),
         ledger: record.ledger.clone(),
@@ -105,23 +103,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let people = Administration::new(registry, record, contracts, sets, allowance, clock);
     serve_administration(config, people, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
-    if let Some(witnesses) = witnesses {
-        let done = until(stopped.clone());
-        tasks.spawn(async move {
-            tokio::select! {
-                () = witnesses.keep_cosigned() => {}
-                () = done => {}
-            }
-        });
-    }
-    let keeping = counting::keep_counted(Arc::clone(&counting), gateway.ledger.clone());
-    let done = until(stopped);
-    tasks.spawn(async move {
-        tokio::select! {
-            () = keeping => {}
-            () = done => {}
-        }
-    });
+    keep_vouched(&gateway, witnesses, &counting, &stopped, &mut tasks);
     Ok(Running {
         counting,
         gateway,
@@ -172,6 +154,29 @@ fn keep_fresh(
         };
         tokio::select! {
             _ = all => {}
+            () = done => {}
+        }
+    });
+}
+
+/// What is done with the ledger now and then: its witnesses are asked, and what is counted of it is kept.
+fn keep_vouched(
+    gateway: &Gateway,
+    witnesses: Option<Arc<Witnesses>>,
+    counting: &Arc<Counting>,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let counting = counting::keep_counted(Arc::clone(counting), gateway.ledger.clone());
+    let done = until(stopped.clone());
+    tasks.spawn(async move {
+        let cosigning = async {
+            if let Some(witnesses) = witnesses {
+                witnesses.keep_cosigned().await;
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(cosigning, counting) } => {}
             () = done => {}
         }
     });

@@ -183,7 +183,7 @@ async fn a_growing_log_is_cosigned_round_by_round_with_proofs_that_others_check(
     }
     let line = "covenant_witness_behind{witness=\"witness.example/one\"} 0";
     assert!(place.metric(&witnesses, line));
-    assert!(place.metric(&witnesses, "covenant_witness_quorum 1"));
+    assert!(place.metric(&witnesses, "covenant_witness_quorum{} 1"));
     // A second start asks on from where it was, and not from the beginning.
     ledger.close().await;
     let ledger = place.open("log");

@@ -1,3 +1,5 @@
+//! The fold over a log, kept and not kept, side by side.
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
