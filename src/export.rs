@@ -185,15 +185,16 @@ pub fn ocsf(index: u64, bytes: &[u8], entry: &Entry, origin: &str) -> Value {
     // Of a user, and of an endpoint, one thing that tells them apart must be known.
     let name = if name.is_empty() { kind } else { name };
     let actor = match event {
-        Event::Act(act) => json!({"user": {"name": act.actor, "groups": [{"name": act.role}]}}),
+        Event::Act(act) => {
+            json!({"user": {"name": known(&act.actor), "groups": [{"name": known(&act.role)}]}})
+        }
         Event::Gateway(_) => json!({"app_name": OCSF_PRODUCT}),
         _ if name.is_empty() => json!({"user": {"name": OCSF_UNKNOWN, "type_id": 0}}),
         _ => json!({"user": {"name": name, "type": kind, "type_id": 99}}),
     };
     let endpoint = match event {
         Event::Act(_) | Event::Gateway(_) => json!({"svc_name": OCSF_PRODUCT}),
-        _ if name.is_empty() => json!({"name": OCSF_UNKNOWN}),
-        _ => json!({"name": name}),
+        _ => json!({"name": known(name)}),
     };
     let operation = facts.and_then(|facts| facts.operation.as_deref());
     let operations = [operation.unwrap_or_default(), decision(event), event.kind()];
@@ -227,6 +228,11 @@ pub fn ocsf(index: u64, bytes: &[u8], entry: &Entry, origin: &str) -> Value {
         },
         "unmapped": serde_json::from_slice::<Value>(bytes).unwrap_or_default(),
     })
+}
+
+/// What OCSF wants to be told, even where nobody knows.
+fn known(name: &str) -> &str {
+    if name.is_empty() { OCSF_UNKNOWN } else { name }
 }
 
 fn milliseconds(time: Timestamp) -> i64 {
