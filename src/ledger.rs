@@ -8,6 +8,9 @@
 
 mod batch;
 mod checkpoint;
+mod consistency;
+pub mod cosignature;
+mod cosigned;
 mod damage;
 mod journal;
 mod key;
@@ -28,6 +31,7 @@ mod serving;
 mod storage;
 mod tiles;
 pub mod verify;
+pub mod vouching;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +44,8 @@ use tokio::time::timeout;
 
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::WitnessKey;
+pub use cosigned::{Cosigned, cosigned};
 pub use damage::{Damage, ReadError};
 pub use journal::{Each, Journal, JournalError};
 pub use key::{KeyError, Signer, VerifierKey};
@@ -52,7 +58,7 @@ pub use serving::Served;
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;
-use sequencer::{Order, Shared};
+use sequencer::{NewlyCosigned, Order, Shared};
 
 /// Why something is not recorded. The answer it stands for must not leave.
 ///
@@ -200,9 +206,21 @@ impl Ledger {
     }
 
     /// Whether entries can be expected to become durable: false for ever once the journal has failed
-    /// or the ledger is closed, and false from a wait in vain until the next batch.
+    /// or the ledger is closed, and false from a wait in vain until the next batch; and while it is
+    /// [held](Self::hold).
     pub fn is_writable(&self) -> bool {
-        self.shared.open.load(Ordering::SeqCst) && !self.shared.is_stalled()
+        self.shared.open.load(Ordering::SeqCst) && !self.shared.is_stalled() && !self.is_held()
+    }
+
+    /// From now on, or no longer, nothing is to be disclosed although it could be recorded: too few witnesses
+    /// vouch for the log. What people and the gateway itself do is recorded all the same.
+    pub fn hold(&self, held: bool) {
+        self.shared.held.store(held, Ordering::SeqCst);
+    }
+
+    /// Whether it is held.
+    pub fn is_held(&self) -> bool {
+        self.shared.held.load(Ordering::SeqCst)
     }
 
     /// Number of durable entries.
@@ -225,7 +243,31 @@ impl Ledger {
         self.shared.minimum.load(Ordering::SeqCst)
     }
 
-    /// The file `name` of the published log: `checkpoint`, `minimum`, `tile/…`. Reads a file, so it blocks.
+    /// The published checkpoint with all its signatures; `None` until there is one.
+    pub fn published_checkpoint(&self) -> Option<Arc<str>> {
+        self.shared.published_note()
+    }
+
+    /// The consistency proof from the tree of `old` entries to that of `new`, both published (RFC 9162 section
+    /// 2.1.4); empty where `old` is 0 or `new`. Reads files, so it blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`], also where `old` is larger than `new`.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<merkle::Hash>, ReadError> {
+        match &self.directory {
+            Some(directory) => consistency::prove(directory, old, new),
+            None => Err(Damage::somewhere("it is not published").into()),
+        }
+    }
+
+    /// Has the publisher keep `note`, a checkpoint of `size` entries that was published, with the signatures of
+    /// the witnesses whose keys have the ids `by`.
+    pub fn keep_cosigned(&self, note: String, size: u64, by: Vec<String>) {
+        self.shared.hand_over(NewlyCosigned { note, size, by });
+    }
+
+    /// The file `name` of the published log: `checkpoint`, `minimum`, `tile/…`, `cosigned/…`. Reads a file, so it blocks.
     ///
     /// # Errors
     ///

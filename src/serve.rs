@@ -5,6 +5,7 @@
 //! Not here: what any of these rooms does, and judging settings ([`crate::config`] has).
 
 mod certificates;
+mod counting;
 mod start;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::certificates::Certificates;
+use self::counting::Counting;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entry::{Entry, Event, GatewayNote};
@@ -66,6 +68,7 @@ pub struct Running {
     gateway: Arc<Gateway>,
     publishing: Arc<Publishing>,
     certificates: Arc<Certificates>,
+    counting: Arc<Counting>,
     gateway_address: SocketAddr,
     operator_address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -136,6 +139,7 @@ impl Running {
         self.gateway.places.streams_ended().await;
         note(&self.gateway.ledger, &self.gateway.clock, "stopped", None).await;
         self.gateway.ledger.close().await;
+        counting::keep(&self.counting, &self.gateway.ledger, 1).await;
         self.gateway.telemetry.close().await;
     }
 

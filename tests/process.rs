@@ -45,3 +45,7 @@ mod records;
 mod shadow;
 #[path = "process/stopping.rs"]
 mod stopping;
+#[path = "process/witness.rs"]
+mod witness;
+#[path = "process/witnesses.rs"]
+mod witnesses;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::path::Path;
 
 use super::customers::nobody;
 use super::destroyed::destroyed;
@@ -121,10 +122,10 @@ impl Administration {
         let directory = self.ledger_directory.clone();
         let told = about.to_owned();
         let mut members = blocking(move || {
-            let prover = prover(&directory, &checkpoint)?;
+            let provers = Provers::new(&directory, &checkpoint)?;
             let mut members = policies;
-            contents(&mut members, &gathered, &approvals, &prover)?;
-            let origin = prover.keys().name();
+            contents(&mut members, &gathered, &approvals, &provers)?;
+            let origin = provers.newest.keys().name();
             members.insert(
                 "README.txt".to_owned(),
                 evidence::readme(&told, origin).into(),
@@ -264,11 +265,11 @@ fn contents(
     members: &mut Members,
     gathered: &Gathered,
     approvals: &BTreeMap<u64, Vec<u8>>,
-    prover: &Prover,
+    provers: &Provers,
 ) -> Result<(), NotDone> {
     let (mut lines, mut table) = (Vec::new(), export::CSV_HEADINGS.to_owned());
     for (index, (bytes, entry)) in &gathered.entries {
-        put(members, "entries", *index, bytes, prover)?;
+        put(members, "entries", *index, bytes, provers)?;
         lines.extend_from_slice(bytes);
         lines.push(b'\n');
         table.push_str(&export::csv(*index, entry));
@@ -276,7 +277,7 @@ fn contents(
     members.insert(ENTRIES.to_owned(), lines);
     members.insert("entries.csv".to_owned(), table.into());
     for (index, bytes) in approvals {
-        put(members, "approvals", *index, bytes, prover)?;
+        put(members, "approvals", *index, bytes, provers)?;
     }
     if let Some(report) = &gathered.report {
         let json = serde_json::to_vec_pretty(report);
@@ -285,12 +286,30 @@ fn contents(
         members.insert("report.html".to_owned(), paper::html(report).into());
         members.insert("report.csv".to_owned(), paper::csv(report).into());
     }
-    members.insert(KEYS.to_owned(), prover.keys().to_text().into());
-    members.insert(
-        KEY_PEM.to_owned(),
-        evidence::pem(prover.keys().last()).into(),
-    );
+    let keys = provers.newest.keys();
+    members.insert(KEYS.to_owned(), keys.to_text().into());
+    members.insert(KEY_PEM.to_owned(), evidence::pem(keys.last()).into());
     Ok(())
+}
+
+/// What proves entries: under a checkpoint that witnesses vouch for, as far as there is one.
+struct Provers {
+    newest: Prover,
+    cosigned: Option<Prover>,
+}
+
+impl Provers {
+    fn new(directory: &Path, checkpoint: &str) -> Result<Self, NotDone> {
+        let newest = prover(directory, checkpoint)?;
+        let cosigned = Prover::cosigned(directory, newest.keys().clone());
+        let cosigned = cosigned.map_err(|error| NotDone::Unreadable(error.to_string()))?;
+        Ok(Self { newest, cosigned })
+    }
+
+    fn of(&self, index: u64) -> &Prover {
+        let cosigned = self.cosigned.as_ref().filter(|one| index < one.size());
+        cosigned.unwrap_or(&self.newest)
+    }
 }
 
 /// An entry and its proof.
@@ -299,10 +318,11 @@ fn put(
     folder: &str,
     index: u64,
     bytes: &[u8],
-    prover: &Prover,
+    provers: &Provers,
 ) -> Result<(), NotDone> {
     let (name, proof_name) = evidence::entry_names(folder, index);
-    members.insert(proof_name, proven(prover, index, bytes)?.into());
+    let proof = proven(provers.of(index), index, bytes)?;
+    members.insert(proof_name, proof.into());
     members.insert(name, bytes.to_vec());
     Ok(())
 }

@@ -12,6 +12,7 @@ mod reindex;
 mod search;
 pub(super) mod stats;
 pub(super) mod verify;
+mod witnesses;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ pub use purge::PurgeArguments;
 pub use search::SearchArguments;
 pub use stats::StatsArguments;
 pub use verify::VerifyArguments;
+pub use witnesses::WitnessArguments;
 
 /// What to do with the ledger.
 #[derive(Clone, Debug, Subcommand)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
     LimitSettings, RetentionSettings, RevocationList, TelemetrySettings, TermsSettings,
-    TokenSettings, services,
+    TokenSettings, WitnessSettings, WitnessingSettings, services,
 };
 
 use super::services::read::origin;
@@ -272,6 +272,7 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
     let retention = optional_table(fields, "retention", |table| {
         Some(retention(table, base, held))
     });
+    let witnessing = optional_table(fields, "witnessing", |table| witnessing(table, base));
     Some(LedgerSettings {
         directory,
         origin: origin?,
@@ -282,6 +283,58 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
         segment_mebibytes,
         queue_entries_max,
         retention: retention.flatten(),
+        witnessing: witnessing.flatten(),
+    })
+}
+
+/// Most witnesses: all their signatures stand in one checkpoint.
+pub(super) const WITNESSES_MAX: usize = 8;
+
+fn witnessing(fields: &mut Fields<'_, '_>, base: &Path) -> Option<WitnessingSettings> {
+    let listed = fields.list("witnesses")?;
+    let witnesses: Vec<_> = listed
+        .iter()
+        .map(|node| fields.nested(node, witness))
+        .collect();
+    if listed.is_empty() || listed.len() > WITNESSES_MAX {
+        let message = format!("`witnesses` has one to {WITNESSES_MAX} of them");
+        fields.mistake(fields.span(), message);
+    }
+    let interval_seconds = fields
+        .optional_integer("interval_seconds", 1..=3_600)
+        .unwrap_or(60);
+    let quorum = fields.optional_integer("quorum", 1..=8).unwrap_or(1);
+    if usize::try_from(quorum).is_ok_and(|quorum| quorum > listed.len()) {
+        let message = "`quorum` is at most the number of witnesses";
+        let span = fields.optional("quorum").map(|node| node.span);
+        fields.mistake(span.unwrap_or(fields.span()), message);
+    }
+    let quorum_seconds = fields
+        .optional_integer("quorum_seconds", 10..=86_400)
+        .unwrap_or(300);
+    let required = truth(fields, "required");
+    let authority = fields
+        .optional_text("authority")
+        .map(|path| base.join(path));
+    let private_hosts = fields.optional_texts("private_hosts");
+    let private_hosts = private_hosts.iter().map(|(host, _)| host.to_lowercase());
+    Some(WitnessingSettings {
+        witnesses: witnesses.into_iter().collect::<Option<_>>()?,
+        interval_seconds,
+        quorum,
+        quorum_seconds,
+        required,
+        authority,
+        private_hosts: private_hosts.collect(),
+    })
+}
+
+fn witness(fields: &mut Fields<'_, '_>) -> Option<WitnessSettings> {
+    let url = fields.text("url").map(str::to_owned);
+    let key = fields.text("key").map(str::to_owned);
+    Some(WitnessSettings {
+        url: url?,
+        key: key?,
     })
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::batch::{Leaf, log_id};
 use super::checkpoint::Checkpoint;
+use super::cosigned::cosigned;
 use super::damage::{Damage, ReadError};
 use super::journal::{FileJournal, Journal};
 use super::key::{Signer, VerifierKey};
@@ -145,6 +146,11 @@ impl Ledger {
         let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
         let published = published(directory, &keys)?;
         let mut marks: Vec<_> = published.iter().cloned().collect();
+        marks.extend(
+            cosigned(directory, &keys)?
+                .into_iter()
+                .map(|one| one.checkpoint),
+        );
         if let Some(path) = &options.second_checkpoint {
             marks.extend(checkpoint_in(path, &keys)?);
         }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
+use super::cosigned::{Cosigned, best, cosigned};
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::merkle::{
@@ -81,24 +82,20 @@ pub enum ProofError {
     Wrong,
 }
 
-/// The entry `index` of the log in `directory`, with its proof under the published checkpoint. What is
-/// given back has been verified.
+/// The entry `index` of the log in `directory`, with its proof: under the checkpoint that most witnesses have
+/// cosigned, where one of those kept covers it, else under the published one. What is given back has been
+/// verified, but for what witnesses have signed.
 ///
 /// # Errors
 ///
 /// [`NotProven`].
 pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotProven> {
-    let somewhere = |what: String| ReadError::from(Damage::somewhere(what));
-    let signed = tiles::read(&directory.join(CHECKPOINT))?
-        .map(String::from_utf8)
-        .transpose()
-        .map_err(|_| somewhere("the published checkpoint is not text".to_owned()))?;
-    let Some(signed) = signed else {
-        return Err(NotProven::NotPublished { index, size: 0 });
+    let (signed, checkpoint) = match best(directory, keys, index)? {
+        Some(Cosigned { note, checkpoint }) => (note, checkpoint),
+        None => {
+            published_now(directory, keys)?.ok_or(NotProven::NotPublished { index, size: 0 })?
+        }
     };
-    let checkpoint = keys
-        .read_checkpoint(&signed)
-        .map_err(|error| somewhere(format!("the published checkpoint: {error}")))?;
     let size = checkpoint.size;
     let minimum = pruning::read(directory)?;
     if index < minimum.index {
@@ -115,6 +112,22 @@ pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotPro
     check(&proof, &entry, keys)
         .map_err(|error| ReadError::from(Damage::at(index, error.to_string())))?;
     Ok(Proven { entry, proof, size })
+}
+
+/// The published checkpoint as it stands, and what it says.
+fn published_now(directory: &Path, keys: &Keys) -> Result<Option<(String, Checkpoint)>, ReadError> {
+    let somewhere = |what: String| ReadError::from(Damage::somewhere(what));
+    let signed = tiles::read(&directory.join(CHECKPOINT))?
+        .map(String::from_utf8)
+        .transpose()
+        .map_err(|_| somewhere("the published checkpoint is not text".to_owned()))?;
+    let Some(signed) = signed else {
+        return Ok(None);
+    };
+    let checkpoint = keys
+        .read_checkpoint(&signed)
+        .map_err(|error| somewhere(format!("the published checkpoint: {error}")))?;
+    Ok(Some((signed, checkpoint)))
 }
 
 /// Proves entries one by one under one checkpoint, which may be newer than the published one: what is not
@@ -173,6 +186,18 @@ impl Prover {
             ));
         }
         Ok(prover)
+    }
+
+    /// Likewise, under the newest checkpoint that a witness has cosigned; `None` where none has.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::new`].
+    pub fn cosigned(directory: &Path, keys: Keys) -> Result<Option<Self>, ReadError> {
+        let newest = cosigned(directory, &keys)?.pop();
+        newest
+            .map(|newest| Self::new(directory, keys, &newest.note))
+            .transpose()
     }
 
     /// Entries under the checkpoint.
@@ -237,6 +262,11 @@ fn to_text(index: u64, path: &[Hash], checkpoint: &str) -> String {
         let _ = writeln!(text, "{}", STANDARD.encode(hash));
     }
     text + "\n" + checkpoint
+}
+
+/// The signed checkpoint that a proof is under; empty where it has none.
+pub fn checkpoint_of(proof: &str) -> &str {
+    proof.split_once("\n\n").map_or("", |(_, note)| note)
 }
 
 /// Whether `proof` shows that `entry` is in the log of `keys`; its index, and the checkpoint it is under.

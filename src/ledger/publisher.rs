@@ -16,13 +16,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Checkpoint;
+use super::cosigned;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::options::Options;
 use super::pruning::{self, Minimum};
 use super::scan::{Next, Scan};
 use super::segment::{self, Reader};
-use super::sequencer::{Order, Shared};
+use super::sequencer::{NewlyCosigned, Order, Shared};
 use super::storage::{Storage, beside, make_folders, replace_file};
 use super::tiles::{self, CHECKPOINT, Tiles, WIDTH, bundle_path, partials_folder};
 use crate::clock::Clock;
@@ -112,6 +113,9 @@ impl Publisher {
         }
         shared.published.store(size, Ordering::SeqCst);
         shared.minimum.store(minimum.index, Ordering::SeqCst);
+        if let Some(Ok(note)) = tiles::read(&directory.join(CHECKPOINT))?.map(String::from_utf8) {
+            shared.set_published(&note, size);
+        }
         Ok(Self {
             directory: directory.to_owned(),
             second_checkpoint: options.second_checkpoint.clone(),
@@ -170,8 +174,29 @@ impl Publisher {
             self.publish(&durable.checkpoint)?;
             self.published = Some(time);
             self.published_size = Some(durable.size);
-            self.shared.published.store(durable.size, Ordering::SeqCst);
+            self.shared.set_published(&durable.checkpoint, durable.size);
             self.release_segments(durable.size)?;
+        }
+        match self.shared.take_cosigned() {
+            Some(cosigned) => self.keep_cosigned(&cosigned),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a cosigned checkpoint for each witness that has; where it is the one that is published, that
+    /// has their signatures from now on. Should it fail, the witnesses are asked again soon.
+    fn keep_cosigned(&self, cosigned: &NewlyCosigned) -> Result<(), ReadError> {
+        let folder = self.directory.join(cosigned::FOLDER);
+        make_folders(&*self.storage, &folder, true)
+            .map_err(|error| ReadError::unreadable(&folder, error))?;
+        for id in &cosigned.by {
+            let path = cosigned::path(&self.directory, id);
+            replace_file(&*self.storage, &path, cosigned.note.as_bytes())
+                .map_err(|error| ReadError::unreadable(&path, error))?;
+        }
+        if self.published_size == Some(cosigned.size) {
+            self.write_checkpoint(&cosigned.note)?;
+            self.shared.set_published(&cosigned.note, cosigned.size);
         }
         Ok(())
     }
@@ -259,6 +284,10 @@ impl Publisher {
             self.announced = None;
             self.shared.minimum.store(announced.index, Ordering::SeqCst);
         }
+        self.write_checkpoint(checkpoint)
+    }
+
+    fn write_checkpoint(&self, checkpoint: &str) -> Result<(), ReadError> {
         let path = self.directory.join(CHECKPOINT);
         replace_file(&*self.storage, &path, checkpoint.as_bytes())
             .map_err(|error| ReadError::unreadable(&path, error))?;

@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
+use super::merkle::Hash;
 use super::pruning::{self, Minimum};
 use super::scan::{Next, Scan};
 use super::segment::{Reader, Step, Tail};
-use super::tiles::{self, WIDTH, bundle_path};
+use super::tiles::{self, Tiles, WIDTH, bundle_path};
 
 /// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes. Those
 /// that were pruned are not there; the first is then the one with the minimum index.
@@ -50,6 +51,17 @@ pub struct Entries {
     looked_again: bool,
     /// Whether pruned entries have been stepped over.
     knows_minimum: bool,
+}
+
+/// The root over the first `size` entries in `directory`, from its published tiles; which log they are of is
+/// not looked at.
+///
+/// # Errors
+///
+/// [`ReadError`], also where fewer are published.
+pub fn root_at(directory: &Path, size: u64) -> Result<Hash, ReadError> {
+    let tiles = Tiles::read_at(directory, size)?;
+    Ok(tiles.frontier().root())
 }
 
 /// The entries of one segment that lies in memory, for whoever has no more than that; whether they

@@ -54,7 +54,21 @@ pub(super) struct Shared {
     pub(super) published: AtomicU64,
     /// The first entry that is not pruned.
     pub(super) minimum: AtomicU64,
+    /// Whether nothing may be disclosed although the writer works: too few witnesses vouch for the log.
+    pub(super) held: AtomicBool,
+    /// The published checkpoint with all its signatures, once there is one.
+    published_note: Mutex<Option<Arc<str>>>,
+    /// What witnesses have cosigned, until it is kept.
+    cosigned: Mutex<Option<NewlyCosigned>>,
     durable: Mutex<Durable>,
+}
+
+/// A checkpoint that was cosigned, and the ids of the keys that have.
+#[derive(Clone, Debug)]
+pub(super) struct NewlyCosigned {
+    pub(super) note: String,
+    pub(super) size: u64,
+    pub(super) by: Vec<String>,
 }
 
 /// The log as it is durable.
@@ -74,6 +88,9 @@ impl Shared {
             notes_dropped: AtomicU64::new(0),
             published: AtomicU64::new(0),
             minimum: AtomicU64::new(0),
+            held: AtomicBool::new(false),
+            published_note: Mutex::default(),
+            cosigned: Mutex::default(),
             durable: Mutex::new(durable),
         }
     }
@@ -94,14 +111,39 @@ impl Shared {
         self.commits_due.load(Ordering::SeqCst) > self.commits()
     }
 
+    /// The published checkpoint.
+    pub(super) fn published_note(&self) -> Option<Arc<str>> {
+        locked(&self.published_note).clone()
+    }
+
+    /// Another checkpoint is published, or the same with other signatures.
+    pub(super) fn set_published(&self, note: &str, size: u64) {
+        *locked(&self.published_note) = Some(note.into());
+        self.published.store(size, Ordering::SeqCst);
+    }
+
+    /// Leaves what was cosigned for the publisher.
+    pub(super) fn hand_over(&self, cosigned: NewlyCosigned) {
+        *locked(&self.cosigned) = Some(cosigned);
+    }
+
+    /// What was cosigned and is not kept yet.
+    pub(super) fn take_cosigned(&self) -> Option<NewlyCosigned> {
+        locked(&self.cosigned).take()
+    }
+
     /// A copy of the durable state.
     pub(super) fn durable(&self) -> Durable {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Durable> {
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.durable)
     }
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why a batch was not committed.

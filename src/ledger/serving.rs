@@ -1,9 +1,11 @@
 //! What of the ledger anybody may fetch: the files of C2SP tlog-tiles, from the minimum index on, as far as the
-//! published checkpoint goes. Who asks, and over what, is the listener's.
+//! published checkpoint goes, and the checkpoints that witnesses have cosigned. Who asks, and over what, is the
+//! listener's.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::cosigned;
 use super::damage::ReadError;
 use super::pruning::{self, MINIMUM};
 use super::tiles::{self, CHECKPOINT, WIDTH, bundle_path, entries_under, tile_path};
@@ -16,15 +18,17 @@ const GROUPS_MAX: usize = 5;
 pub struct Served {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Whether it stays as it is for ever: all but the checkpoint and the minimum index.
+    /// Whether it stays as it is for ever: all but checkpoints and the minimum index.
     pub is_immutable: bool,
 }
 
 /// What a path names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Name {
     Checkpoint,
     Minimum,
+    /// The newest checkpoint that the witness whose key has this id has cosigned.
+    Cosigned(String),
     Tile {
         level: u32,
         index: u64,
@@ -58,7 +62,7 @@ pub(super) fn read(
     let bytes = tiles::read(&parsed.path(directory))?;
     Ok(bytes.map(|bytes| Served {
         bytes,
-        is_immutable: parsed != Name::Checkpoint,
+        is_immutable: !matches!(parsed, Name::Checkpoint | Name::Cosigned(_)),
     }))
 }
 
@@ -74,9 +78,9 @@ fn minimum(directory: &Path, places: &Range<u64>) -> Result<Option<Served>, Read
 
 impl Name {
     /// How many entries a log must have for this to be in it.
-    fn entries(self) -> u64 {
-        match self {
-            Self::Checkpoint | Self::Minimum => 0,
+    fn entries(&self) -> u64 {
+        match *self {
+            Self::Checkpoint | Self::Minimum | Self::Cosigned(_) => 0,
             Self::Tile {
                 level,
                 index,
@@ -87,18 +91,19 @@ impl Name {
     }
 
     /// The first entry that the full tile or bundle does not span: C2SP tlog-tiles' end index.
-    fn end(self) -> u64 {
-        match self {
-            Self::Checkpoint | Self::Minimum => u64::MAX,
+    fn end(&self) -> u64 {
+        match *self {
+            Self::Checkpoint | Self::Minimum | Self::Cosigned(_) => u64::MAX,
             Self::Tile { level, index, .. } => entries_under(level, index, WIDTH),
             Self::Bundle { index, .. } => entries_under(0, index, WIDTH),
         }
     }
 
-    fn path(self, directory: &Path) -> PathBuf {
-        match self {
+    fn path(&self, directory: &Path) -> PathBuf {
+        match *self {
             Self::Checkpoint => directory.join(CHECKPOINT),
             Self::Minimum => directory.join(MINIMUM),
+            Self::Cosigned(ref id) => cosigned::path(directory, id),
             Self::Tile {
                 level,
                 index,
@@ -116,6 +121,9 @@ fn parse(name: &str) -> Option<Name> {
     }
     if name == MINIMUM {
         return Some(Name::Minimum);
+    }
+    if let Some(id) = name.strip_prefix("cosigned/") {
+        return cosigned::is_id(id).then(|| Name::Cosigned(id.to_owned()));
     }
     let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
     let (index, width) = match rest.split_once(".p/") {

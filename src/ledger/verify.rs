@@ -21,6 +21,7 @@ use self::pruned::{Beginning, is_on_record};
 use self::source::Folder;
 use super::batch::log_id;
 use super::checkpoint::Checkpoint;
+use super::cosigned::cosigned;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::merkle::{Frontier, Hash};
@@ -64,10 +65,12 @@ pub struct Verified {
 /// [`ReadError::Damaged`] with the first damaged entry; [`ReadError::Unreadable`] where the system
 /// refused, which says nothing about the entries.
 pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Verified, ReadError> {
-    verify_telling(directory, keys, since, &|_| ())
+    let since: Vec<_> = since.into_iter().map(str::to_owned).collect();
+    verify_telling(directory, keys, &since, &|_| ())
 }
 
-/// Likewise, and tells `progress` how many entries are verified, now and then.
+/// Likewise, and tells `progress` how many entries are verified, now and then; the log must have grown from
+/// all of `since`.
 ///
 /// # Errors
 ///
@@ -75,7 +78,7 @@ pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Veri
 pub fn verify_telling(
     directory: &Path,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     twice(|| verify_with(directory, keys, since, progress))
@@ -90,10 +93,15 @@ pub fn verify_telling(
 pub fn verify_published(
     published: &dyn Published,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     twice(|| published_once(published, keys, since, progress))
+}
+
+/// The published files in a folder.
+pub(super) fn folder(directory: &Path) -> impl Published {
+    Folder(directory)
 }
 
 /// Told how many entries are verified.
@@ -116,13 +124,14 @@ pub(super) fn verify_once(
     keys: &Keys,
     since: Option<&str>,
 ) -> Result<Verified, ReadError> {
-    verify_with(directory, keys, since, &|_| ())
+    let since: Vec<_> = since.into_iter().map(str::to_owned).collect();
+    verify_with(directory, keys, &since, &|_| ())
 }
 
 fn verify_with(
     directory: &Path,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     let published = published(directory, keys)?;
@@ -145,7 +154,11 @@ fn verify_with(
     let source = Folder(directory);
     let beginning = Beginning::find(&source, segments_begin, published_size)?;
     let minimum = beginning.minimum;
-    let marks = marks(published.as_ref(), keys, since, &beginning)?;
+    let mut marks = marks(published.as_ref(), keys, since, &beginning)?;
+    let cosigned = cosigned(directory, keys)?.into_iter();
+    let cosigned = cosigned.map(|one| one.checkpoint);
+    // Of what was pruned since, nothing can be said any more.
+    marks.extend(cosigned.filter(|checkpoint| beginning.reaches(checkpoint.size).is_ok()));
     let (start, overlap) = Bundles::new(&source, published_size, &marks, progress, beginning)
         .verify_up_to(segments_begin)?;
     let replay = Replay::new(keys, start, marks);
@@ -168,7 +181,7 @@ fn verify_with(
 fn published_once(
     source: &dyn Published,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     let somewhere = |what: String| Damage::somewhere(format!("the published checkpoint: {what}"));
@@ -205,11 +218,11 @@ fn published_once(
 fn marks(
     published: Option<&Checkpoint>,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     beginning: &Beginning,
 ) -> Result<Vec<Checkpoint>, ReadError> {
     let mut marks: Vec<Checkpoint> = published.into_iter().cloned().collect();
-    if let Some(signed) = since {
+    for signed in since {
         let since = keys.read_checkpoint(signed);
         let since = since.map_err(|error| {
             Damage::somewhere(format!("the checkpoint to verify since: {error}"))

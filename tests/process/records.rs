@@ -214,3 +214,67 @@ async fn nobody_is_forgotten_by_one_person_alone_or_under_a_hold_over_a_restart(
     assert_eq!(gateway.stop().await, 0);
     place.verify().await;
 }
+
+/// How many entries each start so far has read to count the budgets.
+fn entries_counted(place: &Installation) -> Vec<u64> {
+    let said = place.said();
+    let lines = said
+        .lines()
+        .filter(|line| line.contains("budgets are counted"));
+    let entries = lines.map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["entries"].as_u64().unwrap()
+    });
+    entries.collect()
+}
+
+#[tokio::test]
+async fn a_start_counts_only_what_was_recorded_since_the_count_was_kept() {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    let target = "/v1/customers/cus_000001";
+    let before = place
+        .get("acme", target)
+        .await
+        .header("covenant-budget")
+        .to_owned();
+    assert_eq!(gateway.stop().await, 0);
+    let mut gateway = place.serve().await;
+    let after = place.get("acme", target).await;
+    assert_eq!(
+        without_seconds(after.header("covenant-budget")),
+        without_seconds(&before)
+    );
+    // What a kill leaves is counted: the start, and what was disclosed.
+    gateway.kill().await;
+    let mut gateway = place.serve().await;
+    let after = place.get("acme", target).await;
+    assert_eq!(
+        without_seconds(after.header("covenant-budget")),
+        without_seconds(&before)
+    );
+    assert_eq!(gateway.stop().await, 0);
+    let counted = entries_counted(&place);
+    assert_eq!(counted[..2], [0, 0], "{counted:?}");
+    assert!((2..6).contains(&counted[2]), "{counted:?}");
+    // Whatever lies there instead, the log is what counts.
+    fs::write(place.path("ledger/counted"), "nothing was disclosed").unwrap();
+    let mut gateway = place.serve().await;
+    let after = place.get("acme", target).await;
+    assert_eq!(
+        without_seconds(after.header("covenant-budget")),
+        without_seconds(&before)
+    );
+    assert_eq!(gateway.stop().await, 0);
+    assert!(entries_counted(&place)[3] > counted[2]);
+    assert!(place.said().contains("what was counted before is not used"));
+}
+
+/// A budget's header without how long each window still lasts.
+fn without_seconds(header: &str) -> String {
+    let parts = header.split([';', ',']);
+    let parts = parts.filter(|part| !part.trim_start().starts_with("t="));
+    parts.collect()
+}
