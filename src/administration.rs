@@ -328,6 +328,9 @@ pub struct Administration {
     clock: Clock,
     /// One change at a time: between looking who went first and acting as the second, nobody else.
     changing: Mutex<()>,
+    /// While something is destroyed, which may take minutes, nobody places a hold; whatever else people do goes
+    /// on. Locked before `changing`.
+    purging: Mutex<()>,
     /// One simulation at a time: each holds a set of rules and keeps a thread busy.
     simulating: Mutex<()>,
 }
@@ -361,6 +364,7 @@ impl Administration {
             allowance,
             clock,
             changing: Mutex::default(),
+            purging: Mutex::default(),
             simulating: Mutex::default(),
         }
     }

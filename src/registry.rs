@@ -135,11 +135,7 @@ impl Registry {
     ) -> Result<Option<CustomerRef>, NotKept> {
         let now = self.clock.now();
         let (reference, made) = self.fingerprints.recipient(name, address, now)?;
-        if let Some(period) = made {
-            // Left out, the next start finds the file.
-            self.writer
-                .write_soon(move |connection| Ok(recipient_keys::made(connection, period)?));
-        }
+        self.note_recipient_key(made);
         Ok(reference)
     }
 

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -26,6 +27,9 @@ use crate::gateway::Gateway;
 use crate::ledger::{Ledger, OpenError};
 use crate::mistakes::counted;
 use crate::publishing::{Cause, Publishing};
+
+/// Between two looks whether the key of the month to come is there.
+const RECIPIENT_KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +170,21 @@ async fn note_renewal(gateway: &Gateway) {
         None,
     )
     .await;
+}
+
+/// Has the key of each month's mail recipients ready before the month begins.
+async fn prepare_recipient_keys(gateway: &Gateway) {
+    loop {
+        tokio::time::sleep(RECIPIENT_KEYS_LOOKED_AT_EVERY).await;
+        let registry = Arc::clone(&gateway.registry);
+        let made = tokio::task::spawn_blocking(move || registry.prepare_recipient_key()).await;
+        match made {
+            Ok(Ok(())) => {}
+            // It is made when it is needed, or then an answer is refused.
+            Ok(Err(error)) => tracing::warn!(%error, "next month's key for mail recipients"),
+            Err(error) => tracing::warn!(%error, "next month's key for mail recipients"),
+        }
+    }
 }
 
 /// Puts on record what the gateway itself did. A ledger that cannot write says so by itself.

@@ -175,7 +175,7 @@ impl Administration {
         blocking(move || {
             let mut gathered = Gathered::default();
             let mut bytes_found = 0;
-            index.find(&wanted, places, |(place, bytes, entry): Hit| {
+            index.find(&wanted, places.clone(), |(place, bytes, entry): Hit| {
                 bytes_found += bytes.len();
                 gathered.entries.insert(place, (bytes, entry));
                 gathered.entries.len() <= ENTRIES_MAX && bytes_found <= BYTES_MAX
@@ -183,7 +183,9 @@ impl Administration {
             if gathered.entries.len() > ENTRIES_MAX || bytes_found > BYTES_MAX {
                 return Err(too_much());
             }
-            gathered.entries.extend(deliveries(&index, &wanted, end)?);
+            gathered
+                .entries
+                .extend(deliveries(&index, &wanted, places, end)?);
             if let Some(reference) = reference {
                 let (disclosures, entries_read) =
                     account(&index, reference, end, &contracts, None)?;

@@ -145,7 +145,7 @@ impl Administration {
         let because = reason(&asked.because)?;
         self.retention()?;
         // From here on nobody places a hold until it is done.
-        let _one_at_a_time = self.changing.lock().await;
+        let _one_at_a_time = self.purging.lock().await;
         let Some((first, extent)) = self.purge_proposal().await? else {
             return self.propose_purge(actor, because).await;
         };

@@ -5,6 +5,7 @@
 mod accounts;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::accounts::Accounts;
@@ -105,7 +106,7 @@ pub(super) fn account(
         references: vec![reference],
         ..Query::default()
     };
-    let mut deliveries = deliveries(index, &wanted, end)?;
+    let mut deliveries = deliveries(index, &wanted, 0..end, end)?;
     let mut accounts = Accounts::new(reference.to_string());
     let mut unproven = None;
     let check = |place, bytes: &[u8]| match prover {
@@ -137,14 +138,16 @@ pub(super) fn account(
     Ok((accounts.close(), read))
 }
 
-/// Entries that say what was delivered of answers in several parts that fit `wanted`.
+/// Entries before `end` that say what was delivered of answers in several parts that fit `wanted` and whose
+/// disclosures are at these places.
 pub(super) fn deliveries(
     index: &Index,
     wanted: &Query,
+    places: Range<u64>,
     end: u64,
 ) -> Result<BTreeMap<u64, (Vec<u8>, Entry)>, NotDone> {
     let mut requests = std::collections::BTreeSet::new();
-    index.find(wanted, 0..end, |(_, _, entry)| {
+    index.find(wanted, places, |(_, _, entry)| {
         if let Event::Disclosure(Disclosure {
             part: Some(_),
             request,

@@ -81,7 +81,7 @@ impl Fingerprints {
         address: &str,
         now: Timestamp,
     ) -> Result<(Option<CustomerRef>, Option<Period>), NotKept> {
-        let (key, made) = self.recipients.of(now)?;
+        let (key, made) = self.recipients.of(Period::of(now))?;
         Ok((recipient(&key, name, address), made))
     }
 

@@ -121,7 +121,7 @@ impl RecipientKeys {
                 }
                 let key = key(&path, false)?;
                 keys.there.insert(period, key);
-                made(connection, period)?;
+                made_for(connection, period)?;
             }
         }
         Ok(Self {
@@ -130,9 +130,8 @@ impl RecipientKeys {
         })
     }
 
-    /// The key of the month that has this moment. Made, durably, if the month is new.
-    pub(super) fn of(&self, now: Timestamp) -> Result<(hmac::Key, Option<Period>), NotKept> {
-        let period = Period::of(now);
+    /// The key of a month, and the month if the key was made for it now, durably.
+    pub(super) fn of(&self, period: Period) -> Result<(hmac::Key, Option<Period>), NotKept> {
         let read = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = read.there.get(&period) {
             return Ok((key.clone(), None));
@@ -183,6 +182,25 @@ impl Period {
 }
 
 impl Registry {
+    /// Makes the key of the month to come, so that no answer waits for a file. Blocks.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn prepare_recipient_key(&self) -> Result<(), NotKept> {
+        let next = Period::of(self.clock.now()).next();
+        let (_, made) = self.fingerprints.recipients.of(next)?;
+        self.note_recipient_key(made);
+        Ok(())
+    }
+
+    /// Notes which month's key was made. Left out, the next start finds the file.
+    pub(super) fn note_recipient_key(&self, made: Option<Period>) {
+        if let Some(period) = made {
+            self.writer
+                .write_soon(move |connection| Ok(made_for(connection, period)?));
+        }
+    }
+
     /// Months that ended on this day or before and whose key for mail recipients is still there, the oldest
     /// first.
     pub fn recipient_keys_until(&self, day: Date) -> Vec<Period> {
@@ -223,7 +241,7 @@ impl Registry {
 }
 
 /// Notes that a month has a key.
-pub(super) fn made(connection: &Connection, period: Period) -> rusqlite::Result<()> {
+fn made_for(connection: &Connection, period: Period) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO recipient_key (period) VALUES (?1)";
     connection.execute(sql, [period.to_string()])?;
     Ok(())
@@ -333,12 +351,18 @@ mod tests {
         clock.set(time("2026-12-01T00:00:00Z"));
         let second = ann();
         assert_ne!(second, first);
-        // A month nobody was prepared for, as after months without a restart.
+        // The next one is there already, and one more once it was prepared.
+        assert!(file(&path, Period::of(clock.now())).exists());
+        let january = Period::of(clock.now()).next();
+        assert!(!file(&path, january).exists());
+        registry.prepare_recipient_key().unwrap();
+        assert!(file(&path, january).exists());
+        // A month nobody was prepared for.
         clock.set(time("2027-03-01T00:00:00Z"));
         assert!(![first, second].contains(&ann()));
         let third = ann();
         let all = registry.recipient_references("ann", "1 Main St.");
-        assert_eq!(all.len(), 3);
+        assert_eq!(all.len(), 4);
         assert!(
             [first, second, third]
                 .iter()

@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use super::certificates::Certificates;
 use super::counting::{self, Counted, Counting};
-use super::{Running, StartError, note, note_renewal};
+use super::{Running, StartError, note, note_renewal, prepare_recipient_keys};
 use crate::administration::actors::{Actors, Mapped, TwoNames};
 use crate::administration::{self, Administration, Record, Role};
 use crate::clock::Clock;
@@ -152,6 +152,7 @@ fn keep_fresh(
                 gateway.cores.watch(),
                 gateway.verifier.keys().keep_fresh(),
                 certificates.keep_fresh(|| note_renewal(&gateway)),
+                prepare_recipient_keys(&gateway),
             )
         };
         tokio::select! {

@@ -7,6 +7,7 @@ use covenant::clock::Clock;
 use covenant::entry::{Entry, Event, GatewayNote, Purge};
 use covenant::ledger::{Ledger, Options, Signer};
 use covenant::registry::{Proposal, Registry};
+use rustix::process::Signal;
 
 use crate::installation::Installation;
 use crate::program::{page, until};
@@ -105,7 +106,7 @@ async fn keys_that_a_stop_left_after_the_entry_about_them_are_destroyed_by_the_n
 }
 
 #[tokio::test]
-async fn a_ledger_of_years_ago_is_purged_by_two_people_and_verifies_before_and_after() {
+async fn a_ledger_of_years_ago_is_purged_by_two_people_over_a_kill_and_verifies_before_and_after() {
     let place = aged().await;
     let core = place.start_core().await;
     let mut gateway = place.serve().await;
@@ -139,6 +140,11 @@ async fn a_ledger_of_years_ago_is_purged_by_two_people_and_verifies_before_and_a
     let mut gateway = place.serve().await;
     let done = place.run(purge).await.with(0);
     assert!(done.out.contains("512 entries"), "{done:?}");
+    // Its entry is durable, and hardly anything else is: the next start goes on.
+    gateway.signal(Signal::KILL);
+    assert_eq!(gateway.wait().await, -1);
+    place.verify().await;
+    let mut gateway = place.serve().await;
     let first = place.path("ledger/tile/entries/000");
     until("the first bundle is gone", async || !first.exists()).await;
     let status = async |path: &str| page(place.operator(), path).await.unwrap().0;

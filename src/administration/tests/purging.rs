@@ -301,6 +301,31 @@ async fn a_hold_placed_after_the_first_person_asked_counts() {
     assert!(purged.done && purged.held.len() == 2);
 }
 
+/// Suspending somebody must never wait until millions of entries were read.
+#[tokio::test]
+async fn a_hold_waits_for_a_purge_and_a_suspension_does_not() {
+    let fixture = Fixture::aged(61).await;
+    let underway = fixture.service.purging.lock().await;
+    let leo = actor("Leo", Role::Legal);
+    let suspended = fixture
+        .service
+        .suspend(&leo, &partner("acme"), "leak")
+        .await;
+    suspended.unwrap();
+    let service = Arc::clone(&fixture.service);
+    let hold = tokio::spawn(async move {
+        let change = CustomerChange {
+            customer: "cus_1".to_owned(),
+            because: "a case".to_owned(),
+        };
+        service.hold(&leo, &change).await
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!hold.is_finished());
+    drop(underway);
+    assert!(hold.await.unwrap().unwrap().done);
+}
+
 #[tokio::test]
 async fn a_recipient_is_found_as_typed_in_the_months_whose_keys_are_left() {
     let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
