@@ -297,20 +297,22 @@ fn contents(
 /// What proves entries: under a checkpoint that witnesses vouch for, as far as there is one.
 struct Provers {
     newest: Prover,
-    cosigned: Option<Prover>,
+    /// The one to be preferred first.
+    cosigned: Vec<Prover>,
 }
 
 impl Provers {
     fn new(directory: &Path, checkpoint: &str) -> Result<Self, NotDone> {
         let newest = prover(directory, checkpoint)?;
-        let cosigned = Prover::cosigned(directory, newest.keys().clone());
+        let cosigned = Prover::cosigned(directory, newest.keys());
         let cosigned = cosigned.map_err(|error| NotDone::Unreadable(error.to_string()))?;
         Ok(Self { newest, cosigned })
     }
 
     fn of(&self, index: u64) -> &Prover {
-        let cosigned = self.cosigned.as_ref().filter(|one| index < one.size());
-        cosigned.unwrap_or(&self.newest)
+        let mut cosigned = self.cosigned.iter();
+        let covering = cosigned.find(|one| index < one.size());
+        covering.unwrap_or(&self.newest)
     }
 }
 

@@ -76,15 +76,13 @@ pub(super) fn opened(bytes: Vec<u8>, path: &Path, keys: &Keys) -> Result<Cosigne
     Ok(Cosigned { note, checkpoint })
 }
 
-/// Which of the cosigned checkpoints an entry is best proven under: of those that cover it, one that most
-/// have signed, and of these the newest.
-pub(super) fn best(
-    directory: &Path,
-    keys: &Keys,
-    index: u64,
-) -> Result<Option<Cosigned>, ReadError> {
+/// The cosigned checkpoints, each once, in the order in which an entry is best proven under them: those that
+/// most have signed first, and of these the newest.
+pub(super) fn best_first(directory: &Path, keys: &Keys) -> Result<Vec<Cosigned>, ReadError> {
     let signers = |note: &str| cosignature::signers(note).map_or(0, |signers| signers.len());
-    let covering = cosigned(directory, keys)?.into_iter();
-    let covering = covering.filter(|cosigned| cosigned.checkpoint.size > index);
-    Ok(covering.max_by_key(|found| (signers(&found.note), found.checkpoint.size)))
+    let mut found = cosigned(directory, keys)?;
+    found.sort_by_cached_key(|one| (signers(&one.note), one.checkpoint.size, one.note.clone()));
+    found.dedup();
+    found.reverse();
+    Ok(found)
 }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::cosigned::{Cosigned, best, cosigned};
+use super::cosigned::{Cosigned, best_first};
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::merkle::{
@@ -90,7 +90,9 @@ pub enum ProofError {
 ///
 /// [`NotProven`].
 pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotProven> {
-    let (signed, checkpoint) = match best(directory, keys, index)? {
+    let cosigned = best_first(directory, keys)?.into_iter();
+    let mut covering = cosigned.filter(|cosigned| cosigned.checkpoint.size > index);
+    let (signed, checkpoint) = match covering.next() {
         Some(Cosigned { note, checkpoint }) => (note, checkpoint),
         None => {
             published_now(directory, keys)?.ok_or(NotProven::NotPublished { index, size: 0 })?
@@ -188,16 +190,17 @@ impl Prover {
         Ok(prover)
     }
 
-    /// Likewise, under the newest checkpoint that a witness has cosigned; `None` where none has.
+    /// Likewise, one for each checkpoint that witnesses have cosigned: those that most have signed first, and
+    /// of these the newest.
     ///
     /// # Errors
     ///
     /// As of [`Self::new`].
-    pub fn cosigned(directory: &Path, keys: Keys) -> Result<Option<Self>, ReadError> {
-        let newest = cosigned(directory, &keys)?.pop();
-        newest
-            .map(|newest| Self::new(directory, keys, &newest.note))
-            .transpose()
+    pub fn cosigned(directory: &Path, keys: &Keys) -> Result<Vec<Self>, ReadError> {
+        let found = best_first(directory, keys)?.into_iter();
+        found
+            .map(|one| Self::new(directory, keys.clone(), &one.note))
+            .collect()
     }
 
     /// Entries under the checkpoint.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use covenant::clock::Clock;
 use covenant::config::{WitnessSettings, WitnessingSettings};
 use covenant::entry::{Entry, Event, GatewayNote};
-use covenant::ledger::{Checkpoint, Keys, Ledger, Options, Signer, reading};
+use covenant::ledger::proof::{Prover, checkpoint_of, prove};
+use covenant::ledger::{Checkpoint, Keys, Ledger, Options, Signer, cosignature, reading};
 use covenant::telemetry::Metrics;
 use covenant::witness::Witnesses;
 use serde_json::Value;
@@ -376,6 +377,36 @@ async fn a_log_that_is_not_the_one_a_witness_knows_is_an_alarm_and_is_not_cosign
     let refused = Ledger::open(&options, place.signer(), &place.clock);
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("not those of the checkpoint"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_entry_is_proven_under_the_checkpoint_that_most_witnesses_have_cosigned() {
+    let place = Place::new();
+    let steady = Witness::start("steady.example", &place.log_key()).await;
+    let ended = Witness::start("ended.example", &place.log_key()).await;
+    let ledger = place.open("log");
+    let settings = Place::settings(&[&steady, &ended], 1);
+    let witnesses = place.before(&ledger, "log", settings);
+    for (size, mood) in [(5, Mood::Strict), (8, Mood::Answers(500))] {
+        ended.is(mood);
+        let more = size - ledger.size();
+        grow(&ledger, &place.keys(), more).await;
+        witnesses.round().await;
+        place.kept_at("log", &steady, size).await;
+    }
+    grow(&ledger, &place.keys(), 3).await;
+    ledger.close().await;
+    assert_eq!(place.kept("log", &ended).unwrap().0, 5);
+    let directory = place.ledger("log");
+    for (index, under, cosigners) in [(0, 5, 2), (4, 5, 2), (5, 8, 1), (7, 8, 1), (8, 11, 0)] {
+        let proven = prove(&directory, &place.keys(), index).unwrap();
+        assert_eq!(proven.size, under, "{index}");
+        let signers = cosignature::signers(checkpoint_of(&proven.proof)).unwrap();
+        assert_eq!(signers.len(), cosigners, "{index}");
+    }
+    let provers = Prover::cosigned(&directory, &place.keys()).unwrap();
+    let sizes: Vec<_> = provers.iter().map(Prover::size).collect();
+    assert_eq!(sizes, [5, 8]);
 }
 
 /// The gateway's own configuration with these witnesses.
