@@ -43,6 +43,7 @@ mod check;
 mod decimal;
 mod document;
 pub mod draft;
+mod eights;
 mod empty;
 mod fitting;
 mod format;

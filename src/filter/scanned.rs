@@ -34,8 +34,32 @@ pub(super) enum Written<'a> {
     Lines,
     /// A document of XML.
     Xml,
-    /// Lines of CSV, with the columns that were read, in order: each row has a scalar for each of them.
-    Csv(Vec<Column>),
+    /// Lines of CSV.
+    Csv(Table),
+}
+
+/// What a header of CSV says, and what its lines are like.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    /// The columns that were read, in order: each row has a scalar for each of them.
+    pub(super) columns: Vec<Column>,
+    /// For each row its cells that are not written as they stand in the body, quotes and all, a bit for
+    /// each column; the last bit is that of all columns that have none of their own.
+    pub(super) anew: Vec<u64>,
+}
+
+impl Table {
+    /// The bit of a column, by its place in the list of columns.
+    pub(super) fn bit(place: usize) -> u64 {
+        1 << place.min(63)
+    }
+
+    /// The bit of the column behind that of this bit.
+    #[inline(always)]
+    pub(super) fn next_bit(bit: u64) -> u64 {
+        // The last stays where it is.
+        bit << 1 | bit & 1 << 63
+    }
 }
 
 /// A column of CSV that the catalogue knows.
@@ -44,6 +68,8 @@ pub(super) struct Column {
     /// Its place in the members of a row, or [`super::piece::OTHER`].
     pub(super) member: u16,
     pub(super) field: FieldId,
+    /// Its place among all columns of the body.
+    pub(super) place: usize,
     /// Where its name stands, and how.
     pub(super) start: u32,
     pub(super) end: u32,
