@@ -30,12 +30,12 @@ const ENDS: &[u8] = b"]}";
 
 pub(crate) async fn start(
     answers: Answers,
-    customers: &[String],
+    customers: Vec<String>,
     export_bytes: u64,
 ) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let pieces = pieces(customers);
+    let pieces = pieces(&customers);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (answers, pieces) = (Arc::clone(&answers), Arc::clone(&pieces));

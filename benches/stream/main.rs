@@ -108,8 +108,8 @@ async fn start(folder: &Path, amount: Amount) -> Result<Field<'_>, Failure> {
     let world = World::invent();
     let customers = world.customers_of(Some(stage::PARTNER));
     let ids = customers.map(|one| one.id.clone()).take(CUSTOMERS);
-    let ids: Vec<String> = ids.collect();
-    let core = core::start(stage.answers.clone(), &ids, amount.export_bytes).await?;
+    let ids = ids.collect();
+    let core = core::start(stage.answers.clone(), ids, amount.export_bytes).await?;
     let path = folder.join("covenant.toml");
     let mut text = fs::read_to_string(&path)?;
     for service in stage.config.services.values() {

@@ -8,8 +8,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use super::decimal::{Bound, Decimal};
+use super::decimal::{Bound, Decimal, is_plain};
 use super::format;
+use super::hidden::is_document;
 use super::matcher::Matcher;
 use super::pattern::Pattern;
 
@@ -87,6 +88,8 @@ struct Number {
     /// The bounds, read.
     least: Option<Bound>,
     most: Option<Bound>,
+    /// Whether nothing is demanded but that it is not below zero.
+    not_negative: bool,
 }
 
 #[derive(Debug)]
@@ -154,9 +157,11 @@ impl Check {
             let bound = bound.as_ref();
             bound.map(|(written, _)| Bound::new(written))
         };
+        let from_zero = least.as_ref() == Some(&("0".to_owned(), true));
         let number = Number {
             least: read(least),
             most: read(most),
+            not_negative: from_zero && words.is_none() && most.is_none() && step.is_none(),
             bounds,
         };
         Self(demands.then(|| Arc::new(Demands::Number(number))))
@@ -172,6 +177,22 @@ impl Check {
     #[inline]
     pub fn admits(&self, text: &str) -> bool {
         self.fit(text).is_ok()
+    }
+
+    /// Whether a text is surely allowed that is coded as `written` in JSON, whatever its escapes stand for: it
+    /// does not have to be decoded. Its characters are no more than its bytes.
+    #[inline]
+    pub fn surely_admits_coded(&self, written: &str) -> bool {
+        match self.0.as_deref() {
+            None => true,
+            Some(Demands::Text(text)) => {
+                let named = text.words.is_some() || text.pattern.is_some() || text.format.is_some();
+                // Begins so that nobody can take it for a document.
+                let begins = matches!(written.as_bytes().first(), Some(b'!'..=b'Z' | b'a'..=b'z'));
+                !named && text.least == 0 && written.len() <= text.most && (text.open || begins)
+            }
+            Some(Demands::Number(_)) => false,
+        }
     }
 
     /// Whether a number, `true` or `false` is allowed, as JSON writes it. A number with an exponent beyond
@@ -358,29 +379,16 @@ impl Text {
     }
 }
 
-/// Whether `text` is a JSON object or array that holds a text or a member. Few texts begin like one, so
-/// that few are read.
-#[inline]
-fn is_document(text: &str) -> bool {
-    let begins = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-    match text.as_bytes().iter().find(|byte| begins(byte)) {
-        Some(b'{' | b'[') => holds_a_text(text),
-        // JSON's white space is not all there is.
-        Some(0x00..b'!' | 0x80..) => holds_a_text(text.trim()),
-        _ => false,
-    }
-}
-
-#[cold]
-fn holds_a_text(text: &str) -> bool {
-    let text = text.trim();
-    let bracketed = text.starts_with(['{', '[']) && text.ends_with(['}', ']']);
-    // Read without recursion and without a tree, however deep it is.
-    bracketed && text.contains('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-}
-
 impl Number {
+    #[inline]
     fn fit(&self, written: &str) -> Result<(), Misfit> {
+        if self.not_negative && is_plain(written) {
+            return Ok(());
+        }
+        self.fit_bounds(written)
+    }
+
+    fn fit_bounds(&self, written: &str) -> Result<(), Misfit> {
         let bounds = &self.bounds;
         if let Some(words) = &bounds.words
             && !words.iter().any(|word| is_same(word, written))

@@ -1,10 +1,10 @@
 //! Patterns that say place by place what a text holds, as those of codes and identifiers do
 //! (`^cus_[a-z0-9]+$`, `^\d{5}(-\d{4})?$`): then the length of a text alone says which class each of
 //! its bytes must be of, so that no byte waits for what the one before it led to, as it does in a table
-//! of states ([`super::matcher`]), and eight of them are looked at together.
+//! of states ([`super::matcher`]), and short texts are looked at as two words.
 
-use super::eights::{Eight, short};
 use super::pattern::{Alternatives, Class, Item, Pattern, Piece};
+use super::sixteens::{BYTES, Sixteen, words};
 
 /// Most ways in which one pattern may be laid out; beyond, trying them takes longer than a table.
 const LAYOUTS_MAX: usize = 6;
@@ -13,30 +13,25 @@ const PLACES_MAX: usize = 128;
 
 /// The layouts of one pattern.
 #[derive(Debug)]
-pub(super) struct Layouts(Box<[Layout]>);
+pub(super) struct Layouts {
+    /// Of texts of up to sixteen bytes, by their length: the ways in which they may be laid out.
+    short: [Box<[Sixteen]>; BYTES + 1],
+    /// For each byte the classes that it is not of, a bit each.
+    strange: Box<[u16; 256]>,
+    layouts: Box<[Layout]>,
+}
 
 /// Bytes at fixed places, with at most one stretch between them that can be of any length.
 #[derive(Debug)]
 struct Layout {
-    head: Places,
-    stretch: Option<Stretch>,
-    tail: Places,
-}
-
-/// Bytes that have a place each.
-#[derive(Debug)]
-struct Places {
-    count: usize,
-    /// Eight by eight; the last are the last eight, which may have been looked at in part before.
-    eights: Box<[Eight]>,
-}
-
-/// Bytes that are all of one class.
-#[derive(Debug)]
-struct Stretch {
-    eight: Eight,
+    /// The class of each byte before the stretch.
+    head: Box<[u16]>,
+    /// The class of all bytes of the stretch, and how many these are.
+    stretch: u16,
     least: usize,
     most: usize,
+    /// The class of each byte behind the stretch.
+    tail: Box<[u16]>,
 }
 
 impl Layouts {
@@ -53,66 +48,87 @@ impl Layouts {
                 return None;
             };
             for runs in classes.sequence(inside)? {
-                layouts.push(classes.layout(&runs)?);
+                layouts.push(Layout::of(&runs)?);
             }
         }
-        (layouts.len() <= LAYOUTS_MAX).then(|| Self(layouts.into()))
+        let short = |length| {
+            let ways = layouts
+                .iter()
+                .filter_map(|layout: &Layout| layout.of_length(length));
+            let ways = ways.map(|way| classes.members(&way));
+            ways.map(|members| Sixteen::of(&members)).collect()
+        };
+        let short = std::array::from_fn(short);
+        (layouts.len() <= LAYOUTS_MAX).then(|| Self {
+            short,
+            strange: classes.strange(),
+            layouts: layouts.into(),
+        })
     }
 
     /// Whether `text` is laid out in one of these ways.
     #[inline]
     pub(super) fn fit(&self, text: &str) -> bool {
-        self.0.iter().any(|layout| layout.fits(text.as_bytes()))
+        let bytes = text.as_bytes();
+        if let (Some(words), Some(ways)) = (words(bytes), self.short.get(bytes.len())) {
+            return ways.iter().any(|way| way.has(words));
+        }
+        self.layouts
+            .iter()
+            .any(|layout| layout.fits(bytes, &self.strange))
     }
 }
 
 impl Layout {
-    #[inline]
-    fn fits(&self, text: &[u8]) -> bool {
-        let Some(length) = text.len().checked_sub(self.head.count + self.tail.count) else {
+    fn of(runs: &[Run]) -> Option<Self> {
+        let at = runs.iter().position(|run| run.most != Some(run.least));
+        let (head, behind) = runs.split_at_checked(at.unwrap_or(runs.len()))?;
+        let (stretch, tail) = match behind.split_first() {
+            Some((stretch, tail)) => (Some(stretch), tail),
+            None => (None, behind),
+        };
+        Some(Self {
+            head: places(head)?,
+            stretch: stretch.map_or(0, |run| run.class),
+            least: stretch.map_or(0, |run| run.least),
+            most: stretch.map_or(0, |run| run.most.unwrap_or(usize::MAX)),
+            tail: places(tail)?,
+        })
+    }
+
+    /// The class of each byte of a text of so many; nothing where none has this length.
+    fn of_length(&self, length: usize) -> Option<Vec<u16>> {
+        let stretched = length.checked_sub(self.head.len() + self.tail.len())?;
+        let stretched = Some(stretched).filter(|it| (self.least..=self.most).contains(it))?;
+        let stretch = vec![self.stretch; stretched];
+        Some([&*self.head, &stretch, &*self.tail].concat())
+    }
+
+    fn fits(&self, text: &[u8], strange: &[u16; 256]) -> bool {
+        let fixed = self.head.len() + self.tail.len();
+        let length = text.len().checked_sub(fixed);
+        let Some(length) = length.filter(|length| (self.least..=self.most).contains(length)) else {
             return false;
         };
-        let (head, behind) = text.split_at_checked(self.head.count).unwrap_or_default();
-        let (inside, tail) = behind.split_at_checked(length).unwrap_or_default();
-        let stretches = match &self.stretch {
-            None => length == 0,
-            Some(stretch) => stretch.fits(inside),
+        let (head, behind) = text.split_at_checked(self.head.len()).unwrap_or_default();
+        let (stretch, tail) = behind.split_at_checked(length).unwrap_or_default();
+        let to = |byte: &u8| strange.get(usize::from(*byte)).copied().unwrap_or(u16::MAX);
+        let at_places = |bytes: &[u8], classes: &[u16]| {
+            let places = bytes.iter().zip(classes);
+            places.fold(0, |wrong, (byte, class)| wrong | (to(byte) & class))
         };
-        stretches && self.head.fit(head) && self.tail.fit(tail)
+        let within = stretch.iter().fold(0, |classes, byte| classes | to(byte));
+        at_places(head, &self.head) | at_places(tail, &self.tail) | (within & self.stretch) == 0
     }
 }
 
-impl Places {
-    /// Whether the bytes, which are as many, are of the classes of their places.
-    #[inline]
-    fn fit(&self, bytes: &[u8]) -> bool {
-        match (&*self.eights, bytes.last_chunk()) {
-            ([], _) => true,
-            ([eight], _) => eight.has(short(bytes)),
-            ([before @ .., last], Some(end)) => {
-                let (words, _) = bytes.as_chunks();
-                let mut before = before.iter().zip(words);
-                before.all(|(eight, word)| eight.has(u64::from_le_bytes(*word)))
-                    && last.has(u64::from_le_bytes(*end))
-            }
-            (_, None) => false,
-        }
-    }
-}
-
-impl Stretch {
-    #[inline]
-    fn fits(&self, bytes: &[u8]) -> bool {
-        (self.least..=self.most).contains(&bytes.len())
-            && match bytes.last_chunk() {
-                None => self.eight.has_first(short(bytes), bytes.len()),
-                Some(end) => {
-                    let (words, _) = bytes.as_chunks();
-                    let mut words = words.iter().chain([end]);
-                    words.all(|word| self.eight.has(u64::from_le_bytes(*word)))
-                }
-            }
-    }
+/// The class of each byte of `runs`, which all come so many times and no others.
+fn places(runs: &[Run]) -> Option<Box<[u16]>> {
+    let many = runs.iter().map(|run| run.least).sum::<usize>() > PLACES_MAX;
+    let places = runs
+        .iter()
+        .flat_map(|run| std::iter::repeat_n(run.class, run.least));
+    (!many && runs.iter().all(|run| run.most == Some(run.least))).then(|| places.collect())
 }
 
 /// Bytes of one class, and how many at least and at most.
@@ -178,51 +194,23 @@ impl Classes {
         1u16.checked_shl(u32::try_from(place).ok()?)
     }
 
-    fn layout(&self, runs: &[Run]) -> Option<Layout> {
-        let at = runs.iter().position(|run| run.most != Some(run.least));
-        let (head, behind) = runs.split_at_checked(at.unwrap_or(runs.len()))?;
-        let (stretch, tail) = match behind.split_first() {
-            Some((run, tail)) => (
-                Some(Stretch {
-                    eight: Eight::of(&[self.members(run); 8])?,
-                    least: run.least,
-                    most: run.most.unwrap_or(usize::MAX),
-                }),
-                tail,
-            ),
-            None => (None, behind),
-        };
-        Some(Layout {
-            head: self.places(head)?,
-            stretch,
-            tail: self.places(tail)?,
-        })
-    }
-
-    /// The places of `runs`, which all come so many times and no others.
-    fn places(&self, runs: &[Run]) -> Option<Places> {
-        let count = runs.iter().map(|run| run.least).sum();
-        if count > PLACES_MAX || runs.iter().any(|run| run.most != Some(run.least)) {
-            return None;
-        }
-        let classes: Vec<u128> = runs
+    /// The members of these classes.
+    fn members(&self, classes: &[u16]) -> Vec<u128> {
+        let of = |class: &u16| self.0.get(class.trailing_zeros() as usize).copied();
+        classes
             .iter()
-            .flat_map(|run| std::iter::repeat_n(self.members(run), run.least))
-            .collect();
-        let mut eights: Vec<_> = classes.chunks(8).collect();
-        if let (Some(last), Some(ends)) = (eights.last_mut(), classes.last_chunk::<8>()) {
-            *last = ends;
-        }
-        let eights: Option<_> = eights.into_iter().map(Eight::of).collect();
-        Some(Places {
-            count,
-            eights: eights?,
-        })
+            .map(|class| of(class).unwrap_or_default())
+            .collect()
     }
 
-    fn members(&self, run: &Run) -> u128 {
-        let members = self.0.get(run.class.trailing_zeros() as usize);
-        members.copied().unwrap_or_default()
+    fn strange(&self) -> Box<[u16; 256]> {
+        let mut strange = Box::new([u16::MAX; 256]);
+        for (byte, strange) in strange.iter_mut().enumerate().take(128) {
+            for (place, members) in self.0.iter().enumerate() {
+                *strange ^= u16::from(members >> byte & 1 == 1) << place;
+            }
+        }
+        strange
     }
 }
 

@@ -88,6 +88,11 @@ impl<'a> Scanner<'a> {
             Token::Null => true,
             Token::Bare => field.check.admits_bare(written),
             Token::Plain => field.check.admits(unquoted(written)),
+            Token::Escaped | Token::Respelled
+                if field.check.surely_admits_coded(unquoted(written)) =>
+            {
+                true
+            }
             Token::Escaped | Token::Respelled => {
                 self.decoded.clear();
                 unescape_into(unquoted(written), &mut self.decoded);
