@@ -120,6 +120,15 @@ impl Bundle {
     }
 }
 
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        // What is in its file is in the segments.
+        if self.file.is_some() {
+            let _ = self.storage.remove(&beside(&self.path()));
+        }
+    }
+}
+
 /// Makes the file that becomes `path`, and the folders it is in.
 pub(super) fn make_beside(storage: &dyn Storage, path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
