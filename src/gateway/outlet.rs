@@ -306,7 +306,10 @@ mod tests {
         assert_eq!(Arc::strong_count(&held), 1);
     }
 
-    struct Piece([u8; 8], #[expect(dead_code, reason = "counts the pieces")] Arc<()>);
+    struct Piece(
+        [u8; 8],
+        #[expect(dead_code, reason = "counts the pieces")] Arc<()>,
+    );
 
     impl AsRef<[u8]> for Piece {
         fn as_ref(&self) -> &[u8] {

@@ -44,8 +44,9 @@ pub(in crate::filter) fn scan<'a>(
     found.uncatalogued = header.iter().filter(|column| column.is_none()).count();
     let columns: Vec<_> = header
         .iter()
-        .map(|column| column.map(|column| (column, found.is_free(column.field))))
+        .map(|column| column.map(|column| (column, found.empty(column.field))))
         .collect();
+    found.reserve_records(lines + 1);
     let mut anew = Vec::with_capacity(lines + 1);
     let list = found.open(0);
     while reader.position < reader.text.len() {
@@ -64,7 +65,7 @@ pub(in crate::filter) fn scan<'a>(
 #[inline(always)]
 fn line(
     reader: &mut Reader<'_>,
-    columns: &[Option<(Column, bool)>],
+    columns: &[Option<(Column, Option<Token>)>],
     found: &mut Gathered<'_>,
 ) -> Result<u64, Uninspectable> {
     let (mut anew, mut bit, mut last) = (0, 1, false);
@@ -74,17 +75,27 @@ fn line(
         }
         let cell = reader.cell()?;
         last = cell.last;
-        let Some((column, free)) = column else {
+        let Some((column, empty)) = column else {
             continue;
         };
-        let as_it_stands = if *free && cell.value.is_something() {
-            found.free_piece(column.field, column.member, cell.value);
-            cell.as_it_stands
-        } else {
-            match found.piece(column.field, column.member, cell.value)? {
+        let as_it_stands = match empty {
+            Some(_) if cell.value.is_something() => {
+                found.free_piece(column.field, column.member, cell.value);
+                cell.as_it_stands
+            }
+            Some(token) if !cell.quoted => {
+                let token = *token;
+                let value = Value {
+                    token,
+                    ..cell.value
+                };
+                found.free_piece(column.field, column.member, value);
+                true
+            }
+            _ => match found.piece(column.field, column.member, cell.value)? {
                 Token::Null | Token::Bare => !cell.quoted,
                 _ => cell.as_it_stands,
-            }
+            },
         };
         anew |= if as_it_stands { 0 } else { bit };
         bit = Table::next_bit(bit);

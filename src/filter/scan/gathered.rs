@@ -135,10 +135,21 @@ impl<'a> Gathered<'a> {
         self.piece(id, member, value).map(drop)
     }
 
-    /// Whether of a text of this field there is nothing to say but that it stands there.
-    pub(super) fn is_free(&self, id: FieldId) -> bool {
+    /// Makes room for so many records.
+    pub(super) fn reserve_records(&mut self, records: usize) {
+        self.records.reserve(records);
+    }
+
+    /// As what an empty text of this field is taken, where there is nothing to say of a text of it but that
+    /// it stands there.
+    pub(super) fn empty(&self, id: FieldId) -> Option<Token> {
         let field = self.shape.fields.get(usize::from(id.0));
-        field.is_some_and(is_free)
+        let field = field.filter(|field| is_free(field))?;
+        Some(if field.nullable {
+            Token::Null
+        } else {
+            Token::Text
+        })
     }
 
     /// Adds a scalar, if it is one of its field, which is known to stand there; as what it was taken.

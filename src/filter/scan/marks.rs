@@ -58,26 +58,16 @@ fn marks(bytes: &[u8]) -> u64 {
 
 #[inline(always)]
 fn marks_of(block: &[u8; BLOCK_BYTES]) -> u64 {
-    let (words, _) = block.as_chunks::<8>();
-    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let marked = |byte: u8| u8::from((byte < b' ') | (byte == b'"') | (byte == b','));
+    let marked = block.map(marked);
+    // Eight ones and zeros are brought together in one byte: that of byte n is moved from 8n to 56 + n.
+    let together =
+        |ones: &[u8; 8]| u64::from_le_bytes(*ones).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let (words, _) = marked.as_chunks();
     words
+        .iter()
         .rev()
-        .fold(0, |marks, word| marks << 8 | marks_of_word(word))
-}
-
-/// The same of eight bytes, the first of which are the lowest of `word`. No byte is carried into another.
-#[inline(always)]
-fn marks_of_word(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // The high bit of a byte of these is not set where the byte is zero, or below a space.
-    let some = |word: u64| ((word & !HIGHS) + !HIGHS) | word;
-    let not_control = ((word & !HIGHS) + ONES * 0x60) | word;
-    let quote = some(word ^ (ONES * u64::from(b'"')));
-    let comma = some(word ^ (ONES * u64::from(b',')));
-    let marked = !(not_control & quote & comma) & HIGHS;
-    // Brings the high bits together: that of byte n is moved from 8n to 56 + n.
-    (marked >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+        .fold(0, |marks, ones| marks << 8 | together(ones))
 }
 
 #[cfg(test)]
