@@ -25,7 +25,8 @@ pub use self::figures::{Earlier, Figures, Label, Leaving, TOTAL};
 pub use self::question::Question;
 pub use self::recipients::Recipient;
 pub use self::release::{
-    Document, Extent, Granted, LINK_PROMISE, Release, rejection, withheld_beforehand,
+    Document, Extent, Granted, LINK_PROMISE, Release, plans_of_any_owner, rejection,
+    withheld_beforehand,
 };
 pub use self::route::check_query;
 pub use self::subject::{OnBehalf, Subject, subject};

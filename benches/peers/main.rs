@@ -105,7 +105,7 @@ fn main() -> Result<(), Failure> {
 /// Everyone, in rounds, each round in another order.
 async fn compare(folder: &Path, quick: bool) -> Result<(Vec<Contestant>, Vec<Shown>), Failure> {
     let field = start(folder).await?;
-    let target = stage::job_target(&World::invent())?;
+    let target = stage::job_target(&World::invent(), stage::PARTNER)?;
     let partners = Partners {
         directory: folder,
         target: &target,

@@ -86,7 +86,7 @@ impl Load {
     /// Opens the connections, and asks over each until it is warm.
     pub(crate) async fn connect(&self, contestant: &Contestant) -> Result<Side, Failure> {
         let target = match self.target {
-            JOB => job_target(&World::invent())?,
+            JOB => job_target(&World::invent(), PARTNER)?,
             other => other.to_owned(),
         };
         let mut clients = Vec::with_capacity(self.connections);

@@ -1,5 +1,5 @@
 //! What the contestants stand on: the demo's folder with its credentials and its book of customers,
-//! the contract of one partner with limits that are not reached, and the two answers, taken once from
+//! the contracts of partners with limits that are not reached, and the answers, taken once from
 //! the demo's core service.
 
 use std::collections::HashMap;
@@ -23,8 +23,10 @@ use super::Failure;
 use super::core::Answers;
 
 pub(crate) const PARTNER: &str = "acme";
+/// Another partner, with limits of its own.
+pub(crate) const NEIGHBOUR: &str = "bluebird";
 pub(crate) const PURPOSE: &str = "essential.service";
-/// Of the two targets, the job's ends with an id, which is the world's first.
+/// Of the targets, a job's ends with an id, which is the world's first.
 pub(crate) const JOB: &str = "/v1/jobs/";
 pub(crate) const PAGE: &str = "/v1/customers?limit=25";
 
@@ -45,8 +47,12 @@ pub(crate) async fn prepare(directory: &Path, clock: Clock) -> Result<Stage, Fai
         .map_err(|error| error.to_string())?;
     let config = demo.config().clone();
     let mut answers = HashMap::new();
-    for target in [job_target(demo.world())?, PAGE.to_owned()] {
-        let body = ask(demo.core().address(), &target).await?;
+    let mut targets = vec![(PARTNER, PAGE.to_owned())];
+    for partner in [PARTNER, NEIGHBOUR] {
+        targets.push((partner, job_target(demo.world(), partner)?));
+    }
+    for (partner, target) in targets {
+        let body = ask(demo.core().address(), partner, &target).await?;
         let path = target.split('?').next().unwrap_or_default();
         answers.insert(path.to_owned(), body);
     }
@@ -57,9 +63,9 @@ pub(crate) async fn prepare(directory: &Path, clock: Clock) -> Result<Stage, Fai
     })
 }
 
-/// The path of the partner's first job.
-pub(crate) fn job_target(world: &World) -> Result<String, Failure> {
-    let mut customers = world.customers_of(Some(PARTNER));
+/// The path of a partner's first job.
+pub(crate) fn job_target(world: &World, partner: &str) -> Result<String, Failure> {
+    let mut customers = world.customers_of(Some(partner));
     let customer = customers.next().ok_or("the partner has no customer")?;
     let mut jobs = world.jobs().iter();
     let job = jobs.find(|job| job.customer_id == customer.id);
@@ -79,11 +85,11 @@ fn write_changed(directory: &Path, name: &str, changes: &[(&str, &str)]) -> Resu
     Ok(fs::write(path, text)?)
 }
 
-/// One answer of the core, as the partner would be given it by nobody.
-async fn ask(core: SocketAddr, target: &str) -> Result<Bytes, Failure> {
+/// One answer of the core, as its partner would be given it by nobody.
+async fn ask(core: SocketAddr, partner: &str, target: &str) -> Result<Bytes, Failure> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let request = Request::get(format!("http://{core}{target}"))
-        .header("partner-id", PARTNER)
+        .header("partner-id", partner)
         .body(Empty::new())?;
     let response = client.request(request).await?;
     if !response.status().is_success() {

@@ -70,7 +70,7 @@ pub(crate) async fn small(
     gateway: SocketAddr,
     requests: usize,
 ) -> Result<Vec<Duration>, Failure> {
-    let target = stage::job_target(&World::invent())?;
+    let target = stage::job_target(&World::invent(), stage::PARTNER)?;
     let mut asking = JoinSet::new();
     for _ in 0..SMALL_AT_ONCE {
         let client = PartnerClient::connect(folder, stage::PARTNER, gateway).await;

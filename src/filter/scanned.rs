@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::field_set::FieldSet;
 use super::piece::{Piece, Token};
+use super::plan::Plan;
 use crate::catalogue::{FieldId, Member, Node, Shape};
 use crate::terms::ResourceKind;
 
@@ -36,6 +37,18 @@ pub(super) enum Written<'a> {
     Xml,
     /// Lines of CSV.
     Csv(Table),
+    /// Some of the lines of CSV that streams.
+    CsvPart(CsvPart<'a>),
+}
+
+/// Some of the lines of CSV that streams. Which columns are written cannot depend on lines that have not come.
+#[derive(Clone, Debug)]
+pub(super) struct CsvPart<'a> {
+    pub(super) table: Table,
+    /// By which any of its rows may leave.
+    pub(super) plans: &'a [Plan],
+    /// The header is still to be written.
+    pub(super) begins: bool,
 }
 
 /// What a header of CSV says, and what its lines are like.

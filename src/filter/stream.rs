@@ -2,7 +2,8 @@
 //! written a few at a time, whatever the pieces it arrives in. What a stream of parts gives, put
 //! together, is what [`super::read`] and [`super::Scanned::emit`] give of the whole.
 //!
-//! Three differences, all on the safe side. A record and everything else between two brackets that lead
+//! Four differences, all on the safe side. A table of CSV has the columns of which anything could leave, though
+//! nothing of some may be in it. A record and everything else between two brackets that lead
 //! to records is limited ([`RECORD_BYTES_MAX`]). A customer's key around the records counts for
 //! those behind it. And a doubt comes when some of the answer has left: who streams must end it visibly.
 
@@ -10,6 +11,7 @@ mod batch;
 mod frame;
 mod json;
 mod lines;
+mod rows;
 mod skim;
 
 use std::borrow::Cow;
@@ -17,7 +19,9 @@ use std::borrow::Cow;
 use self::frame::Frame;
 use self::json::{Cut, Json, leads_to_records};
 use self::lines::Lines;
-use super::scanned::Scanned;
+use self::rows::Rows;
+use super::plan::Plan;
+use super::scanned::{CsvPart, Scanned, Written};
 use super::uninspectable::{Reason, Uninspectable};
 use super::{FieldSet, Limits, scan};
 use crate::catalogue::{Format, Node, Shape};
@@ -36,6 +40,8 @@ pub struct Stream<'a> {
     shape: &'a Shape,
     limits: Limits,
     reading: Reading<'a>,
+    /// By which any record may leave.
+    plans: Vec<Plan>,
     frame: Frame,
     /// The customer whom a key around the records names.
     customer: Option<String>,
@@ -49,30 +55,38 @@ pub struct Stream<'a> {
 enum Reading<'a> {
     Json(Json<'a>),
     Lines(Lines),
+    Rows(Rows),
 }
 
 /// What is to be read next.
 enum Piece<'a> {
     Cut(Cut<'a>),
     Lines,
+    /// Rows under their header, the first of them or later ones.
+    Rows {
+        begins: bool,
+    },
 }
 
 impl<'a> Stream<'a> {
-    /// Of answers of this format and shape; nothing where they have no lists of records, so that they
-    /// can only be held whole.
-    pub fn new(format: Format, shape: &'a Shape, limits: Limits) -> Option<Self> {
+    /// Of answers of this format and shape, of which every record leaves by one of `plans`, or not at all;
+    /// nothing where they have no lists of records, so that they can only be held whole. A table has the
+    /// columns of all these plans, whoever is in it: it begins before its rows are known.
+    pub fn new(format: Format, shape: &'a Shape, plans: Vec<Plan>, limits: Limits) -> Option<Self> {
         if !leads_to_records(&shape.root) {
             return None;
         }
         let reading = match format {
             Format::Json => Reading::Json(Json::new(&shape.root, limits)),
             Format::JsonLines => Reading::Lines(Lines::default()),
-            Format::Xml | Format::Csv => return None,
+            Format::Csv => Reading::Rows(Rows::default()),
+            Format::Xml => return None,
         };
         Some(Self {
             shape,
             limits,
             reading,
+            plans,
             frame: Frame::default(),
             customer: None,
             text: Vec::new(),
@@ -96,6 +110,7 @@ impl<'a> Stream<'a> {
                 let found = lines.next(input);
                 found.map(|found| found.map(|text| (Piece::Lines, text)))
             }
+            Reading::Rows(rows) => rows.next(input).map(|found| found.map(of_rows)),
         };
         self.read += before - input.len();
         let found = found.map_err(|reason| Uninspectable::new(reason, self.read))?;
@@ -113,6 +128,7 @@ impl<'a> Stream<'a> {
                 found.map(|(cut, text)| (Piece::Cut(cut), text))
             }
             Reading::Lines(lines) => lines.whole().map(|text| (Piece::Lines, text)),
+            Reading::Rows(rows) => rows.whole().map(of_rows),
         };
         self.scan(found)
     }
@@ -129,6 +145,7 @@ impl<'a> Stream<'a> {
                 None
             }
             Reading::Lines(lines) => lines.end().map(|text| (Piece::Lines, text)),
+            Reading::Rows(rows) => rows.end().map(of_rows),
         };
         self.scan(found)
     }
@@ -155,6 +172,8 @@ impl<'a> Stream<'a> {
         let (shape, text, limits) = (self.shape, self.text.as_slice(), &self.limits);
         let scanned = match piece {
             Piece::Lines => scan::lines(shape, text, limits),
+            Piece::Rows { begins } => scan::csv::scan(shape, text, limits)
+                .map(|scanned| as_part(scanned, &self.plans, begins)),
             Piece::Cut(Cut::Items { node, depth }) => scan::items(shape, node, text, depth, limits),
             Piece::Cut(Cut::Member { member, depth }) => {
                 scan::member(shape, member, text, depth, limits)
@@ -177,6 +196,22 @@ impl<'a> Stream<'a> {
         }
         Ok(Some(scanned))
     }
+}
+
+fn of_rows<'a>((text, begins): rows::Part) -> (Piece<'a>, Vec<u8>) {
+    (Piece::Rows { begins }, text)
+}
+
+/// Rows of a table that streams.
+fn as_part<'a>(mut scanned: Scanned<'a>, plans: &'a [Plan], begins: bool) -> Scanned<'a> {
+    if let Written::Csv(table) = scanned.written {
+        scanned.written = Written::CsvPart(CsvPart {
+            table,
+            plans,
+            begins,
+        });
+    }
+    scanned
 }
 
 /// The fields of a shape that stand outside of its records.

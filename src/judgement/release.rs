@@ -361,6 +361,13 @@ pub fn withheld_beforehand(
     withheld
 }
 
+/// The plans under `grant` of records of `shape`, whoever they are of. A field of a customer who consented or
+/// agreed to some categories only is treated as one of these says.
+pub fn plans_of_any_owner(shape: &Shape, grant: &Grant) -> Vec<Plan> {
+    let forms = Circumstances::all().map(|circumstances| grant.forms(circumstances));
+    forms.map(|forms| Plan::new(shape, forms)).collect()
+}
+
 fn case_of(owner: &Owner) -> Case {
     match owner {
         Owner::Nobody => Case::default(),

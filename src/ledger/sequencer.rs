@@ -3,6 +3,7 @@
 //! batch to the journal, and only when that is durable wakes those who wait. Nobody is answered before,
 //! and after the first error nobody is answered any more.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,10 +21,10 @@ use super::replay::State;
 /// Most entries made durable together; more waits for the next batch.
 const BATCH_ENTRIES_MAX: usize = 4_096;
 /// How long entries gather before they are made durable together, and how many the batch before must have
-/// had. Signing and syncing a batch take as long for one entry as for fifty; where there are few at once,
-/// nobody waits for others.
+/// had. Signing and syncing a batch take as much CPU for one entry as for fifty; a lone one waits for no
+/// others, and where many come while a batch is synced, they need not wait to be many.
 const GATHER_TIME: Duration = Duration::from_micros(200);
-const GATHER_FROM_ENTRIES: usize = 4;
+const GATHER_ENTRIES: RangeInclusive<usize> = 4..=12;
 
 /// Something for the writer to do.
 pub(super) enum Order {
@@ -160,7 +161,7 @@ impl Sequencer {
         let mut orders = Vec::with_capacity(BATCH_ENTRIES_MAX);
         let mut entries_before = 0;
         while queue.blocking_recv_many(&mut orders, BATCH_ENTRIES_MAX) > 0 {
-            if entries_before >= GATHER_FROM_ENTRIES {
+            if GATHER_ENTRIES.contains(&entries_before) {
                 gather(&mut queue, &mut orders);
             }
             entries_before = orders.len();

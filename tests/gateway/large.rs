@@ -41,7 +41,18 @@ const EXPORT: Service<'_> = Service {
           description: Pieces
           content:
             application/x-ndjson:
-              schema: {$ref: '#/components/schemas/Piece'}",
+              schema: {$ref: '#/components/schemas/Piece'}
+  /lab/table:
+    get:
+      operationId: listTable
+      responses:
+        '200':
+          description: Pieces
+          content:
+            text/csv:
+              schema:
+                type: array
+                items: {$ref: '#/components/schemas/Piece'}",
     components: r"
   schemas:
     Piece:
@@ -57,6 +68,8 @@ const EXPORT: Service<'_> = Service {
     update: {x-covenant-channel: list}
   - target: $.paths['/lab/lines'].get
     update: {x-covenant-channel: list}
+  - target: $.paths['/lab/table'].get
+    update: {x-covenant-channel: list}
   - target: $..properties.count
     update: {x-covenant-data-category: system.operations}
   - target: $.components.schemas.Piece
@@ -67,7 +80,7 @@ const EXPORT: Service<'_> = Service {
     update: {x-covenant-data-category: system.operations}
   - target: $..properties.name
     update: {x-covenant-data-category: user.name}",
-    operations: &["exportPieces", "listLines"],
+    operations: &["exportPieces", "listLines", "listTable"],
 };
 
 const LARGE: (&str, &str, &str) = (
@@ -78,6 +91,8 @@ const LARGE: (&str, &str, &str) = (
 const EXPORT_PATH: &str = "/lab/export";
 const LINES_PATH: &str = "/lab/lines";
 const JSON: &str = "application/json";
+const TABLE_PATH: &str = "/lab/table";
+const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
 /// Small enough that a test need not send megabytes.
 const WHOLE_BYTES_MAX: u32 = 64 << 10;
@@ -503,6 +518,42 @@ async fn lines_are_filtered_one_by_one_whole_and_streamed() {
     let mut acme = stand.partner("acme").await;
     let reply = acme.get(LINES_PATH, SERVICE).await;
     assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn a_table_streams_row_by_row_under_the_columns_of_the_grant() {
+    let (stand, core) = start(&[LARGE]).await;
+    let own = own(&stand);
+    let foreign = stand.customers_of("bluebird").remove(0);
+    let mut table = "id,secret,customer,name\r\n".to_owned();
+    let mut expected = "id,customer,name\r\n".to_owned();
+    for (number, customer) in own.iter().cycle().take(6_000).enumerate() {
+        let name = "\"Ann\r\n\"\"Lee\"\", =1\"";
+        table.push_str(&format!("{number},canary,{customer},{name}\r\n"));
+        expected.push_str(&format!("{number},{customer},{name}\r\n"));
+        if number % 1_000 == 7 {
+            table.push_str(&format!("{number},canary,{foreign},canary\r\n"));
+        }
+    }
+    core.answer(TABLE_PATH, Scripted::new(CSV, table.clone()));
+    for version in [Version::Http1, Version::Http2] {
+        let (request_id, received, complete) = receive(&stand, version, TABLE_PATH).await;
+        assert!(complete);
+        assert!(received == expected.as_bytes(), "{} bytes", received.len());
+        let (parts, delivered) = on_record(&stand, &request_id).await;
+        assert!(parts.len() > 5);
+        assert_eq!(references(&parts), references_of(&stand, &own));
+        assert_eq!(delivered.sha256, sha256(&received));
+    }
+    // A row that has a cell too many ends it before that row, visibly.
+    core.answer(
+        TABLE_PATH,
+        Scripted::new(CSV, format!("{table}1,2,3,4,5\r\n")),
+    );
+    let (request_id, received, complete) = receive(&stand, Version::Http1, TABLE_PATH).await;
+    assert!(!complete && expected.as_bytes().starts_with(&received));
+    let (_, delivered) = on_record(&stand, &request_id).await;
+    assert_eq!(delivered.because.as_deref(), Some("response-uninspectable"));
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -204,7 +204,7 @@ async fn a_token_bound_to_a_key_comes_with_a_proof_that_is_good_once_even_over_a
                 two.push(("dpop", proof()));
                 two
             },
-            (400, "request-malformed"),
+            invalid,
         ),
     ];
     for (what, headers, expected) in &rows {

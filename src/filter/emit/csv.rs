@@ -2,33 +2,51 @@
 //! that does not leave while its column does, because the records differ, is empty.
 
 use super::{RecordDecision, Writer, Written};
-use crate::catalogue::{Node, ScalarKind};
+use crate::catalogue::{Node, ObjectNode, ScalarKind};
 use crate::filter::piece::{Content, OTHER, Scalar, Token};
 use crate::filter::plan::{Plan, Treatment};
-use crate::filter::scanned::{Column, Table};
+use crate::filter::scanned::{Column, CsvPart, Table};
 use crate::filter::text;
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// Writes the rows that are kept.
+/// A column of which anything leaves, and its place in a row.
+type Leaving<'c> = (usize, &'c Column);
+
+/// Writes the rows that are kept, under a header of the columns of which anything leaves with them.
 pub(super) fn write(writer: &mut Writer<'_, '_>, table: &Table, envelope: &Plan) -> Written {
-    let Node::Array(row) = &writer.scanned.shape.root else {
-        return None;
-    };
-    let Node::Object(object) = &**row else {
-        return None;
-    };
     let plans = writer.plans_of_rows(envelope);
+    let leaving = leaving(&table.columns, &plans);
+    header(writer, &leaving)?;
+    rows(writer, &leaving, table, envelope)
+}
+
+/// Likewise the rows of a part, under the columns that any part may have; the header before the first.
+pub(super) fn write_part(
+    writer: &mut Writer<'_, '_>,
+    part: &CsvPart<'_>,
+    envelope: &Plan,
+) -> Written {
+    let plans: Vec<&Plan> = part.plans.iter().collect();
+    let leaving = leaving(&part.table.columns, &plans);
+    if part.begins {
+        header(writer, &leaving)?;
+    }
+    rows(writer, &leaving, &part.table, envelope)
+}
+
+/// The columns of which anything leaves under one of these plans.
+fn leaving<'c>(columns: &'c [Column], plans: &[&Plan]) -> Vec<Leaving<'c>> {
     let leaves = |column: &Column| {
         let mut plans = plans.iter();
         plans.any(|plan| stays(column, plan.treatment(column.field)))
     };
-    let leaving: Vec<(usize, &Column)> = table
-        .columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| leaves(column))
-        .collect();
+    let columns = columns.iter().enumerate();
+    columns.filter(|(_, column)| leaves(column)).collect()
+}
+
+fn header(writer: &mut Writer<'_, '_>, leaving: &[Leaving<'_>]) -> Written {
+    let (row, _) = writer.shape_of_rows()?;
     if leaving.is_empty() {
         return Some(());
     }
@@ -36,7 +54,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, table: &Table, envelope: &Plan)
         if number > 0 {
             writer.write_byte(b',');
         }
-        match object.members.get(usize::from(column.member)) {
+        match row.members.get(usize::from(column.member)) {
             Some(member) => writer.write(&member.encoded),
             None => {
                 let name = column.start as usize..column.end as usize;
@@ -46,13 +64,24 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, table: &Table, envelope: &Plan)
         }
     }
     writer.write(LINE_END);
+    Some(())
+}
+
+fn rows(
+    writer: &mut Writer<'_, '_>,
+    leaving: &[Leaving<'_>],
+    table: &Table,
+    envelope: &Plan,
+) -> Written {
+    let (_, row) = writer.shape_of_rows()?;
     // Where nothing of the rows may leave, not even their number does.
-    if !envelope.opens(row) {
+    if leaving.is_empty() || !envelope.opens(row) {
         return Some(());
     }
+    let plans = writer.plans_of_rows(envelope);
     let ways: Vec<_> = plans
-        .iter()
-        .map(|plan| (*plan, way(&leaving, plan)))
+        .into_iter()
+        .map(|plan| (plan, way(leaving, plan)))
         .collect();
     writer.rows(&ways, &table.anew, envelope)
 }
@@ -60,13 +89,13 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, table: &Table, envelope: &Plan)
 /// Columns of a row that leave together.
 enum Step<'a> {
     /// Neighbours, from one to another, that leave as they stand, where none of their bits is set.
-    Span(&'a [(usize, &'a Column)], u64),
+    Span(&'a [Leaving<'a>], u64),
     /// One that does not.
     Cell(usize, &'a Column),
 }
 
 /// How a row leaves by `plan`.
-fn way<'a>(leaving: &'a [(usize, &'a Column)], plan: &Plan) -> Vec<Step<'a>> {
+fn way<'a>(leaving: &'a [Leaving<'a>], plan: &Plan) -> Vec<Step<'a>> {
     let is_whole = |(_, column): &(usize, &Column)| plan.treatment(column.field).is_whole();
     let together = |one: &(usize, &Column), next: &(usize, &Column)| {
         let neighbours = next.0 == one.0 + 1 && next.1.place == one.1.place + 1;
@@ -95,7 +124,18 @@ fn stays(column: &Column, treatment: Treatment) -> bool {
     }
 }
 
-impl<'p> Writer<'_, 'p> {
+impl<'s, 'p> Writer<'s, 'p> {
+    /// What each row is.
+    fn shape_of_rows(&self) -> Option<(&'s ObjectNode, &'s Node)> {
+        let Node::Array(row) = &self.scanned.shape.root else {
+            return None;
+        };
+        match &**row {
+            Node::Object(object) => Some((object, row)),
+            Node::Array(_) | Node::Scalar(_) => None,
+        }
+    }
+
     /// The different plans by which rows leave.
     fn plans_of_rows<'a>(&self, envelope: &'a Plan) -> Vec<&'a Plan>
     where

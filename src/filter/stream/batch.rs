@@ -29,14 +29,20 @@ impl Batch {
         self.whole >= BATCH_BYTES || self.records >= BATCH_RECORDS_MAX
     }
 
-    /// Takes the whole records away; the arriving one stays, without the comma before it.
+    /// Takes the whole records away; the arriving one stays.
     pub(super) fn take_whole(&mut self) -> Vec<u8> {
-        let mut arriving = self.text.split_off(self.whole);
-        if arriving.first() == Some(&b',') {
-            arriving.remove(0);
-        }
+        let arriving = self.text.split_off(self.whole);
         (self.whole, self.records) = (0, 0);
         std::mem::replace(&mut self.text, arriving)
+    }
+
+    /// Likewise, without the comma before the arriving one.
+    pub(super) fn take_items(&mut self) -> Vec<u8> {
+        let whole = self.take_whole();
+        if self.text.first() == Some(&b',') {
+            self.text.remove(0);
+        }
+        whole
     }
 
     /// Whether a whole record is there.

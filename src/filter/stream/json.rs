@@ -377,7 +377,7 @@ impl<'a> Json<'a> {
     /// Cuts out the whole records; another must follow.
     fn cut_records(&mut self) -> (Cut<'a>, Vec<u8>) {
         let mut text = vec![b'['];
-        text.append(&mut self.batch.take_whole());
+        text.append(&mut self.batch.take_items());
         text.push(b']');
         self.next = Next::Records { after_comma: true };
         let node = match self.levels.last() {

@@ -21,6 +21,10 @@ fn left(scanned: &Scanned<'_>, plan: &Plan) -> Vec<u8> {
     out
 }
 
+fn json(shape: &Shape) -> Stream<'_> {
+    Stream::new(Format::Json, shape, Vec::new(), Limits::default()).unwrap()
+}
+
 fn plan(shape: &Shape) -> Plan {
     let granted = [
         ("user.unique_id", Form::Clear),
@@ -44,7 +48,8 @@ fn streamed<'b>(
     pauses: bool,
 ) -> Result<Vec<u8>, Reason> {
     let plan = plan(shape);
-    let mut stream = Stream::new(format, shape, Limits::default()).unwrap();
+    let plans = vec![plan.clone()];
+    let mut stream = Stream::new(format, shape, plans, Limits::default()).unwrap();
     let mut out = Vec::new();
     let reason = |refused: Uninspectable| refused.reason;
     for mut piece in pieces {
@@ -127,7 +132,43 @@ fn bodies() -> Vec<(Format, Shape, String)> {
     ] {
         bodies.push((Format::JsonLines, lines.clone(), body));
     }
+    bodies.extend(tables().map(|body| (Format::Csv, table(), body.to_owned())));
     bodies
+}
+
+/// Rows that are records.
+fn table() -> Shape {
+    let mut make = Builder::default();
+    let customer = make.text("user.unique_id");
+    make.last().role = FieldRole::CustomerKey;
+    let email = make.text("user.contact.email");
+    let name = make.text("user.name");
+    let count = make.field(ScalarKind::Integer, "system");
+    let mut shape = make.shape(array(record([
+        ("count", count),
+        ("customer", customer),
+        ("email", email),
+        ("name", name),
+    ])));
+    if let Node::Array(row) = &mut shape.root
+        && let Node::Object(row) = &mut **row
+    {
+        for member in &mut row.members {
+            member.encoded = member.name.as_bytes().into();
+        }
+    }
+    shape
+}
+
+fn tables() -> impl Iterator<Item = &'static str> {
+    [
+        "customer,count\n",
+        "customer",
+        "\"name\",more,customer\r\nAnn,x,c1\r\nBob,,foreign\r\n,=1,c2",
+        "email,customer,count\n,foreign,1\na@example.com,,7\n\"a,\"\"\nb\",c1,2\n,c2,3\n",
+        "count,customer\n1,foreign\n2,foreign\n",
+    ]
+    .into_iter()
 }
 
 #[test]
@@ -232,8 +273,48 @@ fn what_the_whole_refuses_around_records_a_stream_refuses_too() {
 }
 
 #[test]
+fn a_table_has_the_columns_that_any_record_could_leave_with() {
+    let shape = table();
+    let nothing = Plan::new(&shape, &forms(&[]));
+    let clear = Plan::new(&shape, &forms(&[("user.name", Form::Clear)]));
+    let stream = |plans: Vec<Plan>| {
+        let mut stream = Stream::new(Format::Csv, &shape, plans, Limits::default()).unwrap();
+        let mut input = &b"name,count\nAnn,1\n"[..];
+        assert!(stream.next(&mut input).unwrap().is_none());
+        let scanned = stream.whole_records().unwrap().unwrap();
+        let mut out = left(&scanned, &nothing);
+        let mut input = &b"Bob,2\n"[..];
+        assert!(stream.next(&mut input).unwrap().is_none());
+        let scanned = stream.end().unwrap().unwrap();
+        out.extend(left(&scanned, &clear));
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(
+        stream(vec![nothing.clone(), clear.clone()]),
+        "name\r\n\"\"\r\nBob\r\n"
+    );
+    assert_eq!(stream(vec![nothing.clone()]), "");
+}
+
+#[test]
+fn many_rows_are_read_a_few_at_a_time_under_one_header() {
+    let shape = table();
+    let rows: String = (0..3_000).map(|row| format!("c{row},{row}\n")).collect();
+    let body = format!("customer,count\n{rows}");
+    let given = streamed(Format::Csv, &shape, body.as_bytes().chunks(8_192), false);
+    assert_eq!(
+        String::from_utf8(given.unwrap()).unwrap(),
+        body.replace('\n', "\r\n")
+    );
+    let long = format!("customer\n\"{}", "x\n".repeat(RECORD_BYTES_MAX));
+    let given = streamed(Format::Csv, &shape, long.as_bytes().chunks(8_192), false);
+    assert_eq!(given, Err(Reason::TooLarge));
+}
+
+#[test]
 fn lines_are_one_value_each() {
-    let (_, shape, _) = bodies().pop().unwrap();
+    let lines = |one: &(Format, Shape, String)| one.0 == Format::JsonLines;
+    let (_, shape, _) = bodies().into_iter().find(lines).unwrap();
     for body in [
         "\n",
         "{}\n\n{}",
@@ -261,7 +342,7 @@ fn a_key_around_the_records_counts_for_those_behind_it_and_never_changes() {
     let shape = nested();
     let jobs = r#""groups":[{"inner":{"jobs":[{"id":"1"}]}}]"#;
     let customers = |body: &str| {
-        let mut stream = Stream::new(Format::Json, &shape, Limits::default()).unwrap();
+        let mut stream = json(&shape);
         let (mut input, mut found) = (body.as_bytes(), Vec::new());
         while let Some(scanned) = stream.next(&mut input).unwrap() {
             let named = scanned.records().iter();
@@ -303,7 +384,7 @@ fn many_records_are_read_a_few_at_a_time() {
     let shape = page();
     let records: Vec<String> = (0..3_000).map(|n| format!(r#"{{"id":"{n}"}}"#)).collect();
     let body = format!(r#"{{"data":[{}]}}"#, records.join(","));
-    let mut stream = Stream::new(Format::Json, &shape, Limits::default()).unwrap();
+    let mut stream = json(&shape);
     let (mut input, mut most, mut all) = (body.as_bytes(), 0, 0);
     while let Some(scanned) = stream.next(&mut input).unwrap() {
         most = most.max(scanned.records().len());
@@ -324,7 +405,7 @@ fn only_what_lists_records_can_be_streamed() {
     let name = make.text("user.name");
     let one = make.shape(record([("names", array(name))]));
     for shape in [&alone, &one] {
-        assert!(Stream::new(Format::Json, shape, Limits::default()).is_none());
+        assert!(Stream::new(Format::Json, shape, Vec::new(), Limits::default()).is_none());
     }
     assert!(!outside_records(&page()).is_empty());
     assert!(outside_records(&one).is_empty());

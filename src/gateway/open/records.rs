@@ -30,7 +30,9 @@ use crate::gateway::places::Held;
 use crate::gateway::record::Series;
 use crate::gateway::send::{self, Head};
 use crate::gateway::spend::spend_part;
-use crate::judgement::{Document, Owner, refuse_many_records, uninspectable, withheld_beforehand};
+use crate::judgement::{
+    Document, Owner, plans_of_any_owner, refuse_many_records, uninspectable, withheld_beforehand,
+};
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::terms::Channel;
 
@@ -128,7 +130,7 @@ impl Opened<'_> {
         if operation.channel == Channel::Aggregate {
             return too_large("figures are judged whole");
         }
-        if Stream::new(format, shape, Limits::default()).is_none() {
+        if Stream::new(format, shape, Vec::new(), Limits::default()).is_none() {
             return too_large("not a list of records");
         }
         Ok(())
@@ -241,7 +243,8 @@ impl Task {
 
     async fn stream(&mut self, format: Format) -> Result<(), Ended> {
         let shape = Arc::clone(&self.shape);
-        let reading = Stream::new(format, &shape, Limits::default());
+        let plans = plans_of_any_owner(&shape, self.permit.grant());
+        let reading = Stream::new(format, &shape, plans, Limits::default());
         let mut reading = reading.ok_or_else(|| uninspectable("not a list of records"))?;
         loop {
             match self.arrive().await? {
