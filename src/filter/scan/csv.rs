@@ -61,11 +61,14 @@ pub(in crate::filter) fn scan<'a>(
     Ok(found.finish(Written::Csv(Table { columns, anew })))
 }
 
+/// A column that is read, and as what its empty cells are taken, where that is known beforehand.
+type Read = (Column, Option<Token>);
+
 /// Reads a line; the cells of it that are not written as they stand, as in [`Table`].
 #[inline(always)]
 fn line(
     reader: &mut Reader<'_>,
-    columns: &[Option<(Column, Option<Token>)>],
+    columns: &[Option<Read>],
     found: &mut Gathered<'_>,
 ) -> Result<u64, Uninspectable> {
     let (mut anew, mut bit, mut last) = (0, 1, false);
@@ -73,37 +76,73 @@ fn line(
         if last {
             return Err(reader.refuse(Reason::Ragged));
         }
-        let cell = reader.cell()?;
-        last = cell.last;
-        let Some((column, empty)) = column else {
-            continue;
-        };
-        let as_it_stands = match empty {
-            Some(_) if cell.value.is_something() => {
-                found.free_piece(column.field, column.member, cell.value);
-                cell.as_it_stands
-            }
-            Some(token) if !cell.quoted => {
-                let token = *token;
-                let value = Value {
-                    token,
-                    ..cell.value
-                };
-                found.free_piece(column.field, column.member, value);
-                true
-            }
-            _ => match found.piece(column.field, column.member, cell.value)? {
-                Token::Null | Token::Bare => !cell.quoted,
-                _ => cell.as_it_stands,
-            },
-        };
-        anew |= if as_it_stands { 0 } else { bit };
-        bit = Table::next_bit(bit);
+        let start = reader.position;
+        let (end, byte) = reader.mark();
+        let as_it_stands;
+        // Each of the two kinds of cells goes its own way to the end: what they have in common would be
+        // put together in memory.
+        if byte == Some(b'"') && end == start {
+            (as_it_stands, last) = quoted(reader, column.as_ref(), found)?;
+        } else {
+            let end;
+            (end, last) = reader.plain(byte)?;
+            as_it_stands = match column {
+                Some(column) => plain(reader, column, found, start, end)?,
+                None => true,
+            };
+        }
+        if column.is_some() {
+            anew |= if as_it_stands { 0 } else { bit };
+            bit = Table::next_bit(bit);
+        }
     }
     match last {
         true => Ok(anew),
         false => Err(reader.refuse(Reason::Ragged)),
     }
+}
+
+/// Takes a cell without quotes; whether it is written as it stands: it need not be quoted, unless it is a
+/// formula.
+#[inline(always)]
+fn plain(
+    reader: &Reader<'_>,
+    (column, empty): &Read,
+    found: &mut Gathered<'_>,
+    start: usize,
+    end: usize,
+) -> Result<bool, Uninspectable> {
+    let formula = start < end && reader.byte(start).is_some_and(is_formula);
+    let token = match empty {
+        Some(token) if start == end => *token,
+        _ if formula => Token::Quoted,
+        _ => Token::Text,
+    };
+    let value = Value { start, end, token };
+    if empty.is_some() {
+        found.free_piece(column.field, column.member, value);
+        return Ok(!formula);
+    }
+    Ok(match found.piece(column.field, column.member, value)? {
+        Token::Null | Token::Bare => true,
+        _ => !formula,
+    })
+}
+
+/// Reads a quoted cell and takes it; whether it is written as it stands, and whether it ends its line.
+#[inline(never)]
+fn quoted(
+    reader: &mut Reader<'_>,
+    column: Option<&Read>,
+    found: &mut Gathered<'_>,
+) -> Result<(bool, bool), Uninspectable> {
+    let cell = reader.quoted()?;
+    let Some((column, _)) = column else {
+        return Ok((true, cell.last));
+    };
+    let token = found.piece(column.field, column.member, cell.value)?;
+    let alike = matches!(token, Token::Quoted) && cell.as_it_stands;
+    Ok((alike, cell.last))
 }
 
 /// Reads the header: for each column which member it is, if any.
@@ -185,8 +224,7 @@ fn check_header(header: &[Option<Column>], row: &ObjectNode) -> Result<(), Unins
 struct Cell {
     /// What is inside of its quotes, where it has some.
     value: Value,
-    quoted: bool,
-    /// Whether it is written as it stands, quotes and all.
+    /// Whether it is written as it stands, quotes and all, if it is written as a text.
     as_it_stands: bool,
     /// Whether it ends its line.
     last: bool,
@@ -219,35 +257,43 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one cell and what ends it.
-    #[inline(always)]
     fn cell(&mut self) -> Result<Cell, Uninspectable> {
         let start = self.position;
-        let mut end = self.marks.next();
-        let mut byte = self.byte(end);
+        let (end, byte) = self.mark();
         if byte == Some(b'"') && end == start {
             return self.quoted();
         }
-        while byte == Some(b'\t') {
-            end = self.marks.next();
-            byte = self.byte(end);
-        }
-        let first = self.byte(start).filter(|_| start < end);
-        let formula = first.is_some_and(is_formula);
-        // What was not quoted need not be, unless it is a formula.
-        let token = if formula { Token::Quoted } else { Token::Text };
-        self.position = end;
+        let (end, last) = self.plain(byte)?;
+        let token = Token::Text;
         Ok(Cell {
             value: Value { start, end, token },
-            quoted: false,
-            as_it_stands: !formula,
-            last: match byte {
-                Some(b',') => {
-                    self.position += 1;
-                    false
-                }
-                _ => self.line_end(byte, Reason::ControlCharacter)?,
-            },
+            as_it_stands: true,
+            last,
         })
+    }
+
+    /// Takes the next mark: its place, where the cell is read up to, and what stands there.
+    #[inline(always)]
+    fn mark(&mut self) -> (usize, Option<u8>) {
+        self.position = self.marks.next();
+        (self.position, self.byte(self.position))
+    }
+
+    /// Reads a cell without quotes, of which the first mark was taken, and what ends it. Where it ends, and
+    /// whether that is the end of its line.
+    #[inline(always)]
+    fn plain(&mut self, first: Option<u8>) -> Result<(usize, bool), Uninspectable> {
+        let mut byte = first;
+        while byte == Some(b'\t') {
+            self.position = self.marks.next();
+            byte = self.byte(self.position);
+        }
+        let end = self.position;
+        if byte == Some(b',') {
+            self.position += 1;
+            return Ok((end, false));
+        }
+        Ok((end, self.line_end(byte, Reason::ControlCharacter)?))
     }
 
     /// Reads the end of a line, whose first byte has been taken from the marks; anything else is refused.
@@ -272,7 +318,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a quoted cell, whose opening quote has been taken from the marks, and what ends it.
-    #[inline(never)]
     fn quoted(&mut self) -> Result<Cell, Uninspectable> {
         let start = self.position + 1;
         let (mut token, mut needed, mut control) = (Token::Quoted, false, None);
@@ -313,7 +358,6 @@ impl<'a> Reader<'a> {
         };
         Ok(Cell {
             value: Value { start, end, token },
-            quoted: true,
             as_it_stands: token == Token::Quoted && needed && !first.is_some_and(is_formula),
             last,
         })
