@@ -103,6 +103,9 @@ struct Text {
     /// Whether `most` is the schema's own.
     named_most: bool,
     open: bool,
+    /// Most bytes of a text of which nothing is demanded but that it is no longer than `most`, and no
+    /// document.
+    surely: usize,
 }
 
 impl Check {
@@ -135,7 +138,15 @@ impl Check {
             }),
             named_most: bounds.characters_max.is_some(),
             open: bounds.open,
+            surely: 0,
         };
+        let named = text.words.is_some() || text.pattern.is_some() || text.format.is_some();
+        let surely = if named || text.least > 0 {
+            0
+        } else {
+            text.most
+        };
+        let text = Text { surely, ..text };
         let demands = text.words.is_some()
             || text.pattern.is_some()
             || text.format.is_some()
@@ -186,10 +197,9 @@ impl Check {
         match self.0.as_deref() {
             None => true,
             Some(Demands::Text(text)) => {
-                let named = text.words.is_some() || text.pattern.is_some() || text.format.is_some();
                 // Begins so that nobody can take it for a document.
                 let begins = matches!(written.as_bytes().first(), Some(b'!'..=b'Z' | b'a'..=b'z'));
-                !named && text.least == 0 && written.len() <= text.most && (text.open || begins)
+                begins && written.len() <= text.surely
             }
             Some(Demands::Number(_)) => false,
         }
