@@ -720,4 +720,28 @@ mod tests {
         assert_eq!(wrong("(?=a)b"), Some(BadPattern::NotUnderstood));
         assert_eq!(wrong("((.{1000}){1000}){1000}"), Some(BadPattern::TooLarge));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_surely_admitted_is_admitted_once_it_is_decoded(
+            text in "[ \\[{}\"a\u{e9}\\t\\\\:1-]{0,12}", most in 0..20usize, least in 0..3usize, open: bool,
+            escaped: bool,
+        ) {
+            let check = Check::of_text(&TextBounds {
+                characters_min: least,
+                characters_max: Some(most),
+                open,
+                ..TextBounds::default()
+            });
+            let check = check.unwrap();
+            let coded = match escaped {
+                true => text.chars().map(|one| format!("\\u{:04x}", u32::from(one))).collect(),
+                false => serde_json::to_string(&text).unwrap(),
+            };
+            let coded = coded.trim_matches('"');
+            if check.surely_admits_coded(coded) {
+                proptest::prop_assert!(check.admits(&text), "{coded} {check}");
+            }
+        }
+    }
 }
