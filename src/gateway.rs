@@ -51,6 +51,7 @@ pub mod send;
 pub mod settings;
 pub mod shadow;
 pub mod spend;
+pub mod to_the_end;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,7 @@ use self::read::Reading;
 use self::refuse::Ending;
 use self::settings::About;
 use self::shadow::Shadow;
+use self::to_the_end::ToTheEnd;
 use crate::allowance::Allowance;
 use crate::clock::Clock;
 use crate::edge::body::{RequestBody, ResponseBody, whole};
@@ -136,8 +138,10 @@ impl Gateway {
     ) -> Response<ResponseBody> {
         let method = request.method().clone();
         let gateway = Arc::clone(&self);
-        let task = tokio::spawn(async move { gateway.handle(peer, request).await });
-        task.await.unwrap_or_else(|_| self.handler_broke(&method))
+        let handled = ToTheEnd::new(async move { gateway.handle(peer, request).await });
+        handled
+            .await
+            .unwrap_or_else(|_| self.handler_broke(&method))
     }
 
     /// A defect of ours ended the request somewhere: whether the core did anything is not known, what

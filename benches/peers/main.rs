@@ -13,7 +13,8 @@
 //!
 //! and memory (`Pss`) before and with 2,000 connections that have asked once and stay.
 //!
-//! `cargo bench --bench peers` takes about a minute; with `-- --test` each answers a few requests, and
+//! `cargo bench --bench peers` takes about a minute; `-- requests`, `-- connections` or `-- memory` measures only
+//! that, for a profile; with `-- --test` each answers a few requests, and
 //! nothing is printed but who is missing. A peer that is not installed is left out: programs are looked for
 //! in `PATH`, or where `HAPROXY`, `NGINX` and `ENVOY` say; `COVENANT` names another build of the gateway.
 
@@ -72,6 +73,28 @@ const POLICIES_CHANGED: &[(&str, &[(&str, &str)])] = &[(
     ],
 )];
 
+/// What is measured.
+#[derive(Clone, Copy)]
+struct Only {
+    requests: bool,
+    connections: bool,
+    memory: bool,
+}
+
+impl Only {
+    /// What the arguments name, or everything.
+    fn of(arguments: &[String]) -> Self {
+        let named = |name: &str| arguments.iter().any(|argument| argument == name);
+        let [requests, connections, memory] = ["requests", "connections", "memory"].map(named);
+        let all = !(requests || connections || memory);
+        Self {
+            requests: all || requests,
+            connections: all || connections,
+            memory: all || memory,
+        }
+    }
+}
+
 /// What one contestant showed.
 #[derive(Default)]
 struct Shown {
@@ -82,7 +105,9 @@ struct Shown {
 }
 
 fn main() -> Result<(), Failure> {
-    let quick = std::env::args().any(|argument| argument == "--test");
+    let arguments: Vec<String> = std::env::args().collect();
+    let quick = arguments.iter().any(|argument| argument == "--test");
+    let only = Only::of(&arguments);
     if !contestant::leave_core(PARTNERS_CORE)? {
         println!(
             "no core of their own for the contestants: `taskset` is missing, or a second core"
@@ -95,7 +120,7 @@ fn main() -> Result<(), Failure> {
     setrlimit(Resource::Nofile, files)?;
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (field, shown) = runtime.block_on(compare(folder.path(), quick))?;
+    let (field, shown) = runtime.block_on(compare(folder.path(), quick, only))?;
     if !quick {
         print(&field, &shown);
     }
@@ -103,7 +128,11 @@ fn main() -> Result<(), Failure> {
 }
 
 /// Everyone, in rounds, each round in another order.
-async fn compare(folder: &Path, quick: bool) -> Result<(Vec<Contestant>, Vec<Shown>), Failure> {
+async fn compare(
+    folder: &Path,
+    quick: bool,
+    only: Only,
+) -> Result<(Vec<Contestant>, Vec<Shown>), Failure> {
     let field = start(folder).await?;
     let target = stage::job_target(&World::invent(), stage::PARTNER)?;
     let partners = Partners {
@@ -113,7 +142,9 @@ async fn compare(folder: &Path, quick: bool) -> Result<(Vec<Contestant>, Vec<Sho
     };
     let mut shown: Vec<Shown> = field.iter().map(|_| Shown::default()).collect();
     for (contestant, shown) in field.iter().zip(&mut shown) {
-        idle(contestant, &partners, shown).await?;
+        if only.memory {
+            idle(contestant, &partners, shown).await?;
+        }
     }
     // Only now, so that none is idle for longer than the gateway lets it.
     let mut sides = Vec::new();
@@ -130,8 +161,12 @@ async fn compare(folder: &Path, quick: bool) -> Result<(Vec<Contestant>, Vec<Sho
             let Some(shown) = shown.get_mut(place) else {
                 continue;
             };
-            partners.ask(contestant, side, &mut shown.requests).await?;
-            partners.visit(contestant, &mut shown.connections).await?;
+            if only.requests {
+                partners.ask(contestant, side, &mut shown.requests).await?;
+            }
+            if only.connections {
+                partners.visit(contestant, &mut shown.connections).await?;
+            }
         }
     }
     Ok((field, shown))

@@ -8,12 +8,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::hash::HashAlgorithm;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier as _;
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 
 use super::revocation::dates;
 use super::verifier::PartnerVerifier;
@@ -23,8 +24,8 @@ use super::verifier::PartnerVerifier;
 const SESSIONS_MAX: usize = 4096;
 /// What DER of a revocation list begins with; PEM never does.
 const DER_SEQUENCE: u8 = 0x30;
-/// Tickets for each new TLS 1.3 session, so that a client may open two connections at once.
-const TICKETS: usize = 2;
+/// Tickets for each new TLS 1.3 session. Another comes with each resumption.
+const TICKETS: usize = 1;
 
 /// What the listener's TLS is made of, as PEM.
 #[derive(Clone, Copy)]
@@ -79,7 +80,7 @@ impl Tls {
     /// # Errors
     /// When a text is not what it should be, or the parts do not fit together.
     pub fn new(material: &Material<'_>) -> Result<Self, TlsMistake> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(provider());
         let chain = items::<CertificateDer<'static>>("the certificate chain", material.chain)?;
         let key = PrivateKeyDer::from_pem_slice(material.key).map_err(|cause| TlsMistake::Pem {
             part: "the private key",
@@ -92,6 +93,7 @@ impl Tls {
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_client_cert_verifier(Arc::clone(&verifier) as _)
             .with_single_cert(chain, key)?;
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
         config.send_tls13_tickets = TICKETS;
@@ -122,6 +124,21 @@ impl Tls {
         let judged = now.map(|now| self.verifier.verify_client_cert(leaf, intermediates, now));
         matches!(judged, Some(Ok(_)))
     }
+}
+
+/// What the library supports, with the suites that hash with SHA-256 first: today's processors have it in
+/// hardware and SHA-384 not, and a handshake hashes more than anything else.
+fn provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    let by_hash = |suite: &SupportedCipherSuite| match suite {
+        SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider.algorithm(),
+        SupportedCipherSuite::Tls12(suite) => suite.common.hash_provider.algorithm(),
+    };
+    // Those of one hash stay in the library's order.
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| by_hash(suite) != HashAlgorithm::SHA256);
+    provider
 }
 
 fn verifier(
@@ -164,4 +181,19 @@ fn items<T: PemObject>(part: &'static str, pem: &[u8]) -> Result<Vec<T>, TlsMist
         return Err(TlsMistake::Empty { part });
     }
     Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_that_hash_in_hardware_come_first_and_none_is_left_out() {
+        let hashes_alike = |suite: &SupportedCipherSuite| format!("{suite:?}").contains("SHA256");
+        let suites = provider().cipher_suites;
+        assert!(suites.is_sorted_by_key(|suite| !hashes_alike(suite)));
+        for suite in aws_lc_rs::default_provider().cipher_suites {
+            assert!(suites.contains(&suite));
+        }
+    }
 }
