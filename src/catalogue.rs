@@ -47,6 +47,7 @@ mod empty;
 mod fitting;
 mod format;
 mod groups;
+mod hidden;
 mod keywords;
 mod layouts;
 mod links;
@@ -70,6 +71,7 @@ mod schema;
 mod servers;
 pub mod shape;
 mod shaping;
+mod sixteens;
 mod times;
 
 use std::collections::{BTreeSet, HashMap};

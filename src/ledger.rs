@@ -7,6 +7,7 @@
 //! any way to change or to skip an entry.
 
 mod batch;
+mod bundle;
 mod checkpoint;
 mod consistency;
 pub mod cosignature;
@@ -58,7 +59,7 @@ pub use serving::Served;
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;
-use sequencer::{NewlyCosigned, Order, Shared};
+use sequencer::{Appended, NewlyCosigned, Order, Shared};
 
 /// Why something is not recorded. The answer it stands for must not leave.
 ///
@@ -178,7 +179,10 @@ impl Ledger {
             durable.await.map_err(|_| NotRecorded::Closed)
         };
         match timeout(self.wait_max, wait).await {
-            Ok(index) => index.map(|index| Receipt { index }),
+            Ok(appended) => appended.map(|Appended { index, leaf }| {
+                drop(leaf);
+                Receipt { index }
+            }),
             Err(_) => {
                 self.shared.stalled_since(commits);
                 Err(NotRecorded::Stalled {

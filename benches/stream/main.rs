@@ -1,182 +1,246 @@
-//! A large answer through the whole gateway, as `covenant serve` starts it, over mutual TLS: how much
-//! resident memory it costs, and what small requests beside it take. The core makes the export while it
-//! sends it and the partner throws it away, so that all memory that grows is the gateway's (and what
-//! hyper holds at both ends). One stream goes ahead to warm up what grows once.
+//! A large answer through the whole gateway over mutual TLS: how much memory it costs, and what small
+//! requests beside it take. The gateway is `covenant serve`, a process of its own on the first core of
+//! the machine; partner and core service, in this process, have the second one.
+//!
+//! **Memory** is the most that the gateway's process was seen to have during one export of 100 MiB, above
+//! what it had before: its own, apart from pages of its program, which the system drops and reads again.
+//! Another export and small requests went ahead, so that what grows once has grown.
+//!
+//! **Small requests**, four at once, are asked in rounds: alone, beside an export straight from the core,
+//! and beside an export through the gateway. The second shows what of the third is the two ends' doing,
+//! which share a core with the small requests' clients. Exports are read as fast as they come, which
+//! keeps the gateway's core busy all the time, and as fast as a line of 100 Mbit/s has them.
 //!
 //! `cargo bench --bench stream` takes about a minute; with `-- --test` everything is small and nothing
-//! is printed.
+//! is printed. `COVENANT` names another build of the gateway.
 
 mod core;
-#[path = "../request/gateway.rs"]
 mod gateway;
+mod load;
 mod policies;
 #[path = "../request/stage.rs"]
 mod stage;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use covenant::clock::Clock;
-use covenant::demo::client::PartnerClient;
 use covenant::demo::core::World;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
+use self::gateway::{Gateway, Memory};
+use self::load::Pace;
 use self::policies::POLICIES_CHANGED;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-const EXPORT: &str = "/bench/export";
-const EXPORT_BYTES: u64 = 100 << 20;
-const SMALL_REQUESTS: usize = 3_000;
-const SMALL_AT_ONCE: usize = 4;
-fn runtime(name: &str) -> std::io::Result<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    builder
-        .worker_threads(1)
-        .thread_name(name)
-        .enable_all()
-        .build()
+const GATEWAYS_CORE: &str = "0";
+const OTHERS_CORE: &str = "1";
+const CUSTOMERS: usize = 400;
+/// Between two looks at the gateway's memory.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// 100 Mbit/s.
+const LINE: Pace = Pace::Line(100_000_000 / 8);
+const AMOUNT: Amount = Amount {
+    export_bytes: 100 << 20,
+    exports: 3,
+    requests: 1_000,
+    rounds: 5,
+};
+const QUICK: Amount = Amount {
+    export_bytes: 8 << 20,
+    exports: 1,
+    requests: 40,
+    rounds: 1,
+};
+
+/// How much is asked for.
+struct Amount {
+    export_bytes: u64,
+    exports: usize,
+    /// Small requests in each part of each round.
+    requests: usize,
+    rounds: usize,
+}
+
+/// The gateway and whoever is around it.
+struct Field<'a> {
+    folder: &'a Path,
+    gateway: Gateway,
+    address: SocketAddr,
+    core: SocketAddr,
+    amount: Amount,
 }
 
 fn main() -> Result<(), Failure> {
     let quick = std::env::args().any(|argument| argument == "--test");
-    gateway::log_to_nowhere()?;
-    let (around, gateway) = (runtime("around")?, runtime("gateway")?);
+    if !gateway::leave_core(OTHERS_CORE)? {
+        println!("no core of its own for the gateway: `taskset` is missing, or a second core");
+    }
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let (bytes, requests) = if quick {
-        (8 << 20, 40)
-    } else {
-        (EXPORT_BYTES, SMALL_REQUESTS)
-    };
-    let running = gateway.block_on(async {
-        let stage = stage::prepare(folder.path(), Clock::system()).await?;
-        let customers = World::invent();
-        let customers = customers.customers_of(Some(stage::PARTNER));
-        let ids = customers.map(|one| one.id.clone()).take(400).collect();
-        let core = core::start(stage.answers.clone(), ids, bytes);
-        let core = around.spawn(core).await??;
-        gateway::start(stage, core).await
-    })?;
-    let address = running.gateway_address();
-    let measured = around.block_on(measure(folder.path(), address, requests))?;
-    if !quick {
-        measured.print();
-    }
-    gateway.block_on(running.stop());
-    Ok(())
-}
-
-struct Measured {
-    bytes: u64,
-    elapsed: Duration,
-    grown_kibibytes: u64,
-    alone: Duration,
-    beside: Duration,
-}
-
-impl Measured {
-    fn print(&self) {
-        let mebibytes = self.bytes as f64 / f64::from(1 << 20);
-        println!(
-            "{mebibytes:.0} MiB left in {:.1} s ({:.0} MiB/s); resident memory grew by {} KiB",
-            self.elapsed.as_secs_f64(),
-            mebibytes / self.elapsed.as_secs_f64(),
-            self.grown_kibibytes
-        );
-        println!(
-            "p99 of small requests: {} µs alone, {} µs beside it, ratio {:.2}",
-            self.alone.as_micros(),
-            self.beside.as_micros(),
-            self.beside.as_secs_f64() / self.alone.as_secs_f64()
-        );
-    }
-}
-
-async fn measure(folder: &Path, address: SocketAddr, requests: usize) -> Result<Measured, Failure> {
-    let clock = Clock::system();
-    export(folder, address).await?;
-    small(folder, address, requests).await?;
-    let alone = small(folder, address, requests).await?;
-    let (before, begun) = (resident_kibibytes("VmRSS:")?, clock.instant());
-    // From here on the high-water mark is that of this stream.
-    std::fs::write("/proc/self/clear_refs", "5")?;
-    let bytes = export(folder, address).await?;
-    let elapsed = clock.instant().duration_since(begun);
-    let grown = resident_kibibytes("VmHWM:")?.saturating_sub(before);
-    let (directory, large) = (
-        folder.to_owned(),
-        async move |directory: std::path::PathBuf| {
-            loop {
-                export(&directory, address).await?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let amount = if quick { QUICK } else { AMOUNT };
+        let field = start(folder.path(), amount).await?;
+        let memory = memory(&field).await?;
+        let latencies = [
+            latencies(&field, Pace::Full).await?,
+            latencies(&field, LINE).await?,
+        ];
+        if !quick {
+            memory.iter().for_each(Exported::print);
+            for (pace, latencies) in ["as fast as they come", "at 100 Mbit/s"]
+                .into_iter()
+                .zip(&latencies)
+            {
+                latencies.print(pace);
             }
-            #[expect(unreachable_code, reason = "the type of an endless loop's error")]
-            Ok::<(), Failure>(())
-        },
-    );
-    let beside = tokio::select! {
-        ended = large(directory) => return Err(ended.err().unwrap_or_else(|| "no export".into())),
-        beside = small(folder, address, requests) => beside?,
-    };
-    Ok(Measured {
-        bytes,
-        elapsed,
-        grown_kibibytes: grown,
-        alone,
-        beside,
+        }
+        Ok(())
     })
 }
 
-/// One large answer; how many bytes of it left.
-async fn export(folder: &Path, address: SocketAddr) -> Result<u64, Failure> {
-    let client = PartnerClient::connect(folder, stage::PARTNER, address).await;
-    let mut client = client.map_err(|error| error.to_string())?;
-    let drained = client.drain(EXPORT, stage::PURPOSE).await;
-    let (status, bytes) = drained.map_err(|error| error.to_string())?;
-    if !status.is_success() {
-        return Err(format!("the export was answered {status}").into());
+/// The gateway before a core with an export.
+async fn start(folder: &Path, amount: Amount) -> Result<Field<'_>, Failure> {
+    let stage = stage::prepare(folder, Clock::system()).await?;
+    let world = World::invent();
+    let customers = world.customers_of(Some(stage::PARTNER));
+    let ids = customers.map(|one| one.id.clone()).take(CUSTOMERS);
+    let ids = ids.collect();
+    let core = core::start(stage.answers.clone(), ids, amount.export_bytes).await?;
+    let path = folder.join("covenant.toml");
+    let mut text = fs::read_to_string(&path)?;
+    for service in stage.config.services.values() {
+        text = text.replace(&service.base_url, &format!("http://{core}"));
     }
-    Ok(bytes)
+    // A disk that others keep busy is not to end the bench.
+    text = text.replace("[ledger]", "[ledger]\nwait_milliseconds_max = 20000");
+    fs::write(&path, text)?;
+    let address = stage.config.gateway.listen;
+    Ok(Field {
+        folder,
+        gateway: Gateway::start(folder, address)?,
+        address,
+        core,
+        amount,
+    })
 }
 
-/// Small requests, a few at once; their p99.
-async fn small(folder: &Path, address: SocketAddr, requests: usize) -> Result<Duration, Failure> {
-    let target = stage::job_target(&World::invent(), stage::PARTNER)?;
-    let mut asking = tokio::task::JoinSet::new();
-    for _ in 0..SMALL_AT_ONCE {
-        let client = PartnerClient::connect(folder, stage::PARTNER, address).await;
-        let mut client = client.map_err(|error| error.to_string())?;
-        let (target, clock) = (target.clone(), Clock::system());
-        asking.spawn(async move {
-            let mut latencies = Vec::new();
-            for _ in 0..requests / SMALL_AT_ONCE {
-                let asked = clock.instant();
-                let answer = client.get(&target, stage::PURPOSE).await;
-                let answer = answer.map_err(|error| error.to_string())?;
-                if !answer.status.is_success() {
-                    return Err(format!("a job was answered {}", answer.status));
-                }
-                latencies.push(clock.instant().duration_since(asked));
+/// What one export showed.
+struct Exported {
+    bytes_of_core: u64,
+    bytes: u64,
+    elapsed: Duration,
+    before: Memory,
+    /// The most of either that was seen.
+    most: Memory,
+    after: Memory,
+}
+
+async fn memory(field: &Field<'_>) -> Result<Vec<Exported>, Failure> {
+    let clock = Clock::system();
+    load::export(field.folder, field.address, Pace::Full).await?;
+    load::small(field.folder, field.address, field.amount.requests).await?;
+    let mut exports = Vec::new();
+    for _ in 0..field.amount.exports {
+        let before = field.gateway.memory()?;
+        let (mut most, begun) = (before, clock.instant());
+        let export = load::export(field.folder, field.address, Pace::Full);
+        tokio::pin!(export);
+        let bytes = loop {
+            let seen = field.gateway.memory()?;
+            most.own = most.own.max(seen.own);
+            most.files = most.files.max(seen.files);
+            tokio::select! {
+                bytes = &mut export => break bytes?,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            Ok(latencies)
+        };
+        exports.push(Exported {
+            bytes_of_core: field.amount.export_bytes,
+            bytes,
+            elapsed: clock.instant().duration_since(begun),
+            before,
+            most,
+            after: field.gateway.memory()?,
         });
     }
-    let mut latencies = Vec::new();
-    while let Some(asked) = asking.join_next().await {
-        latencies.extend(asked??);
-    }
-    latencies.sort_unstable();
-    let place = latencies.len() * 99 / 100;
-    latencies
-        .get(place)
-        .copied()
-        .ok_or_else(|| "no request".into())
+    Ok(exports)
 }
 
-/// What the kernel says of this process's memory.
-fn resident_kibibytes(field: &str) -> Result<u64, Failure> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.ok_or("no such field")?.parse()?)
+impl Exported {
+    fn print(&self) {
+        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let grown = |by: u64, from: u64| by.cast_signed() - from.cast_signed();
+        let (before, most, after) = (self.before, self.most, self.after);
+        println!(
+            "an export of {:.0} MiB, of which {:.0} MiB left, in {:.1} s ({:.0} MiB/s): memory {} KiB before, \
+             at the most {:+}, {:+} after; of its files {}, {:+}, {:+}",
+            mebibytes(self.bytes_of_core),
+            mebibytes(self.bytes),
+            self.elapsed.as_secs_f64(),
+            mebibytes(self.bytes_of_core) / self.elapsed.as_secs_f64(),
+            before.own,
+            grown(most.own, before.own),
+            grown(after.own, before.own),
+            before.files,
+            grown(most.files, before.files),
+            grown(after.files, before.files),
+        );
+    }
+}
+
+/// How long small requests took: alone, beside an export that goes past the gateway, beside one through
+/// it; round by round.
+#[derive(Default)]
+struct Latencies([Vec<Vec<Duration>>; 3]);
+
+async fn latencies(field: &Field<'_>, pace: Pace) -> Result<Latencies, Failure> {
+    let mut latencies = Latencies::default();
+    let small = || load::small(field.folder, field.address, field.amount.requests);
+    for _ in 0..field.amount.rounds {
+        let [alone, past, through] = &mut latencies.0;
+        alone.push(small().await?);
+        let large = || load::export_past_it(field.core, pace);
+        past.push(load::beside(large, small()).await?);
+        let large = || load::export(field.folder, field.address, pace);
+        through.push(load::beside(large, small()).await?);
+    }
+    Ok(latencies)
+}
+
+impl Latencies {
+    fn print(&self, pace: &str) {
+        println!("small requests, exports read {pace}:");
+        let mut alone = 0.0;
+        for (name, rounds) in ["alone", "beside one past it", "beside one through it"]
+            .into_iter()
+            .zip(&self.0)
+        {
+            let each: Vec<String> = rounds
+                .iter()
+                .map(|round| format!("{:.0}", microseconds(&mut round.clone(), 99)))
+                .collect();
+            let mut all = rounds.concat();
+            let (half, most) = (microseconds(&mut all, 50), microseconds(&mut all, 99));
+            if alone == 0.0 {
+                alone = most;
+            }
+            println!(
+                "  {name:<22} p50 {half:>6.0} µs, p99 {most:>6.0} µs, {:.2} of that alone (rounds: {})",
+                most / alone,
+                each.join(", ")
+            );
+        }
+    }
+}
+
+/// The percentile, in microseconds.
+fn microseconds(latencies: &mut [Duration], percent: usize) -> f64 {
+    latencies.sort_unstable();
+    let place = latencies.len() * percent / 100;
+    let found = latencies.get(place.min(latencies.len().saturating_sub(1)));
+    found.map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
 }

@@ -8,8 +8,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use super::decimal::{Bound, Decimal};
+use super::decimal::{Bound, Decimal, is_plain};
 use super::format;
+use super::hidden::is_document;
 use super::matcher::Matcher;
 use super::pattern::Pattern;
 
@@ -87,6 +88,8 @@ struct Number {
     /// The bounds, read.
     least: Option<Bound>,
     most: Option<Bound>,
+    /// Whether nothing is demanded but that it is not below zero.
+    not_negative: bool,
 }
 
 #[derive(Debug)]
@@ -100,6 +103,9 @@ struct Text {
     /// Whether `most` is the schema's own.
     named_most: bool,
     open: bool,
+    /// Most bytes of a text of which nothing is demanded but that it is no longer than `most`, and no
+    /// document.
+    surely: usize,
 }
 
 impl Check {
@@ -132,7 +138,15 @@ impl Check {
             }),
             named_most: bounds.characters_max.is_some(),
             open: bounds.open,
+            surely: 0,
         };
+        let named = text.words.is_some() || text.pattern.is_some() || text.format.is_some();
+        let surely = if named || text.least > 0 {
+            0
+        } else {
+            text.most
+        };
+        let text = Text { surely, ..text };
         let demands = text.words.is_some()
             || text.pattern.is_some()
             || text.format.is_some()
@@ -154,9 +168,11 @@ impl Check {
             let bound = bound.as_ref();
             bound.map(|(written, _)| Bound::new(written))
         };
+        let from_zero = least.as_ref() == Some(&("0".to_owned(), true));
         let number = Number {
             least: read(least),
             most: read(most),
+            not_negative: from_zero && words.is_none() && most.is_none() && step.is_none(),
             bounds,
         };
         Self(demands.then(|| Arc::new(Demands::Number(number))))
@@ -172,6 +188,21 @@ impl Check {
     #[inline]
     pub fn admits(&self, text: &str) -> bool {
         self.fit(text).is_ok()
+    }
+
+    /// Whether a text is surely allowed that is coded as `written` in JSON, whatever its escapes stand for: it
+    /// does not have to be decoded. Its characters are no more than its bytes.
+    #[inline]
+    pub fn surely_admits_coded(&self, written: &str) -> bool {
+        match self.0.as_deref() {
+            None => true,
+            Some(Demands::Text(text)) => {
+                // Begins so that nobody can take it for a document.
+                let begins = matches!(written.as_bytes().first(), Some(b'!'..=b'Z' | b'a'..=b'z'));
+                begins && written.len() <= text.surely
+            }
+            Some(Demands::Number(_)) => false,
+        }
     }
 
     /// Whether a number, `true` or `false` is allowed, as JSON writes it. A number with an exponent beyond
@@ -358,29 +389,16 @@ impl Text {
     }
 }
 
-/// Whether `text` is a JSON object or array that holds a text or a member. Few texts begin like one, so
-/// that few are read.
-#[inline]
-fn is_document(text: &str) -> bool {
-    let begins = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-    match text.as_bytes().iter().find(|byte| begins(byte)) {
-        Some(b'{' | b'[') => holds_a_text(text),
-        // JSON's white space is not all there is.
-        Some(0x00..b'!' | 0x80..) => holds_a_text(text.trim()),
-        _ => false,
-    }
-}
-
-#[cold]
-fn holds_a_text(text: &str) -> bool {
-    let text = text.trim();
-    let bracketed = text.starts_with(['{', '[']) && text.ends_with(['}', ']']);
-    // Read without recursion and without a tree, however deep it is.
-    bracketed && text.contains('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-}
-
 impl Number {
+    #[inline]
     fn fit(&self, written: &str) -> Result<(), Misfit> {
+        if self.not_negative && is_plain(written) {
+            return Ok(());
+        }
+        self.fit_bounds(written)
+    }
+
+    fn fit_bounds(&self, written: &str) -> Result<(), Misfit> {
         let bounds = &self.bounds;
         if let Some(words) = &bounds.words
             && !words.iter().any(|word| is_same(word, written))
@@ -701,5 +719,29 @@ mod tests {
         };
         assert_eq!(wrong("(?=a)b"), Some(BadPattern::NotUnderstood));
         assert_eq!(wrong("((.{1000}){1000}){1000}"), Some(BadPattern::TooLarge));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_surely_admitted_is_admitted_once_it_is_decoded(
+            text in "[ \\[{}\"a\u{e9}\\t\\\\:1-]{0,12}", most in 0..20usize, least in 0..3usize, open: bool,
+            escaped: bool,
+        ) {
+            let check = Check::of_text(&TextBounds {
+                characters_min: least,
+                characters_max: Some(most),
+                open,
+                ..TextBounds::default()
+            });
+            let check = check.unwrap();
+            let coded = match escaped {
+                true => text.chars().map(|one| format!("\\u{:04x}", u32::from(one))).collect(),
+                false => serde_json::to_string(&text).unwrap(),
+            };
+            let coded = coded.trim_matches('"');
+            if check.surely_admits_coded(coded) {
+                proptest::prop_assert!(check.admits(&text), "{coded} {check}");
+            }
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::cmp::Ordering;
 
+use super::sixteens::{self, words};
+
 /// Largest exponent, either way, that is compared: more than any reader of doubles can hold. A number
 /// written with a larger one satisfies no bound.
 const EXPONENT_MAX: i64 = 400;
@@ -164,6 +166,19 @@ impl Bound {
     }
 }
 
+/// Whether it is a number of up to 16 bytes without sign and exponent, told without a branch for each
+/// byte; so it is not below zero.
+#[inline]
+pub(super) fn is_plain(written: &str) -> bool {
+    let bytes = written.as_bytes();
+    let ([b'0'..=b'9', ..], [.., b'0'..=b'9'], Some(words)) = (bytes, bytes, words(bytes)) else {
+        return false;
+    };
+    let digits = sixteens::count(words, b'0'..=b'9');
+    let points = sixteens::count(words, b'.'..=b'.');
+    points <= 1 && digits + points == bytes.len()
+}
+
 /// Almost every number: of at most 18 digits, without exponent. How often it has its smallest unit, and
 /// how many digits that stands behind the point.
 #[inline]
@@ -288,6 +303,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_number_is_one_that_is_not_below_zero(text in "-?[0-9]{0,9}([.:/][0-9]{0,8})?([.e][0-9])?|[ -~é]{0,3}") {
+            if is_plain(&text) {
+                prop_assert!(Decimal::read(&text).is_some());
+                prop_assert!(order(&text, "0").unwrap().is_ge());
+            }
+            let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            let spelled = text.split_once('.').map_or_else(|| digits(&text), |(one, two)| digits(one) && digits(two));
+            prop_assert_eq!(is_plain(&text), spelled && text.len() <= 16);
+        }
+
         #[test]
         fn short_numbers_compare_as_long_ones(
             one in "-?(0|[1-9][0-9]{0,19})([.][0-9]{1,19})?",

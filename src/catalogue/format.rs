@@ -164,12 +164,13 @@ const LABEL_BYTES_MAX: usize = 63;
 const STRANGE: u8 = 1;
 /// In a table of bytes: one of a character beyond ASCII.
 const BEYOND: u8 = 2;
-/// In a table of bytes: what stands between labels.
-const DOT: u8 = 4;
+/// In a table of bytes: what stands between labels. Two bits higher, of what must not stand behind it, both
+/// of a dot and of a hyphen.
+const DOT: u8 = 4 | BEHIND_DOT | BEHIND_HYPHEN;
 /// In a table of bytes: what no label begins or ends with.
-const HYPHEN: u8 = 8;
-/// Of bytes together: a label is empty, or begins or ends with a hyphen.
-const EDGE: u8 = 16;
+const HYPHEN: u8 = 8 | BEHIND_DOT;
+const BEHIND_DOT: u8 = 4 << 2;
+const BEHIND_HYPHEN: u8 = 8 << 2;
 
 static LOCAL: [u8; 256] = alphabet(b"!#$%&'*+/=?^_`{|}~", DOT, 0);
 static HOST: [u8; 256] = alphabet(b"", DOT, HYPHEN);
@@ -217,25 +218,23 @@ fn kinds(text: &str, alphabet: &[u8; 256]) -> u8 {
 #[inline]
 fn is_labels(text: &str, alphabet: &[u8; 256]) -> bool {
     let kind = |byte: u8| alphabet.get(usize::from(byte)).copied().unwrap_or(STRANGE);
-    let mut kinds = 0;
+    let (mut kinds, mut edges) = (0, 0);
     let mut before = DOT;
     for byte in text.bytes() {
         let kind = kind(byte);
-        kinds |= kind | edge(before, kind);
+        kinds |= kind;
+        // A label is empty, or begins or ends with a hyphen.
+        edges |= before << 2 & kind;
         before = kind;
     }
-    match (kinds | edge(before, DOT)) & !(DOT | HYPHEN) {
+    edges |= before << 2 & DOT;
+    let edges = edges & (BEHIND_DOT | BEHIND_HYPHEN);
+    match kinds & (STRANGE | BEYOND) {
+        _ if edges != 0 => false,
         0 => true,
         BEYOND => only_letters(text),
         _ => false,
     }
-}
-
-/// [`EDGE`] where a dot and a dot or a hyphen meet.
-#[inline]
-fn edge(before: u8, kind: u8) -> u8 {
-    let both = before & (DOT | HYPHEN) != 0 && kind & (DOT | HYPHEN) != 0;
-    u8::from(both && (before | kind) & DOT != 0) * EDGE
 }
 
 /// Whether what is not ASCII is letters and digits of other scripts.

@@ -1,9 +1,10 @@
 //! Patterns that say place by place what a text holds, as those of codes and identifiers do
 //! (`^cus_[a-z0-9]+$`, `^\d{5}(-\d{4})?$`): then the length of a text alone says which class each of
 //! its bytes must be of, so that no byte waits for what the one before it led to, as it does in a table
-//! of states ([`super::matcher`]).
+//! of states ([`super::matcher`]), and short texts are looked at as two words.
 
 use super::pattern::{Alternatives, Class, Item, Pattern, Piece};
+use super::sixteens::{BYTES, Sixteen, words};
 
 /// Most ways in which one pattern may be laid out; beyond, trying them takes longer than a table.
 const LAYOUTS_MAX: usize = 6;
@@ -13,6 +14,8 @@ const PLACES_MAX: usize = 128;
 /// The layouts of one pattern.
 #[derive(Debug)]
 pub(super) struct Layouts {
+    /// Of texts of up to sixteen bytes, by their length: the ways in which they may be laid out.
+    short: [Box<[Sixteen]>; BYTES + 1],
     /// For each byte the classes that it is not of, a bit each.
     strange: Box<[u16; 256]>,
     layouts: Box<[Layout]>,
@@ -48,7 +51,16 @@ impl Layouts {
                 layouts.push(Layout::of(&runs)?);
             }
         }
+        let short = |length| {
+            let ways = layouts
+                .iter()
+                .filter_map(|layout: &Layout| layout.of_length(length));
+            let ways = ways.map(|way| classes.members(&way));
+            ways.map(|members| Sixteen::of(&members)).collect()
+        };
+        let short = std::array::from_fn(short);
         (layouts.len() <= LAYOUTS_MAX).then(|| Self {
+            short,
             strange: classes.strange(),
             layouts: layouts.into(),
         })
@@ -58,6 +70,9 @@ impl Layouts {
     #[inline]
     pub(super) fn fit(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
+        if let (Some(words), Some(ways)) = (words(bytes), self.short.get(bytes.len())) {
+            return ways.iter().any(|way| way.has(words));
+        }
         self.layouts
             .iter()
             .any(|layout| layout.fits(bytes, &self.strange))
@@ -81,7 +96,14 @@ impl Layout {
         })
     }
 
-    #[inline]
+    /// The class of each byte of a text of so many; nothing where none has this length.
+    fn of_length(&self, length: usize) -> Option<Vec<u16>> {
+        let stretched = length.checked_sub(self.head.len() + self.tail.len())?;
+        let stretched = Some(stretched).filter(|it| (self.least..=self.most).contains(it))?;
+        let stretch = vec![self.stretch; stretched];
+        Some([&*self.head, &stretch, &*self.tail].concat())
+    }
+
     fn fits(&self, text: &[u8], strange: &[u16; 256]) -> bool {
         let fixed = self.head.len() + self.tail.len();
         let length = text.len().checked_sub(fixed);
@@ -170,6 +192,15 @@ impl Classes {
             self.0.len() - 1
         });
         1u16.checked_shl(u32::try_from(place).ok()?)
+    }
+
+    /// The members of these classes.
+    fn members(&self, classes: &[u16]) -> Vec<u128> {
+        let of = |class: &u16| self.0.get(class.trailing_zeros() as usize).copied();
+        classes
+            .iter()
+            .map(|class| of(class).unwrap_or_default())
+            .collect()
     }
 
     fn strange(&self) -> Box<[u16; 256]> {

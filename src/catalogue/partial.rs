@@ -126,9 +126,20 @@ fn last(value: &str, count: u8) -> &str {
     if value == PARTIAL_MASK {
         return "";
     }
-    let Some(before) = value.chars().count().checked_sub(usize::from(count)) else {
+    let whole = if value.is_ascii() {
+        value.len()
+    } else {
+        value.chars().count()
+    };
+    let Some(before) = whole.checked_sub(usize::from(count)) else {
         return "";
     };
+    if whole == value.len() {
+        return value
+            .get(before..)
+            .filter(|_| before > 0)
+            .unwrap_or_default();
+    }
     let cut = value.char_indices().nth(before).filter(|_| before > 0);
     cut.and_then(|(at, _)| value.get(at..)).unwrap_or_default()
 }

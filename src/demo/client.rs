@@ -110,7 +110,8 @@ impl PartnerClient {
         self.call(Method::GET, target, &headers, Bytes::new()).await
     }
 
-    /// Asks for `target` and keeps nothing of the answer: its status, and how many bytes it had.
+    /// Asks for `target` and keeps nothing of the answer: its status, and how many bytes it had. `each` is
+    /// told after each piece how many have come so far; the next is read once it has returned.
     ///
     /// # Errors
     /// When the connection, or the answer, breaks.
@@ -118,6 +119,7 @@ impl PartnerClient {
         &mut self,
         target: &str,
         purpose: &str,
+        mut each: impl AsyncFnMut(u64),
     ) -> Result<(StatusCode, u64), DemoError> {
         let headers = [(PURPOSE, purpose)];
         let response = self
@@ -127,6 +129,7 @@ impl PartnerClient {
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {
             bytes += frame?.data_ref().map_or(0, Bytes::len) as u64;
+            each(bytes).await;
         }
         Ok((parts.status, bytes))
     }

@@ -12,12 +12,18 @@ use super::{
     Recipient, Refused, RequestFacts, Shadowed, SubjectGroup, Withheld,
 };
 
-/// Usual size of an entry, so that most are written without growing the buffer.
+/// Usual size of an entry that names nobody, so that most are written without growing the buffer.
 const USUAL_BYTES: usize = 768;
+/// A reference with its quotes and comma.
+const REFERENCE_BYTES: usize = 35;
 
 /// The canonical bytes of `entry`.
 pub(super) fn entry(entry: &Entry) -> Vec<u8> {
-    let mut out = Vec::with_capacity(USUAL_BYTES);
+    let named = match &entry.event {
+        Event::Disclosure(it) => named(&it.subjects),
+        _ => 0,
+    };
+    let mut out = Vec::with_capacity(USUAL_BYTES + named);
     let mut object = Object::open(&mut out);
     event(object.member("event"), &entry.event);
     object
@@ -28,23 +34,29 @@ pub(super) fn entry(entry: &Entry) -> Vec<u8> {
     out
 }
 
+/// About how many bytes the references of these groups take.
+fn named(groups: &[SubjectGroup]) -> usize {
+    let named = groups.iter().map(|group| group.references.len());
+    named.sum::<usize>() * REFERENCE_BYTES
+}
+
 /// Length of a disclosure as it stands in an entry.
 pub(super) fn disclosure_bytes(it: &Disclosure) -> usize {
-    bytes(it, disclosure)
+    bytes(it, USUAL_BYTES + named(&it.subjects), disclosure)
 }
 
 /// Likewise, of a group and the comma behind it.
 pub(super) fn group_bytes(it: &SubjectGroup) -> usize {
-    bytes(it, subject_group) + 1
+    bytes(it, named(std::slice::from_ref(it)), subject_group) + 1
 }
 
 /// Likewise, of a field.
 pub(super) fn withheld_bytes(it: &Withheld) -> usize {
-    bytes(it, withheld) + 1
+    bytes(it, 0, withheld) + 1
 }
 
-fn bytes<T>(it: &T, write: impl Fn(&mut Vec<u8>, &T)) -> usize {
-    let mut out = Vec::new();
+fn bytes<T>(it: &T, about: usize, write: impl Fn(&mut Vec<u8>, &T)) -> usize {
+    let mut out = Vec::with_capacity(about);
     write(&mut out, it);
     out.len()
 }

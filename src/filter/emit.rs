@@ -70,7 +70,7 @@ impl Scanned<'_> {
             Format::Items => writer.all(self.root, envelope, false),
             Format::Lines => writer.all(self.root, envelope, true),
             Format::Xml => xml::write(&mut writer, self.root, envelope),
-            Format::Csv(columns) => csv::write(&mut writer, columns, envelope),
+            Format::Csv(table) => csv::write(&mut writer, table, envelope),
             Format::CsvPart(part) => csv::write_part(&mut writer, part, envelope),
         };
         if written.is_none() {

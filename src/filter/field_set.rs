@@ -1,5 +1,5 @@
 //! A set of fields of one shape. Almost every shape has fewer than 128, so almost every set is two
-//! words on the stack.
+//! words on the stack, beside the place of others.
 
 use crate::catalogue::FieldId;
 
@@ -9,7 +9,7 @@ pub struct FieldSet {
     /// Fields 0 to 127.
     first: [u64; 2],
     /// The others, 64 to a word, without trailing zero words.
-    others: Vec<u64>,
+    others: Box<[u64]>,
 }
 
 impl FieldSet {
@@ -24,7 +24,9 @@ impl FieldSet {
 
     fn insert_other(&mut self, place: usize) {
         if self.others.len() <= place / 64 {
-            self.others.resize(place / 64 + 1, 0);
+            let mut others = std::mem::take(&mut self.others).into_vec();
+            others.resize(place / 64 + 1, 0);
+            self.others = others.into();
         }
         if let Some(word) = self.others.get_mut(place / 64) {
             *word |= 1 << (place % 64);
@@ -71,11 +73,11 @@ impl FieldSet {
         let [other_low, other_high] = other.first;
         let mut within = Self {
             first: [low & other_low, high & other_high],
-            others: Vec::new(),
+            others: Box::default(),
         };
         let mut outside = Self {
             first: [low & !other_low, high & !other_high],
-            others: Vec::new(),
+            others: Box::default(),
         };
         if !self.others.is_empty() {
             for field in self.iter().skip_while(|field| field.0 < 128) {

@@ -3,6 +3,7 @@
 
 pub(super) mod csv;
 mod gathered;
+mod marks;
 mod scalars;
 pub(super) mod xml;
 

@@ -35,20 +35,44 @@ pub(super) enum Written<'a> {
     Lines,
     /// A document of XML.
     Xml,
-    /// Lines of CSV, with the columns that were read, in order: each row has a scalar for each of them.
-    Csv(Vec<Column>),
-    /// Some of the lines of CSV that streams, likewise.
+    /// Lines of CSV.
+    Csv(Table),
+    /// Some of the lines of CSV that streams.
     CsvPart(CsvPart<'a>),
 }
 
 /// Some of the lines of CSV that streams. Which columns are written cannot depend on lines that have not come.
 #[derive(Clone, Debug)]
 pub(super) struct CsvPart<'a> {
-    pub(super) columns: Vec<Column>,
+    pub(super) table: Table,
     /// By which any of its rows may leave.
     pub(super) plans: &'a [Plan],
     /// The header is still to be written.
     pub(super) begins: bool,
+}
+
+/// What a header of CSV says, and what its lines are like.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    /// The columns that were read, in order: each row has a scalar for each of them.
+    pub(super) columns: Vec<Column>,
+    /// For each row its cells that are not written as they stand in the body, quotes and all, a bit for
+    /// each column; the last bit is that of all columns that have none of their own.
+    pub(super) anew: Vec<u64>,
+}
+
+impl Table {
+    /// The bit of a column, by its place in the list of columns.
+    pub(super) fn bit(place: usize) -> u64 {
+        1 << place.min(63)
+    }
+
+    /// The bit of the column behind that of this bit.
+    #[inline(always)]
+    pub(super) fn next_bit(bit: u64) -> u64 {
+        // The last stays where it is.
+        bit << 1 | bit & 1 << 63
+    }
 }
 
 /// A column of CSV that the catalogue knows.
@@ -57,6 +81,8 @@ pub(super) struct Column {
     /// Its place in the members of a row, or [`super::piece::OTHER`].
     pub(super) member: u16,
     pub(super) field: FieldId,
+    /// Its place among all columns of the body.
+    pub(super) place: usize,
     /// Where its name stands, and how.
     pub(super) start: u32,
     pub(super) end: u32,

@@ -28,10 +28,11 @@ use crate::catalogue::{Format, Node, Shape};
 
 /// Largest record, member or key, in bytes; also all unknown keys of the objects that are open.
 pub const RECORD_BYTES_MAX: usize = 256 << 10;
-/// Records that arrived are read together once they have so many bytes.
-pub const BATCH_BYTES: usize = 64 << 10;
+/// Records that arrived are read together once they have so many bytes: few enough that whoever waits for
+/// the same processor hardly waits.
+pub const BATCH_BYTES: usize = 16 << 10;
 /// Or are so many.
-pub const BATCH_RECORDS_MAX: usize = 256;
+pub const BATCH_RECORDS_MAX: usize = 64;
 
 /// An answer while it arrives.
 #[derive(Debug)]
@@ -203,9 +204,9 @@ fn of_rows<'a>((text, begins): rows::Part) -> (Piece<'a>, Vec<u8>) {
 
 /// Rows of a table that streams.
 fn as_part<'a>(mut scanned: Scanned<'a>, plans: &'a [Plan], begins: bool) -> Scanned<'a> {
-    if let Written::Csv(columns) = scanned.written {
+    if let Written::Csv(table) = scanned.written {
         scanned.written = Written::CsvPart(CsvPart {
-            columns,
+            table,
             plans,
             begins,
         });

@@ -116,6 +116,8 @@ impl Filtered {
                     let new = |reference: &String| !named.contains(reference);
                     let news: Vec<String> = group.references.into_iter().filter(new).collect();
                     known.references.extend(news);
+                    let records = known.records.zip(group.records);
+                    known.records = records.map(|(known, more)| known.saturating_add(more));
                 }
                 None => self.subjects.push(group),
             }
@@ -207,4 +209,36 @@ pub fn released(
         return Err(uninspectable("a name of the core in what would leave").into());
     }
     Ok(filtered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(references: &[&str], records: u32) -> Filtered {
+        let mut part = Filtered::nothing(200);
+        part.subjects.push(SubjectGroup {
+            subject: "customer".to_owned(),
+            basis: "contract".to_owned(),
+            basis_reference: None,
+            circumstances: Vec::new(),
+            categories: BTreeMap::new(),
+            records: Some(records),
+            references: references.iter().map(ToString::to_string).collect(),
+        });
+        part
+    }
+
+    #[test]
+    fn parts_that_are_recorded_together_name_each_customer_once_and_count_all_records() {
+        let mut all = Filtered::nothing(200);
+        all.add(part(&["a", "b"], 40));
+        all.add(part(&["b", "c"], 24));
+        let told = all
+            .subjects
+            .iter()
+            .map(|group| (&*group.references, group.records));
+        let told: Vec<_> = told.collect();
+        assert_eq!(told, [(&["a", "b", "c"].map(str::to_owned)[..], Some(64))]);
+    }
 }

@@ -36,7 +36,7 @@ pub enum NotPassed {
 /// The end that answers are put into. Dropped before [`Outlet::end`], it breaks the answer off.
 pub struct Outlet {
     shared: Arc<Shared>,
-    /// Pieces put in and not yet counted as taken.
+    /// Pieces put in and not yet counted as taken: few, so that what has left is not held.
     under_way: VecDeque<Bytes>,
     counted: u64,
     bytes: u64,
@@ -129,6 +129,7 @@ impl Outlet {
             return Ok(());
         }
         self.settle().await?;
+        self.count();
         self.under_way.push_back(piece.clone());
         let mut slot = self.shared.slot();
         slot.piece = Some(piece);
@@ -165,6 +166,12 @@ impl Outlet {
 
     /// How many bytes were handed to the connection, and their SHA-256.
     pub fn handed_over(&mut self) -> (u64, Digest) {
+        self.count();
+        (self.bytes, self.digest.clone().finish())
+    }
+
+    /// Counts the pieces that were taken.
+    fn count(&mut self) {
         let taken = self.shared.slot().taken;
         while self.counted < taken
             && let Some(piece) = self.under_way.pop_front()
@@ -173,7 +180,6 @@ impl Outlet {
             self.bytes += piece.len() as u64;
             self.digest.update(&piece);
         }
-        (self.bytes, self.digest.clone().finish())
     }
 
     /// The answer is whole.
@@ -283,6 +289,32 @@ mod tests {
         assert_eq!(next(&mut body).await, Some(Ok("two".into())));
         assert_eq!(next(&mut body).await, None);
         assert_eq!(writing.await.unwrap(), 6);
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_is_not_held() {
+        let (mut outlet, mut body) = outlet();
+        let held = Arc::new(());
+        for _ in 0..20 {
+            let piece = Piece([7; 8], Arc::clone(&held));
+            outlet.put(Bytes::from_owner(piece)).await.unwrap();
+            // The piece that is under way, and the one before it at the most.
+            assert!(Arc::strong_count(&held) <= 3);
+            drop(next(&mut body).await);
+        }
+        assert_eq!(outlet.handed_over().0, 20 * 8);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    struct Piece(
+        [u8; 8],
+        #[expect(dead_code, reason = "counts the pieces")] Arc<()>,
+    );
+
+    impl AsRef<[u8]> for Piece {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
     }
 
     #[tokio::test]

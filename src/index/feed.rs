@@ -18,6 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Entries put into the index in one transaction: a search waits for at most one.
 const ENTRIES_AT_ONCE: u64 = 8_192;
+/// Words and places held for that, at about 20 bytes each: an entry may name hundreds of customers.
+const POSTINGS_AT_ONCE: usize = 32_768;
 
 /// Starts the thread that feeds `index` from `ledger`, as long as somebody has the index.
 pub(super) fn start(index: &Arc<Index>, ledger: Ledger) -> std::io::Result<()> {
@@ -89,7 +91,7 @@ impl Feeding {
         let mut addition = Addition::default();
         let mut leaf = None;
         let most = ENTRIES_AT_ONCE.min(end - next);
-        while addition.entries < most {
+        while addition.entries < most && addition.postings() < POSTINGS_AT_ONCE {
             let Some(item) = entries.next() else {
                 break;
             };
@@ -121,7 +123,7 @@ impl Feeding {
                 return Err(error.into());
             }
         }
-        Ok(addition.entries == most)
+        Ok(addition.entries == most || addition.postings() >= POSTINGS_AT_ONCE)
     }
 
     /// Opens the file, and makes another one of what is damaged, or of another log.

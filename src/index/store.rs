@@ -57,6 +57,11 @@ pub(super) struct Addition {
 }
 
 impl Addition {
+    /// How many words it has, each once for a bundle.
+    pub(super) fn postings(&self) -> usize {
+        self.postings.len()
+    }
+
     /// Adds what is in an entry.
     pub(super) fn take(&mut self, index: u64, entry: &Entry) {
         let bundle = column(index / BUNDLE_ENTRIES);

@@ -1,6 +1,6 @@
 //! Publishes the durable log as C2SP tlog-tiles: a thread of its own, behind the writer, so that it
 //! never holds up an answer. It reads what it publishes back from the segments by the code that also
-//! verifies; should it fail, it says so, keeps what it has not written, and tries again.
+//! verifies, and holds none of it; should it fail, it says so, and tries again from what it had published.
 //!
 //! The checkpoint is written last: whoever reads it finds the tiles it stands for. Segments whose
 //! entries are all in full bundles are deleted then.
@@ -8,24 +8,25 @@
 //! An entry about a purge that comes by here is carried out: the minimum index is durable before a
 //! checkpoint covers that entry, so that a stop at any time leaves it to be found again, and files go after.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::bundle::{Bundle, make_beside};
 use super::checkpoint::Checkpoint;
 use super::cosigned;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
+use super::merkle::Hash;
 use super::options::Options;
 use super::pruning::{self, Minimum};
 use super::scan::{Next, Scan};
 use super::segment::{self, Reader};
 use super::sequencer::{NewlyCosigned, Order, Shared};
 use super::storage::{Storage, beside, make_folders, replace_file};
-use super::tiles::{self, CHECKPOINT, Tiles, WIDTH, bundle_path, partials_folder};
+use super::tiles::{self, CHECKPOINT, Tile, Tiles, WIDTH, partials_folder};
 use crate::clock::Clock;
 
 /// Longest time between two looks at what has become durable.
@@ -45,17 +46,11 @@ pub(super) struct Publisher {
     shared: Arc<Shared>,
     clock: Clock,
     interval: Duration,
-    /// The tree as far as it has been read.
-    tiles: Tiles,
-    /// Bytes of the bundle that is not full yet.
-    bundle: Vec<u8>,
-    scan: Option<Scan>,
-    /// Files to write, oldest first; kept until they are durable.
-    files: Vec<(PathBuf, Vec<u8>)>,
-    /// Folders of partial tiles that full tiles among `files` replace.
-    replaced: Vec<PathBuf>,
-    published: Option<Instant>,
-    published_size: Option<u64>,
+    /// Nothing after an error: then all is done again from what was published last.
+    work: Option<Work>,
+    published_at: Option<Instant>,
+    /// Size and root of what was published last.
+    published: Option<(u64, Hash)>,
     /// The minimum index, as it is durable.
     minimum: Minimum,
     /// What an entry says it is to be, that no published checkpoint covers yet.
@@ -64,6 +59,17 @@ pub(super) struct Publisher {
     pruned: u64,
     /// The minimum index for whose sake the writer was asked to begin a segment.
     asked: u64,
+}
+
+/// How far the log has been read and written, of which only names and hashes are in memory.
+struct Work {
+    tiles: Tiles,
+    bundle: Bundle,
+    scan: Option<Scan>,
+    /// Where the files go that were written beside and are not durable yet, oldest first.
+    files: Vec<PathBuf>,
+    /// Folders of partial tiles that full tiles among `files` replace.
+    replaced: Vec<PathBuf>,
 }
 
 /// The checkpoint published in `directory`, if there is one.
@@ -95,17 +101,8 @@ impl Publisher {
         storage: Arc<dyn Storage>,
     ) -> Result<Self, ReadError> {
         let directory = &options.directory;
-        let size = published.map_or(0, |checkpoint| checkpoint.size);
-        let tiles = Tiles::read_at(directory, size)?;
-        if published.is_some_and(|checkpoint| checkpoint.root != tiles.frontier().root()) {
-            let what = "the published tiles are not those of the published checkpoint";
-            return Err(Damage::somewhere(what).into());
-        }
-        let width = usize::try_from(size % WIDTH as u64).unwrap_or_default();
-        let bundle = match width {
-            0 => Vec::new(),
-            _ => tiles::read_bundle(directory, size / WIDTH as u64, width)?,
-        };
+        let published = published.map(|checkpoint| (checkpoint.size, checkpoint.root));
+        let size = published.map_or(0, |(size, _)| size);
         let minimum = pruning::read(directory)?;
         if minimum.index > size {
             let what = "the log is pruned beyond its published checkpoint";
@@ -116,25 +113,47 @@ impl Publisher {
         if let Some(Ok(note)) = tiles::read(&directory.join(CHECKPOINT))?.map(String::from_utf8) {
             shared.set_published(&note, size);
         }
-        Ok(Self {
-            directory: directory.to_owned(),
+        let mut publisher = Self {
+            directory: directory.clone(),
             second_checkpoint: options.second_checkpoint.clone(),
             storage,
             shared,
             clock,
             interval: options.publish_interval,
-            tiles,
-            bundle,
-            scan: None,
-            files: Vec::new(),
-            replaced: Vec::new(),
-            published: None,
-            published_size: published.map(|checkpoint| checkpoint.size),
+            work: None,
+            published_at: None,
+            published,
             minimum,
             announced: None,
             pruned: 0,
             asked: 0,
+        };
+        publisher.work = Some(publisher.begin()?);
+        Ok(publisher)
+    }
+
+    /// The work as it stands when nothing has been done since what was published last.
+    fn begin(&self) -> Result<Work, ReadError> {
+        let size = self.published.map_or(0, |(size, _)| size);
+        let tiles = Tiles::read_at(&self.directory, size)?;
+        if self
+            .published
+            .is_some_and(|(_, root)| root != tiles.frontier().root())
+        {
+            let what = "the published tiles are not those of the published checkpoint";
+            return Err(Damage::somewhere(what).into());
+        }
+        Ok(Work {
+            tiles,
+            bundle: Bundle::resume(&self.directory, Arc::clone(&self.storage), size)?,
+            scan: None,
+            files: Vec::new(),
+            replaced: Vec::new(),
         })
+    }
+
+    fn published_size(&self) -> Option<u64> {
+        self.published.map(|(size, _)| size)
     }
 
     /// Works until the other end of `stop` is gone, then publishes a last time. At least once a second
@@ -158,25 +177,30 @@ impl Publisher {
 
     /// Writes what has become full, and all with a checkpoint if it is time or `now` is set.
     fn advance(&mut self, now: bool) -> Result<(), ReadError> {
+        let mut work = match self.work.take() {
+            Some(work) => work,
+            None => self.begin()?,
+        };
         let durable = self.shared.durable();
-        while self.tiles.size() < durable.size {
-            self.take_batch()?;
-            if self.files.len() >= FILES_MAX {
-                self.flush()?;
+        while work.tiles.size() < durable.size {
+            self.take_batch(&mut work)?;
+            if work.files.len() >= FILES_MAX {
+                self.flush(&mut work)?;
             }
         }
-        self.flush()?;
+        self.flush(&mut work)?;
         let time = self.clock.instant();
         let due = self
-            .published
+            .published_at
             .is_none_or(|published| time.duration_since(published) >= self.interval);
-        if (now || due) && self.published_size != Some(durable.size) {
-            self.publish(&durable.checkpoint)?;
-            self.published = Some(time);
-            self.published_size = Some(durable.size);
+        if (now || due) && self.published_size() != Some(durable.size) {
+            self.publish(&mut work, &durable.checkpoint)?;
+            self.published_at = Some(time);
+            self.published = Some((durable.size, work.tiles.frontier().root()));
             self.shared.set_published(&durable.checkpoint, durable.size);
-            self.release_segments(durable.size)?;
+            self.release_segments(&work, durable.size)?;
         }
+        self.work = Some(work);
         match self.shared.take_cosigned() {
             Some(cosigned) => self.keep_cosigned(&cosigned),
             None => Ok(()),
@@ -194,7 +218,7 @@ impl Publisher {
             replace_file(&*self.storage, &path, cosigned.note.as_bytes())
                 .map_err(|error| ReadError::unreadable(&path, error))?;
         }
-        if self.published_size == Some(cosigned.size) {
+        if self.published_size() == Some(cosigned.size) {
             self.write_checkpoint(&cosigned.note)?;
             self.shared.set_published(&cosigned.note, cosigned.size);
         }
@@ -202,17 +226,17 @@ impl Publisher {
     }
 
     /// Reads the next batch from the segments. Only called while a durable one is known to be there.
-    fn take_batch(&mut self) -> Result<(), ReadError> {
-        let size = self.tiles.size();
+    fn take_batch(&mut self, work: &mut Work) -> Result<(), ReadError> {
+        let size = work.tiles.size();
         let missing = || Damage::at(size, "it is in no segment, though it was made durable");
-        let mut scan = match self.scan.take() {
+        let mut scan = match work.scan.take() {
             Some(scan) => scan,
             None => Scan::open_before(&self.directory, size)?.ok_or_else(missing)?,
         };
         let Next::Batch(batch, _) = scan.next()? else {
             return Err(missing().into());
         };
-        self.scan = Some(scan);
+        work.scan = Some(scan);
         for (index, leaf) in (batch.first_index..).zip(&batch.leaves) {
             if index < size {
                 continue;
@@ -220,40 +244,35 @@ impl Publisher {
             if let Some(announced) = Minimum::of_entry(index, leaf.bytes()) {
                 self.announce(announced);
             }
-            tiles::push_entry(&mut self.bundle, leaf.bytes());
-            for tile in self.tiles.push(leaf.hash()) {
-                let path = tile.full_path(&self.directory);
-                self.replaced.push(partials_folder(&path));
-                self.files.push((path, tile.bytes()));
+            work.bundle.push(leaf.bytes())?;
+            for tile in work.tiles.push(leaf.hash()) {
+                let path = self.write_beside(&tile)?;
+                work.replaced.push(partials_folder(&path));
+                work.files.push(path);
                 if tile.level == 0 {
-                    let path = bundle_path(&self.directory, tile.index, WIDTH);
-                    self.replaced.push(partials_folder(&path));
-                    self.files.push((path, std::mem::take(&mut self.bundle)));
+                    let path = work.bundle.finish()?;
+                    work.replaced.push(partials_folder(&path));
+                    work.files.push(path);
                 }
             }
         }
         Ok(())
     }
 
-    /// Makes `files` durable under their names: written beside them, synced, renamed, synced. One
-    /// `syncfs` instead of an `fsync` for each leaves the disk to the writer.
-    fn flush(&mut self) -> Result<(), ReadError> {
-        if self.files.is_empty() {
+    /// Makes the files durable under their names: synced, renamed, synced. One `syncfs` instead of an
+    /// `fsync` for each leaves the disk to the writer.
+    fn flush(&self, work: &mut Work) -> Result<(), ReadError> {
+        if work.files.is_empty() {
             return Ok(());
         }
-        for (path, bytes) in &self.files {
-            self.write_beside(path, bytes)
-                .map_err(|error| ReadError::unreadable(path, error))?;
-        }
         self.sync()?;
-        for (path, _) in &self.files {
+        for path in work.files.drain(..) {
             self.storage
-                .rename(&beside(path), path)
-                .map_err(|error| ReadError::unreadable(path, error))?;
+                .rename(&beside(&path), &path)
+                .map_err(|error| ReadError::unreadable(&path, error))?;
         }
         self.sync()?;
-        self.files.clear();
-        for folder in self.replaced.drain(..) {
+        for folder in work.replaced.drain(..) {
             // Left over, they are only in the way: every client takes the full tile first.
             if folder.exists() {
                 let _ = self.storage.remove_folder(&folder);
@@ -268,15 +287,14 @@ impl Publisher {
             .map_err(|error| ReadError::unreadable(&self.directory, error))
     }
 
-    fn publish(&mut self, checkpoint: &str) -> Result<(), ReadError> {
-        for tile in self.tiles.partial() {
-            self.files.push((tile.path(&self.directory), tile.bytes()));
+    fn publish(&mut self, work: &mut Work, checkpoint: &str) -> Result<(), ReadError> {
+        for tile in work.tiles.partial() {
+            work.files.push(self.write_beside(tile)?);
             if tile.level == 0 {
-                let path = bundle_path(&self.directory, tile.index, tile.hashes.len());
-                self.files.push((path, self.bundle.clone()));
+                work.files.push(work.bundle.copy(tile.hashes.len())?);
             }
         }
-        self.flush()?;
+        self.flush(work)?;
         if let Some(announced) = self.announced {
             // Once a checkpoint covers its entry, nobody looks for that again.
             pruning::write(&*self.storage, &self.directory, &announced)?;
@@ -303,14 +321,11 @@ impl Publisher {
 
     /// Deletes the segments whose entries are all in full bundles under the checkpoint of `size`. The
     /// last segment with a batch always stays: it says where the log ends.
-    fn release_segments(&self, size: u64) -> Result<(), ReadError> {
+    fn release_segments(&self, work: &Work, size: u64) -> Result<(), ReadError> {
         let bundled = size - size % WIDTH as u64;
         for number in segment::list(&self.directory)? {
-            let read = self
-                .scan
-                .as_ref()
-                .is_some_and(|scan| number < scan.number());
-            if !read {
+            let reached = work.scan.as_ref().map(Scan::number);
+            if reached.is_none_or(|reached| number >= reached) {
                 break;
             }
             let next = Reader::open(&self.directory, number + 1)?.peek_index()?;
@@ -332,7 +347,7 @@ impl Publisher {
 
     /// Takes note of where an entry moves the minimum index to, unless it would go beyond what is published.
     fn announce(&mut self, announced: Minimum) {
-        let (before, published) = (self.minimum.index, self.published_size.unwrap_or(0));
+        let (before, published) = (self.minimum.index, self.published_size().unwrap_or(0));
         if (before..=published).contains(&announced.index)
             && announced.index.is_multiple_of(WIDTH as u64)
         {
@@ -373,11 +388,12 @@ impl Publisher {
         Ok(())
     }
 
-    fn write_beside(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            make_folders(&*self.storage, folder, false)?;
-        }
-        let file = self.storage.make(&beside(path))?;
-        self.storage.write(&file, bytes, 0)
+    /// Writes a tile beside its path; that path.
+    fn write_beside(&self, tile: &Tile) -> Result<PathBuf, ReadError> {
+        let path = tile.path(&self.directory);
+        make_beside(&*self.storage, &path)
+            .and_then(|file| self.storage.write(&file, &tile.bytes(), 0))
+            .map_err(|error| ReadError::unreadable(&path, error))?;
+        Ok(path)
     }
 }

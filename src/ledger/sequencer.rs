@@ -28,14 +28,20 @@ const GATHER_ENTRIES: RangeInclusive<usize> = 4..=12;
 
 /// Something for the writer to do.
 pub(super) enum Order {
-    /// Append a leaf; tell its index to whoever waits.
-    Append(Leaf, Option<oneshot::Sender<u64>>),
+    /// Append a leaf; tell whoever waits.
+    Append(Leaf, Option<oneshot::Sender<Appended>>),
     /// Look whether the file that is written is still there.
     Check,
     /// Begin a segment with the next batch.
     BeginSegment,
     /// Finish what was handed in before, then stop.
     Close,
+}
+
+/// A leaf that is durable. It goes back to the thread that made it, which then has its memory for the next.
+pub(super) struct Appended {
+    pub(super) index: u64,
+    pub(super) leaf: Leaf,
 }
 
 /// What the writer tells everybody else.
@@ -239,7 +245,7 @@ impl Sequencer {
     fn commit_all(
         &mut self,
         leaves: Vec<Leaf>,
-        waiting: Vec<Option<oneshot::Sender<u64>>>,
+        waiting: Vec<Option<oneshot::Sender<Appended>>>,
         shared: &Shared,
     ) -> Result<(), CommitError> {
         let mut waiting = waiting.into_iter();
@@ -254,18 +260,17 @@ impl Sequencer {
                 batch.push(leaf);
             }
             let first = self.state.frontier.size();
-            let count = batch.len();
-            let durable = self
+            let (batch, durable) = self
                 .commit(batch)
-                .and_then(|()| Ok(self.durable()?))
+                .and_then(|batch| Ok((batch, self.durable()?)))
                 // Before those who wait hear of it, so that they find the ledger closed.
                 .inspect_err(|_| shared.open.store(false, Ordering::SeqCst))?;
             *shared.lock() = durable;
             shared.commits.fetch_add(1, Ordering::SeqCst);
-            for (index, waiter) in (first..).zip(waiting.by_ref().take(count)) {
+            for ((index, leaf), waiter) in (first..).zip(batch).zip(waiting.by_ref()) {
                 if let Some(waiter) = waiter {
                     // Who has stopped waiting does not mind.
-                    let _ = waiter.send(index);
+                    let _ = waiter.send(Appended { index, leaf });
                 }
             }
         }
@@ -277,8 +282,9 @@ impl Sequencer {
         self.journal.begin_segment();
     }
 
-    /// Makes one batch durable. After an error nothing more may be committed: the journal refuses.
-    pub(super) fn commit(&mut self, leaves: Vec<Leaf>) -> Result<(), CommitError> {
+    /// Makes one batch durable, and gives it back. After an error nothing more may be committed: the
+    /// journal refuses.
+    pub(super) fn commit(&mut self, leaves: Vec<Leaf>) -> Result<Vec<Leaf>, CommitError> {
         self.commit_with(leaves, None)
     }
 
@@ -287,7 +293,7 @@ impl Sequencer {
         &mut self,
         leaves: Vec<Leaf>,
         previous: Option<&Signer>,
-    ) -> Result<(), CommitError> {
+    ) -> Result<Vec<Leaf>, CommitError> {
         let mut frontier = self.state.frontier.clone();
         let first_index = frontier.size();
         for leaf in &leaves {
@@ -308,7 +314,7 @@ impl Sequencer {
         self.journal.append(&batch)?;
         state.checkpoint = Some(batch.checkpoint);
         self.state = state;
-        Ok(())
+        Ok(batch.leaves)
     }
 
     fn sign(&self, state: &State, previous: Option<&Signer>) -> Result<String, NoteError> {

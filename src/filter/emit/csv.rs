@@ -5,17 +5,20 @@ use super::{RecordDecision, Writer, Written};
 use crate::catalogue::{Node, ObjectNode, ScalarKind};
 use crate::filter::piece::{Content, OTHER, Scalar, Token};
 use crate::filter::plan::{Plan, Treatment};
-use crate::filter::scanned::{Column, CsvPart};
+use crate::filter::scanned::{Column, CsvPart, Table};
 use crate::filter::text;
 
 const LINE_END: &[u8] = b"\r\n";
 
+/// A column of which anything leaves, and its place in a row.
+type Leaving<'c> = (usize, &'c Column);
+
 /// Writes the rows that are kept, under a header of the columns of which anything leaves with them.
-pub(super) fn write(writer: &mut Writer<'_, '_>, columns: &[Column], envelope: &Plan) -> Written {
+pub(super) fn write(writer: &mut Writer<'_, '_>, table: &Table, envelope: &Plan) -> Written {
     let plans = writer.plans_of_rows(envelope);
-    let leaving = leaving(columns, plans);
+    let leaving = leaving(&table.columns, &plans);
     header(writer, &leaving)?;
-    rows(writer, &leaving, envelope)
+    rows(writer, &leaving, table, envelope)
 }
 
 /// Likewise the rows of a part, under the columns that any part may have; the header before the first.
@@ -24,28 +27,26 @@ pub(super) fn write_part(
     part: &CsvPart<'_>,
     envelope: &Plan,
 ) -> Written {
-    let leaving = leaving(&part.columns, part.plans);
+    let plans: Vec<&Plan> = part.plans.iter().collect();
+    let leaving = leaving(&part.table.columns, &plans);
     if part.begins {
         header(writer, &leaving)?;
     }
-    rows(writer, &leaving, envelope)
+    rows(writer, &leaving, &part.table, envelope)
 }
 
-/// The columns of which anything leaves under one of these plans, each with its place in a row.
-fn leaving<'c, 'p>(
-    columns: &'c [Column],
-    plans: impl IntoIterator<Item = &'p Plan> + Clone,
-) -> Vec<(usize, &'c Column)> {
+/// The columns of which anything leaves under one of these plans.
+fn leaving<'c>(columns: &'c [Column], plans: &[&Plan]) -> Vec<Leaving<'c>> {
     let leaves = |column: &Column| {
-        let mut plans = plans.clone().into_iter();
+        let mut plans = plans.iter();
         plans.any(|plan| stays(column, plan.treatment(column.field)))
     };
     let columns = columns.iter().enumerate();
     columns.filter(|(_, column)| leaves(column)).collect()
 }
 
-fn header(writer: &mut Writer<'_, '_>, leaving: &[(usize, &Column)]) -> Written {
-    let (row, _) = writer.rows()?;
+fn header(writer: &mut Writer<'_, '_>, leaving: &[Leaving<'_>]) -> Written {
+    let (row, _) = writer.shape_of_rows()?;
     if leaving.is_empty() {
         return Some(());
     }
@@ -66,39 +67,51 @@ fn header(writer: &mut Writer<'_, '_>, leaving: &[(usize, &Column)]) -> Written 
     Some(())
 }
 
-fn rows(writer: &mut Writer<'_, '_>, leaving: &[(usize, &Column)], envelope: &Plan) -> Written {
-    let (_, row) = writer.rows()?;
-    if leaving.is_empty() {
+fn rows(
+    writer: &mut Writer<'_, '_>,
+    leaving: &[Leaving<'_>],
+    table: &Table,
+    envelope: &Plan,
+) -> Written {
+    let (_, row) = writer.shape_of_rows()?;
+    // Where nothing of the rows may leave, not even their number does.
+    if leaving.is_empty() || !envelope.opens(row) {
         return Some(());
     }
-    let Content::Array { after } = writer.scanned.pieces.first()?.content else {
-        return None;
+    let plans = writer.plans_of_rows(envelope);
+    let ways: Vec<_> = plans
+        .into_iter()
+        .map(|plan| (plan, way(leaving, plan)))
+        .collect();
+    writer.rows(&ways, &table.anew, envelope)
+}
+
+/// Columns of a row that leave together.
+enum Step<'a> {
+    /// Neighbours, from one to another, that leave as they stand, where none of their bits is set.
+    Span(&'a [Leaving<'a>], u64),
+    /// One that does not.
+    Cell(usize, &'a Column),
+}
+
+/// How a row leaves by `plan`.
+fn way<'a>(leaving: &'a [Leaving<'a>], plan: &Plan) -> Vec<Step<'a>> {
+    let is_whole = |(_, column): &(usize, &Column)| plan.treatment(column.field).is_whole();
+    let together = |one: &(usize, &Column), next: &(usize, &Column)| {
+        let neighbours = next.0 == one.0 + 1 && next.1.place == one.1.place + 1;
+        neighbours && is_whole(one) && is_whole(next)
     };
-    // Where nothing of the rows may leave, not even their number does.
-    let mut place = if envelope.opens(row) {
-        1
-    } else {
-        after as usize
-    };
-    while place < after as usize {
-        let piece = writer.scanned.pieces.get(place)?;
-        if !writer.drops(piece) {
-            let plan = match piece.content {
-                Content::Record { record, .. } => match writer.decision(record) {
-                    RecordDecision::Keep(plan) => {
-                        writer.leading.record = Some(record);
-                        plan
-                    }
-                    RecordDecision::Drop => return None,
-                },
-                _ => envelope,
-            };
-            writer.row(leaving, place + 1, plan)?;
-            writer.leading.record = None;
-        }
-        place = piece.next(place);
+    let mut way = Vec::new();
+    for columns in leaving.chunk_by(together) {
+        way.push(match columns {
+            [column @ (place, one)] if !is_whole(column) => Step::Cell(*place, one),
+            columns => {
+                let bits = columns.iter().map(|(place, _)| Table::bit(*place));
+                Step::Span(columns, bits.fold(0, |all, bit| all | bit))
+            }
+        });
     }
-    Some(())
+    way
 }
 
 /// Whether anything stands in the cells of a column so treated. A name that is data leaves in clear or
@@ -113,7 +126,7 @@ fn stays(column: &Column, treatment: Treatment) -> bool {
 
 impl<'s, 'p> Writer<'s, 'p> {
     /// What each row is.
-    fn rows(&self) -> Option<(&'s ObjectNode, &'s Node)> {
+    fn shape_of_rows(&self) -> Option<(&'s ObjectNode, &'s Node)> {
         let Node::Array(row) = &self.scanned.shape.root else {
             return None;
         };
@@ -143,19 +156,59 @@ impl<'s, 'p> Writer<'s, 'p> {
         plans
     }
 
-    fn row(&mut self, leaving: &[(usize, &Column)], first: usize, plan: &Plan) -> Written {
+    /// Writes the rows that stay; `anew` is as in [`Table`].
+    fn rows(&mut self, ways: &[(&Plan, Vec<Step<'_>>)], anew: &[u64], envelope: &Plan) -> Written {
+        let Content::Array { after } = self.scanned.pieces.first()?.content else {
+            return None;
+        };
+        let (mut place, mut anew) = (1, anew.iter());
+        while place < after as usize {
+            let piece = self.scanned.pieces.get(place)?;
+            let anew = *anew.next()?;
+            if !self.drops(piece) {
+                let plan = match piece.content {
+                    Content::Record { record, .. } => match self.decision(record) {
+                        RecordDecision::Keep(plan) => {
+                            self.leading.record = Some(record);
+                            plan
+                        }
+                        RecordDecision::Drop => return None,
+                    },
+                    _ => envelope,
+                };
+                let (_, way) = ways.iter().find(|(known, _)| std::ptr::eq(*known, plan))?;
+                self.row(way, place + 1, plan, anew)?;
+                self.leading.record = None;
+            }
+            place = piece.next(place);
+        }
+        Some(())
+    }
+
+    /// Writes the row whose first cell is the piece at `first`.
+    #[inline(always)]
+    fn row(&mut self, way: &[Step<'_>], first: usize, plan: &Plan, anew: u64) -> Written {
         let begun = self.length();
-        for (number, (place, column)) in leaving.iter().enumerate() {
+        for (number, step) in way.iter().enumerate() {
             if number > 0 {
                 self.write_byte(b',');
             }
-            let piece = self.scanned.pieces.get(first + place)?;
-            let Content::Scalar(scalar) = piece.content else {
-                return None;
-            };
-            let treatment = self.treatment(scalar, plan);
-            if stays(column, treatment) {
-                self.cell(scalar, treatment)?;
+            match step {
+                Step::Span(columns, bits) if anew & bits == 0 => {
+                    let ((from, _), (to, _)) = columns.first().zip(columns.last())?;
+                    let (start, _) = self.as_it_stands(first + from)?;
+                    let (_, end) = self.as_it_stands(first + to)?;
+                    self.copy(start..end);
+                }
+                Step::Span(columns, _) => {
+                    for (number, (place, column)) in columns.iter().enumerate() {
+                        if number > 0 {
+                            self.write_byte(b',');
+                        }
+                        self.column(first + place, column, plan)?;
+                    }
+                }
+                Step::Cell(place, column) => self.column(first + place, column, plan)?,
             }
         }
         // A line of one empty cell would be no line.
@@ -164,6 +217,32 @@ impl<'s, 'p> Writer<'s, 'p> {
         }
         self.write(LINE_END);
         Some(())
+    }
+
+    /// Where a cell that leaves as it stands begins and ends, with its quotes.
+    #[inline(always)]
+    fn as_it_stands(&self, place: usize) -> Option<(usize, usize)> {
+        let Content::Scalar(scalar) = self.scanned.pieces.get(place)?.content else {
+            return None;
+        };
+        let quote = usize::from(scalar.token == Token::Quoted);
+        Some((
+            (scalar.start as usize).checked_sub(quote)?,
+            scalar.end as usize + quote,
+        ))
+    }
+
+    /// Writes the cell of a column, the piece at `place`, if anything of it stays.
+    #[inline]
+    fn column(&mut self, place: usize, column: &Column, plan: &Plan) -> Written {
+        let Content::Scalar(scalar) = self.scanned.pieces.get(place)?.content else {
+            return None;
+        };
+        let treatment = self.treatment(scalar, plan);
+        match stays(column, treatment) {
+            true => self.cell(scalar, treatment),
+            false => Some(()),
+        }
     }
 
     /// How much has been written.
@@ -182,7 +261,6 @@ impl<'s, 'p> Writer<'s, 'p> {
                     self.copy(part);
                     return Some(());
                 }
-                // What was not quoted need not be, unless it is a formula.
                 Token::Text if part.is_empty() || first.is_some_and(is_safe) => {
                     self.copy(part);
                     return Some(());
@@ -216,5 +294,5 @@ impl<'s, 'p> Writer<'s, 'p> {
 
 /// Whether no formula begins so.
 fn is_safe(first: &u8) -> bool {
-    !text::csv::FORMULA.contains(&char::from(*first))
+    !text::csv::is_formula(*first)
 }

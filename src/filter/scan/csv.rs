@@ -4,12 +4,14 @@
 
 use super::gathered::{Gathered, Value};
 use super::index;
+use super::marks::Marks;
 use crate::catalogue::{FieldId, Node, ObjectNode, Shape};
 use crate::filter::Limits;
 use crate::filter::field_set::FieldSet;
 use crate::filter::piece::{OTHER, Token};
 use crate::filter::reader::whole;
-use crate::filter::scanned::{Column, Scanned, Written};
+use crate::filter::scanned::{Column, Scanned, Table, Written};
+use crate::filter::text::csv::is_formula;
 use crate::filter::uninspectable::{Reason, Uninspectable};
 
 /// Reads `body` once, strictly and against `shape`.
@@ -21,10 +23,7 @@ pub(in crate::filter) fn scan<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<Scanned<'a>, Uninspectable> {
-    let mut reader = Reader {
-        text: whole(body, limits)?,
-        position: 0,
-    };
+    let mut reader = Reader::new(whole(body, limits)?);
     let row = match &shape.root {
         Node::Array(item) => match &**item {
             Node::Object(row) => Some(row),
@@ -43,30 +42,107 @@ pub(in crate::filter) fn scan<'a>(
     let lines = reader.text.len() / reader.position.max(1);
     found.pieces.reserve((lines + 1) * (header.len() + 1));
     found.uncatalogued = header.iter().filter(|column| column.is_none()).count();
+    let columns: Vec<_> = header
+        .iter()
+        .map(|column| column.map(|column| (column, found.empty(column.field))))
+        .collect();
+    found.reserve_records(lines + 1);
+    let mut anew = Vec::with_capacity(lines + 1);
     let list = found.open(0);
     while reader.position < reader.text.len() {
         let place = found.open(0);
         let began_record = found.begin_record(row.record);
         found.hold(&present);
-        let mut last = false;
-        for column in &header {
-            if last {
-                return Err(reader.refuse(Reason::Ragged));
-            }
-            let cell;
-            (cell, last) = reader.cell()?;
-            if let Some(column) = column {
-                found.piece(column.field, column.member, cell)?;
-            }
-        }
-        if !last {
-            return Err(reader.refuse(Reason::Ragged));
-        }
+        anew.push(line(&mut reader, &columns, &mut found)?);
         found.close_object(place, began_record);
     }
     found.close_array(list);
     let columns = header.into_iter().flatten().collect();
-    Ok(found.finish(Written::Csv(columns)))
+    Ok(found.finish(Written::Csv(Table { columns, anew })))
+}
+
+/// A column that is read, and as what its empty cells are taken, where that is known beforehand.
+type Read = (Column, Option<Token>);
+
+/// Reads a line; the cells of it that are not written as they stand, as in [`Table`].
+#[inline(always)]
+fn line(
+    reader: &mut Reader<'_>,
+    columns: &[Option<Read>],
+    found: &mut Gathered<'_>,
+) -> Result<u64, Uninspectable> {
+    let (mut anew, mut bit, mut last) = (0, 1, false);
+    for column in columns {
+        if last {
+            return Err(reader.refuse(Reason::Ragged));
+        }
+        let start = reader.position;
+        let (end, byte) = reader.mark();
+        let as_it_stands;
+        // Each of the two kinds of cells goes its own way to the end: what they have in common would be
+        // put together in memory.
+        if byte == Some(b'"') && end == start {
+            (as_it_stands, last) = quoted(reader, column.as_ref(), found)?;
+        } else {
+            let end;
+            (end, last) = reader.plain(byte)?;
+            as_it_stands = match column {
+                Some(column) => plain(reader, column, found, start, end)?,
+                None => true,
+            };
+        }
+        if column.is_some() {
+            anew |= if as_it_stands { 0 } else { bit };
+            bit = Table::next_bit(bit);
+        }
+    }
+    match last {
+        true => Ok(anew),
+        false => Err(reader.refuse(Reason::Ragged)),
+    }
+}
+
+/// Takes a cell without quotes; whether it is written as it stands: it need not be quoted, unless it is a
+/// formula.
+#[inline(always)]
+fn plain(
+    reader: &Reader<'_>,
+    (column, empty): &Read,
+    found: &mut Gathered<'_>,
+    start: usize,
+    end: usize,
+) -> Result<bool, Uninspectable> {
+    let formula = start < end && reader.byte(start).is_some_and(is_formula);
+    let token = match empty {
+        Some(token) if start == end => *token,
+        _ if formula => Token::Quoted,
+        _ => Token::Text,
+    };
+    let value = Value { start, end, token };
+    if empty.is_some() {
+        found.free_piece(column.field, column.member, value);
+        return Ok(!formula);
+    }
+    Ok(match found.piece(column.field, column.member, value)? {
+        Token::Null | Token::Bare => true,
+        _ => !formula,
+    })
+}
+
+/// Reads a quoted cell and takes it; whether it is written as it stands, and whether it ends its line.
+#[inline(never)]
+fn quoted(
+    reader: &mut Reader<'_>,
+    column: Option<&Read>,
+    found: &mut Gathered<'_>,
+) -> Result<(bool, bool), Uninspectable> {
+    let cell = reader.quoted()?;
+    let Some((column, _)) = column else {
+        return Ok((true, cell.last));
+    };
+    let token = found.piece(column.field, column.member, cell.value)?;
+    let alike = matches!(token, Token::Quoted) && cell.as_it_stands;
+    Ok((alike, cell.last))
 }
 
 /// Reads the header: for each column which member it is, if any.
@@ -79,7 +155,9 @@ fn header(
     let mut names = Vec::new();
     let mut others = 0;
     loop {
-        let (cell, last) = reader.cell()?;
+        let Cell {
+            value: cell, last, ..
+        } = reader.cell()?;
         let written = reader.text.get(cell.start..cell.end).unwrap_or_default();
         let name = cell.token.decode(written);
         let refuse = |reason| Uninspectable::new(reason, cell.start);
@@ -99,6 +177,7 @@ fn header(
         let column = |(member, field): (u16, FieldId)| Column {
             member,
             field,
+            place: header.len(),
             start: index(cell.start),
             end: index(cell.end),
             token: cell.token,
@@ -141,110 +220,148 @@ fn check_header(header: &[Option<Column>], row: &ObjectNode) -> Result<(), Unins
     Err(Uninspectable::new(Reason::NoHeader, 0))
 }
 
-/// The body and how far it has been read.
+/// A cell, and what ends it.
+struct Cell {
+    /// What is inside of its quotes, where it has some.
+    value: Value,
+    /// Whether it is written as it stands, quotes and all, if it is written as a text.
+    as_it_stands: bool,
+    /// Whether it ends its line.
+    last: bool,
+}
+
+/// The body and how far it has been read. No mark before that place is left.
 struct Reader<'a> {
     text: &'a str,
     position: usize,
+    marks: Marks<'a>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            position: 0,
+            marks: Marks::new(text.as_bytes()),
+        }
+    }
+
     #[cold]
     fn refuse(&self, reason: Reason) -> Uninspectable {
         Uninspectable::new(reason, self.position)
     }
 
-    #[inline]
-    fn rest(&self) -> &[u8] {
-        let rest = self.text.as_bytes().get(self.position..);
-        rest.unwrap_or_default()
-    }
-
-    /// Reads one cell and what ends it; whether that is the end of its line.
     #[inline(always)]
-    fn cell(&mut self) -> Result<(Value, bool), Uninspectable> {
-        let quoted = self.rest().first() == Some(&b'"');
-        let cell = if quoted {
-            self.quoted()?
-        } else {
-            let start = self.position;
-            self.position += plain_length(self.rest());
-            Value {
-                start,
-                end: self.position,
-                token: Token::Text,
-            }
-        };
-        let (length, last) = match self.rest() {
-            [b',', ..] => (1, false),
-            [b'\n', ..] => (1, true),
-            [b'\r', b'\n', ..] => (2, true),
-            [] => (0, true),
-            [b'\r', ..] => return Err(self.refuse(Reason::Unexpected)),
-            [b'"', ..] => return Err(self.refuse(Reason::BadQuoting)),
-            [_, ..] if quoted => return Err(self.refuse(Reason::BadQuoting)),
-            [_, ..] => return Err(self.refuse(Reason::ControlCharacter)),
-        };
-        self.position += length;
-        Ok((cell, last))
+    fn byte(&self, place: usize) -> Option<u8> {
+        self.text.as_bytes().get(place).copied()
     }
 
-    /// Reads a quoted cell from its opening quote to its closing one; what is inside.
-    fn quoted(&mut self) -> Result<Value, Uninspectable> {
-        self.position += 1;
+    /// Reads one cell and what ends it.
+    fn cell(&mut self) -> Result<Cell, Uninspectable> {
         let start = self.position;
-        let mut token = Token::Quoted;
-        loop {
-            let length = memchr::memchr(b'"', self.rest());
-            let length = length.ok_or_else(|| self.refuse(Reason::Truncated))?;
-            self.position += length + 1;
-            if self.rest().first() != Some(&b'"') {
-                break;
-            }
-            token = Token::Doubled;
+        let (end, byte) = self.mark();
+        if byte == Some(b'"') && end == start {
+            return self.quoted();
+        }
+        let (end, last) = self.plain(byte)?;
+        let token = Token::Text;
+        Ok(Cell {
+            value: Value { start, end, token },
+            as_it_stands: true,
+            last,
+        })
+    }
+
+    /// Takes the next mark: its place, where the cell is read up to, and what stands there.
+    #[inline(always)]
+    fn mark(&mut self) -> (usize, Option<u8>) {
+        self.position = self.marks.next();
+        (self.position, self.byte(self.position))
+    }
+
+    /// Reads a cell without quotes, of which the first mark was taken, and what ends it. Where it ends, and
+    /// whether that is the end of its line.
+    #[inline(always)]
+    fn plain(&mut self, first: Option<u8>) -> Result<(usize, bool), Uninspectable> {
+        let mut byte = first;
+        while byte == Some(b'\t') {
+            self.position = self.marks.next();
+            byte = self.byte(self.position);
+        }
+        let end = self.position;
+        if byte == Some(b',') {
             self.position += 1;
+            return Ok((end, false));
         }
-        let end = self.position - 1;
-        let inside = self.text.as_bytes().get(start..end).unwrap_or_default();
-        let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
-        match inside.iter().position(control) {
-            Some(at) => Err(Uninspectable::new(Reason::ControlCharacter, start + at)),
-            None => Ok(Value { start, end, token }),
-        }
+        Ok((end, self.line_end(byte, Reason::ControlCharacter)?))
     }
-}
 
-/// How many bytes stand before the first that an unquoted cell cannot hold: eight at a time.
-#[inline]
-fn plain_length(bytes: &[u8]) -> usize {
-    let is_special = |byte: &u8| matches!(byte, b',' | b'"' | 0x00..=0x08 | 0x0a..=0x1f);
-    let (words, tail) = bytes.as_chunks::<8>();
-    let mut length = 0;
-    for word in words {
-        let mut special = special_bytes(u64::from_le_bytes(*word));
-        // Tabs are marked too; they are rare.
-        while special != 0 {
-            let at = special.trailing_zeros() as usize / 8;
-            if word.get(at).is_some_and(is_special) {
-                return length + at;
+    /// Reads the end of a line, whose first byte has been taken from the marks; anything else is refused.
+    #[inline(always)]
+    fn line_end(&mut self, byte: Option<u8>, other: Reason) -> Result<bool, Uninspectable> {
+        let next = self.position + 1;
+        match byte {
+            Some(b'\r') if self.byte(next) == Some(b'\n') => {
+                self.marks.next();
+                self.position = next + 1;
+                Ok(true)
             }
-            special &= special - 1;
+            Some(b'\n') => {
+                self.position = next;
+                Ok(true)
+            }
+            None => Ok(true),
+            Some(b'\r') => Err(self.refuse(Reason::Unexpected)),
+            Some(b'"') => Err(self.refuse(Reason::BadQuoting)),
+            Some(_) => Err(self.refuse(other)),
         }
-        length += 8;
     }
-    length + tail.iter().position(is_special).unwrap_or(tail.len())
-}
 
-/// The high bit of each byte that is a comma, a quote or a control character; some others may be
-/// marked too (see `special_bytes` of JSON).
-#[inline]
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = zero_in(word ^ (ONES * u64::from(b'"')));
-    let comma = zero_in(word ^ (ONES * u64::from(b',')));
-    (control | quote | comma) & HIGHS
+    /// Reads a quoted cell, whose opening quote has been taken from the marks, and what ends it.
+    fn quoted(&mut self) -> Result<Cell, Uninspectable> {
+        let start = self.position + 1;
+        let (mut token, mut needed, mut control) = (Token::Quoted, false, None);
+        let end = loop {
+            let place = self.marks.next();
+            match self.byte(place) {
+                Some(b'"') if self.byte(place + 1) == Some(b'"') => {
+                    token = Token::Doubled;
+                    self.marks.next();
+                }
+                Some(b'"') => break place,
+                Some(b',' | b'\r' | b'\n') => needed = true,
+                Some(b'\t') => {}
+                Some(_) => control = control.or(Some(place)),
+                None => {
+                    self.position = start;
+                    return Err(self.refuse(Reason::Truncated));
+                }
+            }
+        };
+        if let Some(place) = control {
+            return Err(Uninspectable::new(Reason::ControlCharacter, place));
+        }
+        let first = self.byte(start).filter(|_| start < end);
+        self.position = end + 1;
+        let byte = self.byte(end + 1);
+        let last = match byte {
+            Some(b',') => {
+                self.marks.next();
+                self.position += 1;
+                false
+            }
+            Some(b'\r' | b'\n') => {
+                self.marks.next();
+                self.line_end(byte, Reason::BadQuoting)?
+            }
+            other => self.line_end(other, Reason::BadQuoting)?,
+        };
+        Ok(Cell {
+            value: Value { start, end, token },
+            as_it_stands: token == Token::Quoted && needed && !first.is_some_and(is_formula),
+            last,
+        })
+    }
 }
 
 #[cfg(test)]

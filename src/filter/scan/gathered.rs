@@ -132,38 +132,56 @@ impl<'a> Gathered<'a> {
     ) -> Result<(), Uninspectable> {
         let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
         subject.present.insert(id);
-        self.piece(id, member, value)
+        self.piece(id, member, value).map(drop)
     }
 
-    /// Adds a scalar, if it is one of its field, which is known to stand there.
+    /// Makes room for so many records.
+    pub(super) fn reserve_records(&mut self, records: usize) {
+        self.records.reserve(records);
+    }
+
+    /// As what an empty text of this field is taken, where there is nothing to say of a text of it but that
+    /// it stands there.
+    pub(super) fn empty(&self, id: FieldId) -> Option<Token> {
+        let field = self.shape.fields.get(usize::from(id.0));
+        let field = field.filter(|field| is_free(field))?;
+        Some(if field.nullable {
+            Token::Null
+        } else {
+            Token::Text
+        })
+    }
+
+    /// Adds a scalar, if it is one of its field, which is known to stand there; as what it was taken.
     #[inline(always)]
     pub(super) fn piece(
         &mut self,
         id: FieldId,
         member: u16,
         value: Value,
-    ) -> Result<(), Uninspectable> {
-        let (start, end) = (value.start, value.end);
+    ) -> Result<Token, Uninspectable> {
         let field = self.shape.fields.get(usize::from(id.0));
-        let field = field.ok_or(Uninspectable::new(Reason::Mismatch, start))?;
-        // Of most texts there is nothing more to say. Marked ones may turn out to be nothing.
-        let free = field.kind == ScalarKind::String
-            && field.role == FieldRole::Data
-            && !field.check.is_needed();
-        let something = start < end && matches!(value.token, Token::Text | Token::Quoted);
-        let token = if free && something {
+        let field = field.ok_or(Uninspectable::new(Reason::Mismatch, value.start))?;
+        // Marked texts may turn out to be nothing.
+        let token = if is_free(field) && value.is_something() {
             value.token
         } else {
             self.judge(field, value)?
         };
+        self.free_piece(id, member, Value { token, ..value });
+        Ok(token)
+    }
+
+    /// Adds a scalar of a field that is known to stand there, and of which there is nothing more to say.
+    #[inline(always)]
+    pub(super) fn free_piece(&mut self, id: FieldId, member: u16, value: Value) {
         let content = Content::Scalar(Scalar {
             field: id,
-            token,
-            start: index(start),
-            end: index(end),
+            token: value.token,
+            start: index(value.start),
+            end: index(value.end),
         });
         self.pieces.push(Piece { member, content });
-        Ok(())
     }
 
     /// Holds a value to its field, and notes whose or what it is the id of.
@@ -179,6 +197,19 @@ impl<'a> Gathered<'a> {
         }
         Ok(token)
     }
+}
+
+impl Value {
+    /// Whether it is surely not nothing.
+    #[inline(always)]
+    pub(super) fn is_something(&self) -> bool {
+        self.start < self.end && matches!(self.token, Token::Text | Token::Quoted)
+    }
+}
+
+#[inline(always)]
+fn is_free(field: &Field) -> bool {
+    field.kind == ScalarKind::String && field.role == FieldRole::Data && !field.check.is_needed()
 }
 
 /// How a value of `field` is written, given the text that stands for it; `None` if that is no value

@@ -26,7 +26,7 @@ impl<'a> Scanner<'a> {
         let first = reader.next();
         let start = reader.position();
         let token = self.token(reader, field, first)?;
-        if field.check.is_needed() {
+        if field.check.is_needed() && !is_surely_admitted(field, token, reader.since(start)) {
             self.check(field, token, reader.since(start), start)?;
         }
         self.pieces.push(Piece {
@@ -124,6 +124,13 @@ impl<'a> Scanner<'a> {
         }
         identify(self.subject(), role, token.decode(written), start)
     }
+}
+
+/// Whether there is no need to look closer at a text, of which most have a length and no more to keep to.
+#[inline(always)]
+fn is_surely_admitted(field: &Field, token: Token, written: &str) -> bool {
+    let is_text = matches!(token, Token::Plain | Token::Escaped | Token::Respelled);
+    is_text && field.check.surely_admits_coded(unquoted(written))
 }
 
 /// Notes `id`, whose value begins at `start`, as that of whose data `subject` is, or of a thing in it.

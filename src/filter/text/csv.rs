@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
-/// What a cell begins with that a spreadsheet computes instead of showing.
-pub(in crate::filter) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// Whether a cell that begins so is computed by a spreadsheet instead of shown.
+#[inline]
+pub(in crate::filter) fn is_formula(first: u8) -> bool {
+    matches!(first, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')
+}
 
 /// Decodes the accepted inside of quotes.
 pub(in crate::filter) fn decode(content: &str) -> Cow<'_, str> {
@@ -16,9 +19,10 @@ pub(in crate::filter) fn decode(content: &str) -> Cow<'_, str> {
 /// Writes a text as a cell: quoted only where it must be. Of what a spreadsheet would compute, an
 /// apostrophe in front makes a text.
 pub(in crate::filter) fn write(value: &str, out: &mut Vec<u8>) {
-    let defused = value.starts_with(FORMULA);
-    let quoted = |byte: &u8| matches!(byte, b'"' | b',' | b'\r' | b'\n');
-    if !value.bytes().any(|byte| quoted(&byte)) {
+    let defused = value.bytes().next().is_some_and(is_formula);
+    let quoted = |byte: u8| matches!(byte, b'"' | b',' | b'\r' | b'\n');
+    // Without a branch for each byte.
+    if !value.bytes().fold(false, |any, byte| any | quoted(byte)) {
         if defused {
             out.push(b'\'');
         }

@@ -24,6 +24,8 @@ use super::tls::Secured;
 
 /// A core that is there accepts, and agrees on TLS, at once; what is left of its time is for its answer.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
+/// Most bytes read of an answer before they are taken; also most of its head.
+const BUFFER_BYTES_MAX: usize = 128 << 10;
 /// How long a connection is kept without a request.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long it is used at all, so that names and certificates are looked at again.
@@ -87,7 +89,10 @@ impl Line {
             stream: connect(address, secured).await?,
             tally: Arc::clone(&tally),
         };
-        let shaken = http1::handshake(TokioIo::new(wire)).await;
+        let shaken = http1::Builder::new()
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .handshake(TokioIo::new(wire))
+            .await;
         let (sender, connection) = shaken.map_err(io::Error::other)?;
         // Ends by itself once sender and answer are dropped; what ends it early is heard of by whoever asks.
         tokio::spawn(connection);

@@ -15,7 +15,7 @@ use crate::allowance::BudgetState;
 use crate::catalogue::{Format, Shape};
 use crate::edge::body::ResponseBody;
 use crate::entry::Withheld;
-use crate::filter::stream::{BATCH_BYTES, BATCH_RECORDS_MAX, Stream};
+use crate::filter::stream::Stream;
 use crate::filter::{Limits, Scanned, Uninspectable};
 use crate::gateway::budget::{refused, tell};
 use crate::gateway::decide::Permit;
@@ -36,6 +36,10 @@ use crate::judgement::{
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::terms::Channel;
 
+/// What leaves is recorded together, in one entry, and sent once it has so many bytes.
+const PART_BYTES: usize = 64 << 10;
+/// Or is of so many records.
+const PART_RECORDS_MAX: usize = 256;
 /// Records that are there are sent on when the core pauses for so long.
 const PAUSE_BEFORE_SENDING: Duration = Duration::from_millis(250);
 
@@ -252,6 +256,8 @@ impl Task {
                         if self.is_full() {
                             self.send(&mut reading).await?;
                         }
+                        // Small requests beside a large answer must not wait for it.
+                        tokio::task::yield_now().await;
                     }
                 }
                 Arrived::Pause => {
@@ -269,7 +275,7 @@ impl Task {
                     return self.send(&mut reading).await;
                 }
             }
-            // Small requests beside a large answer must not wait for it.
+            // A piece may have been too small for a batch.
             tokio::task::yield_now().await;
         }
     }
@@ -333,7 +339,7 @@ impl Task {
     }
 
     fn is_full(&self) -> bool {
-        self.batch_size.bytes >= BATCH_BYTES || self.batch_size.records >= BATCH_RECORDS_MAX
+        self.batch_size.bytes >= PART_BYTES || self.batch_size.records >= PART_RECORDS_MAX
     }
 
     /// Spends and records the batch, then sends it.

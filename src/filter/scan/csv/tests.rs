@@ -192,21 +192,3 @@ fn columns_of_any_name_leave_only_with_their_category() {
     let long = with(format!(",{}", "a".repeat(129)));
     assert_eq!(reason_by(&shape, &long), Some(Reason::TooManyMembers));
 }
-
-#[test]
-fn eight_bytes_at_a_time_finds_what_one_at_a_time_finds() {
-    let slowly = |bytes: &[u8]| {
-        let special = |byte: &u8| matches!(byte, b',' | b'"') || (*byte < 0x20 && *byte != b'\t');
-        bytes.iter().position(special).unwrap_or(bytes.len())
-    };
-    for byte in 0..=255u8 {
-        for place in 0..20 {
-            for behind in [b'a', b',', b'-', b'"', b'#', b'\t', 0x00, 0x80, 0xff] {
-                let mut bytes = [0x7f; 20];
-                bytes[place] = byte;
-                bytes[place + 1..].fill(behind);
-                assert_eq!(plain_length(&bytes), slowly(&bytes), "{bytes:?}");
-            }
-        }
-    }
-}
