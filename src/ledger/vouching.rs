@@ -15,7 +15,7 @@ use super::verify::{Published, folder};
 ///
 /// # Errors
 ///
-/// As of [`super::cosigned`].
+/// As of [`cosigned()`](super::cosigned()).
 pub fn published_for(
     source: &dyn Published,
     keys: &Keys,
