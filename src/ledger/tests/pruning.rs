@@ -229,7 +229,8 @@ async fn a_pruned_log_verifies_from_what_is_served_and_from_a_copy() {
         let found = ledger.published_file(name.to_str().unwrap())?;
         Ok(found.map(|served| served.bytes))
     });
-    let verified = verify_published(&served, &place.keys(), std::slice::from_ref(&old), &|_| ()).unwrap();
+    let verified =
+        verify_published(&served, &place.keys(), std::slice::from_ref(&old), &|_| ()).unwrap();
     assert_eq!(verified.minimum.purge, Some(purge));
     ledger.close().await;
     fs::remove_dir_all(place.path().join("journal")).unwrap();
