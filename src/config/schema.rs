@@ -428,6 +428,7 @@ mod tests {
             let place = whole.pointer_mut(place).unwrap();
             place[key] = json!(100);
         }
+        whole["ledger"]["witnessing"]["quorum"] = json!(8);
         whole
     }
 
