@@ -12,6 +12,7 @@
 pub mod actors;
 pub mod client;
 mod customers;
+mod destroyed;
 mod disclosures;
 pub mod entries;
 mod evidence;
@@ -21,6 +22,7 @@ pub mod messages;
 pub mod paper;
 mod partners;
 mod policies;
+mod purging;
 mod report;
 pub mod server;
 mod shadow;
@@ -38,6 +40,7 @@ use tokio::sync::Mutex;
 
 use crate::allowance::Allowance;
 use crate::clock::Clock;
+use crate::config::RetentionSettings;
 use crate::entry::{Act, Entry, Event};
 use crate::index::{FindError, Index};
 use crate::ledger::{Ledger, NotRecorded};
@@ -119,6 +122,8 @@ pub enum Deed {
     LedgerEvidence,
     LedgerHold,
     LedgerRelease,
+    LedgerPurge,
+    LedgerExport,
     CustomersForget,
     PolicyRead,
     PolicyPublish,
@@ -130,7 +135,7 @@ pub enum Deed {
 
 impl Deed {
     /// Every deed.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::PartnerRead,
         Self::PartnerSuspend,
         Self::PartnerResume,
@@ -143,6 +148,8 @@ impl Deed {
         Self::LedgerEvidence,
         Self::LedgerHold,
         Self::LedgerRelease,
+        Self::LedgerPurge,
+        Self::LedgerExport,
         Self::CustomersForget,
         Self::PolicyRead,
         Self::PolicyPublish,
@@ -167,6 +174,8 @@ impl Deed {
             Self::LedgerEvidence => "ledger.evidence",
             Self::LedgerHold => "ledger.hold",
             Self::LedgerRelease => "ledger.release",
+            Self::LedgerPurge => "ledger.purge",
+            Self::LedgerExport => "ledger.export",
             Self::CustomersForget => "customers.forget",
             Self::PolicyRead => "policy.read",
             Self::PolicyPublish => "policy.publish",
@@ -188,7 +197,10 @@ impl Deed {
             Self::PartnerResume => &[Legal, Operator, PartnerManager],
             Self::CustomersImport | Self::LedgerReindex => &[Operator],
             Self::LedgerHold => &[Legal],
-            Self::LedgerRelease | Self::CustomersForget => &[Legal, PartnerManager, Operator],
+            Self::LedgerRelease | Self::LedgerPurge | Self::CustomersForget => {
+                &[Legal, PartnerManager, Operator]
+            }
+            Self::LedgerExport => &[Legal, Auditor, Operator],
             Self::CustomersShow => &[PartnerManager, Legal],
             Self::LedgerSearch | Self::LedgerReport | Self::LedgerEvidence => &[Legal, Auditor],
             Self::PartnerEnd | Self::PolicyPublish | Self::PolicyRollback | Self::PolicyShadow => {
@@ -299,6 +311,8 @@ pub struct Record {
     pub directory: PathBuf,
     /// By what its entries are found.
     pub index: Arc<Index>,
+    /// How long they are kept; for ever, where nothing is said.
+    pub retention: Option<RetentionSettings>,
 }
 
 /// The service. Share it behind an `Arc`.
@@ -307,12 +321,16 @@ pub struct Administration {
     ledger: Ledger,
     ledger_directory: PathBuf,
     index: Arc<Index>,
+    retention: Option<RetentionSettings>,
     contracts: Contracts,
     publishing: Arc<Publishing>,
     allowance: Arc<Allowance>,
     clock: Clock,
     /// One change at a time: between looking who went first and acting as the second, nobody else.
     changing: Mutex<()>,
+    /// While something is destroyed, which may take minutes, nobody places a hold; whatever else people do goes
+    /// on. Locked before `changing`.
+    purging: Mutex<()>,
     /// One simulation at a time: each holds a set of rules and keeps a thread busy.
     simulating: Mutex<()>,
 }
@@ -340,11 +358,13 @@ impl Administration {
             ledger: record.ledger,
             ledger_directory: record.directory,
             index: record.index,
+            retention: record.retention,
             contracts,
             publishing,
             allowance,
             clock,
             changing: Mutex::default(),
+            purging: Mutex::default(),
             simulating: Mutex::default(),
         }
     }

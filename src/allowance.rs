@@ -109,4 +109,23 @@ impl Allowance {
             self.budgets.charge(&spent);
         }
     }
+
+    /// Ends a rebuilding: windows that are long over take no memory any more.
+    pub fn rebuilt(&self) {
+        self.budgets.forget_old();
+    }
+
+    /// The budgets as bytes, to be kept with what they were counted from. References and days, no values.
+    pub fn budgets(&self) -> Vec<u8> {
+        self.budgets.to_bytes()
+    }
+
+    /// An allowance with these budgets, as [`Allowance::budgets`] gave them; `None` where the bytes are none.
+    pub fn with_budgets(clock: Clock, bytes: &[u8]) -> Option<Self> {
+        let budgets = BudgetBook::from_bytes(bytes)?;
+        Some(Self {
+            budgets,
+            ..Self::new(clock)
+        })
+    }
 }

@@ -127,6 +127,29 @@ impl Reach {
     }
 }
 
+/// Runs a command about the ledger, by itself or by the gateway. An export is told to a gateway that runs
+/// on that ledger; where no configuration says which that is, nobody can be told.
+async fn ledger_of(command: LedgerCommand, reach: &Reach) -> u8 {
+    if let LedgerCommand::Export(arguments) = &command
+        && reach.config.exists()
+    {
+        let told = match reach.gateway() {
+            Ok(config) => ledger::announce(arguments, &config, reach.role).await,
+            Err(code) => Err(code),
+        };
+        if let Err(code) = told {
+            return code;
+        }
+    }
+    match command.run_alone(reach.output).await {
+        Some(code) => code,
+        None => match reach.socket() {
+            Ok(socket) => ledger::run(command, &socket, reach.role, reach.output).await,
+            Err(code) => code,
+        },
+    }
+}
+
 fn role(word: &str) -> Result<Role, String> {
     let words = Role::ALL.map(Role::word).join(", ");
     Role::parse(word).ok_or_else(|| format!("roles are {words}"))
@@ -156,13 +179,7 @@ async fn run(command: Command) -> u8 {
         Command::Serve { config } => serve::serve(&config, clock).await,
         Command::Policy(command) => policy::run(command, &clock).await,
         Command::Partner { command, reach } => partner::run(command, &reach, &clock).await,
-        Command::Ledger { command, reach } => match command.run_alone(reach.output).await {
-            Some(code) => code,
-            None => match reach.socket() {
-                Ok(socket) => ledger::run(command, &socket, reach.role, reach.output).await,
-                Err(code) => code,
-            },
-        },
+        Command::Ledger { command, reach } => ledger_of(command, &reach).await,
         Command::Customers { command, reach } => match reach.socket() {
             Ok(socket) => customers::run(command, &socket, reach.role, reach.output).await,
             Err(code) => code,

@@ -188,6 +188,58 @@ pub struct LedgerSettings {
     pub segment_mebibytes: u32,
     /// Entries that may wait at once. Default 4,096.
     pub queue_entries_max: u32,
+    /// How long what is in it is kept. Without this table nothing is ever destroyed: C2SP tlog-tiles does
+    /// not let a log be pruned without a policy that says when.
+    pub retention: Option<RetentionSettings>,
+    /// Who vouches for the log to others; nobody where the table is not there.
+    pub witnessing: Option<WitnessingSettings>,
+}
+
+/// `[ledger.retention]`: after how many days what may be destroyed, each 32 to 36,600. Nothing is by itself: a
+/// purge takes two people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// Disclosures, with the intents before and the deliveries after them. Default 2,192: six years, as an
+    /// accounting of disclosures goes back (45 CFR 164.528).
+    pub disclosures_days: u32,
+    /// Refusals, and what a set in the shadow would have decided. Default 1,096.
+    pub refusals_days: u32,
+    /// What people and the gateway itself did. Default 2,192.
+    pub operations_days: u32,
+    /// Keys of mail recipients' fingerprints, counted from the end of the month they were made for. Default
+    /// 2,192.
+    pub recipient_keys_days: u32,
+    /// Folder of the evidence packages that what is on hold is copied into before it is destroyed. Default
+    /// `held` in the ledger's folder.
+    pub held: PathBuf,
+}
+
+/// `[ledger.witnessing]`: witnesses (C2SP tlog-witness) that cosign the published log.
+#[derive(Clone, Debug)]
+pub struct WitnessingSettings {
+    /// The witnesses, at least one.
+    pub witnesses: Vec<WitnessSettings>,
+    /// How often each is asked, in seconds. Default 60.
+    pub interval_seconds: u32,
+    /// How many must have cosigned within `quorum_seconds`, else it is told. Default 1.
+    pub quorum: u32,
+    /// See `quorum`. Default 300.
+    pub quorum_seconds: u32,
+    /// Whether nothing is disclosed while there is no quorum. Default false.
+    pub required: bool,
+    /// PEM file of the authorities that vouch for https URLs.
+    pub authority: Option<PathBuf>,
+    /// Hosts of witnesses, in lower case, that may lead to addresses of private networks.
+    pub private_hosts: Vec<String>,
+}
+
+/// One of `ledger.witnessing.witnesses`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessSettings {
+    /// Its submission prefix.
+    pub url: String,
+    /// Its verifier key, `<name>+<id>+<base64>`.
+    pub key: String,
 }
 
 /// `[limits]` of the partner listener.

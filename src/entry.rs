@@ -7,6 +7,7 @@
 
 mod canonical;
 mod parts;
+mod purge;
 
 use std::collections::BTreeMap;
 
@@ -15,19 +16,24 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use purge::{Approval, Purge};
+
 use crate::terms::hexadecimal;
 
 /// Version of the shape of an [`Entry`] that is written today. Every earlier one is still read; 2 added
 /// what is needed to decide again: page size, signals, circumstances. 3 added where a basis is written down,
 /// parts of disclosures, and what was delivered of them. 4 added with which kind of credential a partner
-/// came, and in how many records something left.
-pub const VERSION: u32 = 4;
+/// came, and in how many records something left. 5 added purges.
+pub const VERSION: u32 = 5;
 
 /// Entries of an earlier version have neither parts nor missing digests.
 const VERSION_OF_PARTS: u32 = 3;
 
 /// Entries of an earlier version do not say which kind of credential it was, and count no records.
 const VERSION_OF_CREDENTIALS: u32 = 4;
+
+/// Entries of an earlier version are about no purge.
+const VERSION_OF_PURGES: u32 = 5;
 
 /// [`RequestFacts::credential`] of a request that came with an API key.
 pub const API_KEY: &str = "api-key";
@@ -66,7 +72,7 @@ pub enum EntryError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Version of this shape: 1 to 4.
+    /// Version of this shape: 1 to 5.
     pub v: u32,
     /// When it happened, by this machine's clock: a claim, while the order of leaves is a proof.
     pub time: Timestamp,
@@ -123,6 +129,9 @@ impl Entry {
         if entry.v < VERSION_OF_CREDENTIALS && says_more {
             return Err(EntryError::NotCanonical);
         }
+        if entry.v < VERSION_OF_PURGES && matches!(entry.event, Event::Purge(_)) {
+            return Err(EntryError::NotCanonical);
+        }
         if entry.to_canonical() != bytes {
             return Err(EntryError::NotCanonical);
         }
@@ -158,6 +167,8 @@ pub enum Event {
     Shadow(Shadowed),
     /// An answer that was disclosed before it was all there has left, wholly or in part.
     Delivered(Delivered),
+    /// The oldest part of the log, or keys whose term had ended, were about to be destroyed.
+    Purge(Purge),
 }
 
 impl Event {
@@ -171,6 +182,7 @@ impl Event {
             Self::Gateway(_) => "gateway",
             Self::Shadow(_) => "shadow",
             Self::Delivered(_) => "delivered",
+            Self::Purge(_) => "purge",
         }
     }
 
@@ -199,7 +211,7 @@ impl Event {
             Self::Refusal(it) => &it.request,
             Self::Shadow(it) => &it.request,
             Self::Delivered(it) => &it.request,
-            Self::Act(_) | Self::Gateway(_) => return false,
+            Self::Act(_) | Self::Gateway(_) | Self::Purge(_) => return false,
         };
         request.credential.is_some()
     }
@@ -613,6 +625,44 @@ pub(crate) mod tests {
             )
     }
 
+    fn any_purge() -> impl Strategy<Value = Purge> {
+        let number = || 0..1_u64 << 53;
+        let counts = move || btree_map(text(), number(), 0..4);
+        let approval = (text(), text(), text()).prop_map(|(actor, role, because)| Approval {
+            actor,
+            role,
+            because,
+        });
+        (
+            (vec(approval, 0..3), counts(), vec(text(), 0..3), number()),
+            (
+                number(),
+                option::of(0_i64..4_000_000_000),
+                vec(text(), 0..3),
+            ),
+            (text(), number(), counts(), option::of(text())),
+        )
+            .prop_map(
+                |(
+                    (approvals, entries, held, minimum),
+                    (minimum_before, newest, recipient_keys),
+                    (root, size, terms, recipient_keys_until),
+                )| Purge {
+                    approvals,
+                    entries,
+                    held,
+                    minimum,
+                    minimum_before,
+                    newest: newest.map(|second| Timestamp::from_second(second).unwrap()),
+                    recipient_keys,
+                    recipient_keys_until,
+                    root,
+                    size,
+                    terms,
+                },
+            )
+    }
+
     fn any_event() -> impl Strategy<Value = Event> {
         let optional = || option::of(text());
         prop_oneof![
@@ -636,6 +686,7 @@ pub(crate) mod tests {
             }),
             1 => any_shadowed().prop_map(Event::Shadow).boxed(),
             1 => any_delivered().prop_map(Event::Delivered).boxed(),
+            1 => any_purge().prop_map(Event::Purge).boxed(),
         ]
     }
 
@@ -670,7 +721,7 @@ pub(crate) mod tests {
     fn the_canonical_form_is_fixed() {
         assert_eq!(
             String::from_utf8(note().to_canonical()).unwrap(),
-            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":4}"#
+            r#"{"event":{"kind":"gateway","what":"started"},"salt":"00000000000000000000000000000000","time":"1970-01-01T00:00:00Z","v":5}"#
         );
     }
 
@@ -678,7 +729,7 @@ pub(crate) mod tests {
     fn other_bytes_for_the_same_facts_are_refused() {
         let canonical = String::from_utf8(note().to_canonical()).unwrap();
         for other in [
-            canonical.replace("\"v\":4", "\"v\": 3"),
+            canonical.replace("\"v\":5", "\"v\": 3"),
             canonical.replace("started", "\\u0073tarted"),
             canonical.replace(r#""what":"started""#, r#""what":"started","policy":null"#),
             canonical.replace("00:00:00Z", "00:00:00.000Z"),
@@ -687,7 +738,7 @@ pub(crate) mod tests {
             let refused = Entry::parse(other.as_bytes());
             assert!(matches!(refused, Err(EntryError::NotCanonical)), "{other}");
         }
-        let more = canonical.replace("\"v\":4", "\"v\":4,\"w\":1");
+        let more = canonical.replace("\"v\":5", "\"v\":5,\"w\":1");
         assert!(matches!(
             Entry::parse(more.as_bytes()),
             Err(EntryError::Malformed(_))
@@ -792,6 +843,21 @@ pub(crate) mod tests {
             entry.v = 3;
             assert_eq!(Entry::parse(&entry.to_canonical()).is_ok(), is_read);
         }
+    }
+
+    #[test]
+    fn earlier_versions_know_no_purge_and_only_a_purge_is_taken_for_one() {
+        let mut entry = Entry::new(Timestamp::UNIX_EPOCH, Event::Purge(Purge::default())).unwrap();
+        assert_eq!(Purge::of(&entry.to_canonical()), Some(Purge::default()));
+        entry.v = 4;
+        assert!(Entry::parse(&entry.to_canonical()).is_err());
+        let mut talk = note();
+        talk.event = Event::Gateway(GatewayNote {
+            what: "\"kind\":\"purge\"".to_owned(),
+            detail: None,
+            policy: None,
+        });
+        assert_eq!(Purge::of(&talk.to_canonical()), None);
     }
 
     #[test]

@@ -8,6 +8,8 @@
 pub mod archive;
 mod readme;
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -70,6 +72,9 @@ pub struct Verified {
     pub seal: u64,
     /// The log's name.
     pub origin: String,
+    /// The signed checkpoints that these entries are proven under, and how many under each. What witnesses
+    /// have signed of them is not looked at.
+    pub checkpoints: BTreeMap<String, usize>,
 }
 
 fn wrong(file: &str, what: impl ToString) -> NotEvidence {
@@ -145,6 +150,7 @@ pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvi
     let keys = trusted.unwrap_or(&in_package);
     let (seal, origin) = sealed(text(SEAL)?, text(SEAL_PROOF)?, listed, keys)?;
     let mut counts = [0, 0];
+    let mut checkpoints = BTreeMap::new();
     let mut lines = Vec::new();
     for (count, folder) in counts.iter_mut().zip(PROVEN_FOLDERS) {
         for (index, name) in proven_in(&members, folder)? {
@@ -152,6 +158,8 @@ pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvi
             let bytes = members.get(&name).map_or(&[][..], Vec::as_slice);
             let (place, _) =
                 proof::check(proof, bytes, keys).map_err(|error| wrong(&name, error))?;
+            let checkpoint = proof::checkpoint_of(proof).to_owned();
+            *checkpoints.entry(checkpoint).or_default() += 1;
             Entry::parse(bytes).map_err(|error| wrong(&name, error))?;
             if place != index {
                 return Err(wrong(&name, format!("it is entry {place}")));
@@ -173,6 +181,7 @@ pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvi
         policies: policies(&members)?,
         seal,
         origin,
+        checkpoints,
     })
 }
 

@@ -9,6 +9,9 @@
 mod batch;
 mod bundle;
 mod checkpoint;
+mod consistency;
+pub mod cosignature;
+mod cosigned;
 mod damage;
 mod journal;
 mod key;
@@ -18,6 +21,7 @@ mod note;
 mod open;
 mod options;
 pub mod proof;
+mod pruning;
 mod publisher;
 pub mod reading;
 mod replay;
@@ -28,6 +32,7 @@ mod serving;
 mod storage;
 mod tiles;
 pub mod verify;
+pub mod vouching;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +45,8 @@ use tokio::time::timeout;
 
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::WitnessKey;
+pub use cosigned::{Cosigned, cosigned};
 pub use damage::{Damage, ReadError};
 pub use journal::{Each, Journal, JournalError};
 pub use key::{KeyError, Signer, VerifierKey};
@@ -47,11 +54,12 @@ pub use keys::{KEYS_FILE, Keys};
 pub use note::NoteError;
 pub use open::{OpenError, Recovery, Signers};
 pub use options::{Options, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
+pub use pruning::Minimum;
 pub use serving::Served;
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;
-use sequencer::{Appended, Order, Shared};
+use sequencer::{Appended, NewlyCosigned, Order, Shared};
 
 /// Why something is not recorded. The answer it stands for must not leave.
 ///
@@ -202,9 +210,21 @@ impl Ledger {
     }
 
     /// Whether entries can be expected to become durable: false for ever once the journal has failed
-    /// or the ledger is closed, and false from a wait in vain until the next batch.
+    /// or the ledger is closed, and false from a wait in vain until the next batch; and while it is
+    /// [held](Self::hold).
     pub fn is_writable(&self) -> bool {
-        self.shared.open.load(Ordering::SeqCst) && !self.shared.is_stalled()
+        self.shared.open.load(Ordering::SeqCst) && !self.shared.is_stalled() && !self.is_held()
+    }
+
+    /// From now on, or no longer, nothing is to be disclosed although it could be recorded: too few witnesses
+    /// vouch for the log. What people and the gateway itself do is recorded all the same.
+    pub fn hold(&self, held: bool) {
+        self.shared.held.store(held, Ordering::SeqCst);
+    }
+
+    /// Whether it is held.
+    pub fn is_held(&self) -> bool {
+        self.shared.held.load(Ordering::SeqCst)
     }
 
     /// Number of durable entries.
@@ -217,7 +237,41 @@ impl Ledger {
         self.shared.durable().checkpoint
     }
 
-    /// The file `name` of the published log: `checkpoint`, `tile/…`. Reads a file, so it blocks.
+    /// Number of entries under the published checkpoint.
+    pub fn published(&self) -> u64 {
+        self.shared.published.load(Ordering::SeqCst)
+    }
+
+    /// The first entry that is not pruned.
+    pub fn minimum(&self) -> u64 {
+        self.shared.minimum.load(Ordering::SeqCst)
+    }
+
+    /// The published checkpoint with all its signatures; `None` until there is one.
+    pub fn published_checkpoint(&self) -> Option<Arc<str>> {
+        self.shared.published_note()
+    }
+
+    /// The consistency proof from the tree of `old` entries to that of `new`, both published (RFC 9162 section
+    /// 2.1.4); empty where `old` is 0 or `new`. Reads files, so it blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`], also where `old` is larger than `new`.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<merkle::Hash>, ReadError> {
+        match &self.directory {
+            Some(directory) => consistency::prove(directory, old, new),
+            None => Err(Damage::somewhere("it is not published").into()),
+        }
+    }
+
+    /// Has the publisher keep `note`, a checkpoint of `size` entries that was published, with the signatures of
+    /// the witnesses whose keys have the ids `by`.
+    pub fn keep_cosigned(&self, note: String, size: u64, by: Vec<String>) {
+        self.shared.hand_over(NewlyCosigned { note, size, by });
+    }
+
+    /// The file `name` of the published log: `checkpoint`, `minimum`, `tile/…`, `cosigned/…`. Reads a file, so it blocks.
     ///
     /// # Errors
     ///
@@ -226,8 +280,7 @@ impl Ledger {
         let Some(directory) = &self.directory else {
             return Ok(None);
         };
-        let published = self.shared.published.load(Ordering::SeqCst);
-        serving::read(directory, name, published)
+        serving::read(directory, name, self.minimum()..self.published())
     }
 
     /// Makes what was handed in before durable, publishes it, and closes the ledger for all handles.

@@ -9,7 +9,7 @@
 //!   [`drain`], [`proof`]
 //! - one request: [`gateway`]
 //! - memory: [`publishing`], [`allowance`], [`registry`], [`evidence`],
-//!   [`index`], [`ledger`]
+//!   [`index`], [`witness`], [`ledger`]
 //! - judgement, pure: [`rules`], [`judgement`], [`policy`], [`filter`], [`catalogue`], [`edge`], [`identity`],
 //!   [`export`], [`entry`]
 //! - words: [`telemetry`], [`config`], [`source`], [`mistakes`], [`refusal`], [`terms`], [`taxonomy`],
@@ -49,3 +49,4 @@ pub mod starter;
 pub mod taxonomy;
 pub mod telemetry;
 pub mod terms;
+pub mod witness;

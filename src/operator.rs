@@ -18,6 +18,7 @@ use crate::index::Index;
 use crate::ledger::Ledger;
 use crate::publishing::{Cause, Publishing, Reloaded};
 use crate::telemetry::Metrics;
+use crate::witness::Witnesses;
 
 /// What the listener tells of.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Operator {
     pub publishing: Arc<Publishing>,
     /// The core services.
     pub cores: Arc<Cores>,
+    /// The ledger's witnesses, where there are some.
+    pub witnesses: Option<Arc<Witnesses>>,
 }
 
 /// Serves until `shutdown` resolves.
@@ -49,7 +52,9 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/reload", post(reload))
         .route("/checkpoint", get(published))
+        .route("/minimum", get(published))
         .route("/tile/{*path}", get(published))
+        .route("/cosigned/{id}", get(published))
         .with_state(operator);
     let (close, time_is_up) = drain::bounded(shutdown);
     let serving = axum::serve(listener, router).with_graceful_shutdown(close);
@@ -61,14 +66,20 @@ pub async fn serve(
 }
 
 /// Red when the ledger cannot write, for then every answer would be refused; and when no core service can
-/// be asked. One that cannot is named, and the others go on.
+/// be asked. One that cannot is named, and the others go on; so is a witness that does not cosign, which turns
+/// it red only where a quorum of them is required.
 async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
     let (down, all) = operator.cores.down();
     let down: String = down
         .iter()
         .map(|service| format!("core service `{service}`: no instance passes its health checks\n"))
         .collect();
-    if !operator.ledger.is_writable() {
+    let witnesses = operator.witnesses.as_ref();
+    let down = down + &witnesses.map_or_else(String::new, |witnesses| witnesses.complaints());
+    if operator.ledger.is_held() {
+        let why = format!("not ready: too few witnesses vouch for the ledger\n{down}");
+        (StatusCode::SERVICE_UNAVAILABLE, why)
+    } else if !operator.ledger.is_writable() {
         let why = format!("not ready: the ledger cannot write\n{down}");
         (StatusCode::SERVICE_UNAVAILABLE, why)
     } else if all {
@@ -85,9 +96,13 @@ async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
         metrics,
         cores,
         index,
+        witnesses,
         ..
     } = operator;
     cores.measure(&metrics);
+    if let Some(witnesses) = witnesses {
+        witnesses.measure();
+    }
     metrics.index_behind(ledger.size().saturating_sub(index.size()));
     metrics.ledger(ledger.is_writable(), ledger.size(), ledger.notes_dropped());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -24,10 +24,12 @@ mod figures;
 mod fingerprint;
 mod forgetting;
 mod import;
+mod keys;
 mod policy_sets;
 mod policy_shadow;
 mod proofs;
 mod proposals;
+mod recipient_keys;
 mod resources;
 mod shards;
 mod suspensions;
@@ -49,10 +51,12 @@ pub use policy_sets::{HISTORY_SHOWN_MAX, InForce, KeptSet, POLICY_PROPOSAL, Publ
 pub use policy_shadow::InShadow;
 pub use proofs::{Claimed, PARTNER_PROOFS_MAX, PROOFS_MAX};
 pub use proposals::{PROPOSAL_LIFE_HOURS, Proposal};
+pub use recipient_keys::Period;
 pub use resources::ResourceRow;
 pub use suspensions::{SUSPENSIONS_MAX, Suspension, Suspensions, TOKEN_SUSPENSION_HOURS};
 
 use fingerprint::Fingerprints;
+use recipient_keys::RecipientKeys;
 use writer::Writer;
 
 /// The longest id of a customer, job, list or document, in bytes.
@@ -100,13 +104,14 @@ impl From<rusqlite::Error> for NotKept {
 }
 
 impl Registry {
-    /// Opens the database at `path`, or makes it, and reads the whole book into memory. Two keys
-    /// stand beside it (`<path>.lookup.key`, `<path>.recipient.key`, mode 0600): made with a new
-    /// database, demanded with an old one. Holds the file exclusively. Blocks.
+    /// Opens the database at `path`, or makes it, and reads the whole book into memory. Keys stand beside
+    /// it (mode 0600): `<path>.lookup.key`, made with a new database and demanded with an old one, and
+    /// one for each month, `<path>.recipient-2026-11.key`. Holds the file exclusively. Blocks.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, CannotOpen> {
         let connection = database::open(path)?;
         let empty = database::is_empty(&connection)?;
-        let fingerprints = Fingerprints::open(path, empty)?;
+        let recipients = RecipientKeys::open(path, &connection, empty, clock.now())?;
+        let fingerprints = Fingerprints::open(path, empty, recipients)?;
         let memory = Memory::load(&connection)?;
         Ok(Self {
             clock,
@@ -117,10 +122,26 @@ impl Registry {
     }
 
     /// The reference of a mail recipient, by normalised name and postal address: the same person
-    /// always gets the same one, and without the key nobody can tell who. `None` where neither holds
-    /// a letter or digit: such a person cannot be counted, so must not be disclosed.
-    pub fn recipient_reference(&self, name: &str, address: &str) -> Option<CustomerRef> {
-        self.fingerprints.recipient(name, address)
+    /// gets the same one all month (UTC), and without that month's key nobody can tell who. `None` where
+    /// neither holds a letter or digit: such a person cannot be counted, so must not be disclosed. The first
+    /// of a month that was not prepared for writes a file.
+    ///
+    /// # Errors
+    /// Where there is no key for this month, and none can be made.
+    pub fn recipient_reference(
+        &self,
+        name: &str,
+        address: &str,
+    ) -> Result<Option<CustomerRef>, NotKept> {
+        let now = self.clock.now();
+        let (reference, made) = self.fingerprints.recipient(name, address, now)?;
+        self.note_recipient_key(made);
+        Ok(reference)
+    }
+
+    /// Every reference that the recipient may have in entries, of the months whose keys are still there.
+    pub fn recipient_references(&self, name: &str, address: &str) -> Vec<CustomerRef> {
+        self.fingerprints.recipient_ever(name, address)
     }
 }
 

@@ -5,18 +5,21 @@
 //! Not here: what any of these rooms does, and judging settings ([`crate::config`] has).
 
 mod certificates;
+mod counting;
 mod start;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::certificates::Certificates;
+use self::counting::Counting;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entry::{Entry, Event, GatewayNote};
@@ -24,6 +27,9 @@ use crate::gateway::Gateway;
 use crate::ledger::{Ledger, OpenError};
 use crate::mistakes::counted;
 use crate::publishing::{Cause, Publishing};
+
+/// Between two looks whether the key of the month to come is there.
+const RECIPIENT_KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +72,7 @@ pub struct Running {
     gateway: Arc<Gateway>,
     publishing: Arc<Publishing>,
     certificates: Arc<Certificates>,
+    counting: Arc<Counting>,
     gateway_address: SocketAddr,
     operator_address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -136,6 +143,7 @@ impl Running {
         self.gateway.places.streams_ended().await;
         note(&self.gateway.ledger, &self.gateway.clock, "stopped", None).await;
         self.gateway.ledger.close().await;
+        counting::keep(&self.counting, &self.gateway.ledger, 1).await;
         self.gateway.telemetry.close().await;
     }
 
@@ -162,6 +170,21 @@ async fn note_renewal(gateway: &Gateway) {
         None,
     )
     .await;
+}
+
+/// Has the key of each month's mail recipients ready before the month begins.
+async fn prepare_recipient_keys(gateway: &Gateway) {
+    loop {
+        tokio::time::sleep(RECIPIENT_KEYS_LOOKED_AT_EVERY).await;
+        let registry = Arc::clone(&gateway.registry);
+        let made = tokio::task::spawn_blocking(move || registry.prepare_recipient_key()).await;
+        match made {
+            Ok(Ok(())) => {}
+            // It is made when it is needed, or then an answer is refused.
+            Ok(Err(error)) => tracing::warn!(%error, "next month's key for mail recipients"),
+            Err(error) => tracing::warn!(%error, "next month's key for mail recipients"),
+        }
+    }
 }
 
 /// Puts on record what the gateway itself did. A ledger that cannot write says so by itself.

@@ -37,9 +37,15 @@ mod prove;
 mod published;
 #[path = "process/publishing.rs"]
 mod publishing;
+#[path = "process/purging.rs"]
+mod purging;
 #[path = "process/records.rs"]
 mod records;
 #[path = "process/shadow.rs"]
 mod shadow;
 #[path = "process/stopping.rs"]
 mod stopping;
+#[path = "process/witness.rs"]
+mod witness;
+#[path = "process/witnesses.rs"]
+mod witnesses;

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use super::customers::{nobody, object_of};
-use super::messages::{Found, SearchAnswer, SearchQuery};
+use super::destroyed::destroyed;
+use super::messages::{ExportTold, Found, RecipientTyped, SearchAnswer, SearchQuery};
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;
@@ -28,12 +29,20 @@ impl Administration {
     pub async fn search(&self, actor: &Actor, query: SearchQuery) -> Result<SearchAnswer, NotDone> {
         Self::allow(actor, Deed::LedgerSearch)?;
         let because = query.because.as_deref().map(reason).transpose()?;
-        let references = match &query.customer {
-            Some(typed) => Some(self.references(typed).await?),
-            None => None,
+        let references = match (&query.customer, &query.recipient) {
+            (Some(_), Some(_)) => {
+                let mistake = "name a customer or a recipient, not both".to_owned();
+                return Err(NotDone::Mistaken(mistake));
+            }
+            (Some(typed), None) => Some(self.references(typed).await?),
+            (None, Some(who)) => Some(self.recipients(who)?),
+            (None, None) => None,
         };
         let wanted = wanted(references.as_deref(), &query)?;
-        let object = object(references.as_deref(), &wanted);
+        let mut object = object(references.as_deref(), &wanted);
+        if query.recipient.is_some() {
+            object = object.replace("customer:", "recipient:");
+        }
         let action = Deed::LedgerSearch.name().to_owned();
         let end = self.enter(actor, action, Some(object), because).await?;
         if references.is_some_and(|references| references.is_empty()) {
@@ -61,6 +70,7 @@ impl Administration {
                     more,
                     entries_read,
                     checkpoint,
+                    destroyed: destroyed(&directory)?,
                 });
             }
             let prover = prover(&directory, &checkpoint)?;
@@ -74,9 +84,41 @@ impl Administration {
                 more,
                 entries_read,
                 checkpoint: Some(prover.signed().to_owned()),
+                destroyed: destroyed(&directory)?,
             })
         })
         .await
+    }
+
+    /// Puts on record that somebody is about to export the ledger: its files are read by the command, not
+    /// by the gateway.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn export_told(&self, actor: &Actor, told: &ExportTold) -> Result<u64, NotDone> {
+        Self::allow(actor, Deed::LedgerExport)?;
+        if !is_word(&told.format) {
+            let mistake = format!("`{}` is not a form of export", told.format);
+            return Err(NotDone::Mistaken(mistake));
+        }
+        let mut object = format!("format:{} from:{}", told.format, told.from);
+        for (word, time) in [("since", told.since), ("until", told.until)] {
+            if let Some(time) = time {
+                object += &format!(" {word}:{time}");
+            }
+        }
+        let action = Deed::LedgerExport.name().to_owned();
+        self.enter(actor, action, Some(object), None).await
+    }
+
+    /// What may stand for a mail recipient in the ledger, month by month.
+    fn recipients(&self, who: &RecipientTyped) -> Result<Vec<CustomerRef>, NotDone> {
+        let references = self.registry.recipient_references(&who.name, &who.address);
+        if references.is_empty() {
+            let mistake = "name and address of a recipient are as its letter has them, both whole";
+            return Err(NotDone::Mistaken(mistake.to_owned()));
+        }
+        Ok(references)
     }
 
     /// Has the index made again from the log.
@@ -102,11 +144,16 @@ impl Administration {
 
 /// What proves entries under this checkpoint of the open ledger.
 pub(super) fn prover(directory: &Path, checkpoint: &str) -> Result<Prover, NotDone> {
+    let prover = Prover::new(directory, keys(directory)?, checkpoint);
+    prover.map_err(|error| NotDone::Unreadable(error.to_string()))
+}
+
+/// The keys of the open ledger.
+pub(super) fn keys(directory: &Path) -> Result<Keys, NotDone> {
     let unreadable = |error: &dyn std::fmt::Display| NotDone::Unreadable(error.to_string());
     let keys = std::fs::read_to_string(directory.join(KEYS_FILE));
     let keys = Keys::parse(&keys.map_err(|error| unreadable(&error))?);
-    let keys = keys.map_err(|error| unreadable(&error))?;
-    Prover::new(directory, keys, checkpoint).map_err(|error| unreadable(&error))
+    keys.map_err(|error| unreadable(&error))
 }
 
 /// The proof of an entry, checked.

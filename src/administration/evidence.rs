@@ -2,8 +2,11 @@
 //! entries about who put them in force; then the seal, an entry with the digest of it all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
 
 use super::customers::nobody;
+use super::destroyed::destroyed;
 use super::disclosures::{blocking, object, proven, prover, wanted};
 use super::messages::{Report, SearchQuery};
 use super::report::{account, deliveries};
@@ -20,6 +23,44 @@ use crate::terms::CustomerRef;
 const ENTRIES_MAX: usize = 10_000;
 /// Bytes of its files.
 const BYTES_MAX: usize = 96 * 1_024 * 1_024;
+
+/// What people and the gateway do to put policy sets in force.
+pub(super) const APPROVALS: [&str; 6] = [
+    "policy.first",
+    "policy.publish",
+    "policy.publish.propose",
+    "policy.reload",
+    "policy.rollback",
+    "policy.rollback.propose",
+];
+
+/// Entries about one of these.
+pub(super) fn of_act(act: &str) -> Query {
+    Query {
+        decision: Some(act.to_owned()),
+        ..Query::default()
+    }
+}
+
+/// What goes into a package.
+pub(super) struct Wanted {
+    /// What entries must be about.
+    pub(super) query: Query,
+    /// The customer whose accounting goes along.
+    pub(super) reference: Option<CustomerRef>,
+    /// Where they stand.
+    pub(super) places: Range<u64>,
+    /// Whether the whole log is read for it.
+    pub(super) scan: bool,
+}
+
+/// A package.
+pub(super) struct Package {
+    /// Its file.
+    pub(super) bytes: Vec<u8>,
+    /// The entry that seals it.
+    pub(super) seal: u64,
+}
 
 /// What was found for a package.
 #[derive(Default)]
@@ -46,20 +87,45 @@ impl Administration {
         if reference.is_none() && query.customer.is_some() {
             return Err(nobody());
         }
+        if query.recipient.is_some() {
+            let mistake =
+                "a package is about a customer or a request, not about a recipient of mail";
+            return Err(NotDone::Mistaken(mistake.to_owned()));
+        }
         let about = object(reference.map(|_| references), &wanted);
         let action = Deed::LedgerEvidence.name().to_owned();
         let asked = self.enter(actor, action, Some(about.clone()), because);
-        let end = asked.await?;
-        let gathered = self.gather(query.scan, wanted, reference, end).await?;
+        let wanted = Wanted {
+            query: wanted,
+            reference,
+            places: 0..asked.await?,
+            scan: query.scan,
+        };
+        Ok(self.package(actor, &about, wanted).await?.bytes)
+    }
+
+    /// A package of what is wanted, with the entry that seals it. What was delivered of answers, and who put
+    /// policy sets in force, is looked for in the whole log.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub(super) async fn package(
+        &self,
+        actor: &Actor,
+        about: &str,
+        wanted: Wanted,
+    ) -> Result<Package, NotDone> {
+        let end = self.ledger.size();
+        let gathered = self.gather(wanted, end).await?;
         let (policies, approvals) = self.policies_of(&gathered, end).await?;
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
-        let told = about.clone();
+        let told = about.to_owned();
         let mut members = blocking(move || {
-            let prover = prover(&directory, &checkpoint)?;
+            let provers = Provers::new(&directory, &checkpoint)?;
             let mut members = policies;
-            contents(&mut members, &gathered, &approvals, &prover)?;
-            let origin = prover.keys().name();
+            contents(&mut members, &gathered, &approvals, &provers)?;
+            let origin = provers.newest.keys().name();
             members.insert(
                 "README.txt".to_owned(),
                 evidence::readme(&told, origin).into(),
@@ -86,27 +152,30 @@ impl Administration {
             let proof = proven(&prover(&directory, &checkpoint)?, seal, &bytes)?;
             members.insert(SEAL.to_owned(), bytes);
             members.insert(SEAL_PROOF.to_owned(), proof.into());
-            archive::write(&members).map_err(|error| NotDone::Mistaken(error.to_string()))
+            let bytes = archive::write(&members);
+            let bytes = bytes.map_err(|error| NotDone::Mistaken(error.to_string()))?;
+            Ok(Package { bytes, seal })
         })
         .await
     }
 
     /// What fits, and the accounting where it is about one customer.
-    async fn gather(
-        &self,
-        scan: bool,
-        wanted: Query,
-        reference: Option<CustomerRef>,
-        end: u64,
-    ) -> Result<Gathered, NotDone> {
+    async fn gather(&self, wanted: Wanted, end: u64) -> Result<Gathered, NotDone> {
+        let Wanted {
+            query: wanted,
+            reference,
+            places,
+            scan,
+        } = wanted;
         let index = self.reader(scan);
+        let directory = self.ledger_directory.clone();
         let contracts = (self.contracts)();
         let customer = reference.and_then(|reference| self.registry.by_reference(reference));
         let (time, checkpoint) = (self.clock.now(), self.ledger.checkpoint());
         blocking(move || {
             let mut gathered = Gathered::default();
             let mut bytes_found = 0;
-            index.find(&wanted, 0..end, |(place, bytes, entry): Hit| {
+            index.find(&wanted, places.clone(), |(place, bytes, entry): Hit| {
                 bytes_found += bytes.len();
                 gathered.entries.insert(place, (bytes, entry));
                 gathered.entries.len() <= ENTRIES_MAX && bytes_found <= BYTES_MAX
@@ -114,7 +183,9 @@ impl Administration {
             if gathered.entries.len() > ENTRIES_MAX || bytes_found > BYTES_MAX {
                 return Err(too_much());
             }
-            gathered.entries.extend(deliveries(&index, &wanted, end)?);
+            gathered
+                .entries
+                .extend(deliveries(&index, &wanted, places, end)?);
             if let Some(reference) = reference {
                 let (disclosures, entries_read) =
                     account(&index, reference, end, &contracts, None)?;
@@ -125,6 +196,7 @@ impl Administration {
                     entries_read,
                     disclosures,
                     checkpoint: checkpoint.to_string(),
+                    destroyed: destroyed(&directory)?,
                 });
             }
             Ok(gathered)
@@ -158,18 +230,8 @@ impl Administration {
         let index = self.reader(false);
         let approvals = blocking(move || {
             let mut approvals = BTreeMap::new();
-            for decision in [
-                "policy.first",
-                "policy.publish",
-                "policy.publish.propose",
-                "policy.reload",
-                "policy.rollback",
-                "policy.rollback.propose",
-            ] {
-                let wanted = Query {
-                    decision: Some(decision.to_owned()),
-                    ..Query::default()
-                };
+            for decision in APPROVALS {
+                let wanted = of_act(decision);
                 index.find(&wanted, 0..end, |(place, bytes, entry)| {
                     let object = match &entry.event {
                         Event::Act(act) => act.object.as_deref(),
@@ -205,11 +267,11 @@ fn contents(
     members: &mut Members,
     gathered: &Gathered,
     approvals: &BTreeMap<u64, Vec<u8>>,
-    prover: &Prover,
+    provers: &Provers,
 ) -> Result<(), NotDone> {
     let (mut lines, mut table) = (Vec::new(), export::CSV_HEADINGS.to_owned());
     for (index, (bytes, entry)) in &gathered.entries {
-        put(members, "entries", *index, bytes, prover)?;
+        put(members, "entries", *index, bytes, provers)?;
         lines.extend_from_slice(bytes);
         lines.push(b'\n');
         table.push_str(&export::csv(*index, entry));
@@ -217,7 +279,7 @@ fn contents(
     members.insert(ENTRIES.to_owned(), lines);
     members.insert("entries.csv".to_owned(), table.into());
     for (index, bytes) in approvals {
-        put(members, "approvals", *index, bytes, prover)?;
+        put(members, "approvals", *index, bytes, provers)?;
     }
     if let Some(report) = &gathered.report {
         let json = serde_json::to_vec_pretty(report);
@@ -226,12 +288,32 @@ fn contents(
         members.insert("report.html".to_owned(), paper::html(report).into());
         members.insert("report.csv".to_owned(), paper::csv(report).into());
     }
-    members.insert(KEYS.to_owned(), prover.keys().to_text().into());
-    members.insert(
-        KEY_PEM.to_owned(),
-        evidence::pem(prover.keys().last()).into(),
-    );
+    let keys = provers.newest.keys();
+    members.insert(KEYS.to_owned(), keys.to_text().into());
+    members.insert(KEY_PEM.to_owned(), evidence::pem(keys.last()).into());
     Ok(())
+}
+
+/// What proves entries: under a checkpoint that witnesses vouch for, as far as there is one.
+struct Provers {
+    newest: Prover,
+    /// The one to be preferred first.
+    cosigned: Vec<Prover>,
+}
+
+impl Provers {
+    fn new(directory: &Path, checkpoint: &str) -> Result<Self, NotDone> {
+        let newest = prover(directory, checkpoint)?;
+        let cosigned = Prover::cosigned(directory, newest.keys());
+        let cosigned = cosigned.map_err(|error| NotDone::Unreadable(error.to_string()))?;
+        Ok(Self { newest, cosigned })
+    }
+
+    fn of(&self, index: u64) -> &Prover {
+        let mut cosigned = self.cosigned.iter();
+        let covering = cosigned.find(|one| index < one.size());
+        covering.unwrap_or(&self.newest)
+    }
 }
 
 /// An entry and its proof.
@@ -240,10 +322,11 @@ fn put(
     folder: &str,
     index: u64,
     bytes: &[u8],
-    prover: &Prover,
+    provers: &Provers,
 ) -> Result<(), NotDone> {
     let (name, proof_name) = evidence::entry_names(folder, index);
-    members.insert(proof_name, proven(prover, index, bytes)?.into());
+    let proof = proven(provers.of(index), index, bytes)?;
+    members.insert(proof_name, proof.into());
     members.insert(name, bytes.to_vec());
     Ok(())
 }

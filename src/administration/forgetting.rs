@@ -39,7 +39,8 @@ impl Administration {
         Ok(changed)
     }
 
-    /// Places a legal hold: from then on the customer cannot be forgotten.
+    /// Places a legal hold: from then on the customer cannot be forgotten, and entries that name it are copied
+    /// before they are destroyed. Waits for a purge under way.
     ///
     /// # Errors
     /// [`NotDone`].
@@ -51,6 +52,7 @@ impl Administration {
         Self::allow(actor, Deed::LedgerHold)?;
         let because = reason(&change.because)?;
         let reference = self.one_customer(&change.customer).await?;
+        let _nothing_goes = self.purging.lock().await;
         let _one_at_a_time = self.changing.lock().await;
         if let Some(hold) = self.hold_of(reference).await? {
             return Err(NotDone::Mistaken(format!(

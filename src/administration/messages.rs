@@ -12,11 +12,13 @@ use crate::registry::{Proposal, Suspension};
 use crate::terms::PartnerKind;
 
 mod ledger;
+mod purging;
 
 pub use ledger::{
-    CustomerChange, CustomerChanged, Found, HoldShown, Incomplete, Occurrence, RecipientShown,
-    Report, SearchAnswer, SearchQuery, Series,
+    CustomerChange, CustomerChanged, ExportTold, Found, HoldShown, Incomplete, Occurrence,
+    RecipientShown, RecipientTyped, Report, SearchAnswer, SearchQuery, Series,
 };
+pub use purging::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 
 /// Header that names the role to act in, by its word.
 pub const ROLE_HEADER: &str = "covenant-role";

@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::messages::{RecipientShown, Report, Series};
+use super::messages::{Destroyed, RecipientShown, Report, Series};
 use crate::terms::{csv_cell, escaped, escaped_html};
 
 /// For people, on paper as on a screen.
@@ -23,7 +23,12 @@ pub fn text(report: &Report) -> String {
         report.entries_read
     );
     if report.disclosures.is_empty() {
-        text.push_str("\nNothing about this customer was disclosed.\n");
+        text.push_str(
+            "\nNothing about this customer was disclosed, as far as the ledger goes back.\n",
+        );
+    }
+    if let Some(destroyed) = &report.destroyed {
+        text.push_str(&format!("\n{}\n", gone(destroyed)));
     }
     for (number, series) in (1..).zip(&report.disclosures) {
         text.push_str(&paragraph(number, series));
@@ -37,6 +42,21 @@ pub fn text(report: &Report) -> String {
          <the ledger's directory> --key <its verifier key> --since <that file>\n",
     );
     text
+}
+
+/// What is not accounted for, as it is not on record any more.
+fn gone(destroyed: &Destroyed) -> String {
+    let terms = destroyed.terms.iter();
+    let terms: Vec<_> = terms.map(|(name, days)| format!("{name} {days}")).collect();
+    let until = destroyed.newest;
+    let until = until.map_or_else(String::new, |time| format!(", up to {time},"));
+    format!(
+        "The first {} entries of the ledger{until} were destroyed under its published terms ({}), as entry {} \
+         says. What they told is not in here.",
+        destroyed.entries,
+        terms.join(", "),
+        destroyed.entry
+    )
 }
 
 fn paragraph(number: usize, series: &Series) -> String {
@@ -148,7 +168,12 @@ pub fn csv(report: &Report) -> String {
         ];
         cells.map(|value| csv_cell(&value)).join(",") + "\r\n"
     };
-    let lines: String = report.disclosures.iter().map(line).collect();
+    let mut lines: String = report.disclosures.iter().map(line).collect();
+    if let Some(destroyed) = &report.destroyed {
+        // In the last column, of which every line has something to say that is missing.
+        let cells = headings.matches(',').count();
+        lines += &format!("{}{}\r\n", ",".repeat(cells), csv_cell(&gone(destroyed)));
+    }
     format!("{headings}{lines}")
 }
 
@@ -183,7 +208,12 @@ pub fn html(report: &Report) -> String {
         table(&head)
     );
     if report.disclosures.is_empty() {
-        page.push_str("<p>Nothing about this customer was disclosed.</p>\n");
+        page.push_str(
+            "<p>Nothing about this customer was disclosed, as far as the ledger goes back.</p>\n",
+        );
+    }
+    if let Some(destroyed) = &report.destroyed {
+        page.push_str(&format!("<p>{}</p>\n", escaped_html(&gone(destroyed))));
     }
     for (number, series) in (1..).zip(&report.disclosures) {
         let heading = match series.count {
@@ -279,6 +309,7 @@ mod tests {
                 ],
             }],
             checkpoint: "covenant.example/log\n9\n".to_owned(),
+            destroyed: None,
         }
     }
 

@@ -5,11 +5,13 @@
 mod accounts;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::accounts::Accounts;
 
 use super::customers::{nobody, object_of};
+use super::destroyed::destroyed;
 use super::disclosures::{blocking, proven, prover};
 use super::messages::{CustomerQuery, RecipientShown, Report, Series};
 use super::{Actor, Administration, Deed, NotDone, reason};
@@ -57,9 +59,12 @@ impl Administration {
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
         let signed = Arc::clone(&checkpoint);
-        let (disclosures, entries_read) = blocking(move || {
+        let (disclosures, entries_read, destroyed) = blocking(move || {
             let prover = prover(&directory, &signed)?;
-            account(&index, reference, end, &contracts, Some(&prover))
+            let (disclosures, entries_read) =
+                account(&index, reference, end, &contracts, Some(&prover))?;
+            // Asked last: what is destroyed meanwhile is told too.
+            Ok((disclosures, entries_read, destroyed(&directory)?))
         })
         .await?;
         Ok(Report {
@@ -72,6 +77,7 @@ impl Administration {
             entries_read,
             disclosures,
             checkpoint: checkpoint.to_string(),
+            destroyed,
         })
     }
 
@@ -100,7 +106,7 @@ pub(super) fn account(
         references: vec![reference],
         ..Query::default()
     };
-    let mut deliveries = deliveries(index, &wanted, end)?;
+    let mut deliveries = deliveries(index, &wanted, 0..end, end)?;
     let mut accounts = Accounts::new(reference.to_string());
     let mut unproven = None;
     let check = |place, bytes: &[u8]| match prover {
@@ -132,14 +138,16 @@ pub(super) fn account(
     Ok((accounts.close(), read))
 }
 
-/// Entries that say what was delivered of answers in several parts that fit `wanted`.
+/// Entries before `end` that say what was delivered of answers in several parts that fit `wanted` and whose
+/// disclosures are at these places.
 pub(super) fn deliveries(
     index: &Index,
     wanted: &Query,
+    places: Range<u64>,
     end: u64,
 ) -> Result<BTreeMap<u64, (Vec<u8>, Entry)>, NotDone> {
     let mut requests = std::collections::BTreeSet::new();
-    index.find(wanted, 0..end, |(_, _, entry)| {
+    index.find(wanted, places, |(_, _, entry)| {
         if let Event::Disclosure(Disclosure {
             part: Some(_),
             request,

@@ -21,8 +21,9 @@ use tokio::net::UnixListener;
 
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
-    CustomerChange, CustomerQuery, HitsQuery, PartnerEnd, PolicyPublish, PolicyRollback,
-    PolicyShadow, Problem, ROLE_HEADER, SearchQuery, SimulateQuery, Suspend,
+    CustomerChange, CustomerQuery, ExportTold, HitsQuery, PartnerEnd, PolicyPublish,
+    PolicyRollback, PolicyShadow, Problem, PurgeAsked, ROLE_HEADER, SearchQuery, SimulateQuery,
+    Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -85,10 +86,12 @@ pub async fn serve(
         .route("/ledger/search", post(search))
         .route("/ledger/report", post(report))
         .route("/ledger/reindex", post(reindex))
+        .route("/ledger/export", post(export))
         .route("/ledger/evidence", post(evidence))
         .route("/ledger/holds", get(holds))
         .route("/ledger/hold", post(hold))
         .route("/ledger/release", post(release))
+        .route("/ledger/purge", get(purge_plan).post(purge))
         .route("/customers/forget", post(forget))
         .route("/policy/history", get(policy_history))
         .route("/policy/proposal", get(policy_proposal))
@@ -295,6 +298,15 @@ async fn reindex(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
     answer(door.administration.reindex(&actor).await)
 }
 
+async fn export(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(told): Json<ExportTold>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerExport);
+    answer(door.administration.export_told(&actor, &told).await)
+}
+
 async fn evidence(
     State(door): State<Arc<Door>>,
     caller: Caller,
@@ -329,6 +341,21 @@ async fn release(
     let actor = caller.for_deed(Deed::LedgerRelease);
     let administration = Arc::clone(&door.administration);
     to_the_end(async move { administration.release(&actor, &change).await }).await
+}
+
+async fn purge_plan(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerPurge);
+    answer(door.administration.purge_plan(&actor).await)
+}
+
+async fn purge(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Json(asked): Json<PurgeAsked>,
+) -> Answer {
+    let actor = caller.for_deed(Deed::LedgerPurge);
+    let administration = Arc::clone(&door.administration);
+    to_the_end(async move { administration.purge(&actor, &asked).await }).await
 }
 
 async fn forget(

@@ -2,6 +2,7 @@
 
 mod parts;
 mod policies;
+mod purging;
 mod records;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,13 @@ async fn publishing(registry: &Arc<Registry>, ledger: &Ledger, clock: &Clock) ->
 
 impl Fixture {
     async fn new() -> Self {
+        Self::keeping(|_| None).await
+    }
+
+    /// One whose ledger is kept as `retention` says of its folder.
+    async fn keeping(
+        retention: impl Fn(&std::path::Path) -> Option<crate::config::RetentionSettings>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-22T12:00:00Z".parse().unwrap());
         let registry = Registry::open(&folder.path().join("registry"), clock.clone()).unwrap();
@@ -90,6 +98,7 @@ impl Fixture {
             ledger: ledger.clone(),
             index: Index::start(&directory, ledger.clone()).unwrap(),
             directory,
+            retention: retention(folder.path()),
         };
         let service = Arc::new(Administration::new(
             registry,
@@ -213,6 +222,8 @@ ledger.reindex    operator
 ledger.evidence   legal, auditor
 ledger.hold       legal
 ledger.release    legal, partner_manager, operator
+ledger.purge      legal, partner_manager, operator
+ledger.export     legal, auditor, operator
 customers.forget  legal, partner_manager, operator
 policy.read       operator, partner_manager, legal, auditor
 policy.publish    legal, partner_manager

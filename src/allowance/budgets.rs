@@ -4,6 +4,8 @@
 //! A window only ever moves forward: a clock that steps back stays in the latest window an owner has
 //! been charged in, so it never refills a budget.
 
+mod kept;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 

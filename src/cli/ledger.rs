@@ -1,15 +1,18 @@
 //! `covenant ledger`: searching, accounting, verifying.
 
+mod announce;
 mod evidence;
 mod export;
 mod hold;
 mod place;
 mod progress;
 pub(super) mod prove;
+mod purge;
 mod reindex;
 mod search;
 pub(super) mod stats;
 pub(super) mod verify;
+mod witnesses;
 
 use std::path::{Path, PathBuf};
 
@@ -21,14 +24,17 @@ use crate::administration::Role;
 use crate::administration::client::Client;
 use crate::administration::messages::{CustomerQuery, Report};
 use crate::administration::paper;
+pub(super) use announce::announce;
 pub use evidence::EvidenceCommand;
 pub use export::{ExportArguments, ExportFormat};
 pub use hold::HoldCommand;
 pub use place::Place;
 pub use prove::ProveArguments;
+pub use purge::PurgeArguments;
 pub use search::SearchArguments;
 pub use stats::StatsArguments;
 pub use verify::VerifyArguments;
+pub use witnesses::WitnessArguments;
 
 /// What to do with the ledger.
 #[derive(Clone, Debug, Subcommand)]
@@ -62,11 +68,14 @@ pub enum LedgerCommand {
     /// Packages of entries with their proofs, for somebody who has nothing else.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
-    /// Write all entries in a form that other programs read; needs no gateway.
+    /// Write all entries in a form that other programs read; needs no gateway, but tells one that runs on
+    /// this ledger.
     Export(ExportArguments),
     /// Customers that must not be forgotten.
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Destroy what is past its term; needs two people, one of them legal.
+    Purge(PurgeArguments),
     /// Make the index of a ledger again: by the gateway, or, with --dir, by this command while no gateway
     /// runs on it.
     Reindex {
@@ -90,6 +99,7 @@ impl LedgerCommand {
             Self::Search(_)
             | Self::Report { .. }
             | Self::Hold(_)
+            | Self::Purge(_)
             | Self::Evidence(EvidenceCommand::Build(_))
             | Self::Reindex { dir: None } => return None,
         })
@@ -137,6 +147,7 @@ pub async fn run(command: LedgerCommand, socket: &Path, role: Option<Role>, form
             evidence::build(&client, arguments, format).await
         }
         LedgerCommand::Hold(command) => hold::run(&client, command, format).await,
+        LedgerCommand::Purge(arguments) => purge::run(&client, arguments, format).await,
         LedgerCommand::Reindex { dir: None } => {
             let entry = client.post("/ledger/reindex", &()).await;
             tell(entry, format, |entry: &u64| {

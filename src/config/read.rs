@@ -1,17 +1,21 @@
 //! Each table of `covenant.toml`, key by key.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
     ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
-    LimitSettings, RevocationList, TelemetrySettings, TermsSettings, TokenSettings, services,
+    LimitSettings, RetentionSettings, RevocationList, TelemetrySettings, TermsSettings,
+    TokenSettings, WitnessSettings, WitnessingSettings, services,
 };
 
 use super::services::read::origin;
 use crate::source::{Fields, Node};
 
+/// Shortest and longest term of retention. Budgets of a month are made again from entries of up to 31 days.
+pub(super) const RETENTION_DAYS: RangeInclusive<u32> = 32..=36_600;
 pub(super) const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
 pub(super) const ROLES: [&str; 4] = ["operator", "partner_manager", "legal", "auditor"];
 
@@ -264,6 +268,11 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
     let queue_entries_max = fields
         .optional_integer("queue_entries_max", 16..=65_536)
         .unwrap_or(4_096);
+    let held = directory.join("held");
+    let retention = optional_table(fields, "retention", |table| {
+        Some(retention(table, base, held))
+    });
+    let witnessing = optional_table(fields, "witnessing", |table| witnessing(table, base));
     Some(LedgerSettings {
         directory,
         origin: origin?,
@@ -273,7 +282,76 @@ fn ledger(fields: &mut Fields<'_, '_>, base: &Path) -> Option<LedgerSettings> {
         wait_milliseconds_max,
         segment_mebibytes,
         queue_entries_max,
+        retention: retention.flatten(),
+        witnessing: witnessing.flatten(),
     })
+}
+
+/// Most witnesses: all their signatures stand in one checkpoint.
+pub(super) const WITNESSES_MAX: usize = 8;
+
+fn witnessing(fields: &mut Fields<'_, '_>, base: &Path) -> Option<WitnessingSettings> {
+    let listed = fields.list("witnesses")?;
+    let witnesses: Vec<_> = listed
+        .iter()
+        .map(|node| fields.nested(node, witness))
+        .collect();
+    if listed.is_empty() || listed.len() > WITNESSES_MAX {
+        let message = format!("`witnesses` has one to {WITNESSES_MAX} of them");
+        fields.mistake(fields.span(), message);
+    }
+    let interval_seconds = fields
+        .optional_integer("interval_seconds", 1..=3_600)
+        .unwrap_or(60);
+    let quorum = fields.optional_integer("quorum", 1..=8).unwrap_or(1);
+    if usize::try_from(quorum).is_ok_and(|quorum| quorum > listed.len()) {
+        let message = "`quorum` is at most the number of witnesses";
+        let span = fields.optional("quorum").map(|node| node.span);
+        fields.mistake(span.unwrap_or(fields.span()), message);
+    }
+    let quorum_seconds = fields
+        .optional_integer("quorum_seconds", 10..=86_400)
+        .unwrap_or(300);
+    let required = truth(fields, "required");
+    let authority = fields
+        .optional_text("authority")
+        .map(|path| base.join(path));
+    let private_hosts = fields.optional_texts("private_hosts");
+    let private_hosts = private_hosts.iter().map(|(host, _)| host.to_lowercase());
+    Some(WitnessingSettings {
+        witnesses: witnesses.into_iter().collect::<Option<_>>()?,
+        interval_seconds,
+        quorum,
+        quorum_seconds,
+        required,
+        authority,
+        private_hosts: private_hosts.collect(),
+    })
+}
+
+fn witness(fields: &mut Fields<'_, '_>) -> Option<WitnessSettings> {
+    let url = fields.text("url").map(str::to_owned);
+    let key = fields.text("key").map(str::to_owned);
+    Some(WitnessSettings {
+        url: url?,
+        key: key?,
+    })
+}
+
+fn retention(fields: &mut Fields<'_, '_>, base: &Path, held: PathBuf) -> RetentionSettings {
+    let mut days = |name, default| {
+        let days = fields.optional_integer(name, RETENTION_DAYS);
+        days.unwrap_or(default)
+    };
+    RetentionSettings {
+        disclosures_days: days("disclosures_days", 2_192),
+        refusals_days: days("refusals_days", 1_096),
+        operations_days: days("operations_days", 2_192),
+        recipient_keys_days: days("recipient_keys_days", 2_192),
+        held: fields
+            .optional_text("held")
+            .map_or(held, |path| base.join(path)),
+    }
 }
 
 fn limits(fields: &mut Fields<'_, '_>) -> LimitSettings {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::read::{ALGORITHMS, ROLES};
+use super::read::{ALGORITHMS, RETENTION_DAYS, ROLES};
 use super::{LimitSettings, services};
 use crate::source::schema::{boolean, date, file, integer, list, mapping, one_of, text};
 
@@ -254,6 +254,97 @@ fn ledger() -> Value {
                 "queue_entries_max",
                 integer("Entries that may wait at once. Default 4096.", 16..=65_536),
             ),
+            ("retention", retention()),
+            ("witnessing", witnessing()),
+        ],
+    )
+}
+
+fn witnessing() -> Value {
+    let witness = mapping(
+        "A witness.",
+        [
+            (
+                "url!",
+                text("Its submission prefix: https, or http on this machine."),
+            ),
+            ("key!", text("Its verifier key, `<name>+<id>+<base64>`.")),
+        ],
+    );
+    mapping(
+        "Witnesses (C2SP tlog-witness) that cosign the published log.",
+        [
+            ("witnesses!", list("Between 1 and 8 of them.", witness)),
+            (
+                "interval_seconds",
+                integer("How often each is asked. Default 60.", 1..=3_600),
+            ),
+            (
+                "quorum",
+                integer(
+                    "How many must have cosigned within `quorum_seconds`, else it is told. Default 1.",
+                    1..=8,
+                ),
+            ),
+            (
+                "quorum_seconds",
+                integer("See `quorum`. Default 300.", 10..=86_400),
+            ),
+            (
+                "required",
+                boolean("Whether nothing is disclosed while there is no quorum. Default false."),
+            ),
+            (
+                "authority",
+                text("PEM file of the authorities that vouch for https URLs."),
+            ),
+            (
+                "private_hosts",
+                list(
+                    "Hosts of witnesses that may lead to addresses of private networks.",
+                    text("A host name."),
+                ),
+            ),
+        ],
+    )
+}
+
+fn retention() -> Value {
+    let days = |what: &str, default| {
+        let description = format!("{what} Default {default}.");
+        integer(&description, RETENTION_DAYS)
+    };
+    mapping(
+        "After how many days two people may have destroyed what is in the ledger; without it, never.",
+        [
+            (
+                "disclosures_days",
+                days(
+                    "Disclosures, with the intents before and the deliveries after them.",
+                    2_192,
+                ),
+            ),
+            (
+                "refusals_days",
+                days("Refusals, and differences of a set in the shadow.", 1_096),
+            ),
+            (
+                "operations_days",
+                days("What people and the gateway itself did.", 2_192),
+            ),
+            (
+                "recipient_keys_days",
+                days(
+                    "Keys of mail recipients' fingerprints, from the end of their month.",
+                    2_192,
+                ),
+            ),
+            (
+                "held",
+                text(
+                    "Folder of evidence packages of what is on hold. Default `held` in the ledger's.",
+                ),
+            ),
         ],
     )
 }
@@ -317,6 +408,12 @@ mod tests {
         own.extend(tokens.as_object().unwrap().clone());
         table.extend(more.as_object().unwrap().clone());
         table.entry("limits").or_insert_with(|| json!({}));
+        table["ledger"]["retention"] = json!({"held": "held"});
+        let witness = json!({"url": "https://witness.example", "key": "witness.example+0+a"});
+        let witnesses = vec![witness; read::WITNESSES_MAX];
+        table["ledger"]["witnessing"] = json!({
+            "witnesses": witnesses, "required": true, "authority": "a", "private_hosts": ["b"],
+        });
         let service = json!({
             "url": "https://core.example", "addresses": ["10.0.0.7:7070"], "names": [],
             "deadline_header": "time-left-milliseconds",
@@ -366,7 +463,7 @@ mod tests {
 
     #[test]
     fn the_reader_and_the_schema_have_the_same_limits() {
-        assert_same_limits(&schema(), &whole(), 31, |changed| {
+        assert_same_limits(&schema(), &whole(), 38, |changed| {
             !mistakes(changed).is_empty()
         });
     }

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Act, Delivered, Disclosure, Entry, Event, GatewayNote, Intent, Part, Recipient, Refused,
-    RequestFacts, Shadowed, SubjectGroup, Withheld,
+    Act, Approval, Delivered, Disclosure, Entry, Event, GatewayNote, Intent, Part, Purge,
+    Recipient, Refused, RequestFacts, Shadowed, SubjectGroup, Withheld,
 };
 
 /// Usual size of an entry that names nobody, so that most are written without growing the buffer.
@@ -70,6 +70,7 @@ fn event(out: &mut Vec<u8>, event: &Event) {
         Event::Gateway(it) => gateway_note(out, it),
         Event::Shadow(it) => shadowed(out, it),
         Event::Delivered(it) => delivered(out, it),
+        Event::Purge(it) => purge(out, it),
     }
 }
 
@@ -171,6 +172,52 @@ fn shadowed(out: &mut Vec<u8>, it: &Shadowed) {
     array(object.member("withheld"), &it.withheld, |out, field| {
         string(out, field);
     });
+    object.close();
+}
+
+fn purge(out: &mut Vec<u8>, it: &Purge) {
+    let mut object = Object::open(out);
+    array(object.member("approvals"), &it.approvals, approval);
+    counts(object.member("entries"), &it.entries);
+    array(object.member("held"), &it.held, |out, digest| {
+        string(out, digest)
+    });
+    object
+        .text("kind", "purge")
+        .number("minimum", it.minimum)
+        .number("minimum_before", it.minimum_before);
+    if let Some(newest) = it.newest {
+        object.text("newest", &newest.to_string());
+    }
+    array(
+        object.member("recipient_keys"),
+        &it.recipient_keys,
+        |out, period| string(out, period),
+    );
+    object
+        .optional("recipient_keys_until", it.recipient_keys_until.as_deref())
+        .text("root", &it.root)
+        .number("size", it.size);
+    counts(object.member("terms"), &it.terms);
+    object.close();
+}
+
+fn approval(out: &mut Vec<u8>, it: &Approval) {
+    Object::open(out)
+        .text("actor", &it.actor)
+        .text("because", &it.because)
+        .text("role", &it.role)
+        .close();
+}
+
+/// Names in the order of UTF-16 code units, as RFC 8785 section 3.2.3 has it.
+fn counts(out: &mut Vec<u8>, it: &BTreeMap<String, u64>) {
+    let mut members: Vec<_> = it.iter().collect();
+    members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
+    let mut object = Object::open(out);
+    for (name, count) in members {
+        object.number(name, *count);
+    }
     object.close();
 }
 

@@ -36,7 +36,9 @@ With the program that made it, offline and without any configuration:
   covenant ledger verify PACKAGE.zip --key verifier.key
 
 Take verifier.key from somewhere else than this package: whoever can change a package can put another key
-into it. Published checkpoints of the log, or a witness, show that the key has signed one history only.
+into it. Published checkpoints of the log, or a witness, show that the key has signed one history only:
+with the verifier key of a witness, from the witness, add --witness KEY. What was about a minute old when the
+package was made may not have its signature; that is said.
 
 With programs that others wrote. Unpack it, and in that folder:
 

@@ -32,7 +32,12 @@ pub async fn admit(
 ) -> Result<Admission, Stopped> {
     rate(exchange, permit.partner().contract(), allowance)?;
     if !ledger.is_writable() {
-        return Err(Fault::new(Code::RecordUnavailable, "the ledger cannot write").into());
+        let why = if ledger.is_held() {
+            "too few witnesses vouch for the ledger"
+        } else {
+            "the ledger cannot write"
+        };
+        return Err(Fault::new(Code::RecordUnavailable, why).into());
     }
     figures::admit(exchange, permit, registry).await?;
     if !permit.operation().method.is_safe() {

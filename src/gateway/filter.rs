@@ -17,8 +17,8 @@ use crate::entry::{SubjectGroup, Withheld};
 use crate::filter::{CoreNames, Links, PseudonymSecret};
 use crate::judgement::{Document, Release, uninspectable};
 use crate::policy::Circumstances;
-use crate::refusal::{Refusal, Stopped};
-use crate::registry::Registry;
+use crate::refusal::{Code, Fault, Refusal, Stopped};
+use crate::registry::{NotKept, Registry};
 use crate::taxonomy::Category;
 use crate::terms::CustomerRef;
 
@@ -171,7 +171,7 @@ pub fn written_as(media_type: &Arc<str>) -> Arc<str> {
 ///
 /// # Errors
 /// `response-uninspectable` for a recipient who cannot be told from others, and where a name of the core
-/// would leave.
+/// would leave; `record-unavailable` where no key for this month's recipients can be had.
 pub fn released(
     permit: &Permit,
     mut filtered: Filtered,
@@ -191,6 +191,13 @@ pub fn released(
     for recipient in document.recipients(&released)? {
         let who = &recipient.particulars;
         let reference = registry.recipient_reference(&who.name, &who.address);
+        let unkept = |error: NotKept| {
+            Fault::new(
+                Code::RecordUnavailable,
+                format!("a recipient's key: {error}"),
+            )
+        };
+        let reference = reference.map_err(unkept)?;
         let reference =
             reference.ok_or_else(|| uninspectable("a recipient of mail who is nobody"))?;
         account.add_recipient(&recipient, reference);

@@ -5,7 +5,7 @@
 //! 8). A name must lead to a public address, so that whoever answers for names cannot turn the gateway on
 //! its own network, unless configuration says that this host may. The addresses that were looked at are
 //! the ones that are connected to. Files of a published ledger, of at most 16 MiB, come as key sets do, from
-//! wherever the person who verifies them says.
+//! wherever the person who verifies them says. What is sent to a witness, by one POST, goes the same way.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -28,6 +29,8 @@ pub const FETCH_BYTES_MAX: usize = 64 * 1024;
 pub const REVOCATION_LIST_BYTES_MAX: usize = 1024 * 1024;
 /// The largest file of a published ledger: a bundle of 256 entries of 65,535 bytes.
 pub const LEDGER_FILE_BYTES_MAX: usize = 256 * (65_535 + 2);
+/// The longest reply of a witness that is read.
+pub const COSIGNATURE_BYTES_MAX: usize = 16 * 1024;
 /// The longest a fetch takes, from looking the name up to the last byte.
 pub const FETCH_TIMEOUT_SECONDS: u64 = 5;
 
@@ -58,6 +61,7 @@ enum Document {
     KeySet,
     RevocationList,
     LedgerFile,
+    Cosignature,
 }
 
 impl Document {
@@ -66,6 +70,7 @@ impl Document {
             Self::KeySet => FETCH_BYTES_MAX,
             Self::RevocationList => REVOCATION_LIST_BYTES_MAX,
             Self::LedgerFile => LEDGER_FILE_BYTES_MAX,
+            Self::Cosignature => COSIGNATURE_BYTES_MAX,
         }
     }
 
@@ -74,6 +79,7 @@ impl Document {
             Self::KeySet => "application/json, application/jwk-set+json",
             Self::RevocationList => "application/pkix-crl",
             Self::LedgerFile => "application/octet-stream, text/plain",
+            Self::Cosignature => "text/plain, text/x.tlog.size",
         }
     }
 }
@@ -123,6 +129,17 @@ impl FetchFailed {
     pub fn is_absent(&self) -> bool {
         matches!(self.cause, FetchCause::Status(status) if status.is_client_error())
     }
+}
+
+/// What was answered to something that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Any status.
+    pub status: StatusCode,
+    /// Its `Content-Type`, where it has one that is text.
+    pub content_type: Option<String>,
+    /// The whole body.
+    pub body: Vec<u8>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +252,45 @@ impl FetchUrl {
         }
     }
 
+    /// Takes the configured submission prefix of a witness (C2SP tlog-witness), as [`Self::new`] does.
+    ///
+    /// # Errors
+    /// As those of [`Self::new`].
+    pub fn of_witness(url: &str, reach: &Reach) -> Result<Self, FetchUrlRejected> {
+        Ok(Self {
+            document: Document::Cosignature,
+            ..Self::new(url.trim_end_matches('/'), reach)?
+        })
+    }
+
+    /// Sends `body` to `name` below this URL, and gives whatever is answered; redirects are not followed.
+    ///
+    /// # Errors
+    /// When no whole answer comes within the limits.
+    pub async fn post_below(&self, name: &str, body: String) -> Result<Reply, FetchFailed> {
+        let url = format!("{}/{name}", self.uri.to_string().trim_end_matches('/'));
+        let sent = async {
+            let uri = url.parse().map_err(|_| FetchCause::Request)?;
+            let place = Self {
+                uri,
+                ..self.clone()
+            };
+            let response = place.ask(Method::POST, body.into()).await?;
+            let status = response.status();
+            let content_type = response.headers().get(http::header::CONTENT_TYPE);
+            let content_type = content_type.and_then(|kind| kind.to_str().ok());
+            Ok(Reply {
+                status,
+                content_type: content_type.map(str::to_owned),
+                body: place.whole(response).await?,
+            })
+        };
+        within_the_limit(sent).await.map_err(|cause| FetchFailed {
+            url: url.clone(),
+            cause,
+        })
+    }
+
     /// Takes a configured URL of a revocation list.
     ///
     /// # Errors
@@ -259,28 +315,33 @@ impl FetchUrl {
     /// # Errors
     /// When it does not come whole, with status 200, within the limits.
     pub async fn fetch(&self) -> Result<Vec<u8>, FetchFailed> {
-        let limit = Duration::from_secs(FETCH_TIMEOUT_SECONDS);
-        let outcome = match tokio::time::timeout(limit, self.fetch_untimed()).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(FetchCause::Timeout),
+        let fetched = async {
+            let response = self.ask(Method::GET, Bytes::new()).await?;
+            if response.status() != StatusCode::OK {
+                return Err(FetchCause::Status(response.status()));
+            }
+            self.whole(response).await
         };
-        outcome.map_err(|cause| FetchFailed {
-            url: self.uri.to_string(),
-            cause,
-        })
+        within_the_limit(fetched)
+            .await
+            .map_err(|cause| FetchFailed {
+                url: self.uri.to_string(),
+                cause,
+            })
     }
 
-    async fn fetch_untimed(&self) -> Result<Vec<u8>, FetchCause> {
+    /// The head of the answer.
+    async fn ask(&self, method: Method, body: Bytes) -> Result<Response<Incoming>, FetchCause> {
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await?
             .collect();
         self.check(&addresses)?;
         let stream = TcpStream::connect(addresses.as_slice()).await?;
         match &self.tls {
-            None => self.exchange(stream).await,
+            None => self.exchange(stream, method, body).await,
             Some((connector, name)) => {
-                self.exchange(connector.connect(name.clone(), stream).await?)
-                    .await
+                let stream = connector.connect(name.clone(), stream).await?;
+                self.exchange(stream, method, body).await
             }
         }
     }
@@ -289,7 +350,7 @@ impl FetchUrl {
     fn check(&self, addresses: &[SocketAddr]) -> Result<(), FetchCause> {
         let all = |allowed: fn(&IpAddr) -> bool| addresses.iter().all(|one| allowed(&one.ip()));
         match self.document {
-            Document::KeySet | Document::LedgerFile
+            Document::KeySet | Document::LedgerFile | Document::Cosignature
                 if self.tls.is_none() && !all(IpAddr::is_loopback) =>
             {
                 Err(FetchCause::NotLoopback)
@@ -299,7 +360,12 @@ impl FetchUrl {
         }
     }
 
-    async fn exchange<S>(&self, stream: S) -> Result<Vec<u8>, FetchCause>
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        method: Method,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, FetchCause>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -308,25 +374,37 @@ impl FetchUrl {
             .uri
             .authority()
             .map_or("", |authority| authority.as_str());
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header(http::header::HOST, authority)
             .header(http::header::ACCEPT, self.document.media_types())
             .header(http::header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|_| FetchCause::Request)?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         // Ends by itself once the sender and the body are dropped.
         tokio::spawn(connection);
-        let response = sender.send_request(request).await?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchCause::Status(response.status()));
-        }
+        Ok(sender.send_request(request).await?)
+    }
+
+    async fn whole(&self, response: Response<Incoming>) -> Result<Vec<u8>, FetchCause> {
         let bytes_max = self.document.bytes_max();
         let body = Limited::new(response.into_body(), bytes_max);
         let whole = body.collect().await;
         let whole = whole.map_err(|_| FetchCause::Body(bytes_max))?;
         Ok(whole.to_bytes().to_vec())
+    }
+}
+
+async fn within_the_limit<T>(
+    work: impl Future<Output = Result<T, FetchCause>>,
+) -> Result<T, FetchCause> {
+    let limit = Duration::from_secs(FETCH_TIMEOUT_SECONDS);
+    match tokio::time::timeout(limit, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(FetchCause::Timeout),
     }
 }
 

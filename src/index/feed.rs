@@ -37,7 +37,8 @@ fn run(index: &Weak<Index>, ledger: &Ledger) {
         let Some(index) = index.upgrade() else {
             return;
         };
-        let pause = match feeding.step(&index, ledger.size()) {
+        let step = feeding.forget_before(&index, ledger.minimum());
+        let pause = match step.and_then(|()| feeding.step(&index, ledger.size())) {
             Ok(true) => continue,
             Ok(false) => LOOK_EVERY,
             Err(error) => {
@@ -55,9 +56,24 @@ fn run(index: &Weak<Index>, ledger: &Ledger) {
 #[derive(Debug, Default)]
 pub(super) struct Feeding {
     entries: Option<Entries>,
+    /// The minimum index of the log that was last looked at.
+    minimum: u64,
 }
 
 impl Feeding {
+    /// Has the index made again where it has something about entries that were pruned.
+    fn forget_before(&mut self, index: &Index, minimum: u64) -> Result<(), FindError> {
+        if minimum > self.minimum {
+            if let Some(store) = index.store().as_ref()
+                && store.begins_before(minimum)?
+            {
+                index.make_again();
+            }
+            self.minimum = minimum;
+        }
+        Ok(())
+    }
+
     /// Takes the next entries before `end` into the index; whether there may be more already.
     pub(super) fn step(&mut self, index: &Index, end: u64) -> Result<bool, FindError> {
         let again = index.to_be_made_again.load(Ordering::SeqCst);

@@ -52,6 +52,8 @@ pub(super) struct Addition {
     postings: BTreeSet<(i32, i64)>,
     spans: BTreeMap<i64, (i64, i64)>,
     pub(super) entries: u64,
+    /// Behind the last of them.
+    end: u64,
 }
 
 impl Addition {
@@ -70,6 +72,7 @@ impl Addition {
         let span = self.spans.entry(bundle).or_insert((time, time));
         *span = (span.0.min(time), span.1.max(time));
         self.entries += 1;
+        self.end = index + 1;
     }
 }
 
@@ -114,6 +117,13 @@ impl Store {
         &self.state
     }
 
+    /// Whether it has something about entries before this one.
+    pub(super) fn begins_before(&self, index: u64) -> rusqlite::Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM span WHERE bundle < ?1)";
+        let bundle = column(index / BUNDLE_ENTRIES);
+        self.connection.query_row(sql, [bundle], |row| row.get(0))
+    }
+
     /// Adds entries; all of them or none.
     pub(super) fn add(&mut self, addition: &Addition, leaf: &[u8]) -> rusqlite::Result<u64> {
         let mut sum = self.state.sum;
@@ -142,7 +152,7 @@ impl Store {
             }
         }
         let state = State {
-            next: self.state.next + addition.entries,
+            next: addition.end.max(self.state.next),
             leaf: leaf.to_vec(),
             sum,
         };

@@ -49,6 +49,8 @@ pub(super) fn words<'a>(entry: &'a Entry, tell: &mut dyn FnMut(Kind, &'a str)) {
         Event::Delivered(delivered) => of_request(&delivered.request, tell),
         Event::Act(act) => of_act(act, tell),
         Event::Gateway(note) => tell(Kind::Decision, &note.what),
+        // Its kind is the word for it.
+        Event::Purge(_) => {}
     }
 }
 
@@ -72,12 +74,12 @@ fn of_request<'a>(request: &'a RequestFacts, tell: &mut dyn FnMut(Kind, &'a str)
     }
 }
 
-/// Objects are words, either bare (`acme`) or with their kind (`customer:…`, `partner:acme`).
+/// Objects are words, either bare (`acme`) or with their kind (`customer:…`, `recipient:…`, `partner:acme`).
 fn of_act<'a>(act: &'a Act, tell: &mut dyn FnMut(Kind, &'a str)) {
     tell(Kind::Decision, &act.action);
     for word in act.object.as_deref().unwrap_or_default().split(' ') {
         match word.split_once(':') {
-            Some(("customer", name)) => tell(Kind::Person, name),
+            Some(("customer" | "recipient", name)) => tell(Kind::Person, name),
             Some(("partner", name)) => tell(Kind::Partner, name),
             Some(("request", name)) => tell(Kind::Request, name),
             Some(_) => {}

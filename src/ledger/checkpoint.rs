@@ -77,7 +77,7 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    fn parse(text: &str) -> Result<Self, CheckpointError> {
+    pub(super) fn parse(text: &str) -> Result<Self, CheckpointError> {
         let wrong = CheckpointError::Malformed;
         let text = text
             .strip_suffix('\n')

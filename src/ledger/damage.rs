@@ -50,6 +50,18 @@ pub enum ReadError {
         /// What the system said.
         source: io::Error,
     },
+    /// The checkpoint that a log is held against is older than what is left of it.
+    #[error(
+        "the checkpoint to verify since has {size} entries, and those before entry {minimum} were destroyed, as entry {purge} says: nothing can tell any more whether the log has grown from it"
+    )]
+    Pruned {
+        /// Entries under that checkpoint.
+        size: u64,
+        /// The first entry that is left.
+        minimum: u64,
+        /// The entry about the purge.
+        purge: u64,
+    },
 }
 
 impl ReadError {

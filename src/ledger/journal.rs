@@ -53,6 +53,9 @@ pub trait Journal: Send {
     ///
     /// [`JournalError`].
     fn check(&mut self) -> Result<(), JournalError>;
+
+    /// Has the next batch begin a segment, so that the one before can be released by itself.
+    fn begin_segment(&mut self);
 }
 
 /// Why a batch was not made durable.
@@ -92,6 +95,8 @@ pub(super) struct FileJournal {
     next_number: u64,
     /// The segment after the open one, being made ready ahead of time.
     spare: Option<JoinHandle<io::Result<File>>>,
+    /// Whether the next batch begins a segment, though it may fit the open one.
+    begins_segment: bool,
     poisoned: bool,
 }
 
@@ -121,6 +126,7 @@ impl FileJournal {
             open: None,
             next_number: 0,
             spare: None,
+            begins_segment: false,
             poisoned: false,
         }
     }
@@ -175,8 +181,9 @@ impl FileJournal {
         if let Some(open) = &mut self.open {
             open.cut_torn(&*self.storage)?;
         }
+        let begins = std::mem::take(&mut self.begins_segment);
         let segment = match self.open.take() {
-            Some(segment) if segment.offset + length <= segment.bytes => segment,
+            Some(segment) if !begins && segment.offset + length <= segment.bytes => segment,
             _ => self.next_segment()?,
         };
         let segment = self.open.insert(segment);
@@ -258,6 +265,12 @@ impl Journal for FileJournal {
 
     fn check(&mut self) -> Result<(), JournalError> {
         self.unless_poisoned(|journal| journal.open.as_ref().map_or(Ok(()), OpenSegment::check))
+    }
+
+    fn begin_segment(&mut self) {
+        // One without a batch has nothing to be released.
+        let has_batch = |open: &OpenSegment| open.offset > BLOCK_BYTES as u64;
+        self.begins_segment = self.open.as_ref().is_some_and(has_batch);
     }
 }
 

@@ -58,30 +58,14 @@ pub(super) fn sign(text: &str, signers: &[&Signer]) -> Result<String, NoteError>
 ///
 /// All of [`NoteError`] but [`NoteError::CannotSign`].
 pub(super) fn open<'a>(note: &'a str, key: &VerifierKey) -> Result<&'a str, NoteError> {
-    if note.len() > NOTE_BYTES_MAX {
-        return Err(NoteError::Malformed("it is too long"));
-    }
-    let end = note
-        .rfind("\n\n")
-        .ok_or(NoteError::Malformed("no empty line before the signatures"))?;
-    let (text, signatures) = note.split_at(end + 1);
-    check_text(text)?;
-    let signatures = signatures
-        .strip_prefix('\n')
-        .and_then(|rest| rest.strip_suffix('\n'))
-        .ok_or(NoteError::Malformed("it does not end with a newline"))?;
+    let Parts { text, lines } = parts(note)?;
     let mut signed = false;
-    for (count, line) in signatures.split('\n').enumerate() {
-        if count >= SIGNATURES_MAX {
-            return Err(NoteError::Malformed("it has too many signatures"));
-        }
-        let (name, id, signature) =
-            signature_parts(line).ok_or(NoteError::Malformed("a signature line is not one"))?;
-        if name != key.name() || id != key.id() {
+    for line in lines {
+        if !line.is_by(key.name(), key.id()) {
             continue;
         }
-        if !key.verify(text.as_bytes(), &signature) {
-            return Err(NoteError::WrongSignature(name.to_owned()));
+        if !key.verify(text.as_bytes(), &line.signature) {
+            return Err(NoteError::WrongSignature(line.name.to_owned()));
         }
         signed = true;
     }
@@ -90,6 +74,98 @@ pub(super) fn open<'a>(note: &'a str, key: &VerifierKey) -> Result<&'a str, Note
     } else {
         Err(NoteError::NotSigned(key.name().to_owned()))
     }
+}
+
+/// A note taken apart; nothing of it is verified.
+pub(super) struct Parts<'a> {
+    /// What is signed, with its last newline.
+    pub(super) text: &'a str,
+    pub(super) lines: Vec<Line<'a>>,
+}
+
+/// One signature line.
+pub(super) struct Line<'a> {
+    /// As it stands, without its newline.
+    pub(super) whole: &'a str,
+    pub(super) name: &'a str,
+    pub(super) id: KeyId,
+    pub(super) signature: Vec<u8>,
+}
+
+impl Line<'_> {
+    /// Whether it says that it is by this key.
+    pub(super) fn is_by(&self, name: &str, id: KeyId) -> bool {
+        self.name == name && self.id == id
+    }
+}
+
+/// Takes a note apart.
+///
+/// # Errors
+///
+/// [`NoteError::Malformed`].
+pub(super) fn parts(note: &str) -> Result<Parts<'_>, NoteError> {
+    if note.len() > NOTE_BYTES_MAX {
+        return Err(NoteError::Malformed("it is too long"));
+    }
+    let end = note
+        .rfind("\n\n")
+        .ok_or(NoteError::Malformed("no empty line before the signatures"))?;
+    let (text, signatures) = note.split_at(end + 1);
+    check_text(text)?;
+    let signatures = signatures.strip_prefix('\n').unwrap_or(signatures);
+    let lines = lines(signatures)?;
+    Ok(Parts { text, lines })
+}
+
+/// Signature lines, each ended by a newline; at least one.
+///
+/// # Errors
+///
+/// [`NoteError::Malformed`].
+pub(super) fn lines(signatures: &str) -> Result<Vec<Line<'_>>, NoteError> {
+    let signatures = signatures
+        .strip_suffix('\n')
+        .ok_or(NoteError::Malformed("it does not end with a newline"))?;
+    let mut found = Vec::new();
+    for whole in signatures.split('\n') {
+        if found.len() >= SIGNATURES_MAX {
+            return Err(NoteError::Malformed("it has too many signatures"));
+        }
+        let (name, id, signature) =
+            signature_parts(whole).ok_or(NoteError::Malformed("a signature line is not one"))?;
+        found.push(Line {
+            whole,
+            name,
+            id,
+            signature,
+        });
+    }
+    Ok(found)
+}
+
+/// The note with only the signature lines that `kept` says yes to, and with `more` behind them.
+///
+/// # Errors
+///
+/// [`NoteError::Malformed`], also where it would be too long.
+pub(super) fn with_lines(
+    note: &str,
+    kept: impl Fn(&Line<'_>) -> bool,
+    more: &[String],
+) -> Result<String, NoteError> {
+    let Parts { text, lines } = parts(note)?;
+    let kept = lines
+        .iter()
+        .filter(|line| kept(line))
+        .map(|line| line.whole);
+    let mut changed = format!("{text}\n");
+    for line in kept.chain(more.iter().map(String::as_str)) {
+        changed.push_str(line);
+        changed.push('\n');
+    }
+    parts(&changed)?;
+    Ok(changed)
 }
 
 fn signature_parts(line: &str) -> Option<(&str, KeyId, Vec<u8>)> {

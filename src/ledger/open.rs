@@ -13,16 +13,18 @@ use tokio::sync::{mpsc, watch};
 
 use super::batch::{Leaf, log_id};
 use super::checkpoint::Checkpoint;
+use super::cosigned::cosigned;
 use super::damage::{Damage, ReadError};
 use super::journal::{FileJournal, Journal};
 use super::key::{Signer, VerifierKey};
 use super::keys::{KEYS_FILE, Keys};
 use super::merkle::Frontier;
 use super::options::Options;
+use super::pruning::{self, Minimum};
 use super::publisher::{Publisher, checkpoint_in, published};
 use super::replay::Replay;
 use super::scan::Scan;
-use super::sequencer::{Order, Sequencer, Shared};
+use super::sequencer::{Sequencer, Shared};
 use super::storage::{Disk, Storage, make_folders, replace_file};
 use super::tiles::Tiles;
 use super::{Ledger, segment};
@@ -37,6 +39,9 @@ pub struct Recovery {
     /// Bytes of a torn batch that were cut off behind them. Nobody had been answered for it. The cut
     /// is an entry of its own, after those found.
     pub torn_bytes_cut: u64,
+    /// The latest entry about a purge, which a stop may have cut off: what it says is to be destroyed is
+    /// destroyed from now on.
+    pub purge: Option<u64>,
 }
 
 /// Why a ledger cannot be opened. Nothing has been changed.
@@ -83,6 +88,7 @@ impl From<ReadError> for OpenError {
         match error {
             ReadError::Damaged(damage) => Self::Damaged(damage),
             ReadError::Unreadable { path, source } => Self::System { path, source },
+            other @ ReadError::Pruned { .. } => Self::NotWritable(other.to_string()),
         }
     }
 }
@@ -140,6 +146,11 @@ impl Ledger {
         let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
         let published = published(directory, &keys)?;
         let mut marks: Vec<_> = published.iter().cloned().collect();
+        marks.extend(
+            cosigned(directory, &keys)?
+                .into_iter()
+                .map(|one| one.checkpoint),
+        );
         if let Some(path) = &options.second_checkpoint {
             marks.extend(checkpoint_in(path, &keys)?);
         }
@@ -151,13 +162,19 @@ impl Ledger {
         };
         let frontier = Tiles::read_at(directory, begin)?.frontier();
         let beginning = Beginning { frontier, marks };
-        let (sequencer, recovery) = recover(
+        let minimum = pruning::read(directory)?;
+        let (mut sequencer, mut recovery) = recover(
             options,
             Box::new(journal),
             signers,
             clock,
             (&keys, beginning),
         )?;
+        recovery.purge = recovery.purge.max(minimum.purge);
+        if minimum.index > begin {
+            // Entries that were pruned are in segments still: the last of those is to be released too.
+            sequencer.begin_segment();
+        }
         keep_keys(&*storage, directory, &keys, &sequencer)?;
         let shared = share(&sequencer)?;
         let publisher = Publisher::new(
@@ -208,14 +225,12 @@ impl Ledger {
             let running = running.clone();
             // Weak, as the ledger closes when the last handle is gone.
             let writer = orders.downgrade();
-            let check = move || {
-                if let Some(writer) = writer.upgrade() {
-                    // A full queue means that there is something to commit, which looks too.
-                    let _ = writer.try_send(Order::Check);
-                }
+            let order = move |order| {
+                let writer = writer.upgrade();
+                writer.is_some_and(|writer| writer.try_send(order).is_ok())
             };
             spawn("ledger-publish", move || {
-                publisher.run(&stopped, check);
+                publisher.run(&stopped, order);
                 drop(lock);
                 drop(running);
             })?;
@@ -253,11 +268,19 @@ fn recover(
     (keys, beginning): (&Keys, Beginning),
 ) -> Result<(Sequencer, Recovery), OpenError> {
     let mut replay = Replay::new(keys, beginning.frontier, beginning.marks);
-    let torn_bytes_cut = journal.recover(&mut |batch, digest| replay.take(batch, digest))?;
+    let mut purge = None;
+    let torn_bytes_cut = journal.recover(&mut |batch, digest| {
+        for (index, leaf) in (batch.first_index..).zip(&batch.leaves) {
+            let found = Minimum::of_entry(index, leaf.bytes());
+            purge = found.and_then(|found| found.purge).or(purge);
+        }
+        replay.take(batch, digest)
+    })?;
     let state = replay.finish().map_err(OpenError::Damaged)?;
     let recovery = Recovery {
         size: state.frontier.size(),
         torn_bytes_cut,
+        purge,
     };
     let rotated = state.signed_by.is_some_and(|key| key != keys.last_place());
     let previous = match (rotated, signers.previous) {

@@ -11,11 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
+use super::cosigned::{Cosigned, best_first};
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::merkle::{
     Hash, inclusion_ranges, largest_power_below, leaf_hash, node_hash, verify_inclusion,
 };
+use super::pruning::{self, Minimum};
 use super::publisher::published;
 use super::reading::entries;
 use super::tiles::{self, CHECKPOINT, WIDTH};
@@ -53,6 +55,14 @@ pub enum NotProven {
         /// Entries under the published checkpoint.
         size: u64,
     },
+    /// The entry was destroyed.
+    #[error("entry {index} is not there any more: those before entry {} were destroyed, as entry {} says", minimum.index, minimum.purge.unwrap_or_default())]
+    Pruned {
+        /// The entry asked for.
+        index: u64,
+        /// From which entry on the log is there.
+        minimum: Minimum,
+    },
     /// The log is damaged, or cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -72,25 +82,27 @@ pub enum ProofError {
     Wrong,
 }
 
-/// The entry `index` of the log in `directory`, with its proof under the published checkpoint. What is
-/// given back has been verified.
+/// The entry `index` of the log in `directory`, with its proof: under the checkpoint that most witnesses have
+/// cosigned, where one of those kept covers it, else under the published one. What is given back has been
+/// verified, but for what witnesses have signed.
 ///
 /// # Errors
 ///
 /// [`NotProven`].
 pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotProven> {
-    let somewhere = |what: String| ReadError::from(Damage::somewhere(what));
-    let signed = tiles::read(&directory.join(CHECKPOINT))?
-        .map(String::from_utf8)
-        .transpose()
-        .map_err(|_| somewhere("the published checkpoint is not text".to_owned()))?;
-    let Some(signed) = signed else {
-        return Err(NotProven::NotPublished { index, size: 0 });
+    let cosigned = best_first(directory, keys)?.into_iter();
+    let mut covering = cosigned.filter(|cosigned| cosigned.checkpoint.size > index);
+    let (signed, checkpoint) = match covering.next() {
+        Some(Cosigned { note, checkpoint }) => (note, checkpoint),
+        None => {
+            published_now(directory, keys)?.ok_or(NotProven::NotPublished { index, size: 0 })?
+        }
     };
-    let checkpoint = keys
-        .read_checkpoint(&signed)
-        .map_err(|error| somewhere(format!("the published checkpoint: {error}")))?;
     let size = checkpoint.size;
+    let minimum = pruning::read(directory)?;
+    if index < minimum.index {
+        return Err(NotProven::Pruned { index, minimum });
+    }
     let ranges = inclusion_ranges(index, size).ok_or(NotProven::NotPublished { index, size })?;
     let path = ranges
         .into_iter()
@@ -102,6 +114,22 @@ pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotPro
     check(&proof, &entry, keys)
         .map_err(|error| ReadError::from(Damage::at(index, error.to_string())))?;
     Ok(Proven { entry, proof, size })
+}
+
+/// The published checkpoint as it stands, and what it says.
+fn published_now(directory: &Path, keys: &Keys) -> Result<Option<(String, Checkpoint)>, ReadError> {
+    let somewhere = |what: String| ReadError::from(Damage::somewhere(what));
+    let signed = tiles::read(&directory.join(CHECKPOINT))?
+        .map(String::from_utf8)
+        .transpose()
+        .map_err(|_| somewhere("the published checkpoint is not text".to_owned()))?;
+    let Some(signed) = signed else {
+        return Ok(None);
+    };
+    let checkpoint = keys
+        .read_checkpoint(&signed)
+        .map_err(|error| somewhere(format!("the published checkpoint: {error}")))?;
+    Ok(Some((signed, checkpoint)))
 }
 
 /// Proves entries one by one under one checkpoint, which may be newer than the published one: what is not
@@ -160,6 +188,19 @@ impl Prover {
             ));
         }
         Ok(prover)
+    }
+
+    /// Likewise, one for each checkpoint that witnesses have cosigned: those that most have signed first, and
+    /// of these the newest.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::new`].
+    pub fn cosigned(directory: &Path, keys: &Keys) -> Result<Vec<Self>, ReadError> {
+        let found = best_first(directory, keys)?.into_iter();
+        found
+            .map(|one| Self::new(directory, keys.clone(), &one.note))
+            .collect()
     }
 
     /// Entries under the checkpoint.
@@ -224,6 +265,11 @@ fn to_text(index: u64, path: &[Hash], checkpoint: &str) -> String {
         let _ = writeln!(text, "{}", STANDARD.encode(hash));
     }
     text + "\n" + checkpoint
+}
+
+/// The signed checkpoint that a proof is under; empty where it has none.
+pub fn checkpoint_of(proof: &str) -> &str {
+    proof.split_once("\n\n").map_or("", |(_, note)| note)
 }
 
 /// Whether `proof` shows that `entry` is in the log of `keys`; its index, and the checkpoint it is under.

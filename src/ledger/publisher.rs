@@ -4,6 +4,9 @@
 //!
 //! The checkpoint is written last: whoever reads it finds the tiles it stands for. Segments whose
 //! entries are all in full bundles are deleted then.
+//!
+//! An entry about a purge that comes by here is carried out: the minimum index is durable before a
+//! checkpoint covers that entry, so that a stop at any time leaves it to be found again, and files go after.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,14 +16,16 @@ use std::time::{Duration, Instant};
 
 use super::bundle::{Bundle, make_beside};
 use super::checkpoint::Checkpoint;
+use super::cosigned;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::merkle::Hash;
 use super::options::Options;
+use super::pruning::{self, Minimum};
 use super::scan::{Next, Scan};
 use super::segment::{self, Reader};
-use super::sequencer::Shared;
-use super::storage::{Storage, beside, replace_file};
+use super::sequencer::{NewlyCosigned, Order, Shared};
+use super::storage::{Storage, beside, make_folders, replace_file};
 use super::tiles::{self, CHECKPOINT, Tile, Tiles, WIDTH, partials_folder};
 use crate::clock::Clock;
 
@@ -29,6 +34,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Most files written before they are made durable together.
 const FILES_MAX: usize = 512;
+
+/// Most files deleted at once, by a purge: what is to be published waits for them.
+const FILES_REMOVED_MAX: usize = 2_048;
 
 /// The publisher's own state.
 pub(super) struct Publisher {
@@ -43,6 +51,14 @@ pub(super) struct Publisher {
     published_at: Option<Instant>,
     /// Size and root of what was published last.
     published: Option<(u64, Hash)>,
+    /// The minimum index, as it is durable.
+    minimum: Minimum,
+    /// What an entry says it is to be, that no published checkpoint covers yet.
+    announced: Option<Minimum>,
+    /// Below this entry nothing is left of what was pruned.
+    pruned: u64,
+    /// The minimum index for whose sake the writer was asked to begin a segment.
+    asked: u64,
 }
 
 /// How far the log has been read and written, of which only names and hashes are in memory.
@@ -84,11 +100,21 @@ impl Publisher {
         clock: Clock,
         storage: Arc<dyn Storage>,
     ) -> Result<Self, ReadError> {
+        let directory = &options.directory;
         let published = published.map(|checkpoint| (checkpoint.size, checkpoint.root));
         let size = published.map_or(0, |(size, _)| size);
+        let minimum = pruning::read(directory)?;
+        if minimum.index > size {
+            let what = "the log is pruned beyond its published checkpoint";
+            return Err(Damage::at(size, what).into());
+        }
         shared.published.store(size, Ordering::SeqCst);
+        shared.minimum.store(minimum.index, Ordering::SeqCst);
+        if let Some(Ok(note)) = tiles::read(&directory.join(CHECKPOINT))?.map(String::from_utf8) {
+            shared.set_published(&note, size);
+        }
         let mut publisher = Self {
-            directory: options.directory.clone(),
+            directory: directory.clone(),
             second_checkpoint: options.second_checkpoint.clone(),
             storage,
             shared,
@@ -97,6 +123,10 @@ impl Publisher {
             work: None,
             published_at: None,
             published,
+            minimum,
+            announced: None,
+            pruned: 0,
+            asked: 0,
         };
         publisher.work = Some(publisher.begin()?);
         Ok(publisher)
@@ -122,14 +152,21 @@ impl Publisher {
         })
     }
 
+    fn published_size(&self) -> Option<u64> {
+        self.published.map(|(size, _)| size)
+    }
+
     /// Works until the other end of `stop` is gone, then publishes a last time. At least once a second
-    /// it has the writer `check` its file, which may be long without work.
-    pub(super) fn run(mut self, stop: &Receiver<()>, check: impl Fn()) {
+    /// it has the writer check its file, which may be long without work. `order` tells the writer what to do,
+    /// and says whether that was taken.
+    pub(super) fn run(mut self, stop: &Receiver<()>, order: impl Fn(Order) -> bool) {
         loop {
             let tick = stop.recv_timeout(self.interval.min(TICK));
             let last = tick != Err(RecvTimeoutError::Timeout);
-            check();
-            if let Err(error) = self.advance(last) {
+            // A full queue means that there is something to commit, which looks too.
+            order(Order::Check);
+            let advanced = self.advance(last).and_then(|()| self.prune(&order));
+            if let Err(error) = advanced {
                 tracing::warn!(%error, "the ledger could not be published; its entries are safe");
             }
             if last {
@@ -156,20 +193,40 @@ impl Publisher {
         let due = self
             .published_at
             .is_none_or(|published| time.duration_since(published) >= self.interval);
-        let size = self.published.map(|(size, _)| size);
-        if (now || due) && size != Some(durable.size) {
+        if (now || due) && self.published_size() != Some(durable.size) {
             self.publish(&mut work, &durable.checkpoint)?;
             self.published_at = Some(time);
             self.published = Some((durable.size, work.tiles.frontier().root()));
-            self.shared.published.store(durable.size, Ordering::SeqCst);
+            self.shared.set_published(&durable.checkpoint, durable.size);
             self.release_segments(&work, durable.size)?;
         }
         self.work = Some(work);
+        match self.shared.take_cosigned() {
+            Some(cosigned) => self.keep_cosigned(&cosigned),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a cosigned checkpoint for each witness that has; where it is the one that is published, that
+    /// has their signatures from now on. Should it fail, the witnesses are asked again soon.
+    fn keep_cosigned(&self, cosigned: &NewlyCosigned) -> Result<(), ReadError> {
+        let folder = self.directory.join(cosigned::FOLDER);
+        make_folders(&*self.storage, &folder, true)
+            .map_err(|error| ReadError::unreadable(&folder, error))?;
+        for id in &cosigned.by {
+            let path = cosigned::path(&self.directory, id);
+            replace_file(&*self.storage, &path, cosigned.note.as_bytes())
+                .map_err(|error| ReadError::unreadable(&path, error))?;
+        }
+        if self.published_size() == Some(cosigned.size) {
+            self.write_checkpoint(&cosigned.note)?;
+            self.shared.set_published(&cosigned.note, cosigned.size);
+        }
         Ok(())
     }
 
     /// Reads the next batch from the segments. Only called while a durable one is known to be there.
-    fn take_batch(&self, work: &mut Work) -> Result<(), ReadError> {
+    fn take_batch(&mut self, work: &mut Work) -> Result<(), ReadError> {
         let size = work.tiles.size();
         let missing = || Damage::at(size, "it is in no segment, though it was made durable");
         let mut scan = match work.scan.take() {
@@ -183,6 +240,9 @@ impl Publisher {
         for (index, leaf) in (batch.first_index..).zip(&batch.leaves) {
             if index < size {
                 continue;
+            }
+            if let Some(announced) = Minimum::of_entry(index, leaf.bytes()) {
+                self.announce(announced);
             }
             work.bundle.push(leaf.bytes())?;
             for tile in work.tiles.push(leaf.hash()) {
@@ -227,7 +287,7 @@ impl Publisher {
             .map_err(|error| ReadError::unreadable(&self.directory, error))
     }
 
-    fn publish(&self, work: &mut Work, checkpoint: &str) -> Result<(), ReadError> {
+    fn publish(&mut self, work: &mut Work, checkpoint: &str) -> Result<(), ReadError> {
         for tile in work.tiles.partial() {
             work.files.push(self.write_beside(tile)?);
             if tile.level == 0 {
@@ -235,6 +295,17 @@ impl Publisher {
             }
         }
         self.flush(work)?;
+        if let Some(announced) = self.announced {
+            // Once a checkpoint covers its entry, nobody looks for that again.
+            pruning::write(&*self.storage, &self.directory, &announced)?;
+            self.minimum = announced;
+            self.announced = None;
+            self.shared.minimum.store(announced.index, Ordering::SeqCst);
+        }
+        self.write_checkpoint(checkpoint)
+    }
+
+    fn write_checkpoint(&self, checkpoint: &str) -> Result<(), ReadError> {
         let path = self.directory.join(CHECKPOINT);
         replace_file(&*self.storage, &path, checkpoint.as_bytes())
             .map_err(|error| ReadError::unreadable(&path, error))?;
@@ -270,6 +341,49 @@ impl Publisher {
                         .sync_folder(&self.directory.join(segment::FOLDER))
                 })
                 .map_err(|error| ReadError::unreadable(&path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of where an entry moves the minimum index to, unless it would go beyond what is published.
+    fn announce(&mut self, announced: Minimum) {
+        let (before, published) = (self.minimum.index, self.published_size().unwrap_or(0));
+        if (before..=published).contains(&announced.index)
+            && announced.index.is_multiple_of(WIDTH as u64)
+        {
+            self.announced = Some(announced);
+        } else {
+            tracing::error!(
+                entry = announced.purge,
+                "a purge that cannot be: nothing is deleted"
+            );
+        }
+    }
+
+    /// Deletes what is left below the minimum index, a step at a time, as far as the segments begin behind
+    /// it. Where they do not, the writer is to begin another: the one before is then released by itself.
+    fn prune(&mut self, order: &impl Fn(Order) -> bool) -> Result<(), ReadError> {
+        let minimum = self.minimum.index;
+        if self.pruned >= minimum {
+            return Ok(());
+        }
+        let begin = match Scan::open(&self.directory)? {
+            Some(scan) => scan.peek_index()?.unwrap_or(0),
+            None => 0,
+        };
+        if begin < minimum && self.asked < minimum && order(Order::BeginSegment) {
+            self.asked = minimum;
+        }
+        let end = minimum.min(begin - begin % WIDTH as u64);
+        if end > self.pruned {
+            let folder = self.directory.join(segment::FOLDER);
+            // A segment that came back with the power would need what is deleted here.
+            self.storage
+                .sync_folder(&folder)
+                .map_err(|error| ReadError::unreadable(&folder, error))?;
+            if pruning::remove_below(&*self.storage, &self.directory, end, FILES_REMOVED_MAX)? {
+                self.pruned = end;
+            }
         }
         Ok(())
     }

@@ -8,11 +8,14 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
+use super::merkle::Hash;
+use super::pruning::{self, Minimum};
 use super::scan::{Next, Scan};
 use super::segment::{Reader, Step, Tail};
-use super::tiles::{self, WIDTH, bundle_path};
+use super::tiles::{self, Tiles, WIDTH, bundle_path};
 
-/// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes.
+/// The entries in `directory` from the one with index `from` on, in order: index and canonical bytes. Those
+/// that were pruned are not there; the first is then the one with the minimum index.
 ///
 /// Ends after the last whole batch. After an error, ends.
 pub fn entries(directory: &Path, from: u64) -> Entries {
@@ -22,7 +25,17 @@ pub fn entries(directory: &Path, from: u64) -> Entries {
         ready: VecDeque::new(),
         source: Source::Bundles,
         looked_again: false,
+        knows_minimum: false,
     }
+}
+
+/// From which entry on the log in `directory` is there.
+///
+/// # Errors
+///
+/// [`ReadError`].
+pub fn minimum(directory: &Path) -> Result<Minimum, ReadError> {
+    pruning::read(directory)
 }
 
 /// See [`entries`].
@@ -36,6 +49,19 @@ pub struct Entries {
     /// Whether an error is the second at this entry. The first may only mean that the writer moved on:
     /// a segment is released once its entries are in bundles.
     looked_again: bool,
+    /// Whether pruned entries have been stepped over.
+    knows_minimum: bool,
+}
+
+/// The root over the first `size` entries in `directory`, from its published tiles; which log they are of is
+/// not looked at.
+///
+/// # Errors
+///
+/// [`ReadError`], also where fewer are published.
+pub fn root_at(directory: &Path, size: u64) -> Result<Hash, ReadError> {
+    let tiles = Tiles::read_at(directory, size)?;
+    Ok(tiles.frontier().root())
 }
 
 /// The entries of one segment that lies in memory, for whoever has no more than that; whether they
@@ -81,6 +107,7 @@ impl Iterator for Entries {
                 Ok(()) => self.looked_again &= self.ready.is_empty(),
                 Err(_) if !self.looked_again => {
                     self.looked_again = true;
+                    self.knows_minimum = false;
                     self.source = Source::Bundles;
                 }
                 Err(error) => {
@@ -141,6 +168,10 @@ impl Entries {
     }
 
     fn fetch_bundle(&mut self) -> Result<(), ReadError> {
+        if !self.knows_minimum {
+            self.next = self.next.max(pruning::read(&self.directory)?.index);
+            self.knows_minimum = true;
+        }
         let index = self.next / WIDTH as u64;
         let full = bundle_path(&self.directory, index, WIDTH);
         if let Some(bundle) = tiles::read(&full)? {
@@ -149,6 +180,13 @@ impl Entries {
         if let Some(scan) = Scan::open_before(&self.directory, self.next)? {
             self.source = Source::Segments(Box::new(scan));
             return Ok(());
+        }
+        let segments_begin = match Scan::open(&self.directory)? {
+            Some(scan) => scan.peek_index()?,
+            None => None,
+        };
+        if segments_begin.is_some_and(|begin| begin > self.next) {
+            return Err(Damage::at(self.next, "its bundle is missing").into());
         }
         self.source = Source::Done;
         if let Some(&width) = tiles::partial_widths(&full)?.last()

@@ -32,6 +32,8 @@ pub(super) enum Order {
     Append(Leaf, Option<oneshot::Sender<Appended>>),
     /// Look whether the file that is written is still there.
     Check,
+    /// Begin a segment with the next batch.
+    BeginSegment,
     /// Finish what was handed in before, then stop.
     Close,
 }
@@ -56,7 +58,23 @@ pub(super) struct Shared {
     pub(super) notes_dropped: AtomicU64,
     /// Entries under the published checkpoint.
     pub(super) published: AtomicU64,
+    /// The first entry that is not pruned.
+    pub(super) minimum: AtomicU64,
+    /// Whether nothing may be disclosed although the writer works: too few witnesses vouch for the log.
+    pub(super) held: AtomicBool,
+    /// The published checkpoint with all its signatures, once there is one.
+    published_note: Mutex<Option<Arc<str>>>,
+    /// What witnesses have cosigned, until it is kept.
+    cosigned: Mutex<Option<NewlyCosigned>>,
     durable: Mutex<Durable>,
+}
+
+/// A checkpoint that was cosigned, and the ids of the keys that have.
+#[derive(Clone, Debug)]
+pub(super) struct NewlyCosigned {
+    pub(super) note: String,
+    pub(super) size: u64,
+    pub(super) by: Vec<String>,
 }
 
 /// The log as it is durable.
@@ -75,6 +93,10 @@ impl Shared {
             commits_due: AtomicU64::new(0),
             notes_dropped: AtomicU64::new(0),
             published: AtomicU64::new(0),
+            minimum: AtomicU64::new(0),
+            held: AtomicBool::new(false),
+            published_note: Mutex::default(),
+            cosigned: Mutex::default(),
             durable: Mutex::new(durable),
         }
     }
@@ -95,14 +117,39 @@ impl Shared {
         self.commits_due.load(Ordering::SeqCst) > self.commits()
     }
 
+    /// The published checkpoint.
+    pub(super) fn published_note(&self) -> Option<Arc<str>> {
+        locked(&self.published_note).clone()
+    }
+
+    /// Another checkpoint is published, or the same with other signatures.
+    pub(super) fn set_published(&self, note: &str, size: u64) {
+        *locked(&self.published_note) = Some(note.into());
+        self.published.store(size, Ordering::SeqCst);
+    }
+
+    /// Leaves what was cosigned for the publisher.
+    pub(super) fn hand_over(&self, cosigned: NewlyCosigned) {
+        *locked(&self.cosigned) = Some(cosigned);
+    }
+
+    /// What was cosigned and is not kept yet.
+    pub(super) fn take_cosigned(&self) -> Option<NewlyCosigned> {
+        locked(&self.cosigned).take()
+    }
+
     /// A copy of the durable state.
     pub(super) fn durable(&self) -> Durable {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Durable> {
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.durable)
     }
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why a batch was not committed.
@@ -177,6 +224,7 @@ impl Sequencer {
                     // Whatever still comes is refused; what is in the queue is taken.
                     Order::Close => queue.close(),
                     Order::Check => check = true,
+                    Order::BeginSegment => self.begin_segment(),
                 }
             }
             // A commit looks by itself.
@@ -227,6 +275,11 @@ impl Sequencer {
             }
         }
         Ok(())
+    }
+
+    /// Has the next batch begin a segment.
+    pub(super) fn begin_segment(&mut self) {
+        self.journal.begin_segment();
     }
 
     /// Makes one batch durable, and gives it back. After an error nothing more may be committed: the

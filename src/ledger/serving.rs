@@ -1,9 +1,13 @@
-//! What of the ledger anybody may fetch: the files of C2SP tlog-tiles, as far as the published
-//! checkpoint goes. Who asks, and over what, is the listener's.
+//! What of the ledger anybody may fetch: the files of C2SP tlog-tiles, from the minimum index on, as far as the
+//! published checkpoint goes, and the checkpoints that witnesses have cosigned. Who asks, and over what, is the
+//! listener's.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::cosigned;
 use super::damage::ReadError;
+use super::pruning::{self, MINIMUM};
 use super::tiles::{self, CHECKPOINT, WIDTH, bundle_path, entries_under, tile_path};
 
 /// Digits of an index in a path come in groups of three; no log reaches more groups.
@@ -14,14 +18,17 @@ const GROUPS_MAX: usize = 5;
 pub struct Served {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Whether it stays as it is for ever: all but the checkpoint.
+    /// Whether it stays as it is for ever: all but checkpoints and the minimum index.
     pub is_immutable: bool,
 }
 
 /// What a path names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Name {
     Checkpoint,
+    Minimum,
+    /// The newest checkpoint that the witness whose key has this id has cosigned.
+    Cosigned(String),
     Tile {
         level: u32,
         index: u64,
@@ -34,7 +41,8 @@ enum Name {
 }
 
 /// The file under `name`, for example `tile/0/x001/067` or `checkpoint`; `None` where `name` is none of
-/// the standard's, or the checkpoint over `published` entries does not reach that far.
+/// the standard's or of ours, the published checkpoint does not reach that far, or it is of pruned entries alone:
+/// `places` are those from the minimum index to the end of that checkpoint.
 ///
 /// # Errors
 ///
@@ -42,23 +50,37 @@ enum Name {
 pub(super) fn read(
     directory: &Path,
     name: &str,
-    published: u64,
+    places: Range<u64>,
 ) -> Result<Option<Served>, ReadError> {
-    let Some(parsed) = parse(name).filter(|name| name.entries() <= published) else {
+    let there = |name: &Name| name.entries() <= places.end && name.end() > places.start;
+    let Some(parsed) = parse(name).filter(there) else {
         return Ok(None);
     };
+    if parsed == Name::Minimum {
+        return minimum(directory, &places);
+    }
     let bytes = tiles::read(&parsed.path(directory))?;
     Ok(bytes.map(|bytes| Served {
         bytes,
-        is_immutable: parsed != Name::Checkpoint,
+        is_immutable: !matches!(parsed, Name::Checkpoint | Name::Cosigned(_)),
+    }))
+}
+
+/// The minimum index, once the entry that it names is published: whoever reads it finds that entry.
+fn minimum(directory: &Path, places: &Range<u64>) -> Result<Option<Served>, ReadError> {
+    let minimum = pruning::read(directory)?;
+    let is_published = minimum.purge.is_some_and(|entry| entry < places.end);
+    Ok(is_published.then(|| Served {
+        bytes: minimum.to_string().into_bytes(),
+        is_immutable: false,
     }))
 }
 
 impl Name {
     /// How many entries a log must have for this to be in it.
-    fn entries(self) -> u64 {
-        match self {
-            Self::Checkpoint => 0,
+    fn entries(&self) -> u64 {
+        match *self {
+            Self::Checkpoint | Self::Minimum | Self::Cosigned(_) => 0,
             Self::Tile {
                 level,
                 index,
@@ -68,9 +90,20 @@ impl Name {
         }
     }
 
-    fn path(self, directory: &Path) -> PathBuf {
-        match self {
+    /// The first entry that the full tile or bundle does not span: C2SP tlog-tiles' end index.
+    fn end(&self) -> u64 {
+        match *self {
+            Self::Checkpoint | Self::Minimum | Self::Cosigned(_) => u64::MAX,
+            Self::Tile { level, index, .. } => entries_under(level, index, WIDTH),
+            Self::Bundle { index, .. } => entries_under(0, index, WIDTH),
+        }
+    }
+
+    fn path(&self, directory: &Path) -> PathBuf {
+        match *self {
             Self::Checkpoint => directory.join(CHECKPOINT),
+            Self::Minimum => directory.join(MINIMUM),
+            Self::Cosigned(ref id) => cosigned::path(directory, id),
             Self::Tile {
                 level,
                 index,
@@ -85,6 +118,12 @@ impl Name {
 fn parse(name: &str) -> Option<Name> {
     if name == CHECKPOINT {
         return Some(Name::Checkpoint);
+    }
+    if name == MINIMUM {
+        return Some(Name::Minimum);
+    }
+    if let Some(id) = name.strip_prefix("cosigned/") {
+        return cosigned::is_id(id).then(|| Name::Cosigned(id.to_owned()));
     }
     let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
     let (index, width) = match rest.split_once(".p/") {
@@ -193,8 +232,35 @@ mod tests {
         let path = tile_path(place.path(), 1, 0, 2);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "hashes").unwrap();
-        let served = |published| read(place.path(), "tile/1/000.p/2", published).unwrap();
-        assert_eq!(served(511), None);
-        assert!(served(512).is_some_and(|served| served.is_immutable));
+        let served = |places| read(place.path(), "tile/1/000.p/2", places).unwrap();
+        assert_eq!(served(0..511), None);
+        assert!(served(0..512).is_some_and(|served| served.is_immutable));
+    }
+
+    #[test]
+    fn nothing_that_spans_pruned_entries_alone_is_served_even_where_it_is_left() {
+        let place = tempfile::tempdir().unwrap();
+        for path in [
+            bundle_path(place.path(), 0, WIDTH),
+            bundle_path(place.path(), 1, WIDTH),
+            tile_path(place.path(), 1, 0, 2),
+        ] {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "hashes").unwrap();
+        }
+        let served = |name, minimum| read(place.path(), name, minimum..600).unwrap().is_some();
+        assert!(served("tile/entries/000", 0) && !served("tile/entries/000", 256));
+        assert!(served("tile/entries/001", 256) && served("tile/1/000.p/2", 256));
+    }
+
+    #[test]
+    fn the_minimum_index_is_served_once_its_entry_is_published() {
+        let place = tempfile::tempdir().unwrap();
+        let served = |published| read(place.path(), "minimum", 256..published).unwrap();
+        assert_eq!(served(1_000), None);
+        std::fs::write(place.path().join("minimum"), "256\n700\n").unwrap();
+        assert_eq!(served(700), None);
+        let found = served(701).unwrap();
+        assert!(!found.is_immutable && found.bytes == b"256\n700\n");
     }
 }

@@ -1,6 +1,7 @@
 //! The ledger as its users see it.
 
 mod power;
+mod pruning;
 mod rotation;
 mod thousand;
 
@@ -90,7 +91,8 @@ async fn content_comes_back_with_the_index_of_its_durable_entry() {
         recovery,
         Recovery {
             size: 0,
-            torn_bytes_cut: 0
+            torn_bytes_cut: 0,
+            purge: None
         }
     );
     for index in 0..3 {

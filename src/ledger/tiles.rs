@@ -225,6 +225,11 @@ impl Tiles {
         self.edge.iter().filter(|tile| !tile.hashes.is_empty())
     }
 
+    /// With the tiles of the right edge, the leaves' first; each may be empty, none full.
+    pub(super) fn of_edge(edge: Vec<Tile>) -> Self {
+        Self { edge }
+    }
+
     /// The tree as a frontier.
     pub(super) fn frontier(&self) -> Frontier {
         let mut frontier = Frontier::default();

@@ -4,7 +4,10 @@
 //! What cannot be seen from the directory alone: that whole batches are missing at the end, if no
 //! published checkpoint covers them. Give `since` a checkpoint kept elsewhere, and that is seen too.
 //! And whoever has the signing key can sign another history; only a checkpoint kept elsewhere shows it.
+//!
+//! A log that was pruned is verified from its minimum index on, and that an entry of it says so.
 
+mod pruned;
 mod source;
 
 use std::collections::VecDeque;
@@ -14,13 +17,17 @@ use std::time::Duration;
 
 pub use self::source::{Fetched, Published};
 
+use self::pruned::{Beginning, is_on_record};
 use self::source::Folder;
 use super::batch::log_id;
 use super::checkpoint::Checkpoint;
+use super::cosigned::cosigned;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
 use super::merkle::{Frontier, Hash};
+use super::pruning::Minimum;
 use super::publisher::published;
+use super::reading::entries;
 use super::replay::Replay;
 use super::scan::{Next, Scan};
 use super::segment;
@@ -43,6 +50,8 @@ pub struct Verified {
     pub checkpoint: Option<String>,
     /// Entries under the published checkpoint.
     pub published: u64,
+    /// From which entry on it was verified, and under which entry those before were destroyed.
+    pub minimum: Minimum,
     /// Bytes of an unfinished batch at the end: one being written, or one torn by a crash, which the
     /// next start will cut. Nobody was answered for it.
     pub torn_tail_bytes: u64,
@@ -56,10 +65,12 @@ pub struct Verified {
 /// [`ReadError::Damaged`] with the first damaged entry; [`ReadError::Unreadable`] where the system
 /// refused, which says nothing about the entries.
 pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Verified, ReadError> {
-    verify_telling(directory, keys, since, &|_| ())
+    let since: Vec<_> = since.into_iter().map(str::to_owned).collect();
+    verify_telling(directory, keys, &since, &|_| ())
 }
 
-/// Likewise, and tells `progress` how many entries are verified, now and then.
+/// Likewise, and tells `progress` how many entries are verified, now and then; the log must have grown from
+/// all of `since`.
 ///
 /// # Errors
 ///
@@ -67,7 +78,7 @@ pub fn verify(directory: &Path, keys: &Keys, since: Option<&str>) -> Result<Veri
 pub fn verify_telling(
     directory: &Path,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     twice(|| verify_with(directory, keys, since, progress))
@@ -82,10 +93,15 @@ pub fn verify_telling(
 pub fn verify_published(
     published: &dyn Published,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     twice(|| published_once(published, keys, since, progress))
+}
+
+/// The published files in a folder.
+pub(super) fn folder(directory: &Path) -> impl Published {
+    Folder(directory)
 }
 
 /// Told how many entries are verified.
@@ -108,13 +124,14 @@ pub(super) fn verify_once(
     keys: &Keys,
     since: Option<&str>,
 ) -> Result<Verified, ReadError> {
-    verify_with(directory, keys, since, &|_| ())
+    let since: Vec<_> = since.into_iter().map(str::to_owned).collect();
+    verify_with(directory, keys, &since, &|_| ())
 }
 
 fn verify_with(
     directory: &Path,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     let published = published(directory, keys)?;
@@ -122,7 +139,6 @@ fn verify_with(
         let what = format!("there is no ledger in `{}`", directory.display());
         return Err(Damage::somewhere(what).into());
     }
-    let marks = marks(published.as_ref(), keys, since)?;
     let scan = Scan::open(directory)?;
     let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
     if scan.is_none() && published_size > 0 && directory.join(segment::FOLDER).exists() {
@@ -136,11 +152,24 @@ fn verify_with(
         None => published_size,
     };
     let source = Folder(directory);
-    let (start, overlap) =
-        Bundles::new(&source, published_size, &marks, progress).verify_up_to(segments_begin)?;
+    let beginning = Beginning::find(&source, segments_begin, published_size)?;
+    let minimum = beginning.minimum;
+    let mut marks = marks(published.as_ref(), keys, since, &beginning)?;
+    let cosigned = cosigned(directory, keys)?.into_iter();
+    let cosigned = cosigned.map(|one| one.checkpoint);
+    // Of what was pruned since, nothing can be said any more.
+    marks.extend(cosigned.filter(|checkpoint| beginning.reaches(checkpoint.size).is_ok()));
+    let (start, overlap) = Bundles::new(&source, published_size, &marks, progress, beginning)
+        .verify_up_to(segments_begin)?;
     let replay = Replay::new(keys, start, marks);
     let mut verified = verify_segments(replay, scan, overlap, (keys, progress))?;
     verified.published = published_size;
+    verified.minimum = minimum;
+    if let Some(purge) = minimum.purge {
+        let entry = entries(directory, purge).next().transpose()?;
+        let entry = entry.filter(|(index, _)| *index == purge);
+        is_on_record(&minimum, entry.as_ref().map(|(_, bytes)| &**bytes))?;
+    }
     if verified.checkpoint.is_none() && published.is_some() {
         verified.checkpoint = tiles::read(&directory.join(tiles::CHECKPOINT))?
             .and_then(|bytes| String::from_utf8(bytes).ok());
@@ -152,7 +181,7 @@ fn verify_with(
 fn published_once(
     source: &dyn Published,
     keys: &Keys,
-    since: Option<&str>,
+    since: &[String],
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     let somewhere = |what: String| Damage::somewhere(format!("the published checkpoint: {what}"));
@@ -161,9 +190,11 @@ fn published_once(
     let signed = String::from_utf8(signed).map_err(|_| somewhere("it is not text".to_owned()))?;
     let checkpoint = keys.read_checkpoint(&signed);
     let checkpoint = checkpoint.map_err(|error| somewhere(error.to_string()))?;
-    let marks = marks(Some(&checkpoint), keys, since)?;
     let size = checkpoint.size;
-    let bundles = Bundles::new(source, size, &marks, progress);
+    let beginning = Beginning::find(source, size, size)?;
+    let minimum = beginning.minimum;
+    let marks = marks(Some(&checkpoint), keys, since, &beginning)?;
+    let bundles = Bundles::new(source, size, &marks, progress, beginning);
     let (frontier, _) = bundles.verify_up_to(size)?;
     // The bundles end here; a checkpoint of more shows that something is missing.
     Replay::new(keys, frontier.clone(), marks).finish()?;
@@ -172,8 +203,13 @@ fn published_once(
         root: frontier.root(),
         checkpoint: Some(signed),
         published: size,
+        minimum,
         torn_tail_bytes: 0,
     };
+    if let Some(purge) = minimum.purge {
+        let entry = pruned::published_entry(source, purge, size)?;
+        is_on_record(&minimum, entry.as_deref())?;
+    }
     signed_by_the_last(&verified, keys)?;
     Ok(verified)
 }
@@ -182,14 +218,17 @@ fn published_once(
 fn marks(
     published: Option<&Checkpoint>,
     keys: &Keys,
-    since: Option<&str>,
-) -> Result<Vec<Checkpoint>, Damage> {
+    since: &[String],
+    beginning: &Beginning,
+) -> Result<Vec<Checkpoint>, ReadError> {
     let mut marks: Vec<Checkpoint> = published.into_iter().cloned().collect();
-    if let Some(signed) = since {
+    for signed in since {
         let since = keys.read_checkpoint(signed);
-        marks.push(since.map_err(|error| {
+        let since = since.map_err(|error| {
             Damage::somewhere(format!("the checkpoint to verify since: {error}"))
-        })?);
+        })?;
+        beginning.reaches(since.size)?;
+        marks.push(since);
     }
     Ok(marks)
 }
@@ -243,6 +282,7 @@ fn verify_segments(
         root: state.frontier.root(),
         checkpoint: state.checkpoint,
         published: 0,
+        minimum: Minimum::default(),
         torn_tail_bytes,
     })
 }
@@ -267,6 +307,7 @@ impl<'a> Bundles<'a> {
         published_size: u64,
         marks: &'a [Checkpoint],
         progress: Progress<'a>,
+        beginning: Beginning,
     ) -> Self {
         Self {
             source,
@@ -274,7 +315,7 @@ impl<'a> Bundles<'a> {
             segments_begin: 0,
             marks,
             progress,
-            tiles: Tiles::default(),
+            tiles: beginning.tiles,
             at_segments: None,
             overlap: VecDeque::new(),
         }
@@ -297,7 +338,7 @@ impl<'a> Bundles<'a> {
 
     fn verify(&mut self) -> Result<(), ReadError> {
         self.reached()?;
-        for index in 0.. {
+        for index in self.tiles.size() / WIDTH as u64.. {
             let first = index * WIDTH as u64;
             let rest = usize::try_from(self.published_size.saturating_sub(first));
             let width = if self.source.has(&bundle_path(HERE.as_ref(), index, WIDTH))? {

@@ -25,6 +25,11 @@ pub struct Announced {
 }
 
 impl Announced {
+    /// The entry that told of it.
+    pub fn entry(&self) -> u64 {
+        self.publication.entry
+    }
+
     /// Takes in one entry after another, oldest first, with its index in the log.
     pub fn follow(latest: &mut Option<Self>, index: u64, entry: &Entry) {
         let (how, object, by, because) = match &entry.event {

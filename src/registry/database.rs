@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 /// Version of the tables below, in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 7;
+const SCHEMA_VERSION: i64 = 8;
 
 /// `entry` is the log index of the ledger entry each fact rests on; absent where it was only noticed.
 const SCHEMA: &str = "
@@ -123,6 +123,12 @@ const SCHEMA_OF_HOLDS: &str = "
     PRAGMA user_version = 7;
 ";
 
+/// Months that have a key for mail recipients, and the entry under which it was destroyed.
+const SCHEMA_OF_RECIPIENT_KEYS: &str = "
+    CREATE TABLE recipient_key (period TEXT PRIMARY KEY, destroyed INTEGER) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 8;
+";
+
 /// The registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotOpen {
@@ -182,6 +188,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, CannotOpen> {
         SCHEMA_OF_AGREEMENTS_AND_FIGURES,
         SCHEMA_OF_PROOFS,
         SCHEMA_OF_HOLDS,
+        SCHEMA_OF_RECIPIENT_KEYS,
     ];
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = usize::try_from(found)

@@ -1,29 +1,26 @@
 //! Keyed fingerprints (HMAC-SHA-256) of what people type: without the key a fingerprint confirms no
-//! guess. One key finds customers by e-mail, telephone and address; another names mail recipients,
-//! so that it can be destroyed without the first.
+//! guess. One key finds customers by e-mail, telephone and address; others, one for each month, name mail
+//! recipients, so that they can be destroyed without the first.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_lc_rs::hmac;
+use jiff::Timestamp;
 
-use super::CannotOpen;
-use crate::files::{self, Readers};
+use super::keys::{beside, key};
+use super::recipient_keys::{Period, RecipientKeys};
+use super::{CannotOpen, NotKept};
 use crate::terms::CustomerRef;
 
 pub(super) type Fingerprint = [u8; 32];
-
-const KEY_BYTES: usize = 32;
 
 /// Fewer digits are not a telephone number anyone would search for.
 const TELEPHONE_DIGITS_MIN: usize = 7;
 
 pub(super) struct Fingerprints {
     lookup: hmac::Key,
-    recipient: hmac::Key,
+    pub(super) recipients: RecipientKeys,
 }
 
 impl fmt::Debug for Fingerprints {
@@ -33,11 +30,15 @@ impl fmt::Debug for Fingerprints {
 }
 
 impl Fingerprints {
-    /// Reads both keys beside the database; makes them where the book is still `empty`.
-    pub(super) fn open(database: &Path, empty: bool) -> Result<Self, CannotOpen> {
+    /// Reads the key beside the database that finds customers; makes it where the book is still `empty`.
+    pub(super) fn open(
+        database: &Path,
+        empty: bool,
+        recipients: RecipientKeys,
+    ) -> Result<Self, CannotOpen> {
         Ok(Self {
             lookup: key(&beside(database, ".lookup.key"), empty)?,
-            recipient: key(&beside(database, ".recipient.key"), empty)?,
+            recipients,
         })
     }
 
@@ -72,15 +73,34 @@ impl Fingerprints {
         all.into_iter().flatten().collect()
     }
 
-    pub(super) fn recipient(&self, name: &str, address: &str) -> Option<CustomerRef> {
-        let (name, address) = (letters_and_digits(name), letters_and_digits(address));
-        if name.is_empty() && address.is_empty() {
-            return None;
-        }
-        let parts = [name.as_bytes(), address.as_bytes()];
-        let first = sign(&self.recipient, &parts).first_chunk().copied();
-        first.map(CustomerRef::from_bytes)
+    /// The recipient as entries of this moment name them, and the month whose key was made for it, if one
+    /// was.
+    pub(super) fn recipient(
+        &self,
+        name: &str,
+        address: &str,
+        now: Timestamp,
+    ) -> Result<(Option<CustomerRef>, Option<Period>), NotKept> {
+        let (key, made) = self.recipients.of(Period::of(now))?;
+        Ok((recipient(&key, name, address), made))
     }
+
+    /// The recipient as entries of each month name them whose key is still there.
+    pub(super) fn recipient_ever(&self, name: &str, address: &str) -> Vec<CustomerRef> {
+        let keys = self.recipients.all().into_iter();
+        keys.filter_map(|(_, key)| recipient(&key, name, address))
+            .collect()
+    }
+}
+
+fn recipient(key: &hmac::Key, name: &str, address: &str) -> Option<CustomerRef> {
+    let (name, address) = (letters_and_digits(name), letters_and_digits(address));
+    if name.is_empty() && address.is_empty() {
+        return None;
+    }
+    let parts = [name.as_bytes(), address.as_bytes()];
+    let first = sign(key, &parts).first_chunk().copied();
+    first.map(CustomerRef::from_bytes)
 }
 
 /// Letters and digits in lower case; spelling of spaces, commas and dots makes no difference.
@@ -103,65 +123,23 @@ fn sign(key: &hmac::Key, parts: &[&[u8]]) -> Fingerprint {
     fingerprint
 }
 
-fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
-}
-
-fn key(path: &Path, may_make: bool) -> Result<hmac::Key, CannotOpen> {
-    let failed = |cause| CannotOpen::File {
-        path: path.to_owned(),
-        cause,
-    };
-    let mistaken = |mistake| CannotOpen::Key {
-        path: path.to_owned(),
-        mistake,
-    };
-    let bytes = match File::open(path) {
-        Ok(mut file) => {
-            if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
-                return Err(mistaken("others may read this key; set its mode to 0600"));
-            }
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(failed)?;
-            bytes
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
-            make_key(path).map_err(failed)?
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mistake = "this key is missing, and nobody in the book can be found without it; \
-                           bring it back from a backup";
-            return Err(mistaken(mistake));
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    if bytes.len() != KEY_BYTES {
-        return Err(mistaken(
-            "a key must have 32 bytes; bring it back from a backup",
-        ));
-    }
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
-}
-
-fn make_key(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; KEY_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
-    files::write_new(path, &bytes, Readers::Owner)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 
     use super::*;
+    use crate::registry::database;
+
+    fn open(path: &Path, empty: bool) -> Result<Fingerprints, CannotOpen> {
+        let connection = database::open(path)?;
+        let recipients = RecipientKeys::open(path, &connection, true, Timestamp::UNIX_EPOCH)?;
+        Fingerprints::open(path, empty, recipients)
+    }
 
     #[test]
     fn the_same_person_typed_differently_has_one_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
-        let prints = Fingerprints::open(&folder.path().join("registry"), true).unwrap();
+        let prints = open(&folder.path().join("registry"), true).unwrap();
         assert_eq!(
             prints.email(" Ann@Example.ORG "),
             prints.email("ann@example.org")
@@ -174,33 +152,38 @@ mod tests {
             prints.address("1 Main St., Springfield"),
             prints.address("1 MAIN ST SPRINGFIELD")
         );
-        let recipient = prints.recipient("Ann  Bell", "1 Main St.");
-        assert_eq!(recipient, prints.recipient("ann bell", "1 main st"));
-        assert_ne!(recipient, prints.recipient("ann", "bell 1 main st"));
+        let recipient = |name, address| {
+            let named = prints.recipient(name, address, Timestamp::UNIX_EPOCH);
+            named.unwrap().0
+        };
+        let ann = recipient("Ann  Bell", "1 Main St.");
+        assert_eq!(ann, recipient("ann bell", "1 main st"));
+        assert_ne!(ann, recipient("ann", "bell 1 main st"));
     }
 
     #[test]
     fn nothing_is_no_ones_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
-        let prints = Fingerprints::open(&folder.path().join("registry"), true).unwrap();
+        let prints = open(&folder.path().join("registry"), true).unwrap();
         assert_eq!(prints.email("  "), None);
         assert_eq!(prints.telephone("n/a 12"), None);
         assert_eq!(prints.address("-"), None);
-        assert_eq!(prints.recipient("--", " "), None);
+        let nobody = prints.recipient("--", " ", Timestamp::UNIX_EPOCH);
+        assert_eq!(nobody.unwrap().0, None);
     }
 
     #[test]
     fn a_key_is_private_and_never_made_anew_for_a_book_with_people() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("registry");
-        assert!(Fingerprints::open(&database, false).is_err());
-        let first = Fingerprints::open(&database, true).unwrap();
-        let again = Fingerprints::open(&database, false).unwrap();
+        assert!(open(&database, false).is_err());
+        let first = open(&database, true).unwrap();
+        let again = open(&database, false).unwrap();
         assert_eq!(first.email("a@b.c"), again.email("a@b.c"));
         let key = beside(&database, ".lookup.key");
         assert_eq!(key.metadata().unwrap().mode() & 0o777, 0o600);
         std::fs::set_permissions(&key, PermissionsExt::from_mode(0o640)).unwrap();
-        let refused = Fingerprints::open(&database, false).unwrap_err();
+        let refused = open(&database, false).unwrap_err();
         assert!(refused.to_string().contains("0600"), "{refused}");
     }
 }

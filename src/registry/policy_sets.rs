@@ -418,7 +418,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         drop(registry(&place));
         let connection = Connection::open(place.path().join("registry")).unwrap();
-        let older = "DROP TABLE hold; DROP TABLE proof; DROP TABLE policy_shadow; DROP TABLE policy_in_force; DROP TABLE policy_file; DROP TABLE policy_text;
+        let older = "DROP TABLE recipient_key; DROP TABLE hold; DROP TABLE proof; DROP TABLE policy_shadow; DROP TABLE policy_in_force; DROP TABLE policy_file; DROP TABLE policy_text;
                      DROP TABLE policy_set; DROP TABLE figure_group; DROP TABLE figure_question;
                      ALTER TABLE consent DROP COLUMN profile; ALTER TABLE consent DROP COLUMN document;
                      DROP TABLE shut_out; CREATE TABLE suspension (partner TEXT, since TEXT, actor TEXT,

@@ -354,7 +354,7 @@ async fn partners_suspended_by_an_earlier_version_stay_suspended() {
     drop(fixture.open());
     let connection = rusqlite::Connection::open(fixture.path()).unwrap();
     let earlier = "
-        DROP TABLE hold; DROP TABLE proof; DROP TABLE figure_group; DROP TABLE figure_question;
+        DROP TABLE recipient_key; DROP TABLE hold; DROP TABLE proof; DROP TABLE figure_group; DROP TABLE figure_question;
         ALTER TABLE consent DROP COLUMN profile; ALTER TABLE consent DROP COLUMN document;
         DROP TABLE shut_out;
         CREATE TABLE suspension (

@@ -78,6 +78,7 @@ impl Tally {
             Event::Disclosure(_)
             | Event::Delivered(_)
             | Event::Intent(_)
+            | Event::Purge(_)
             | Event::Shadow(_)
             | Event::Act(_)
             | Event::Gateway(_) => {}

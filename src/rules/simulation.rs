@@ -202,7 +202,8 @@ impl<'a> Simulation<'a> {
             | Event::Intent(_)
             | Event::Shadow(_)
             | Event::Act(_)
-            | Event::Gateway(_) => return,
+            | Event::Gateway(_)
+            | Event::Purge(_) => return,
         };
         self.replay.calls += 1;
         match told {

@@ -7,22 +7,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::certificates::Certificates;
-use super::{Running, StartError, note, note_renewal};
+use super::counting::{self, Counted, Counting};
+use super::{Running, StartError, note, note_renewal, prepare_recipient_keys};
 use crate::administration::actors::{Actors, Mapped, TwoNames};
 use crate::administration::{self, Administration, Record, Role};
-use crate::allowance::Allowance;
-use crate::allowance::fold::spent;
 use crate::clock::Clock;
 use crate::config::{Config, KeySource, LedgerSettings, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
-use crate::entry::Entry;
+use crate::entry::Purge;
 use crate::files::{self, Readers};
 use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
@@ -43,27 +41,26 @@ use crate::ledger::{self, Ledger, OpenError, Signer};
 use crate::listen;
 use crate::mistakes::Look;
 use crate::operator::{self, Operator};
-use crate::publishing::{self, Announced, NotOpened, Opening};
-use crate::registry::Registry;
+use crate::publishing::{self, NotOpened, Opening};
+use crate::registry::{Period, Registry};
 use crate::telemetry::{Metrics, Telemetry};
+use crate::witness::Witnesses;
 
 pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
     let telemetry = Telemetry::start(&config.telemetry)
         .map_err(|error| StartError::unusable("telemetry", error))?;
     let registry = Arc::new(open_registry(config, &clock).await?);
     let opening = read_policies(config, &registry, &clock).await?;
-    let ledger = open_ledger(config, &clock).await?;
-    let allowance = Arc::new(Allowance::new(clock.clone()));
-    let announced = replay(config, &clock, &allowance).await?;
+    let (ledger, counting) = open_ledger(config, &clock, &registry).await?;
+    let counted = count(&counting).await?;
+    let (allowance, announced) = (Arc::new(counted.allowance), counted.announced);
     let (stop, stopped) = watch::channel(false);
     let metrics = Arc::new(Metrics::default());
     let verifier = verifier(config, &clock).await?;
-    let (log, counted) = (ledger.clone(), Arc::clone(&metrics));
-    let publishing = opening.finish(log, counted, announced, stopped.clone());
-    let publishing = publishing
-        .await
-        .map_err(|error| no_policies(config, error))?;
-    let publishing = Arc::new(publishing);
+    let (log, counters) = (ledger.clone(), Arc::clone(&metrics));
+    let publishing = opening.finish(log, counters, announced, stopped.clone());
+    let publishing = publishing.await.map_err(|error| no_policies(config, error));
+    let publishing = Arc::new(publishing?);
     let rules = Arc::clone(publishing.rules());
     let cores = cores(config, &metrics, &clock)?;
     let gateway = Arc::new(Gateway {
@@ -85,6 +82,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         past: Past::new(ledger.clone(), config.ledger.directory.clone()),
     });
     note_started(&gateway).await;
+    let witnesses = Witnesses::configured(&config.ledger, &ledger, &clock, &metrics)
+        .map_err(|cause| StartError::unusable("the witnesses of the ledger", cause))?;
     let mut tasks = JoinSet::new();
     let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
     let certificates = Arc::new(certificates.and_of(&cores));
@@ -92,6 +91,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let record = record(config, ledger)?;
     let operator = Operator {
+        witnesses: witnesses.clone(),
         ledger: record.ledger.clone(),
         index: Arc::clone(&record.index),
         metrics,
@@ -104,7 +104,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let people = Administration::new(registry, record, contracts, sets, allowance, clock);
     serve_administration(config, people, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
+    keep_vouched(&gateway, witnesses, &counting, &stopped, &mut tasks);
     Ok(Running {
+        counting,
         gateway,
         publishing,
         certificates,
@@ -124,6 +126,7 @@ fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
         ledger,
         directory,
         index,
+        retention: config.ledger.retention.clone(),
     })
 }
 
@@ -149,10 +152,34 @@ fn keep_fresh(
                 gateway.cores.watch(),
                 gateway.verifier.keys().keep_fresh(),
                 certificates.keep_fresh(|| note_renewal(&gateway)),
+                prepare_recipient_keys(&gateway),
             )
         };
         tokio::select! {
             _ = all => {}
+            () = done => {}
+        }
+    });
+}
+
+/// What is done with the ledger now and then: its witnesses are asked, and what is counted of it is kept.
+fn keep_vouched(
+    gateway: &Gateway,
+    witnesses: Option<Arc<Witnesses>>,
+    counting: &Arc<Counting>,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let counting = counting::keep_counted(Arc::clone(counting), gateway.ledger.clone());
+    let done = until(stopped.clone());
+    tasks.spawn(async move {
+        let cosigning = async {
+            if let Some(witnesses) = witnesses {
+                witnesses.keep_cosigned().await;
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(cosigning, counting) } => {}
             () = done => {}
         }
     });
@@ -200,7 +227,11 @@ async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, Start
     .await
 }
 
-async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartError> {
+async fn open_ledger(
+    config: &Config,
+    clock: &Clock,
+    registry: &Registry,
+) -> Result<(Ledger, Arc<Counting>), StartError> {
     let (settings, clock) = (config.ledger.clone(), clock.clone());
     let mut options = ledger::Options::new(&settings.directory, &settings.origin);
     options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
@@ -212,10 +243,15 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
     let opened = blocking("the ledger", move || {
         make_folder(&settings.directory)?;
         let signers = ledger_signers(&settings)?;
-        Ok(Ledger::open(&options, signers, &clock))
+        let secret = signers
+            .now
+            .derived("covenant: what was counted of the ledger");
+        let counting = Counting::new(&settings.directory, &secret, clock.clone());
+        let opened = Ledger::open(&options, signers, &clock);
+        Ok(opened.map(|(ledger, recovery)| (ledger, recovery, counting)))
     })
     .await?;
-    let (ledger, recovery) = opened.map_err(|error| match error {
+    let (ledger, recovery, counting) = opened.map_err(|error| match error {
         OpenError::Damaged(_) => StartError::Damaged(error),
         _ => StartError::unusable("the ledger", error),
     })?;
@@ -225,7 +261,28 @@ async fn open_ledger(config: &Config, clock: &Clock) -> Result<Ledger, StartErro
             "a torn batch was cut off the ledger"
         );
     }
-    Ok(ledger)
+    if let Some(purge) = recovery.purge {
+        finish_purge(config, registry, purge).await?;
+    }
+    Ok((ledger, Arc::new(counting)))
+}
+
+/// Destroys keys that purges on record destroyed, and that a stop left or a backup brought back.
+async fn finish_purge(config: &Config, registry: &Registry, entry: u64) -> Result<(), StartError> {
+    let directory = config.ledger.directory.clone();
+    let purge = blocking("the latest purge", move || {
+        let found = ledger::reading::entries(&directory, entry).next();
+        let found = found.transpose().map_err(|error| error.to_string())?;
+        let purge = found.filter(|(index, _)| *index == entry);
+        let purge = purge.and_then(|(_, bytes)| Purge::of(&bytes));
+        purge.ok_or_else(|| format!("entry {entry} is not there, or about something else"))
+    })
+    .await?;
+    let until = purge.recipient_keys_until.as_deref();
+    let until = until.and_then(|month| month.parse::<Period>().ok());
+    let keys = until.map_or_else(Vec::new, |until| registry.recipient_keys_until(until.end()));
+    let destroyed = registry.destroy_recipient_keys(keys, entry).await;
+    destroyed.map_err(|error| StartError::unusable("the latest purge", error))
 }
 
 /// The ledger's keys; one is made where the log begins, or where it is to change.
@@ -251,26 +308,11 @@ fn ledger_signers(settings: &LedgerSettings) -> Result<ledger::Signers, String> 
 
 /// Budgets are a fold over the ledger: what was disclosed this month is spent. On the way the latest
 /// change of the policy set is found.
-async fn replay(
-    config: &Config,
-    clock: &Clock,
-    allowance: &Arc<Allowance>,
-) -> Result<Option<Announced>, StartError> {
-    let (directory, allowance) = (config.ledger.directory.clone(), Arc::clone(allowance));
-    let month = clock.now().to_zoned(TimeZone::UTC).date().first_of_month();
-    blocking("the ledger's entries", move || {
-        let mut announced = None;
-        for entry in ledger::reading::entries(&directory, 0) {
-            let (index, bytes) = entry.map_err(|error| error.to_string())?;
-            let entry = Entry::parse(&bytes).map_err(|error| error.to_string())?;
-            Announced::follow(&mut announced, index, &entry);
-            if entry.time.to_zoned(TimeZone::UTC).date() >= month {
-                allowance.rebuild(spent(&entry).into_iter());
-            }
-        }
-        Ok(announced)
-    })
-    .await
+async fn count(counting: &Arc<Counting>) -> Result<Counted, StartError> {
+    let counting = Arc::clone(counting);
+    let counted = blocking("the ledger's entries", move || counting.count()).await?;
+    tracing::info!(entries = counted.entries_read, "budgets are counted");
+    Ok(counted)
 }
 
 async fn verifier(config: &Config, clock: &Clock) -> Result<Verifier, StartError> {

@@ -28,6 +28,67 @@ pub struct Metrics {
     reloads_refused: Counter,
     shadow_differences: Family<ShadowLabels, Counter>,
     cores: CoreMetrics,
+    witnesses: WitnessMetrics,
+}
+
+/// Those of the ledger's witnesses.
+#[derive(Debug, Default)]
+struct WitnessMetrics {
+    behind: Family<WitnessLabels, Gauge<u64, AtomicU64>>,
+    age: Family<WitnessLabels, Gauge<u64, AtomicU64>>,
+    alarms: Family<WitnessLabels, Gauge>,
+    failures: Family<WitnessFailureLabels, Counter>,
+    /// There at all only where there are witnesses.
+    quorum: Family<NoLabels, Gauge>,
+}
+
+impl WitnessMetrics {
+    fn registered(registry: &mut Registry) -> Self {
+        let witnesses = Self::default();
+        registry.register(
+            "witness_behind",
+            "Entries of the ledger that a witness has not cosigned yet",
+            witnesses.behind.clone(),
+        );
+        registry.register_with_unit(
+            "witness_age",
+            "Since a witness has cosigned; nothing where it never has",
+            Unit::Seconds,
+            witnesses.age.clone(),
+        );
+        registry.register(
+            "witness_alarm",
+            "1 while a witness says that the ledger is not the one it knows, or signs wrongly",
+            witnesses.alarms.clone(),
+        );
+        registry.register(
+            "witness_failures",
+            "Times a witness was asked and did not cosign",
+            witnesses.failures.clone(),
+        );
+        registry.register(
+            "witness_quorum",
+            "1 while witnesses enough have cosigned the ledger lately",
+            witnesses.quorum.clone(),
+        );
+        witnesses
+    }
+}
+
+/// A witness, by the name in its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WitnessLabels {
+    witness: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoLabels {}
+
+/// `why` is one word of a closed list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WitnessFailureLabels {
+    witness: String,
+    why: &'static str,
 }
 
 /// Those of core services and their instances.
@@ -183,8 +244,10 @@ impl Default for Metrics {
             shadow_differences.clone(),
         );
         let cores = CoreMetrics::registered(&mut registry);
+        let witnesses = WitnessMetrics::registered(&mut registry);
         Self {
             cores,
+            witnesses,
             refusals_unrecorded,
             shadow_differences,
             policies,
@@ -287,6 +350,38 @@ impl Metrics {
             made: if made { "yes" } else { "no" },
         };
         self.cores.retries.get_or_create(&labels).inc();
+    }
+
+    /// Notes how a witness stands: entries it has not cosigned, seconds since it has, if ever, and
+    /// whether what it says is an alarm.
+    pub fn witness(&self, witness: &str, behind: u64, age_seconds: Option<u64>, is_alarm: bool) {
+        let labels = WitnessLabels {
+            witness: witness.to_owned(),
+        };
+        let Self { witnesses, .. } = self;
+        witnesses.behind.get_or_create(&labels).set(behind);
+        if let Some(age) = age_seconds {
+            witnesses.age.get_or_create(&labels).set(age);
+        }
+        witnesses
+            .alarms
+            .get_or_create(&labels)
+            .set(i64::from(is_alarm));
+    }
+
+    /// Notes whether witnesses enough have cosigned lately.
+    pub fn witness_quorum(&self, is_quorate: bool) {
+        let quorum = self.witnesses.quorum.get_or_create(&NoLabels {});
+        quorum.set(i64::from(is_quorate));
+    }
+
+    /// Counts that a witness was asked and has not cosigned, and why in one word.
+    pub fn witness_failed(&self, witness: &str, why: &'static str) {
+        let labels = WitnessFailureLabels {
+            witness: witness.to_owned(),
+            why,
+        };
+        self.witnesses.failures.get_or_create(&labels).inc();
     }
 
     /// Everything as OpenMetrics text.

@@ -147,3 +147,30 @@ async fn the_signing_key_changes_at_a_start_and_both_have_signed_it() {
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn parquet_is_written_by_builds_that_can_and_the_others_say_which_those_are() {
+    let place = Installation::new().await;
+    let mut gateway = place.serve().await;
+    published(&place).await;
+    assert_eq!(gateway.stop().await, 0);
+    let export = "ledger export --dir ledger --key ledger.key --format parquet";
+    if !cfg!(feature = "parquet") {
+        let told = place.run(&format!("{export} --out entries.parquet")).await;
+        assert!(told.with(2).err.contains("--features parquet"));
+        assert!(!place.path("entries.parquet").exists());
+        return;
+    }
+    place.run(export).await.with(2);
+    place
+        .run(&format!("{export} --out entries.parquet"))
+        .await
+        .with(0);
+    let file = fs::read(place.path("entries.parquet")).unwrap();
+    assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
+    // Nothing is written over.
+    place
+        .run(&format!("{export} --out entries.parquet"))
+        .await
+        .with(1);
+}

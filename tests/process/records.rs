@@ -159,6 +159,25 @@ async fn an_export_has_every_entry_in_every_form() {
         );
         place.run(&out).await.with(1);
     }
+    // Where a gateway runs on it, it stands in there who took it along, and a role that may not is no way.
+    let mut gateway = place.serve().await;
+    let export = "ledger export --dir ledger --key ledger.key --from 2";
+    place.run(export).await.with(0);
+    place
+        .run(&format!("{export} --role partner_manager"))
+        .await
+        .with(1);
+    let copy = "cp -r ledger copy && covenant ledger export --dir copy --key ledger.key";
+    shell(place.folder(), copy).await.with(0);
+    let found = place
+        .run("ledger search --decision ledger.export -o json")
+        .await
+        .with(0)
+        .json();
+    let acts = found["found"].as_array().unwrap();
+    assert_eq!(acts.len(), 1, "{found:#}");
+    assert_eq!(acts[0]["entry"]["event"]["object"], "format:jsonl from:2");
+    assert_eq!(gateway.stop().await, 0);
 }
 
 #[tokio::test]
@@ -194,4 +213,68 @@ async fn nobody_is_forgotten_by_one_person_alone_or_under_a_hold_over_a_restart(
     alone.with(1);
     assert_eq!(gateway.stop().await, 0);
     place.verify().await;
+}
+
+/// How many entries each start so far has read to count the budgets.
+fn entries_counted(place: &Installation) -> Vec<u64> {
+    let said = place.said();
+    let lines = said
+        .lines()
+        .filter(|line| line.contains("budgets are counted"));
+    let entries = lines.map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["entries"].as_u64().unwrap()
+    });
+    entries.collect()
+}
+
+#[tokio::test]
+async fn a_start_counts_only_what_was_recorded_since_the_count_was_kept() {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    let target = "/v1/customers/cus_000001";
+    let before = place
+        .get("acme", target)
+        .await
+        .header("covenant-budget")
+        .to_owned();
+    assert_eq!(gateway.stop().await, 0);
+    let mut gateway = place.serve().await;
+    let after = place.get("acme", target).await;
+    assert_eq!(
+        without_seconds(after.header("covenant-budget")),
+        without_seconds(&before)
+    );
+    // What a kill leaves is counted: the start, and what was disclosed.
+    gateway.kill().await;
+    let mut gateway = place.serve().await;
+    let after = place.get("acme", target).await;
+    assert_eq!(
+        without_seconds(after.header("covenant-budget")),
+        without_seconds(&before)
+    );
+    assert_eq!(gateway.stop().await, 0);
+    let counted = entries_counted(&place);
+    assert_eq!(counted[..2], [0, 0], "{counted:?}");
+    assert!((2..6).contains(&counted[2]), "{counted:?}");
+    // Whatever lies there instead, the log is what counts.
+    fs::write(place.path("ledger/counted"), "nothing was disclosed").unwrap();
+    let mut gateway = place.serve().await;
+    let after = place.get("acme", target).await;
+    assert_eq!(
+        without_seconds(after.header("covenant-budget")),
+        without_seconds(&before)
+    );
+    assert_eq!(gateway.stop().await, 0);
+    assert!(entries_counted(&place)[3] > counted[2]);
+    assert!(place.said().contains("what was counted before is not used"));
+}
+
+/// A budget's header without how long each window still lasts.
+fn without_seconds(header: &str) -> String {
+    let parts = header.split([';', ',']);
+    let parts = parts.filter(|part| !part.trim_start().starts_with("t="));
+    parts.collect()
 }

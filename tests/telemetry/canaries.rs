@@ -36,6 +36,19 @@ const METHODS: [&str; 8] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "_OTHER",
 ];
 
+/// Why a witness may not have cosigned.
+const WITNESS_TROUBLES: [&str; 9] = [
+    "unreachable",
+    "unread",
+    "unknown-log",
+    "untrusted-key",
+    "status",
+    "malformed",
+    "ahead",
+    "forked",
+    "wrong-cosignature",
+];
+
 /// What the partners were answered.
 #[derive(Default)]
 struct Said {
@@ -76,6 +89,7 @@ async fn searched_at(log: &'static str, what: &str) {
         core: Some(evil_core::start(core.address()).await),
         collector: Some(collector.endpoint()),
         log: Some(log),
+        witness: Some(evil_core::start_witness().await),
         ..Options::default()
     })
     .await;
@@ -525,6 +539,8 @@ fn check_metrics(gateway: &Gateway, text: &str) {
     );
     let catalogue = catalogue.unwrap();
     let configuration = std::fs::read_to_string(gateway.path().join("covenant.toml")).unwrap();
+    let of_witnesses = samples.iter().flat_map(|sample| &sample.labels);
+    assert!(of_witnesses.filter(|(name, _)| *name == "why").count() > 0);
     for sample in &samples {
         for (name, value) in &sample.labels {
             let listed = match name.as_str() {
@@ -538,8 +554,9 @@ fn check_metrics(gateway: &Gateway, text: &str) {
                     .is_ok_and(|status: u16| (200..600).contains(&status)),
                 "le" => true,
                 "made" => ["yes", "no"].contains(&value.as_str()),
+                "why" => WITNESS_TROUBLES.contains(&value.as_str()),
                 // What the operator wrote.
-                "service" | "instance" => configuration.contains(value.as_str()),
+                "service" | "instance" | "witness" => configuration.contains(value.as_str()),
                 // A day and digits of a digest: nothing anybody wrote.
                 "version" => value.len() == 15 && value.starts_with("20"),
                 _ => false,

@@ -39,6 +39,33 @@ pub(crate) async fn start(honest: SocketAddr) -> SocketAddr {
     address
 }
 
+/// A witness that answers each time in another way, with marked text wherever a witness can.
+pub(crate) async fn start_witness() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let body = format!("\u{2014} {CANARY} canary\n");
+    let answers = [
+        format!(
+            "HTTP/1.1 200 {CANARY}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+        format!("HTTP/1.1 409 x\r\ncontent-type: {CANARY}\r\ncontent-length: 7\r\n\r\ncanary\n"),
+        format!("HTTP/1.1 307 x\r\nlocation: http://{CANARY}/\r\ncontent-length: 0\r\n\r\n"),
+        format!("{CANARY}\r\n\r\n"),
+    ];
+    tokio::spawn(async move {
+        for answer in answers.iter().cycle() {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // Asked for with a body of less than this.
+            let mut request = vec![0; 65_536];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    address
+}
+
 async fn serve(mut stream: TcpStream, honest: SocketAddr) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

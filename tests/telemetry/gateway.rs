@@ -7,6 +7,8 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use covenant::administration::actors::user_name;
 use covenant::administration::client::Client;
 use covenant::clock::Clock;
@@ -34,7 +36,11 @@ pub(crate) struct Options {
     pub(crate) collector: Option<String>,
     pub(crate) key_url: Option<String>,
     pub(crate) log: Option<&'static str>,
+    pub(crate) witness: Option<SocketAddr>,
 }
+
+/// The name of the witness.
+pub(crate) const WITNESS: &str = "witness.example";
 
 pub(crate) struct Gateway {
     pub(crate) directory: TempDir,
@@ -257,6 +263,16 @@ fn configure(path: &Path, options: &Options) {
     }
     if let Some(log) = options.log {
         replace("log = \"info\"", &format!("log = \"{log}\""));
+    }
+    if let Some(witness) = &options.witness {
+        let typed = [&[4][..], &[7; 32]].concat();
+        let id = signed_note::key_id(WITNESS, &typed);
+        let key = format!("{WITNESS}+{id:08x}+{}", STANDARD.encode(typed));
+        let table = format!(
+            "[ledger.witnessing]\ninterval_seconds = 1\n\
+             witnesses = [{{ url = \"http://{witness}\", key = \"{key}\" }}]\n\n[telemetry]"
+        );
+        replace("[telemetry]", &table);
     }
     fs::write(path, text).unwrap();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ByAndWhy;
+use super::{ByAndWhy, Destroyed};
 use crate::entry::{Entry, Withheld};
 
 /// What to look for in the ledger; everything that is given must fit.
@@ -14,6 +14,9 @@ use crate::entry::{Entry, Withheld};
 pub struct SearchQuery {
     /// A customer, as in [`super::CustomerQuery`].
     pub customer: Option<String>,
+    /// Or a mail recipient, in entries of the months whose keys are still there.
+    #[serde(default)]
+    pub recipient: Option<RecipientTyped>,
     /// A partner's id.
     pub partner: Option<String>,
     /// A purpose, with those below it.
@@ -39,6 +42,30 @@ pub struct SearchQuery {
     pub because: Option<String>,
 }
 
+/// A person on a customer's list, as somebody types name and postal address.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientTyped {
+    /// The whole name.
+    pub name: String,
+    /// The whole postal address.
+    pub address: String,
+}
+
+/// An export of the ledger that somebody is about to make.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportTold {
+    /// In which form.
+    pub format: String,
+    /// From which entry on.
+    pub from: u64,
+    /// Not before this time.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
 /// Entries that fit.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +78,8 @@ pub struct SearchAnswer {
     pub entries_read: u64,
     /// The signed checkpoint that each of them was proven under; nothing where none was found.
     pub checkpoint: Option<String>,
+    /// What is not in the log any more, and so cannot be found.
+    pub destroyed: Option<Destroyed>,
 }
 
 /// An entry and its place.
@@ -79,6 +108,9 @@ pub struct Report {
     pub disclosures: Vec<Series>,
     /// The signed checkpoint when it was made: what to verify the ledger against.
     pub checkpoint: String,
+    /// What is not in the ledger any more, and so not accounted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed: Option<Destroyed>,
 }
 
 /// Disclosures to one recipient of the same data for the same purpose on the same basis.

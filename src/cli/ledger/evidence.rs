@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::place::{keys, warn_of_the_key};
 use super::search::moment;
+use super::witnesses::{Named, WitnessArguments};
 use crate::administration::client::Client;
 use crate::administration::messages::SearchQuery;
 use crate::cli::output::{Format, complain, say, say_json};
@@ -67,6 +68,8 @@ pub struct EvidenceFile {
     /// package is believed.
     #[arg(long)]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    witnesses: WitnessArguments,
 }
 
 pub(super) async fn build(client: &Client, arguments: BuildArguments, format: Format) -> u8 {
@@ -100,11 +103,17 @@ pub(super) async fn build(client: &Client, arguments: BuildArguments, format: Fo
         complain(format!("`{}` cannot be written: {error}", out.display()));
         return EXIT_OTHER;
     }
-    tell(&verified, format)
+    tell(&verified, &[], format);
+    0
 }
 
 /// Verifies the package in a file.
-pub(in crate::cli) fn verify(file: &Path, key: Option<&Path>, format: Format) -> u8 {
+pub(in crate::cli) fn verify(
+    file: &Path,
+    key: Option<&Path>,
+    witnesses: &Named,
+    format: Format,
+) -> u8 {
     let read = || {
         let keys = key.map(keys).transpose()?;
         let mut package = Vec::new();
@@ -124,13 +133,18 @@ pub(in crate::cli) fn verify(file: &Path, key: Option<&Path>, format: Format) ->
             return EXIT_USAGE;
         }
     };
-    let code = match evidence::verify(&package, keys.as_ref()) {
-        Ok(verified) => tell(&verified, format),
-        Err(error) => {
+    let verified = evidence::verify(&package, keys.as_ref()).map_err(|error| error.to_string());
+    let verified = verified.and_then(|verified| Ok((vouched(&verified, witnesses)?, verified)));
+    let code = match verified {
+        Ok((vouched, verified)) => {
+            tell(&verified, &vouched, format);
+            0
+        }
+        Err(message) => {
             if format == Format::Json {
-                say_json(&json!({"verified": false, "damage": error.to_string()}));
+                say_json(&json!({"verified": false, "damage": message}));
             }
-            complain(error);
+            complain(message);
             EXIT_DAMAGED
         }
     };
@@ -141,19 +155,56 @@ pub(in crate::cli) fn verify(file: &Path, key: Option<&Path>, format: Format) ->
 }
 
 pub(super) fn run(evidence: &EvidenceFile, format: Format) -> u8 {
-    verify(&evidence.file, evidence.key.as_deref(), format)
+    match evidence.witnesses.named() {
+        Ok(witnesses) => verify(&evidence.file, evidence.key.as_deref(), &witnesses, format),
+        Err(message) => {
+            complain(message);
+            EXIT_USAGE
+        }
+    }
 }
 
-fn tell(verified: &Verified, format: Format) -> u8 {
+/// How many of the entries each witness that was named vouches for; what is wrong where some are vouched for
+/// by too few.
+fn vouched(verified: &Verified, witnesses: &Named) -> Result<Vec<(String, usize)>, String> {
+    let names = witnesses.keys.iter().map(|key| key.name().to_owned());
+    let mut vouched: Vec<_> = names.map(|name| (name, 0)).collect();
+    for (checkpoint, count) in &verified.checkpoints {
+        let cosigners = witnesses.cosigners(checkpoint)?;
+        if let Some(missing) = witnesses.missing(cosigners.len()) {
+            return Err(format!(
+                "of {count} entries: {missing}; what is about a minute old when a package is built is not \
+                 cosigned yet"
+            ));
+        }
+        for (_, entries) in vouched
+            .iter_mut()
+            .filter(|(name, _)| cosigners.contains(name))
+        {
+            *entries += count;
+        }
+    }
+    Ok(vouched)
+}
+
+fn tell(verified: &Verified, vouched: &[(String, usize)], format: Format) {
     if format == Format::Json {
-        return say_json(&json!({
+        let witnesses = vouched.iter().map(|(name, entries)| {
+            json!({
+                "witness": name,
+                "entries": entries,
+            })
+        });
+        say_json(&json!({
             "verified": true,
             "entries": verified.entries,
             "approvals": verified.approvals,
             "policies": verified.policies,
             "seal": verified.seal,
             "origin": verified.origin,
+            "witnesses": witnesses.collect::<Vec<_>>(),
         }));
+        return;
     }
     say(&format!(
         "{} entries of the log {}, {} about {} policy sets; sealed by entry {}\n",
@@ -163,5 +214,9 @@ fn tell(verified: &Verified, format: Format) -> u8 {
         verified.policies.len(),
         verified.seal
     ));
-    0
+    for (name, entries) in vouched {
+        say(&format!(
+            "witness {name}: vouches for {entries} of the proofs\n"
+        ));
+    }
 }

@@ -1,10 +1,10 @@
 //! `covenant ledger export`: the entries of a ledger in a form that other programs read, to a file or to
-//! standard output. Needs no gateway.
+//! standard output. Needs no gateway; one that runs on the ledger is told first (`announce`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use super::place::Place;
 use super::progress::Progress;
 use super::search::moment;
+use crate::administration::messages::ExportTold;
 use crate::cli::output::complain;
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
 use crate::entry::Entry;
 use crate::export;
-use crate::ledger::{ReadError, reading};
+use crate::ledger::{Keys, ReadError, reading};
 
 /// What to export, and how.
 #[derive(Clone, Debug, Args)]
@@ -52,6 +53,26 @@ pub enum ExportFormat {
     Ocsf,
     /// CloudEvents 1.0, one a line.
     Cloudevents,
+    /// Parquet, to a file: the columns of CSV and the whole entry. Only of builds with the feature `parquet`.
+    Parquet,
+}
+
+impl ExportArguments {
+    /// The ledger's directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.place.dir
+    }
+
+    /// What a gateway that runs on it is told.
+    pub(super) fn told(&self) -> ExportTold {
+        let format = self.format.to_possible_value();
+        ExportTold {
+            format: format.map_or_else(String::new, |value| value.get_name().to_owned()),
+            from: self.from,
+            since: self.since,
+            until: self.until,
+        }
+    }
 }
 
 enum NotExported {
@@ -70,6 +91,15 @@ pub(in crate::cli) fn run(arguments: &ExportArguments) -> u8 {
         }
     };
     let written = match &arguments.out {
+        out if arguments.format == ExportFormat::Parquet => {
+            match parquet(arguments, out.as_deref(), &keys) {
+                Ok(written) => written,
+                Err(message) => {
+                    complain(message);
+                    return EXIT_USAGE;
+                }
+            }
+        }
         None => export(
             arguments,
             keys.name(),
@@ -114,9 +144,44 @@ pub(in crate::cli) fn run(arguments: &ExportArguments) -> u8 {
 }
 
 /// A new file that only its owner reads.
-fn make(path: &std::path::Path) -> io::Result<File> {
+fn make(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Writes a table of Parquet; what is wrong with what was asked for, where it is not to be had.
+#[cfg(feature = "parquet")]
+fn parquet(
+    arguments: &ExportArguments,
+    out: Option<&Path>,
+    keys: &Keys,
+) -> Result<Result<(), NotExported>, String> {
+    let out = out.ok_or("Parquet is written to a file: name one with --out")?;
+    let failed = |error| NotExported::Write(io::Error::other(error));
+    let write = || {
+        let file = BufWriter::new(make(out).map_err(NotExported::Write)?);
+        let mut table = export::table::Table::new(file, keys.name()).map_err(failed)?;
+        each(arguments, |index, bytes, entry| {
+            table.add(index, bytes, entry).map_err(failed)
+        })?;
+        let file = table.finish().map_err(failed)?.into_inner();
+        let file = file.map_err(|error| NotExported::Write(error.into_error()))?;
+        file.sync_all().map_err(NotExported::Write)
+    };
+    Ok(write())
+}
+
+/// Says which builds can.
+#[cfg(not(feature = "parquet"))]
+fn parquet(
+    _: &ExportArguments,
+    _: Option<&Path>,
+    _: &Keys,
+) -> Result<Result<(), NotExported>, String> {
+    Err(
+        "this build of covenant writes no Parquet; one made with `cargo build --release --features parquet` does"
+            .to_owned(),
+    )
 }
 
 fn export(
@@ -124,31 +189,41 @@ fn export(
     origin: &str,
     out: &mut dyn Write,
 ) -> Result<(), NotExported> {
-    let progress = Progress::begin("entries exported");
     if arguments.format == ExportFormat::Csv {
         let headings = export::CSV_HEADINGS.as_bytes();
         out.write_all(headings).map_err(NotExported::Write)?;
     }
+    each(arguments, |index, bytes, entry| {
+        let line = match arguments.format {
+            ExportFormat::Jsonl | ExportFormat::Parquet => [&bytes[..], b"\n"].concat(),
+            ExportFormat::Csv => export::csv(index, entry).into_bytes(),
+            ExportFormat::Ocsf => {
+                format!("{}\n", export::ocsf(index, &bytes, entry, origin)).into()
+            }
+            ExportFormat::Cloudevents => {
+                format!("{}\n", export::cloud_event(index, &bytes, entry, origin)).into()
+            }
+        };
+        out.write_all(&line).map_err(NotExported::Write)
+    })?;
+    out.flush().map_err(NotExported::Write)
+}
+
+/// Reads the entries that were asked for, one after another.
+fn each(
+    arguments: &ExportArguments,
+    mut write: impl FnMut(u64, Vec<u8>, &Entry) -> Result<(), NotExported>,
+) -> Result<(), NotExported> {
+    let progress = Progress::begin("entries exported");
     for item in reading::entries(&arguments.place.dir, arguments.from) {
         let (index, bytes) = item.map_err(NotExported::Read)?;
         progress.tell(index);
         let entry = Entry::parse(&bytes)
             .map_err(|error| NotExported::Entry(format!("entry {index}: {error}")))?;
         let before = arguments.since.is_some_and(|since| entry.time < since);
-        if before || arguments.until.is_some_and(|until| entry.time >= until) {
-            continue;
+        if !before && arguments.until.is_none_or(|until| entry.time < until) {
+            write(index, bytes, &entry)?;
         }
-        let line = match arguments.format {
-            ExportFormat::Jsonl => [&bytes[..], b"\n"].concat(),
-            ExportFormat::Csv => export::csv(index, &entry).into_bytes(),
-            ExportFormat::Ocsf => {
-                format!("{}\n", export::ocsf(index, &bytes, &entry, origin)).into()
-            }
-            ExportFormat::Cloudevents => {
-                format!("{}\n", export::cloud_event(index, &bytes, &entry, origin)).into()
-            }
-        };
-        out.write_all(&line).map_err(NotExported::Write)?;
     }
-    out.flush().map_err(NotExported::Write)
+    Ok(())
 }

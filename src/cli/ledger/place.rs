@@ -10,7 +10,7 @@ use crate::ledger::{KEYS_FILE, Keys, Signer};
 /// A ledger in a folder.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
-    /// The ledger's directory, or a copy of it; a copy of `checkpoint` and `tile/` is enough.
+    /// The ledger's directory, or a copy of it; a copy of `checkpoint`, `minimum` and `tile/` is enough.
     #[arg(long)]
     pub(super) dir: PathBuf,
     /// File with the ledger's verifier key (or its signing key), kept elsewhere. Without it,

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::place::Place;
 use crate::cli::output::{Format, complain, say, say_json};
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
-use crate::ledger::ReadError;
 use crate::ledger::proof::{NotProven, prove};
+use crate::ledger::{ReadError, cosignature};
 
 /// Which entry to prove.
 #[derive(Clone, Debug, Args)]
@@ -98,10 +98,19 @@ pub(in crate::cli) fn checkpoint(place: &Place, format: Format) -> u8 {
             "size": checkpoint.size,
             "root": crate::terms::hexadecimal(&checkpoint.root),
             "note": signed,
+            "cosigned_by": cosigners(&signed),
         }));
     }
     say(&signed);
     0
+}
+
+/// Who else has signed, unverified: that wants their keys, and `verify` has an argument for them.
+fn cosigners(note: &str) -> Vec<Value> {
+    let signers = cosignature::signers(note).unwrap_or_default().into_iter();
+    signers
+        .map(|(witness, key)| json!({"witness": witness, "key": key}))
+        .collect()
 }
 
 fn refuse(message: String, code: u8) -> u8 {

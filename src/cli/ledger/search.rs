@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::administration::client::Client;
-use crate::administration::messages::{Found, SearchAnswer, SearchQuery};
+use crate::administration::messages::{Found, RecipientTyped, SearchAnswer, SearchQuery};
 use crate::cli::output::{Format, complain, say_rows, tell};
 use crate::entry::{Delivered, Event, Recipient, RequestFacts};
 
@@ -18,6 +18,18 @@ pub struct SearchArguments {
     /// A customer: id, reference, e-mail address, telephone number or postal address.
     #[arg(long, group = "whom")]
     customer: Option<String>,
+    /// A recipient of mail, on a customer's list: the whole name. Found are entries of the months whose keys
+    /// were not destroyed.
+    #[arg(
+        long,
+        group = "whom",
+        requires = "address",
+        conflicts_with = "customer"
+    )]
+    recipient: Option<String>,
+    /// The whole postal address of that recipient.
+    #[arg(long, requires = "recipient")]
+    address: Option<String>,
     /// A partner's id.
     #[arg(long, group = "whom")]
     partner: Option<String>,
@@ -66,6 +78,10 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 pub(super) async fn run(client: &Client, arguments: SearchArguments, format: Format) -> u8 {
     let query = SearchQuery {
         customer: arguments.customer,
+        recipient: arguments.recipient.map(|name| RecipientTyped {
+            name,
+            address: arguments.address.unwrap_or_default(),
+        }),
         partner: arguments.partner,
         purpose: arguments.purpose,
         operation: arguments.operation,
@@ -85,6 +101,12 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
         say_rows(&headings, &rows);
         if rows.is_empty() {
             complain("no entry fits");
+        }
+        if let Some(destroyed) = &answer.destroyed {
+            complain(format!(
+                "those before entry {} were destroyed, as entry {} says",
+                destroyed.entries, destroyed.entry
+            ));
         }
         if let (true, Some(last)) = (answer.more, answer.found.last()) {
             complain(format!("there are more; go on with --after {}", last.index));
@@ -114,6 +136,11 @@ fn row(found: &Found) -> Vec<String> {
         Event::Shadow(shadowed) => {
             let outcome = format!("{} instead of {}", shadowed.instead, shadowed.decided);
             of_request("shadow", &shadowed.request, &outcome)
+        }
+        Event::Purge(purge) => {
+            let who: Vec<_> = purge.approvals.iter().map(|one| &*one.actor).collect();
+            let places = format!("{} to {}", purge.minimum_before, purge.minimum);
+            ["purge", &who.join(", "), "ledger.purge", &places, "-"].map(str::to_owned)
         }
     };
     let place = [found.index.to_string(), found.entry.time.to_string()];

@@ -8,11 +8,12 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::place::keys_for;
 use super::progress::Progress;
 use crate::cli::output::{Format, complain, say_json, say_rows};
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
 use crate::entry::Entry;
-use crate::ledger::{ReadError, reading};
+use crate::ledger::{ReadError, cosignature, cosigned, reading};
 
 /// Whose figures.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +47,13 @@ pub(in crate::cli) fn run(arguments: &StatsArguments, format: Format) -> u8 {
     };
     let journal = bytes_below(&directory.join("journal"));
     let published = bytes_below(&directory.join("tile"));
+    let cosigned = match cosigned_sizes(directory) {
+        Ok(cosigned) => cosigned,
+        Err(message) => {
+            complain(message);
+            return EXIT_DAMAGED;
+        }
+    };
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     if format == Format::Json {
         return say_json(&json!({
@@ -56,6 +64,7 @@ pub(in crate::cli) fn run(arguments: &StatsArguments, format: Format) -> u8 {
             "last": time(figures.last),
             "journal_bytes": journal,
             "published_bytes": published,
+            "cosigned": cosigned,
         }));
     }
     let mut rows = vec![
@@ -70,6 +79,9 @@ pub(in crate::cli) fn run(arguments: &StatsArguments, format: Format) -> u8 {
             published.to_string(),
         ],
     ];
+    for (witness, size) in &cosigned {
+        rows.push(vec![format!("cosigned by {witness}"), size.to_string()]);
+    }
     for (what, moment) in [("first", figures.first), ("last", figures.last)] {
         rows.extend(time(moment).map(|moment| vec![what.to_owned(), moment]));
     }
@@ -77,6 +89,23 @@ pub(in crate::cli) fn run(arguments: &StatsArguments, format: Format) -> u8 {
     rows.extend(kinds.map(|(kind, count)| vec![format!("of the kind {kind}"), count.to_string()]));
     say_rows(&["what", "how much"], &rows);
     0
+}
+
+/// How many entries each witness has signed for, as it stands in the ledger's folder; the signatures are for
+/// `verify` to look at. Nothing, where the folder has no keys.
+fn cosigned_sizes(directory: &Path) -> Result<BTreeMap<String, u64>, String> {
+    let Ok(keys) = keys_for(directory, None) else {
+        return Ok(BTreeMap::new());
+    };
+    let mut sizes = BTreeMap::new();
+    for found in cosigned(directory, &keys).map_err(|error| error.to_string())? {
+        let signers = cosignature::signers(&found.note).unwrap_or_default();
+        for (witness, _) in signers {
+            // The smallest come first.
+            sizes.insert(witness, found.checkpoint.size);
+        }
+    }
+    Ok(sizes)
 }
 
 fn count(directory: &Path) -> Result<Figures, (String, u8)> {

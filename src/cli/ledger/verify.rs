@@ -10,12 +10,14 @@ use tokio::runtime::Handle;
 use super::evidence;
 use super::place::{keys, keys_for, read, warn_of_the_key};
 use super::progress::Progress;
+use super::witnesses::{Named, WitnessArguments, lines, values};
 use crate::cli::output::{Format, complain, say, say_json};
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_UNREACHABLE, EXIT_USAGE};
 use crate::identity::fetch::FetchUrl;
 use crate::ledger::proof;
 use crate::ledger::verify::{Fetched, Verified, verify_published, verify_telling};
-use crate::ledger::{Damage, Keys, ReadError};
+use crate::ledger::vouching::{Vouch, kept_for, published_for, vouches};
+use crate::ledger::{Cosigned, Damage, Keys, ReadError};
 
 /// What to verify.
 #[derive(Clone, Debug, Args)]
@@ -23,7 +25,7 @@ pub struct VerifyArguments {
     /// An evidence package.
     #[arg(conflicts_with_all = ["url", "proof", "since_checkpoint"])]
     file: Option<PathBuf>,
-    /// The ledger's directory, or a copy of it; a copy of `checkpoint` and `tile/` is enough.
+    /// The ledger's directory, or a copy of it; a copy of `checkpoint`, `minimum` and `tile/` is enough.
     #[arg(
         long,
         required_unless_present_any = ["url", "proof", "file"],
@@ -49,23 +51,37 @@ pub struct VerifyArguments {
     /// File with a checkpoint kept elsewhere, which the ledger must have grown from.
     #[arg(long, alias = "since", conflicts_with = "proof")]
     since_checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    witnesses: WitnessArguments,
 }
 
 pub(in crate::cli) async fn run(arguments: &VerifyArguments, format: Format) -> u8 {
+    let witnesses = match arguments.witnesses.named() {
+        Ok(witnesses) => witnesses,
+        Err(message) => {
+            complain(message);
+            return EXIT_USAGE;
+        }
+    };
     if let Some(file) = &arguments.file {
-        return evidence::verify(file, arguments.key.as_deref(), format);
+        return evidence::verify(file, arguments.key.as_deref(), &witnesses, format);
     }
     let outcome = match (&arguments.dir, &arguments.url, &arguments.proof) {
-        (Some(dir), ..) => verify_folder(arguments, dir),
-        (None, Some(url), _) => verify_url(arguments, url).await,
-        (None, None, Some(proof)) => return verify_proof(arguments, proof, format),
+        (Some(dir), ..) => verify_folder(arguments, dir, &witnesses),
+        (None, Some(url), _) => verify_url(arguments, url, &witnesses).await,
+        (None, None, Some(proof)) => return verify_proof(arguments, proof, &witnesses, format),
         (None, None, None) => {
             Err("name what to verify: a package, --dir, --url or --proof".to_owned())
         }
     };
     let code = match outcome {
-        Ok(Ok(verified)) => sound(&verified, format),
+        Ok(Ok((verified, vouches))) => sound(&verified, &vouches, &witnesses, format),
         Ok(Err(ReadError::Damaged(damage))) => damaged(&damage, format),
+        // Neither sound nor damaged: it cannot be told any more.
+        Ok(Err(error @ ReadError::Pruned { .. })) => {
+            complain(error);
+            return EXIT_USAGE;
+        }
         Ok(Err(error)) => {
             complain(error);
             return match arguments.url {
@@ -85,22 +101,34 @@ pub(in crate::cli) async fn run(arguments: &VerifyArguments, format: Format) -> 
 }
 
 /// What was found, or what is wrong with what was asked for.
-type Outcome = Result<Result<Verified, ReadError>, String>;
+type Outcome = Result<Result<Found, ReadError>, String>;
+type Found = (Verified, Vec<Vouch>);
 
-fn verify_folder(arguments: &VerifyArguments, dir: &Path) -> Outcome {
+fn verify_folder(arguments: &VerifyArguments, dir: &Path, witnesses: &Named) -> Outcome {
     let keys = keys_for(dir, arguments.key.as_deref())?;
     let since = since(arguments, &keys)?;
     let progress = Progress::begin("entries verified");
     let tell = |done| progress.tell(done);
-    Ok(verify_telling(dir, &keys, since.as_deref(), &tell))
+    let cosigned = kept_for(dir, &keys, &witnesses.keys);
+    Ok(cosigned.and_then(|cosigned| {
+        let since = since.into_iter().chain(notes(&cosigned));
+        let verified = verify_telling(dir, &keys, &since.collect::<Vec<_>>(), &tell)?;
+        Ok((verified, vouches(cosigned.iter(), &witnesses.keys)?))
+    }))
 }
 
-async fn verify_url(arguments: &VerifyArguments, url: &str) -> Outcome {
+/// What the log must have grown from, as it is said of it.
+fn notes(cosigned: &[Cosigned]) -> impl Iterator<Item = String> {
+    cosigned.iter().map(|cosigned| cosigned.note.clone())
+}
+
+async fn verify_url(arguments: &VerifyArguments, url: &str, witnesses: &Named) -> Outcome {
     let key = arguments.key.as_deref().ok_or("name the key with --key")?;
     let keys = keys(key)?;
     let since = since(arguments, &keys)?;
     let place = FetchUrl::of_ledger(url, arguments.authorities.as_deref());
     let place = place.map_err(|error| error.to_string())?;
+    let witnesses = witnesses.keys.clone();
     let verified = tokio::task::spawn_blocking(move || {
         let progress = Progress::begin("entries verified");
         let runtime = Handle::current();
@@ -112,12 +140,21 @@ async fn verify_url(arguments: &VerifyArguments, url: &str) -> Outcome {
             })
         });
         let tell = |done| progress.tell(done);
-        verify_published(&published, &keys, since.as_deref(), &tell)
+        // Before the checkpoint that is verified, which is not older then.
+        let cosigned = published_for(&published, &keys, &witnesses)?;
+        let since = since.into_iter().chain(notes(&cosigned));
+        let verified = verify_published(&published, &keys, &since.collect::<Vec<_>>(), &tell)?;
+        Ok((verified, vouches(cosigned.iter(), &witnesses)?))
     });
     verified.await.map_err(|error| error.to_string())
 }
 
-fn verify_proof(arguments: &VerifyArguments, proof: &Path, format: Format) -> u8 {
+fn verify_proof(
+    arguments: &VerifyArguments,
+    proof: &Path,
+    witnesses: &Named,
+    format: Format,
+) -> u8 {
     let read = || {
         let key = arguments.key.as_deref().ok_or("name the key with --key")?;
         let entry = arguments
@@ -135,25 +172,37 @@ fn verify_proof(arguments: &VerifyArguments, proof: &Path, format: Format) -> u8
             return EXIT_USAGE;
         }
     };
-    match proof::check(&proof, &entry, &keys) {
-        Ok((index, checkpoint)) if format == Format::Json => say_json(&json!({
+    let checked = proof::check(&proof, &entry, &keys).map_err(|error| error.to_string());
+    let checked = checked.and_then(|(index, checkpoint)| {
+        let cosigners = witnesses.cosigners(proof::checkpoint_of(&proof))?;
+        match witnesses.missing(cosigners.len()) {
+            Some(missing) => Err(missing),
+            None => Ok((index, checkpoint, cosigners)),
+        }
+    });
+    match checked {
+        Ok((index, checkpoint, cosigners)) if format == Format::Json => say_json(&json!({
             "verified": true,
             "index": index,
             "origin": checkpoint.origin,
             "size": checkpoint.size,
+            "witnesses": cosigners,
         })),
-        Ok((index, checkpoint)) => {
+        Ok((index, checkpoint, cosigners)) => {
             let (origin, size) = (checkpoint.origin, checkpoint.size);
             say(&format!(
                 "entry {index} of the log {origin}, which has {size} entries\n"
             ));
+            for name in cosigners {
+                say(&format!("witness {name}: vouches for it\n"));
+            }
             0
         }
-        Err(error) => {
+        Err(message) => {
             if format == Format::Json {
-                say_json(&json!({"verified": false, "damage": error.to_string()}));
+                say_json(&json!({"verified": false, "damage": message}));
             }
-            complain(error);
+            complain(message);
             EXIT_DAMAGED
         }
     }
@@ -176,28 +225,49 @@ fn since(arguments: &VerifyArguments, keys: &Keys) -> Result<Option<String>, Str
     Ok(Some(signed))
 }
 
-fn sound(verified: &Verified, format: Format) -> u8 {
+fn sound(verified: &Verified, vouches: &[Vouch], witnesses: &Named, format: Format) -> u8 {
+    let vouching = vouches.iter().filter(|vouch| vouch.newest.is_some());
+    let missing = witnesses.missing(vouching.count());
     if format == Format::Json {
-        return say_json(&json!({
-            "verified": true,
+        say_json(&json!({
+            "verified": missing.is_none(),
             "entries": verified.entries,
             "published": verified.published,
             "torn_tail_bytes": verified.torn_tail_bytes,
+            "minimum": verified.minimum.index,
+            "purge": verified.minimum.purge,
             "checkpoint": verified.checkpoint,
+            "witnesses": values(vouches),
         }));
+    } else {
+        let signed = match &verified.checkpoint {
+            Some(_) => "checkpoint signed and good",
+            None => "so no checkpoint yet",
+        };
+        say(&format!("{} entries, {signed}\n", verified.entries));
+        if let Some(purge) = verified.minimum.purge
+            && verified.minimum.index > 0
+        {
+            say(&format!(
+                "verified from entry {} on: those before were destroyed, as entry {purge} says\n",
+                verified.minimum.index
+            ));
+        }
+        if verified.torn_tail_bytes > 0 {
+            say(&format!(
+                "{} bytes of an unfinished batch at the end, for which nobody was answered\n",
+                verified.torn_tail_bytes
+            ));
+        }
+        say(&lines(vouches));
     }
-    let signed = match &verified.checkpoint {
-        Some(_) => "checkpoint signed and good",
-        None => "so no checkpoint yet",
-    };
-    say(&format!("{} entries, {signed}\n", verified.entries));
-    if verified.torn_tail_bytes > 0 {
-        say(&format!(
-            "{} bytes of an unfinished batch at the end, for which nobody was answered\n",
-            verified.torn_tail_bytes
-        ));
+    match missing {
+        None => 0,
+        Some(missing) => {
+            complain(missing);
+            EXIT_DAMAGED
+        }
     }
-    0
 }
 
 fn damaged(damage: &Damage, format: Format) -> u8 {
@@ -247,6 +317,7 @@ mod tests {
             entry: None,
             key,
             since_checkpoint: None,
+            witnesses: WitnessArguments::default(),
         };
         assert_eq!(run(&arguments(Some(key.clone())), Format::Text).await, 0);
         assert_eq!(run(&arguments(None), Format::Text).await, 0);

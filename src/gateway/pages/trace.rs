@@ -158,7 +158,7 @@ fn request_of(event: &Event) -> Option<&RequestFacts> {
         Event::Intent(it) => Some(&it.request),
         Event::Refusal(it) => Some(&it.request),
         Event::Delivered(it) => Some(&it.request),
-        Event::Act(_) | Event::Gateway(_) | Event::Shadow(_) => None,
+        Event::Act(_) | Event::Gateway(_) | Event::Shadow(_) | Event::Purge(_) => None,
     }
 }
 
@@ -189,7 +189,7 @@ fn told(entry: &Entry) -> Value {
             "complete": it.complete,
             "because": it.because,
         }),
-        Event::Act(_) | Event::Gateway(_) | Event::Shadow(_) => json!({}),
+        Event::Act(_) | Event::Gateway(_) | Event::Shadow(_) | Event::Purge(_) => json!({}),
     };
     let request = request_of(&entry.event);
     if let (Value::Object(members), Some(request)) = (&mut document, request) {

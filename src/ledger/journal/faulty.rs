@@ -68,6 +68,8 @@ impl Journal for FaultyJournal {
     fn check(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
+
+    fn begin_segment(&mut self) {}
 }
 
 /// Keeps nothing, and takes each batch only when the test says so.
@@ -86,4 +88,6 @@ impl Journal for GatedJournal {
     fn check(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
+
+    fn begin_segment(&mut self) {}
 }

@@ -7,10 +7,8 @@ use std::sync::Arc;
 use super::super::reading::entries;
 use super::super::storage::power::{Fault, Power};
 use super::super::verify::verify_once;
+use super::pruning::{LONG_BYTES, fill, purge_to};
 use super::*;
-
-/// Entries of 50,000 bytes fill a segment after two.
-const LONG_BYTES: usize = 50_000;
 
 /// What somebody was told is durable.
 type Acknowledged = Vec<(u64, Vec<u8>)>;
@@ -167,4 +165,133 @@ async fn nothing_acknowledged_is_lost_whichever_call_fails_without_effect() {
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_whichever_call_fails_with_its_effect() {
     try_every_call(true, false).await;
+}
+
+/// A published log in `folder`, whose segments begin behind entry 512.
+async fn long(place: &Place, folder: &Path) {
+    let options = options(&folder.join("ledger"));
+    let (ledger, _) = Ledger::open(&options, place.signer(), &place.clock).unwrap();
+    for _ in 0..4 {
+        fill(&ledger, 276).await;
+    }
+    ledger.close().await;
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in from.read_dir().unwrap() {
+        let from = file.unwrap().path();
+        let to = to.join(from.file_name().unwrap());
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// The life of a ledger that is purged. The entry about it, if that was acknowledged.
+async fn purged(place: &Place, folder: &Path, disk: &Power) -> Option<u64> {
+    let options = options(&folder.join("ledger"));
+    let disk = Arc::new(disk.clone());
+    let opened = Ledger::open_on(&options, place.signer().into(), &place.clock, disk);
+    let (ledger, _) = opened.ok()?;
+    let purge = ledger.append(purge_to(512)).await.ok();
+    ledger.close().await;
+    purge.map(|receipt| receipt.index())
+}
+
+/// The ledger in `folder` has everything, or all but what was purged; and by the end of another life
+/// without faults, of a purge that was acknowledged nothing is left to be done.
+async fn check_purged(
+    place: &Place,
+    folder: &Path,
+    before: &Acknowledged,
+    purge: Option<u64>,
+    case: &str,
+) {
+    let directory = folder.join("ledger");
+    let holds = || {
+        let verified = verify_once(&directory, &place.keys(), None);
+        let minimum = verified
+            .unwrap_or_else(|error| panic!("{error} {case}"))
+            .minimum;
+        let begin = usize::try_from(minimum.index).unwrap();
+        let found: Vec<_> = entries(&directory, 0).map(Result::unwrap).collect();
+        assert_eq!(found[..before.len() - begin], before[begin..], "{case}");
+        minimum
+    };
+    holds();
+    let disk = Power::new(folder, None);
+    let opened = Ledger::open_on(
+        &options(&directory),
+        place.signer().into(),
+        &place.clock,
+        Arc::new(disk.clone()),
+    );
+    let (ledger, recovery) = opened.unwrap_or_else(|error| panic!("{error} {case}"));
+    assert!(recovery.purge >= purge, "{case}");
+    append(&ledger, "after", &mut Vec::new()).await;
+    ledger.close().await;
+    let minimum = holds();
+    assert!(purge.is_none() || minimum.index == 512, "{case}");
+    for bundle in ["000", "001"] {
+        let path = directory.join("tile/entries").join(bundle);
+        assert_eq!(path.exists(), minimum.index == 0, "{case}");
+    }
+    assert_eq!(disk.violations(), [""; 0], "{case}");
+}
+
+/// A purge, with the fault at the first call, the second, and so on until one comes to its end without.
+async fn try_every_call_of_a_purge(done: bool, power_cut: bool) {
+    let place = Place::new();
+    let whole = tempfile::tempdir().unwrap();
+    long(&place, whole.path()).await;
+    let before: Acknowledged = entries(&whole.path().join("ledger"), 0)
+        .map(Result::unwrap)
+        .collect();
+    for after in 0.. {
+        let fault = Fault {
+            after,
+            done,
+            power_cut,
+        };
+        let case = format!("({fault:?})");
+        let mut chance = chance(after);
+        let folder = tempfile::tempdir().unwrap();
+        copy(whole.path(), folder.path());
+        let disk = Power::new(folder.path(), Some(fault));
+        let purge = purged(&place, folder.path(), &disk).await;
+        assert_eq!(disk.violations(), [""; 0], "{case}");
+        let left = tempfile::tempdir().unwrap();
+        disk.cut(left.path(), &mut chance);
+        check_purged(&place, left.path(), &before, purge, &case).await;
+        if !power_cut {
+            check_purged(&place, folder.path(), &before, purge, &case).await;
+        }
+        if !disk.has_failed() {
+            assert!(after > 30, "a purge has more calls than {after}");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_purge_is_whole_or_goes_on_when_the_power_goes_before_any_call() {
+    try_every_call_of_a_purge(false, true).await;
+}
+
+#[tokio::test]
+async fn a_purge_is_whole_or_goes_on_when_the_power_goes_after_any_call() {
+    try_every_call_of_a_purge(true, true).await;
+}
+
+#[tokio::test]
+async fn a_purge_is_whole_or_goes_on_whichever_call_fails_without_effect() {
+    try_every_call_of_a_purge(false, false).await;
+}
+
+#[tokio::test]
+async fn a_purge_is_whole_or_goes_on_whichever_call_fails_with_its_effect() {
+    try_every_call_of_a_purge(true, false).await;
 }

@@ -332,7 +332,7 @@ proptest! {
                 if reopen {
                     ledger.close().await;
                     let (again, recovery) = place.open();
-                    assert_eq!(recovery, Recovery { size: model.len() as u64, torn_bytes_cut: 0 });
+                    assert_eq!(recovery, Recovery { size: model.len() as u64, torn_bytes_cut: 0, purge: None });
                     ledger = again;
                 }
                 let hashes: Vec<_> = model.iter().map(|leaf| leaf_hash(leaf)).collect();

@@ -1,0 +1,369 @@
+//! What is past its term, and how it goes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::administration::messages::{CustomerChange, PurgeAsked, PurgePlan, Purged};
+use crate::config::RetentionSettings;
+use crate::entry::Purge;
+use crate::evidence;
+use crate::ledger::{KEYS_FILE, Keys};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn terms(folder: &Path) -> RetentionSettings {
+    RetentionSettings {
+        disclosures_days: 60,
+        refusals_days: 32,
+        operations_days: 40,
+        recipient_keys_days: 32,
+        held: folder.join("held"),
+    }
+}
+
+impl Fixture {
+    /// With a book, and 600 disclosures of which 300 are so many days old.
+    async fn aged(days: u32) -> Self {
+        let fixture = Self::keeping(|folder| Some(terms(folder))).await;
+        fixture.import(BOOK).await.unwrap();
+        fixture.disclosures(300).await;
+        fixture.clock.advance(DAY * days);
+        fixture.disclosures(300).await;
+        fixture.published().await;
+        fixture
+    }
+
+    async fn disclosures(&self, count: usize) {
+        for number in 0..count {
+            let customer = ["cus_1", "cus_2", "cus_3"][number % 3];
+            self.disclose(customer, &format!("request {number}"), &[])
+                .await;
+        }
+    }
+
+    async fn published(&self) {
+        let size = self.ledger.size();
+        self.clock.advance(Duration::from_secs(10));
+        self.until(|| self.ledger.published() >= size).await;
+    }
+
+    async fn until(&self, comes: impl Fn() -> bool) {
+        for _ in 0..2_000 {
+            if comes() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("it does not come");
+    }
+
+    async fn plan(&self) -> PurgePlan {
+        let olga = actor("Olga", Role::Operator);
+        self.service.purge_plan(&olga).await.unwrap()
+    }
+
+    async fn purge(&self, name: &str, role: Role) -> Result<Purged, NotDone> {
+        let because = "past its term".to_owned();
+        let asked = PurgeAsked { because };
+        self.service.purge(&actor(name, role), &asked).await
+    }
+
+    /// By two people, and until it is carried out.
+    async fn purged(&self) -> (Purged, Purge) {
+        self.purge("Olga", Role::Operator).await.unwrap();
+        let purged = self.purge("Leo", Role::Legal).await.unwrap();
+        assert!(purged.done);
+        self.published().await;
+        self.until(|| self.ledger.minimum() == purged.minimum).await;
+        let entries = reading::entries(&self.folder.path().join("ledger"), purged.entry);
+        let bytes = entries.map(|item| item.unwrap().1).next().unwrap();
+        (purged, Purge::of(&bytes).unwrap())
+    }
+
+    async fn report(&self, id: &str) -> super::super::messages::Report {
+        let query = CustomerQuery {
+            customer: id.to_owned(),
+            because: None,
+            scan: false,
+        };
+        let leo = actor("Leo", Role::Legal);
+        self.service.report(&leo, &query).await.unwrap()
+    }
+
+    async fn hold(&self, id: &str) {
+        let change = CustomerChange {
+            customer: id.to_owned(),
+            because: "a case".to_owned(),
+        };
+        let leo = actor("Leo", Role::Legal);
+        self.service.hold(&leo, &change).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn without_terms_nothing_is_past_one() {
+    let fixture = Fixture::new().await;
+    let refused = fixture.purge("Leo", Role::Legal).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("[ledger.retention]"),
+        "{refused}"
+    );
+    let leo = actor("Leo", Role::Legal);
+    assert!(fixture.service.purge_plan(&leo).await.is_err());
+}
+
+#[tokio::test]
+async fn the_kind_that_must_be_kept_longest_decides_for_its_bundle() {
+    // Old enough for the acts before and among them, and not for disclosures.
+    let fixture = Fixture::aged(50).await;
+    assert_eq!(fixture.plan().await.minimum_after, 0);
+    fixture.clock.advance(DAY * 10);
+    let plan = fixture.plan().await;
+    assert_eq!((plan.minimum, plan.minimum_after), (0, 256));
+    assert_eq!(plan.entries.values().sum::<u64>(), 256);
+    assert_eq!(plan.entries["disclosure"], 254);
+    assert_eq!(plan.newest.unwrap().to_string(), "2026-11-22T12:00:00Z");
+    assert_eq!(plan.terms["disclosures_days"], 60);
+}
+
+#[tokio::test]
+async fn two_people_destroy_what_is_past_its_term_and_the_ledger_says_so() {
+    let fixture = Fixture::aged(61).await;
+    let auditor = fixture.purge("Ada", Role::Auditor).await;
+    assert!(matches!(auditor, Err(NotDone::NotAllowed { .. })));
+    let before = fixture.report("cus_1").await;
+    assert_eq!(
+        (before.disclosures[0].count, &before.destroyed),
+        (200, &None)
+    );
+    let asked = fixture.purge("Olga", Role::Operator).await.unwrap();
+    assert!(!asked.done && asked.minimum == 256 && asked.entries == 256);
+    assert_eq!(fixture.plan().await.proposed.unwrap().minimum_after, 256);
+    for (name, role) in [("Olga", Role::Legal), ("Pam", Role::PartnerManager)] {
+        let refused = fixture.purge(name, role).await;
+        assert!(
+            matches!(refused, Err(NotDone::Mistaken(_))),
+            "{name} {role}"
+        );
+    }
+    assert_eq!(fixture.ledger.minimum(), 0);
+    // The second person destroys what the first asked for, whatever came due since.
+    fixture.clock.advance(DAY);
+    let (purged, purge) = fixture.purged().await;
+    let who = |place: usize| {
+        let approval: &crate::entry::Approval = &purge.approvals[place];
+        (approval.actor.as_str(), approval.role.as_str())
+    };
+    assert_eq!([who(0), who(1)], [("Olga", "operator"), ("Leo", "legal")]);
+    assert_eq!((purge.minimum_before, purge.minimum), (0, 256));
+    assert_eq!(purge.entries["disclosure"], 254);
+    assert!(purge.size > 600 && purge.size <= purged.entry);
+    let after = fixture.report("cus_1").await;
+    let destroyed = after.destroyed.as_ref().unwrap();
+    assert_eq!((destroyed.entries, destroyed.entry), (256, purged.entry));
+    assert_eq!(destroyed.newest, purge.newest);
+    assert!(
+        after.disclosures[0].count < 120,
+        "{}",
+        after.disclosures[0].count
+    );
+    let paper = [paper::text(&after), paper::csv(&after), paper::html(&after)];
+    let told = format!("as entry {} says", purged.entry);
+    assert!(paper.iter().all(|paper| paper.contains(&told)), "{paper:?}");
+    // Nothing more is due, and nobody is waited for.
+    assert!(fixture.purge("Olga", Role::Operator).await.is_err());
+    assert_eq!(fixture.plan().await.proposed, None);
+}
+
+#[tokio::test]
+async fn the_index_forgets_what_was_destroyed_and_finds_what_is_left() {
+    let fixture = Fixture::aged(61).await;
+    let index = &fixture.service.index;
+    fixture
+        .until(|| index.size() == fixture.ledger.size())
+        .await;
+    fixture.purged().await;
+    fixture
+        .until(|| index.size() == fixture.ledger.size())
+        .await;
+    let search = async |scan: bool| {
+        let query = SearchQuery {
+            operation: Some("getCustomer".to_owned()),
+            since: Some("2026-11-23T00:00:00Z".parse().unwrap()),
+            scan,
+            ..SearchQuery::default()
+        };
+        let leo = actor("Leo", Role::Legal);
+        let answer = fixture.service.search(&leo, query).await.unwrap();
+        assert!(answer.destroyed.is_some());
+        let found = answer.found.iter().map(|found| found.index);
+        found.collect::<Vec<_>>()
+    };
+    let found = search(true).await;
+    assert_eq!(found.len(), 300);
+    assert_eq!(search(false).await, found);
+}
+
+#[tokio::test]
+async fn what_is_on_hold_is_kept_in_packages_that_stay_valid() {
+    let fixture = Fixture::aged(61).await;
+    fixture.hold("cus_2").await;
+    let plan = fixture.plan().await;
+    let kept = plan
+        .held
+        .iter()
+        .map(|held| (&*held.about, held.entries, held.packages));
+    let whom = format!("customer:{}", fixture.reference("cus_2"));
+    // And who put the first policy set in force, which packages of later disclosures speak of.
+    let expected = [(&*whom, 85, 1), ("decision:policy.first", 1, 1)];
+    assert_eq!(kept.collect::<Vec<_>>(), expected);
+    let (purged, purge) = fixture.purged().await;
+    let packages = purged.held.iter().map(|file| std::fs::read(file).unwrap());
+    let packages: Vec<_> = packages.collect();
+    let digests = packages
+        .iter()
+        .map(|package| evidence::sha256_text(package));
+    assert_eq!(purge.held, digests.collect::<Vec<_>>());
+    let keys = fixture.folder.path().join("ledger").join(KEYS_FILE);
+    let keys = Keys::parse(&std::fs::read_to_string(keys).unwrap()).unwrap();
+    let entries = packages.iter().map(|package| {
+        let verified = evidence::verify(package, Some(&keys)).unwrap();
+        verified.entries
+    });
+    assert_eq!(entries.collect::<Vec<_>>(), [85, 1]);
+    // Where they cannot be kept nothing is destroyed.
+    fixture.clock.advance(DAY * 61);
+    std::fs::remove_dir_all(fixture.folder.path().join("held")).unwrap();
+    std::fs::write(fixture.folder.path().join("held"), "in the way").unwrap();
+    fixture.purge("Olga", Role::Operator).await.unwrap();
+    let refused = fixture.purge("Leo", Role::Legal).await.unwrap_err();
+    assert!(refused.to_string().contains("cannot be kept"), "{refused}");
+    fixture.published().await;
+    assert_eq!(fixture.ledger.minimum(), 256);
+}
+
+#[tokio::test]
+async fn keys_of_recipients_go_with_their_term_and_stay_while_anything_is_on_hold() {
+    let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    fixture.import(BOOK).await.unwrap();
+    let registry = &fixture.service.registry;
+    let november = registry
+        .recipient_reference("Ann", "1 Main St")
+        .unwrap()
+        .unwrap();
+    fixture.hold("cus_1").await;
+    fixture.clock.set("2027-01-02T00:00:00Z".parse().unwrap());
+    let plan = fixture.plan().await;
+    assert_eq!(plan.recipient_keys, [""; 0]);
+    assert_eq!(plan.recipient_keys_held, ["2026-11"]);
+    assert!(fixture.purge("Olga", Role::Operator).await.is_err());
+    let change = CustomerChange {
+        customer: "cus_1".to_owned(),
+        because: "closed".to_owned(),
+    };
+    for (name, role) in [("Olga", Role::Operator), ("Leo", Role::Legal)] {
+        fixture
+            .service
+            .release(&actor(name, role), &change)
+            .await
+            .unwrap();
+    }
+    assert!(
+        registry
+            .recipient_references("Ann", "1 Main St")
+            .contains(&november)
+    );
+    let (purged, purge) = fixture.purged().await;
+    assert_eq!(purged.recipient_keys, ["2026-11"]);
+    assert_eq!(
+        (purge.recipient_keys, purge.minimum),
+        (purged.recipient_keys, 0)
+    );
+    assert!(
+        !registry
+            .recipient_references("Ann", "1 Main St")
+            .contains(&november)
+    );
+}
+
+#[tokio::test]
+async fn a_hold_placed_after_the_first_person_asked_counts() {
+    let fixture = Fixture::aged(61).await;
+    // The key of November is due too, and asked for.
+    assert_eq!(fixture.plan().await.recipient_keys, ["2026-11"]);
+    fixture.purge("Olga", Role::Operator).await.unwrap();
+    fixture.hold("cus_1").await;
+    // So it is not what was asked for any more: this is a first word again.
+    let asked = fixture.purge("Leo", Role::Legal).await.unwrap();
+    assert!(!asked.done && asked.recipient_keys.is_empty());
+    let purged = fixture.purge("Olga", Role::Operator).await.unwrap();
+    assert!(purged.done && purged.held.len() == 2);
+}
+
+/// Suspending somebody must never wait until millions of entries were read.
+#[tokio::test]
+async fn a_hold_waits_for_a_purge_and_a_suspension_does_not() {
+    let fixture = Fixture::aged(61).await;
+    let underway = fixture.service.purging.lock().await;
+    let leo = actor("Leo", Role::Legal);
+    let suspended = fixture
+        .service
+        .suspend(&leo, &partner("acme"), "leak")
+        .await;
+    suspended.unwrap();
+    let service = Arc::clone(&fixture.service);
+    let hold = tokio::spawn(async move {
+        let change = CustomerChange {
+            customer: "cus_1".to_owned(),
+            because: "a case".to_owned(),
+        };
+        service.hold(&leo, &change).await
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!hold.is_finished());
+    drop(underway);
+    assert!(hold.await.unwrap().unwrap().done);
+}
+
+#[tokio::test]
+async fn a_recipient_is_found_as_typed_in_the_months_whose_keys_are_left() {
+    let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    fixture.import(BOOK).await.unwrap();
+    let registry = &fixture.service.registry;
+    for request in ["november", "december"] {
+        let ann = registry.recipient_reference("Ann Bell", "1 Main St");
+        let mut disclosure = fixture.disclosure("cus_1", request, &[]);
+        disclosure.subjects[0].subject = "recipient".to_owned();
+        disclosure.subjects[0].references = vec![ann.unwrap().unwrap().to_string()];
+        fixture.record(Event::Disclosure(disclosure)).await;
+        fixture.clock.advance(DAY * 15);
+    }
+    let leo = actor("Leo", Role::Legal);
+    let search = async || {
+        let query = SearchQuery {
+            recipient: Some(RecipientTyped {
+                name: "ann bell".to_owned(),
+                address: "1 Main St.".to_owned(),
+            }),
+            decision: Some("disclosure".to_owned()),
+            ..SearchQuery::default()
+        };
+        let answer = fixture.service.search(&leo, query).await.unwrap();
+        let request = |found: &Found| match &found.entry.event {
+            Event::Disclosure(disclosure) => disclosure.request.request_id.clone(),
+            other => panic!("{other:?}"),
+        };
+        answer.found.iter().map(request).collect::<Vec<_>>()
+    };
+    assert_eq!(search().await, ["november", "december"]);
+    let (_, _, object) = fixture.acts().pop().unwrap();
+    let object = object.unwrap();
+    assert!(
+        object.starts_with("recipient:") && !object.contains("bell"),
+        "{object}"
+    );
+    fixture.clock.set("2027-01-02T00:00:00Z".parse().unwrap());
+    fixture.purged().await;
+    assert_eq!(search().await, ["december"]);
+}
