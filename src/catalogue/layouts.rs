@@ -15,7 +15,7 @@ const PLACES_MAX: usize = 128;
 #[derive(Debug)]
 pub(super) struct Layouts {
     /// Of texts of up to sixteen bytes, by their length: the ways in which they may be laid out.
-    short: [Box<[Sixteen]>; BYTES + 1],
+    short: Box<[Box<[Sixteen]>]>,
     /// For each byte the classes that it is not of, a bit each.
     strange: Box<[u16; 256]>,
     layouts: Box<[Layout]>,
@@ -58,7 +58,7 @@ impl Layouts {
             let ways = ways.map(|way| classes.members(&way));
             ways.map(|members| Sixteen::of(&members)).collect()
         };
-        let short = std::array::from_fn(short);
+        let short = (0..=BYTES).map(short).collect();
         (layouts.len() <= LAYOUTS_MAX).then(|| Self {
             short,
             strange: classes.strange(),

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 /// Bytes that are looked at together.
 pub(super) const BYTES: usize = 16;
 
-const HIGHS: u64 = u64::MAX / 255 << 7;
+const HIGHS: u64 = (u64::MAX / 255) << 7;
 
 /// Which bytes of ASCII may stand at up to sixteen places, as many as a text has: at each, what is in one
 /// of its ranges.
@@ -56,20 +56,19 @@ impl Bounds {
             most: [HIGHS; 2],
         };
         for place in 0..BYTES {
-            let range = match classes.get(place) {
+            let (least, most) = match classes.get(place) {
                 // Behind a text stand zeros.
-                None => 0..=0,
-                // One that no byte is in.
-                Some(ranges) => ranges.get(number).cloned().unwrap_or(0x7F..=0),
+                None => (0, 0),
+                // A range that no byte is in.
+                Some(ranges) => ranges
+                    .get(number)
+                    .map_or((0x7F, 0), |range| (*range.start(), *range.end())),
             };
             let (word, shift) = (place / 8, place % 8 * 8);
-            let sides = [
-                (&mut bounds.least, range.start()),
-                (&mut bounds.most, range.end()),
-            ];
+            let sides = [(&mut bounds.least, least), (&mut bounds.most, most)];
             for (words, bound) in sides {
                 if let Some(word) = words.get_mut(word) {
-                    *word |= u64::from(*bound) << shift;
+                    *word |= u64::from(bound) << shift;
                 }
             }
         }
@@ -95,7 +94,7 @@ pub(super) fn count(words: [u64; 2], range: RangeInclusive<u8>) -> usize {
     let (least, most) = (u64::from(*range.start()), u64::from(*range.end()));
     let within = words.map(|word| {
         let ascii = !word & HIGHS;
-        let (low, most) = (word & !HIGHS | HIGHS, ONES * most | HIGHS);
+        let (low, most) = (word | HIGHS, (ONES * most) | HIGHS);
         // Without the high bits, so that nothing is carried.
         low.wrapping_sub(ONES * least) & most.wrapping_sub(word & !HIGHS) & ascii
     });
