@@ -6,6 +6,7 @@
 
 mod certificates;
 mod counting;
+mod opening;
 mod start;
 
 use std::future::Future;

@@ -5,22 +5,21 @@ use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
 use super::certificates::Certificates;
 use super::counting::{self, Counted, Counting};
+use super::opening::{blocking, make_folder, open_ledger};
 use super::{Running, StartError, note, note_renewal, prepare_recipient_keys};
 use crate::administration::actors::{Actors, Mapped, TwoNames};
 use crate::administration::{self, Administration, Record, Role};
 use crate::clock::Clock;
-use crate::config::{Config, KeySource, LedgerSettings, TokenSettings};
+use crate::config::{Config, KeySource, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
-use crate::entry::Purge;
 use crate::files::{self, Readers};
 use crate::filter::PseudonymSecret;
 use crate::gateway::Gateway;
@@ -37,12 +36,12 @@ use crate::identity::keys::{self, Keys};
 use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
 use crate::index::Index;
-use crate::ledger::{self, Ledger, OpenError, Signer};
+use crate::ledger::Ledger;
 use crate::listen;
 use crate::mistakes::Look;
 use crate::operator::{self, Operator};
 use crate::publishing::{self, NotOpened, Opening};
-use crate::registry::{Period, Registry};
+use crate::registry::Registry;
 use crate::telemetry::{Metrics, Telemetry};
 use crate::witness::Witnesses;
 
@@ -225,85 +224,6 @@ async fn open_registry(config: &Config, clock: &Clock) -> Result<Registry, Start
         Registry::open(&directory.join("registry.sqlite"), clock).map_err(|error| error.to_string())
     })
     .await
-}
-
-async fn open_ledger(
-    config: &Config,
-    clock: &Clock,
-    registry: &Registry,
-) -> Result<(Ledger, Arc<Counting>), StartError> {
-    let (settings, clock) = (config.ledger.clone(), clock.clone());
-    let mut options = ledger::Options::new(&settings.directory, &settings.origin);
-    options.wait_max = Duration::from_millis(settings.wait_milliseconds_max.into());
-    options.segment_bytes = u64::from(settings.segment_mebibytes) << 20;
-    options.queue_entries_max = usize::try_from(settings.queue_entries_max).unwrap_or(4_096);
-    options
-        .second_checkpoint
-        .clone_from(&settings.second_checkpoint);
-    let opened = blocking("the ledger", move || {
-        make_folder(&settings.directory)?;
-        let signers = ledger_signers(&settings)?;
-        let secret = signers
-            .now
-            .derived("covenant: what was counted of the ledger");
-        let counting = Counting::new(&settings.directory, &secret, clock.clone());
-        let opened = Ledger::open(&options, signers, &clock);
-        Ok(opened.map(|(ledger, recovery)| (ledger, recovery, counting)))
-    })
-    .await?;
-    let (ledger, recovery, counting) = opened.map_err(|error| match error {
-        OpenError::Damaged(_) => StartError::Damaged(error),
-        _ => StartError::unusable("the ledger", error),
-    })?;
-    if recovery.torn_bytes_cut > 0 {
-        tracing::warn!(
-            bytes = recovery.torn_bytes_cut,
-            "a torn batch was cut off the ledger"
-        );
-    }
-    if let Some(purge) = recovery.purge {
-        finish_purge(config, registry, purge).await?;
-    }
-    Ok((ledger, Arc::new(counting)))
-}
-
-/// Destroys keys that purges on record destroyed, and that a stop left or a backup brought back.
-async fn finish_purge(config: &Config, registry: &Registry, entry: u64) -> Result<(), StartError> {
-    let directory = config.ledger.directory.clone();
-    let purge = blocking("the latest purge", move || {
-        let found = ledger::reading::entries(&directory, entry).next();
-        let found = found.transpose().map_err(|error| error.to_string())?;
-        let purge = found.filter(|(index, _)| *index == entry);
-        let purge = purge.and_then(|(_, bytes)| Purge::of(&bytes));
-        purge.ok_or_else(|| format!("entry {entry} is not there, or about something else"))
-    })
-    .await?;
-    let until = purge.recipient_keys_until.as_deref();
-    let until = until.and_then(|month| month.parse::<Period>().ok());
-    let keys = until.map_or_else(Vec::new, |until| registry.recipient_keys_until(until.end()));
-    let destroyed = registry.destroy_recipient_keys(keys, entry).await;
-    destroyed.map_err(|error| StartError::unusable("the latest purge", error))
-}
-
-/// The ledger's keys; one is made where the log begins, or where it is to change.
-fn ledger_signers(settings: &LedgerSettings) -> Result<ledger::Signers, String> {
-    let previous = settings.previous_key.as_deref().map(Signer::read_file);
-    let previous = previous.transpose().map_err(|error| error.to_string())?;
-    let begun = settings.directory.join(ledger::KEYS_FILE).exists();
-    let now = if settings.key.exists() {
-        Signer::read_file(&settings.key)
-    } else if begun && previous.is_none() {
-        // Another key in its place would make a sound ledger look damaged.
-        return Err(format!(
-            "its signing key `{}` is missing, and the log cannot go on without it; bring it back from \
-             a backup",
-            settings.key.display()
-        ));
-    } else {
-        Signer::create_file(&settings.key, &settings.origin)
-    };
-    let now = now.map_err(|error| error.to_string())?;
-    Ok(ledger::Signers { now, previous })
 }
 
 /// Budgets are a fold over the ledger: what was disclosed this month is spent. On the way the latest
@@ -496,18 +416,4 @@ fn pseudonym_secret(path: &Path, registry: &Registry) -> Result<PseudonymSecret,
         Err(error) => return Err(StartError::unusable(what(), error)),
     }
     Ok(PseudonymSecret::new(&secret))
-}
-
-fn make_folder(path: &Path) -> Result<(), String> {
-    files::make_private_folder(path).map_err(|error| format!("`{}`: {error}", path.display()))
-}
-
-async fn blocking<T: Send + 'static>(
-    what: &'static str,
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, StartError> {
-    match spawn_blocking(work).await {
-        Ok(done) => done.map_err(|cause| StartError::unusable(what, cause)),
-        Err(panicked) => Err(StartError::unusable(what, panicked)),
-    }
 }
