@@ -220,11 +220,14 @@ impl Gateway {
             Forwarded::Whole(answer) => answer,
             Forwarded::Open(answer) => {
                 let partner = &permit.partner().contract().partner;
+                let room = self
+                    .places
+                    .take_stream(partner, answer.body.bytes_ahead())?;
                 let opened = Opened {
                     permit: &permit,
                     shadow: &shadow,
                     house: self.house(partner, core_names),
-                    held: place.and(share).and(self.places.take_stream(partner)?),
+                    held: place.and(share).and(room),
                     is_head: parts.method == Method::HEAD,
                 };
                 return Box::pin(opened.answer(exchange, answer)).await;

@@ -40,6 +40,7 @@ const OF_EACH_KIND: usize = 300;
 const ENDED_MAX: Duration = Duration::from_secs(15);
 const P99_MAX: Duration = Duration::from_millis(250);
 const GROWTH_KIBIBYTES_MAX: u64 = 64 << 10;
+const IDLE_SECONDS_MAX: u32 = 10;
 /// Between two good requests.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Between two looks at what still stands.
@@ -73,7 +74,9 @@ fn be_the_gateway(folder: &Path, core: SocketAddr) -> Result<(), Failure> {
         let mut mistakes = covenant::mistakes::Mistakes::new();
         let path = folder.join("covenant.toml");
         let config = covenant::config::Config::load(&path, &mut mistakes);
-        let config = config.ok_or("the configuration has mistakes")?;
+        let mut config = config.ok_or("the configuration has mistakes")?;
+        // Most are refused, having taken their partner's places; they are idle then, and end by this.
+        config.limits.idle_seconds_max = IDLE_SECONDS_MAX;
         let answers = std::sync::Arc::default();
         let running = gateway::start(stage::Stage { config, answers }, core).await?;
         println!("{}", running.gateway_address());

@@ -21,6 +21,8 @@ use crate::terms::PartnerId;
 const PARTNER_PART: usize = 4;
 /// Answers that stream may take this part of all places, and of one partner's: they stay for long.
 const STREAM_PART: usize = 4;
+/// So many of them go to one whose beginning was read ahead: it holds that for as long as its reader takes.
+const READ_AHEAD_PLACES: usize = 4;
 /// A smaller answer gives its places back before it is read: it is in the connection's own buffers.
 const ANSWER_BYTES_FREE: u64 = 64 * 1024;
 /// Answers that stream have this long to close their record once the listener has closed.
@@ -126,17 +128,22 @@ impl Places {
         )
     }
 
-    /// Takes a place for an answer that streams, of all such places and of the partner's.
+    /// Takes room for an answer that streams, of all there is for such and of the partner's; more of it where
+    /// as many as `bytes_ahead` of it are in memory already.
     ///
     /// # Errors
-    /// `overloaded` when there is none.
-    pub fn take_stream(&self, partner: &PartnerId) -> Result<Held, Refusal> {
-        let of_all = take(
+    /// `overloaded` when there is not enough.
+    pub fn take_stream(&self, partner: &PartnerId, bytes_ahead: usize) -> Result<Held, Refusal> {
+        let is_ahead = bytes_ahead as u64 > ANSWER_BYTES_FREE;
+        let places = if is_ahead { READ_AHEAD_PLACES } else { 1 };
+        let of_all = take_some(
             &self.streams,
+            places.min(self.streams_max),
             "As many large answers are under way as the gateway takes at once.",
         )?;
-        let of_partner = take(
+        let of_partner = take_some(
             &self.share(partner).1,
+            places.min(self.streams_of_partner()),
             "As many large answers are under way as this partner may have.",
         )?;
         Ok(of_all.and(of_partner))
@@ -151,19 +158,28 @@ impl Places {
         }
     }
 
+    fn streams_of_partner(&self) -> usize {
+        (self.streams_max / PARTNER_PART).max(1)
+    }
+
     /// The partner's places: for requests, and for those of them that stream.
     fn share(&self, partner: &PartnerId) -> (Arc<Semaphore>, Arc<Semaphore>) {
         let mut partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
         let share = partners.entry(partner.clone()).or_insert_with(|| Share {
             requests: Arc::new(Semaphore::new(self.of_partner)),
-            streams: Arc::new(Semaphore::new((self.streams_max / PARTNER_PART).max(1))),
+            streams: Arc::new(Semaphore::new(self.streams_of_partner())),
         });
         (Arc::clone(&share.requests), Arc::clone(&share.streams))
     }
 }
 
 fn take(places: &Arc<Semaphore>, full: &str) -> Result<Held, Refusal> {
-    let taken = Arc::clone(places).try_acquire_owned();
+    take_some(places, 1, full)
+}
+
+fn take_some(places: &Arc<Semaphore>, count: usize, full: &str) -> Result<Held, Refusal> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let taken = Arc::clone(places).try_acquire_many_owned(count);
     taken
         .map(|one| Held(vec![one]))
         .map_err(|_| overloaded(full))
@@ -212,20 +228,33 @@ mod tests {
         let places = Places::new(64);
         let partner = |id| PartnerId::parse(id).unwrap();
         let of_acme: Vec<_> = (0..4)
-            .map(|_| places.take_stream(&partner("acme")).unwrap())
+            .map(|_| places.take_stream(&partner("acme"), 0).unwrap())
             .collect();
-        assert!(places.take_stream(&partner("acme")).is_err());
+        assert!(places.take_stream(&partner("acme"), 0).is_err());
         let others: Vec<_> = (0..12)
             .map(|n| {
                 places
-                    .take_stream(&partner(["b", "c", "d"][n % 3]))
+                    .take_stream(&partner(["b", "c", "d"][n % 3]), 0)
                     .unwrap()
             })
             .collect();
-        assert!(places.take_stream(&partner("e")).is_err());
+        assert!(places.take_stream(&partner("e"), 0).is_err());
         drop((of_acme, others));
         places.streams_ended().await;
-        assert!(places.take_stream(&partner("acme")).is_ok());
+        assert!(places.take_stream(&partner("acme"), 0).is_ok());
+    }
+
+    #[test]
+    fn a_stream_that_was_read_ahead_takes_the_room_of_several() {
+        let acme = PartnerId::parse("acme").unwrap();
+        let places = Places::new(8 * 16);
+        let ahead = (0..2).map(|_| places.take_stream(&acme, 4 << 20).unwrap());
+        let ahead: Vec<_> = ahead.collect();
+        assert!(places.take_stream(&acme, 0).is_err());
+        drop(ahead);
+        assert!(places.take_stream(&acme, 64 << 10).is_ok());
+        // One may always be under way.
+        assert!(Places::new(1).take_stream(&acme, 4 << 20).is_ok());
     }
 
     #[test]

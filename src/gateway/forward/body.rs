@@ -114,6 +114,12 @@ impl From<Broken> for Fault {
 }
 
 impl CoreBody {
+    /// How much of it is in memory, read before it was known to be large.
+    pub(in crate::gateway) fn bytes_ahead(&self) -> usize {
+        let held = self.held.iter().map(Bytes::len).sum::<usize>();
+        held + self.held_small.len()
+    }
+
     pub(super) fn new(source: Source, is_gzip: bool, clock: Clock) -> Self {
         let bytes_expected = source.incoming.size_hint().exact().filter(|_| !is_gzip);
         Self {
