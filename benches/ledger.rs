@@ -33,7 +33,7 @@ use covenant::ledger::merkle::leaf_hash;
 use covenant::ledger::reading::entries;
 use covenant::ledger::verify::verify;
 use covenant::ledger::{Keys, Ledger, Options, Signer};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 const WRITERS: usize = 256;
@@ -212,29 +212,28 @@ async fn acknowledgement(place: &Path, rate: f64, round: Duration) {
     let (ledger, _) =
         Ledger::open(&Options::new(&directory, ORIGIN), signer, &clock).expect("a new ledger");
     ledger.append(sample(&clock)).await.expect("durable");
-    let (writing, runtime) = (ledger.clone(), Handle::current());
-    let writers = tokio::task::spawn_blocking(move || {
-        let between = Duration::from_secs_f64(1.0 / rate);
-        let (begun, mut writers) = (clock.instant(), Vec::new());
-        let mut due = begun;
-        while due < begun + round {
-            // A timer is far too coarse: they would come in bursts.
-            while clock.instant() < due {
-                std::hint::spin_loop();
-            }
-            due += between;
-            let (ledger, clock, entry) = (writing.clone(), clock.clone(), sample(&clock));
-            writers.push(runtime.spawn(async move {
-                let begun = clock.instant();
-                ledger.append(entry).await.expect("durable");
-                clock.instant().duration_since(begun).as_secs_f64()
-            }));
-        }
-        writers
-    });
+    let between = Duration::from_secs_f64(WRITERS as f64 / rate);
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|number| {
+            let (ledger, clock) = (ledger.clone(), clock.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(between.mul_f64(number as f64 / WRITERS as f64)).await;
+                let mut ticks = tokio::time::interval(between);
+                let (mut waits, end) = (Vec::new(), clock.instant() + round);
+                while clock.instant() < end {
+                    ticks.tick().await;
+                    let entry = sample(&clock);
+                    let begun = clock.instant();
+                    ledger.append(entry).await.expect("durable");
+                    waits.push(clock.instant().duration_since(begun).as_secs_f64());
+                }
+                waits
+            })
+        })
+        .collect();
     let mut waits = Vec::new();
-    for writer in writers.await.expect("the pace") {
-        waits.push(writer.await.expect("a writer"));
+    for writer in writers {
+        waits.extend(writer.await.expect("a writer"));
     }
     ledger.close().await;
     let bare = before.midpoint(bare_sync(&place.join("sync"), times));

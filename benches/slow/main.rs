@@ -40,7 +40,7 @@ const OF_EACH_KIND: usize = 300;
 const ENDED_MAX: Duration = Duration::from_secs(15);
 const P99_MAX: Duration = Duration::from_millis(250);
 const GROWTH_KIBIBYTES_MAX: u64 = 64 << 10;
-const IDLE_SECONDS_MAX: u32 = 10;
+const IDLE_SECONDS_MAX: u32 = 5;
 /// Between two good requests.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Between two looks at what still stands.
