@@ -63,11 +63,12 @@ use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 
 use self::authenticate::{Authenticator, Partner};
+use self::decide::Permit;
 use self::exchange::Exchange;
-use self::forward::{Cores, Forwarded, Outbound};
+use self::forward::{Cores, Forwarded, OpenAnswer, Outbound};
 use self::names::Names;
 use self::open::{House, Opened};
-use self::places::Places;
+use self::places::{Held, Places};
 use self::read::Reading;
 use self::refuse::Ending;
 use self::settings::About;
@@ -219,17 +220,8 @@ impl Gateway {
         let answer = match answer {
             Forwarded::Whole(answer) => answer,
             Forwarded::Open(answer) => {
-                let partner = &permit.partner().contract().partner;
-                let room = self
-                    .places
-                    .take_stream(partner, answer.body.bytes_ahead())?;
-                let opened = Opened {
-                    permit: &permit,
-                    shadow: &shadow,
-                    house: self.house(partner, core_names),
-                    held: place.and(share).and(room),
-                    is_head: parts.method == Method::HEAD,
-                };
+                let (held, is_head) = (place.and(share), parts.method == Method::HEAD);
+                let opened = self.opened(&permit, &shadow, held, &answer, is_head)?;
                 return Box::pin(opened.answer(exchange, answer)).await;
             }
         };
@@ -279,6 +271,30 @@ impl Gateway {
             past: &self.past,
         };
         pages::own(exchange, partner, head, &body, house).await
+    }
+
+    /// What takes an answer through its parts, where there is room for it; `is_head` of a request for its head.
+    fn opened<'r>(
+        &self,
+        permit: &'r Permit,
+        shadow: &'r Shadow,
+        held: Held,
+        answer: &OpenAnswer,
+        is_head: bool,
+    ) -> Result<Opened<'r>, Refusal> {
+        let partner = permit.partner();
+        let names = self.names.under(&partner.rules().catalogue);
+        let partner = &partner.contract().partner;
+        let room = self
+            .places
+            .take_stream(partner, answer.body.bytes_ahead())?;
+        Ok(Opened {
+            permit,
+            shadow,
+            house: self.house(partner, names),
+            held: held.and(room),
+            is_head,
+        })
     }
 
     /// What an answer needs that is under way when its request has been answered.
