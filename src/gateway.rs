@@ -216,7 +216,6 @@ impl Gateway {
         .await?;
         let outbound = outbound(&head, peer, &mut reading);
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
-        let core_names = self.names.under(&permit.partner().rules().catalogue);
         let answer = match answer {
             Forwarded::Whole(answer) => answer,
             Forwarded::Open(answer) => {
@@ -225,6 +224,7 @@ impl Gateway {
                 return Box::pin(opened.answer(exchange, answer)).await;
             }
         };
+        let core_names = self.names.under(&permit.partner().rules().catalogue);
         let links = names::links(&permit, &self.about.base_uri, &core_names);
         let inspected =
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;

@@ -2,9 +2,9 @@
 
 use super::customers::{nobody, object_of};
 use super::messages::{ByAndWhy, CustomerChange, CustomerChanged, HoldShown};
-use super::two_persons::{Turn, turn};
+use super::two_persons::{Turn, proposal, turn};
 use super::{Actor, Administration, Deed, NotDone, reason};
-use crate::registry::{Hold, Proposal};
+use crate::registry::Hold;
 use crate::terms::CustomerRef;
 
 impl Administration {
@@ -162,14 +162,13 @@ impl Administration {
         let entry = self.enter(actor, action, object, Some(because.clone()));
         let entry = entry.await?;
         if !done {
-            let proposal = Proposal {
-                act: deed.name().to_owned(),
-                object: reference.to_string(),
-                actor: actor.name.to_string(),
-                role: actor.role.word().to_owned(),
+            let proposal = proposal(
+                actor,
+                deed.name(),
+                reference.to_string(),
                 because,
-                time: self.clock.now(),
-            };
+                self.clock.now(),
+            );
             self.registry.propose(proposal, entry).await?;
         }
         Ok(CustomerChanged {

@@ -5,7 +5,7 @@ use super::messages::{
     ByAndWhy, PolicyChanged, PolicyOutcome, PolicyProposalShown, PolicyPublicationShown,
     PolicyPublish, PolicyRollback, PolicySetShown,
 };
-use super::two_persons::{Turn, turn};
+use super::two_persons::{Turn, proposal, turn};
 use super::{Actor, Administration, Deed, NotDone, Role, reason};
 use crate::mistakes::Mistakes;
 use crate::publishing::{Candidate, Change, Difference, object};
@@ -152,14 +152,7 @@ impl Administration {
         because: String,
         entry: u64,
     ) -> Result<(), NotDone> {
-        let proposal = Proposal {
-            act: POLICY_PROPOSAL.to_owned(),
-            object: digest,
-            actor: actor.name.to_string(),
-            role: actor.role.word().to_owned(),
-            because,
-            time: self.clock.now(),
-        };
+        let proposal = proposal(actor, POLICY_PROPOSAL, digest, because, self.clock.now());
         Ok(self.registry.propose_policy_set(proposal, entry).await?)
     }
 

@@ -17,7 +17,7 @@ use super::destroyed::destroyed;
 use super::disclosures::{blocking, keys};
 use super::evidence::{APPROVALS, Wanted, of_act};
 use super::messages::{Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
-use super::two_persons::{Turn, turn};
+use super::two_persons::{Turn, proposal, turn};
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::config::RetentionSettings;
 use crate::entry::{Approval, Entry, Event, Purge};
@@ -179,14 +179,7 @@ impl Administration {
         let (action, object) = (format!("{name}.propose"), extent.object());
         let entered = self.enter(actor, action, Some(object.clone()), Some(because.clone()));
         let entry = entered.await?;
-        let proposal = Proposal {
-            act: name.to_owned(),
-            object,
-            actor: actor.name.to_string(),
-            role: actor.role.word().to_owned(),
-            because,
-            time: self.clock.now(),
-        };
+        let proposal = proposal(actor, name, object, because, self.clock.now());
         self.registry.propose(proposal, entry).await?;
         Ok(Purged {
             done: false,

@@ -6,9 +6,9 @@ use jiff::ToSpan as _;
 
 use super::messages::{ByAndWhy, Changed, Outcome, SuspendedShown};
 use super::partners::hint;
-use super::two_persons::{Turn, turn};
+use super::two_persons::{Turn, proposal, turn};
 use super::{Actor, Administration, Deed, NotDone, reason};
-use crate::registry::{Proposal, Suspension, TOKEN_SUSPENSION_HOURS};
+use crate::registry::{Suspension, TOKEN_SUSPENSION_HOURS};
 use crate::terms::{PartnerId, Principal};
 
 impl Administration {
@@ -143,14 +143,7 @@ impl Administration {
             .enter(actor, action, Some(object.clone()), Some(because.clone()))
             .await?;
         if outcome == Outcome::Proposed {
-            let proposal = Proposal {
-                act: deed.to_owned(),
-                object,
-                actor: actor.name.to_string(),
-                role: actor.role.word().to_owned(),
-                because,
-                time: self.clock.now(),
-            };
+            let proposal = proposal(actor, deed, object, because, self.clock.now());
             self.registry.propose(proposal, entry).await?;
         } else {
             self.registry.resume(principal).await?;

@@ -1,5 +1,7 @@
 //! The rule for what loosens: two different people, one of them legal, the second never the first.
 
+use jiff::Timestamp;
+
 use super::{Actor, NotDone, Role};
 use crate::registry::{PROPOSAL_LIFE_HOURS, Proposal};
 
@@ -34,6 +36,24 @@ pub(super) fn turn(waiting: Option<&Proposal>, actor: &Actor) -> Result<Turn, No
     Ok(Turn::Second)
 }
 
+/// What the first of two people asks for.
+pub(super) fn proposal(
+    actor: &Actor,
+    act: &str,
+    object: String,
+    because: String,
+    time: Timestamp,
+) -> Proposal {
+    Proposal {
+        act: act.to_owned(),
+        object,
+        actor: actor.name.to_string(),
+        role: actor.role.word().to_owned(),
+        because,
+        time,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,14 +66,14 @@ mod tests {
     }
 
     fn by(actor: &Actor) -> Proposal {
-        Proposal {
-            act: "partner.resume".to_owned(),
-            object: "acme".to_owned(),
-            actor: actor.name.to_string(),
-            role: actor.role.word().to_owned(),
-            because: "solved".to_owned(),
-            time: jiff::Timestamp::UNIX_EPOCH,
-        }
+        let (object, because) = ("acme".to_owned(), "solved".to_owned());
+        proposal(
+            actor,
+            "partner.resume",
+            object,
+            because,
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]
