@@ -39,6 +39,7 @@
 //! [`Operation`], then [`shape::Shape`]; loading begins at [`Catalogue::load`].
 
 mod answers;
+mod byte_ranges;
 mod check;
 mod decimal;
 mod document;
@@ -71,7 +72,6 @@ mod schema;
 mod servers;
 pub mod shape;
 mod shaping;
-mod sixteens;
 mod times;
 
 use std::collections::{BTreeSet, HashMap};

@@ -22,8 +22,8 @@ use thiserror::Error;
 pub use query::Query;
 
 use crate::entry::{Entry, EntryError};
-use crate::ledger::{Ledger, ReadError, reading};
-use store::{BUNDLE_ENTRIES, Store};
+use crate::ledger::{BUNDLE_ENTRIES, Ledger, ReadError, reading};
+use store::Store;
 
 /// Folder of the index below the ledger's directory.
 const FOLDER: &str = "index";

@@ -56,6 +56,7 @@ pub use open::{OpenError, Recovery, Signers};
 pub use options::{Options, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN};
 pub use pruning::Minimum;
 pub use serving::Served;
+pub use tiles::BUNDLE_ENTRIES;
 
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;

@@ -1,7 +1,7 @@
 //! Destroying what is past its term: the oldest entries of the ledger, and keys of mail recipients'
 //! fingerprints. Two people, one of them legal; what is on hold, and who put policy sets in force, is copied
-//! into evidence packages first; the
-//! entry about it is durable before anything goes, and is what a start goes on with that finds it undone.
+//! into evidence packages first; the entry about it is durable before anything goes, and is what a start goes
+//! on with that finds it undone.
 //!
 //! Not here: deleting (`ledger`, `registry`).
 
@@ -23,16 +23,13 @@ use crate::config::RetentionSettings;
 use crate::entry::{Approval, Entry, Event, Purge};
 use crate::files::{self, Readers};
 use crate::index::{Index, Query};
-use crate::ledger::reading;
+use crate::ledger::{BUNDLE_ENTRIES, reading};
 use crate::registry::{Period, Proposal};
 use crate::terms::{CustomerRef, hexadecimal};
 
 /// Entries of one package of what is on hold, and bytes of them: a package holds each three times, and more.
 const HELD_ENTRIES_MAX: u64 = 4_000;
 const HELD_BYTES_MAX: usize = 16 * 1_024 * 1_024;
-
-/// Entries of a full bundle: no less is destroyed.
-const BUNDLE_ENTRIES: u64 = 256;
 
 /// The oldest entries of the ledger, as far as all of them are past their terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -399,6 +396,7 @@ fn outlook(
             .or_default() += 1;
         bundle.newest = bundle.newest.max(Some(entry.time));
         bundle.places.end = index + 1;
+        // No less than a full bundle is destroyed.
         if bundle.places.end.is_multiple_of(BUNDLE_ENTRIES) {
             whole = bundle.clone();
         }

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::sixteens::{self, words};
+use super::byte_ranges::{self, words};
 
 /// Largest exponent, either way, that is compared: more than any reader of doubles can hold. A number
 /// written with a larger one satisfies no bound.
@@ -174,8 +174,8 @@ pub(super) fn is_plain(written: &str) -> bool {
     let ([b'0'..=b'9', ..], [.., b'0'..=b'9'], Some(words)) = (bytes, bytes, words(bytes)) else {
         return false;
     };
-    let digits = sixteens::count(words, b'0'..=b'9');
-    let points = sixteens::count(words, b'.'..=b'.');
+    let digits = byte_ranges::count(words, b'0'..=b'9');
+    let points = byte_ranges::count(words, b'.'..=b'.');
     points <= 1 && digits + points == bytes.len()
 }
 

@@ -3,8 +3,8 @@
 //! its bytes must be of, so that no byte waits for what the one before it led to, as it does in a table
 //! of states ([`super::matcher`]), and short texts are looked at as two words.
 
+use super::byte_ranges::{BYTES, RangesByPlace, words};
 use super::pattern::{Alternatives, Class, Item, Pattern, Piece};
-use super::sixteens::{BYTES, Sixteen, words};
 
 /// Most ways in which one pattern may be laid out; beyond, trying them takes longer than a table.
 const LAYOUTS_MAX: usize = 6;
@@ -15,7 +15,7 @@ const PLACES_MAX: usize = 128;
 #[derive(Debug)]
 pub(super) struct Layouts {
     /// Of texts of up to sixteen bytes, by their length: the ways in which they may be laid out.
-    short: Box<[Box<[Sixteen]>]>,
+    short: Box<[Box<[RangesByPlace]>]>,
     /// For each byte the classes that it is not of, a bit each.
     strange: Box<[u16; 256]>,
     layouts: Box<[Layout]>,
@@ -56,7 +56,7 @@ impl Layouts {
                 .iter()
                 .filter_map(|layout: &Layout| layout.of_length(length));
             let ways = ways.map(|way| classes.members(&way));
-            ways.map(|members| Sixteen::of(&members)).collect()
+            ways.map(|members| RangesByPlace::of(&members)).collect()
         };
         let short = (0..=BYTES).map(short).collect();
         (layouts.len() <= LAYOUTS_MAX).then(|| Self {

@@ -12,9 +12,8 @@ use super::terms;
 use super::{FindError, Query};
 use crate::entry::Entry;
 use crate::files;
+use crate::ledger::BUNDLE_ENTRIES;
 
-/// Entries of a bundle, as C2SP tlog-tiles has it.
-pub(super) const BUNDLE_ENTRIES: u64 = 256;
 /// Version of the tables and of [`terms`]; another one is made again.
 const VERSION: i64 = 1;
 /// Most memory for pages of the file.

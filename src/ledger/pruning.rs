@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::damage::{Damage, ReadError};
 use super::storage::{Storage, replace_file};
-use super::tiles::{self, WIDTH};
+use super::tiles::{self, WIDTH, WIDTH_BITS};
 use crate::entry::Purge;
 
 /// Name of the file with the minimum index.
@@ -19,9 +19,6 @@ pub(super) const MINIMUM: &str = "minimum";
 
 /// Levels of tiles, C2SP tlog-tiles.
 const LEVELS: u32 = 64;
-
-/// Bits of an index that one level of tiles takes.
-const LEVEL_BITS: u32 = 8;
 
 /// Folders of paths are no deeper: three digits in each name, as in `serving`.
 const FOLDERS_MAX: usize = 8;
@@ -113,11 +110,11 @@ pub(super) fn remove_below(
         left: files_max,
     };
     let tiles = directory.join("tile");
-    removal.below(&tiles.join("entries"), end >> LEVEL_BITS)?;
+    removal.below(&tiles.join("entries"), end >> WIDTH_BITS)?;
     for level in 0..LEVELS {
         let folder = tiles.join(level.to_string());
         // A tile of this level spans so many entries, as a power of two.
-        let bits = LEVEL_BITS * (level + 1);
+        let bits = WIDTH_BITS * (level + 1);
         if bits >= u64::BITS || !folder.exists() {
             break;
         }

@@ -12,7 +12,10 @@ use super::merkle::{Frontier, Hash, leaf_hash, tree_hash};
 
 /// Hashes in a full tile, and entries in a full bundle.
 pub(super) const WIDTH: usize = 256;
-const WIDTH_BITS: u32 = 8;
+/// Bits of an index that one level of tiles takes.
+pub(super) const WIDTH_BITS: u32 = 8;
+/// Entries of a full bundle.
+pub const BUNDLE_ENTRIES: u64 = WIDTH as u64;
 
 /// Name of the published checkpoint.
 pub(super) const CHECKPOINT: &str = "checkpoint";

@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::damage::{Damage, ReadError};
 use super::super::pruning::{self, MINIMUM, Minimum};
-use super::super::tiles::{self, Tile, Tiles, WIDTH, bundle_path, tile_path};
+use super::super::tiles::{self, Tile, Tiles, WIDTH, WIDTH_BITS, bundle_path, tile_path};
 use super::HERE;
 use super::source::Published;
-
-/// Bits of an index that one level of tiles takes.
-const LEVEL_BITS: u32 = 8;
 
 /// Where a verification begins.
 pub(super) struct Beginning {
@@ -91,8 +88,8 @@ pub(super) fn published_entry(
 /// The right edge of the tree of `size` entries, from tiles of that of `published`.
 fn edge(source: &dyn Published, size: u64, published: u64) -> Result<Tiles, ReadError> {
     let mut edge = Vec::new();
-    for level in 0..u64::BITS / LEVEL_BITS {
-        let bits = LEVEL_BITS * level;
+    for level in 0..u64::BITS / WIDTH_BITS {
+        let bits = WIDTH_BITS * level;
         let hashes = size >> bits;
         if hashes == 0 {
             break;

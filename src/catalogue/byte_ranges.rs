@@ -1,4 +1,4 @@
-//! Sixteen bytes of a text at a time, each held to ranges of its own, without a branch for any of them.
+//! RangesByPlace bytes of a text at a time, each held to ranges of its own, without a branch for any of them.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,7 @@ const HIGHS: u64 = (u64::MAX / 255) << 7;
 /// Which bytes of ASCII may stand at up to sixteen places, as many as a text has: at each, what is in one
 /// of its ranges.
 #[derive(Debug)]
-pub(super) struct Sixteen {
+pub(super) struct RangesByPlace {
     /// Most classes have one range or two.
     first: [Bounds; 2],
     more: Box<[Bounds]>,
@@ -24,7 +24,7 @@ struct Bounds {
     most: [u64; 2],
 }
 
-impl Sixteen {
+impl RangesByPlace {
     /// Of up to sixteen classes, each as its members, a bit each.
     pub(super) fn of(classes: &[u128]) -> Self {
         let classes: Vec<_> = classes.iter().map(|members| ranges(*members)).collect();
@@ -204,7 +204,7 @@ mod tests {
             }
             let fits = classes.iter().zip(&bytes).all(|(members, byte)| members.contains(byte));
             let bits = |members: &Vec<u8>| members.iter().fold(0u128, |bits, byte| bits | 1 << byte);
-            let sixteen = Sixteen::of(&classes.iter().map(bits).collect::<Vec<_>>());
+            let sixteen = RangesByPlace::of(&classes.iter().map(bits).collect::<Vec<_>>());
             prop_assert_eq!(sixteen.has(words(&bytes).unwrap()), fits);
         }
     }
