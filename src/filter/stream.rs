@@ -73,7 +73,7 @@ impl<'a> Stream<'a> {
     /// nothing where they have no lists of records, so that they can only be held whole. A table has the
     /// columns of all these plans, whoever is in it: it begins before its rows are known.
     pub fn new(format: Format, shape: &'a Shape, plans: Vec<Plan>, limits: Limits) -> Option<Self> {
-        if !leads_to_records(&shape.root) {
+        if !streams(format, shape) {
             return None;
         }
         let reading = match format {
@@ -212,6 +212,11 @@ fn as_part<'a>(mut scanned: Scanned<'a>, plans: &'a [Plan], begins: bool) -> Sca
         });
     }
     scanned
+}
+
+/// Whether an answer of this format and shape can be read a few records at a time, and need not be held whole.
+pub fn streams(format: Format, shape: &Shape) -> bool {
+    format != Format::Xml && leads_to_records(&shape.root)
 }
 
 /// The fields of a shape that stand outside of its records.

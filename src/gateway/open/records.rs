@@ -15,7 +15,7 @@ use crate::allowance::BudgetState;
 use crate::catalogue::{Format, Shape};
 use crate::edge::body::ResponseBody;
 use crate::entry::Withheld;
-use crate::filter::stream::Stream;
+use crate::filter::stream::{Stream, streams};
 use crate::filter::{Limits, Scanned, Uninspectable};
 use crate::gateway::budget::{refused, tell};
 use crate::gateway::decide::Permit;
@@ -130,7 +130,7 @@ impl Opened<'_> {
         if operation.channel == Channel::Aggregate {
             return too_large("figures are judged whole");
         }
-        if Stream::new(format, shape, Vec::new(), Limits::default()).is_none() {
+        if !streams(format, shape) {
             return too_large("not a list of records");
         }
         Ok(())
