@@ -114,16 +114,19 @@ pub(super) fn range_hash(directory: &Path, range: Range<u64>) -> Result<Hash, Re
             next.is_multiple_of(leaves) && range.end - next >= leaves
         };
         let level = (0..u64::BITS / WIDTH_BITS).rev().find(fits).unwrap_or(0);
-        let index = next >> (WIDTH_BITS * level);
-        let position = usize::try_from(index % WIDTH as u64).unwrap_or_default();
-        let hashes = read_hashes(directory, level, index / WIDTH as u64, position + 1)?;
-        let appended = hashes
-            .last()
-            .is_some_and(|hash| frontier.push_subtree(WIDTH_BITS * level, hash));
-        if !appended {
+        let bits = WIDTH_BITS * level;
+        let index = next >> bits;
+        let position = index % WIDTH as u64;
+        // All of them that are in this tile, which is read once.
+        let count = ((range.end - next) >> bits).min(WIDTH as u64 - position);
+        let width = usize::try_from(position + count).unwrap_or(WIDTH);
+        let hashes = read_hashes(directory, level, index / WIDTH as u64, width)?;
+        let position = usize::try_from(position).unwrap_or(WIDTH);
+        let mut hashes = hashes.get(position..).unwrap_or_default().iter();
+        if !hashes.all(|hash| frontier.push_subtree(bits, hash)) {
             return Err(Damage::at(next, "its tile is damaged").into());
         }
-        next += 1 << (WIDTH_BITS * level);
+        next += count << bits;
     }
     Ok(frontier.root())
 }

@@ -42,7 +42,7 @@ pub(super) async fn append(ledger: &Ledger, what: &str, acknowledged: &mut Ackno
 
 /// The life of a small ledger in `folder`: segments follow on each other, a bundle becomes full, all is
 /// published, and segments are released. What was acknowledged in it.
-pub(super) async fn live(place: &Place, folder: &Path, disk: &Power) -> Acknowledged {
+async fn live(place: &Place, folder: &Path, disk: &Power) -> Acknowledged {
     let mut acknowledged = Vec::new();
     let options = options(&folder.join("ledger"));
     let disk = Arc::new(disk.clone());

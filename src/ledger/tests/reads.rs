@@ -12,14 +12,24 @@ use super::super::reads::faulty::{Fault, Reads};
 use super::super::segment;
 use super::super::storage::power::Power;
 use super::super::verify::verify_once;
-use super::power::{Acknowledged, append, at_every_call, copy, live, options};
-use super::pruning::purge_to;
+use super::power::{Acknowledged, append, at_every_call, copy, options};
+use super::pruning::{LONG_BYTES, purge_to};
 use super::*;
 
 /// Bytes of a batch that a crash left: one sector.
 const TORN_BYTES: usize = 512;
 
-/// A ledger that a crash has left in `folder`, published as far as entry 265, and all that is right about it.
+/// Names of what is served of it.
+const NAMES: [&str; 6] = [
+    "checkpoint",
+    "tile/0/000",
+    "tile/0/001.p/250",
+    "tile/1/000.p/1",
+    "tile/entries/000",
+    "tile/entries/001.p/250",
+];
+
+/// A ledger that a crash has left in `folder`, published as far as entry 506, and all that is right about it.
 struct Crashed {
     place: Place,
     folder: tempfile::TempDir,
@@ -34,25 +44,30 @@ impl Crashed {
     async fn new() -> Self {
         let place = Place::new();
         let running = tempfile::tempdir().unwrap();
-        let disk = Power::new(running.path(), None);
-        let mut acknowledged = live(&place, running.path(), &disk).await;
         let options = options(&running.path().join("ledger"));
-        let (ledger, _) = Ledger::open(&options, place.signer(), &place.clock).unwrap();
+        let open = || Ledger::open(&options, place.signer(), &place.clock).unwrap();
+        let mut acknowledged = Vec::new();
+        let (ledger, _) = open();
+        for (notes, last) in [
+            (249, 1),
+            (1, LONG_BYTES),
+            (0, LONG_BYTES),
+            (0, LONG_BYTES),
+            (251, 1),
+        ] {
+            (0..notes).for_each(|_| ledger.note(entry("note")));
+            append(&ledger, &"x".repeat(last), &mut acknowledged).await;
+        }
+        ledger.close().await;
+        let (ledger, _) = open();
         append(&ledger, "not published", &mut acknowledged).await;
         append(&ledger, &"x".repeat(TORN_BYTES), &mut acknowledged).await;
         let folder = tempfile::tempdir().unwrap();
         copy(running.path(), folder.path());
         let published = ledger.published();
-        let names = [
-            "checkpoint",
-            "tile/0/000",
-            "tile/0/001.p/9",
-            "tile/1/000.p/1",
-        ];
-        let names = names
+        let served = NAMES
             .into_iter()
-            .chain(["tile/entries/000", "tile/entries/001.p/9"]);
-        let served = names.map(|name| (name, ledger.published_file(name).unwrap().unwrap().bytes));
+            .map(|name| (name, ledger.published_file(name).unwrap().unwrap().bytes));
         let crashed = Self {
             served: served.collect(),
             consistency: ledger.consistency(3, published).unwrap(),
@@ -62,7 +77,9 @@ impl Crashed {
             acknowledged,
             published,
         };
-        assert_eq!((published, crashed.entries.len()), (265, 267));
+        assert_eq!((published, crashed.entries.len()), (506, 508));
+        let directory = crashed.folder.path().join("ledger");
+        assert!(segment::list(&directory).unwrap()[0] > 0, "one is released");
         crashed.tear();
         crashed
     }
@@ -79,12 +96,23 @@ impl Crashed {
         std::fs::write(&path, bytes).unwrap();
     }
 
+    /// Opens the ledger in `folder`, on a disk that writes as it should and is not waited for.
+    fn open(&self, folder: &Path) -> Result<(Ledger, Recovery), OpenError> {
+        let options = options(&folder.join("ledger"));
+        let disk = Arc::new(Power::new(folder, None));
+        Ledger::open_on(
+            &options,
+            self.place.signer().into(),
+            &self.place.clock,
+            disk,
+        )
+    }
+
     /// Everything that is done with the ledger in `folder` until it is closed. What was acknowledged in it.
     async fn used(&self, folder: &Path, reads: &Reads, case: &str) -> Acknowledged {
         let mut acknowledged = Vec::new();
         let options = options(&folder.join("ledger"));
-        let opened = Ledger::open(&options, self.place.signer(), &self.place.clock);
-        let (ledger, recovery) = match opened {
+        let (ledger, recovery) = match self.open(folder) {
             Ok(opened) => opened,
             Err(error) => {
                 let failed = reads.failed().expect("a start fails for a reason");
@@ -102,9 +130,7 @@ impl Crashed {
         self.given_away(&ledger, &options.directory, case);
         append(&ledger, "after", &mut acknowledged).await;
         let _ = ledger.append(purge_to(256)).await;
-        for number in 0..260 {
-            ledger.note(entry(&format!("note {number}")));
-        }
+        append(&ledger, "the bundle is full with this", &mut acknowledged).await;
         append(&ledger, "last", &mut acknowledged).await;
         ledger.close().await;
         acknowledged
@@ -158,8 +184,7 @@ impl Crashed {
         let case = format!("{case} of {failed:?}");
         self.check(folder.path(), &acknowledged, &case);
         // And it opens and goes on once it can be read again.
-        let options = options(&folder.path().join("ledger"));
-        let opened = Ledger::open(&options, self.place.signer(), &self.place.clock);
+        let opened = self.open(folder.path());
         let (ledger, _) = opened.unwrap_or_else(|error| panic!("{error} {case}"));
         let before = acknowledged.len();
         append(&ledger, "again", &mut acknowledged).await;
