@@ -61,6 +61,10 @@ impl Crashed {
         ledger.close().await;
         let (ledger, _) = open();
         append(&ledger, "not published", &mut acknowledged).await;
+        for _ in 0..2 {
+            // So long that they go into the next segment.
+            append(&ledger, &"x".repeat(LONG_BYTES), &mut acknowledged).await;
+        }
         append(&ledger, &"x".repeat(TORN_BYTES), &mut acknowledged).await;
         let folder = tempfile::tempdir().unwrap();
         copy(running.path(), folder.path());
@@ -77,7 +81,7 @@ impl Crashed {
             acknowledged,
             published,
         };
-        assert_eq!((published, crashed.entries.len()), (506, 508));
+        assert_eq!((published, crashed.entries.len()), (506, 510));
         let directory = crashed.folder.path().join("ledger");
         assert!(segment::list(&directory).unwrap()[0] > 0, "one is released");
         crashed.tear();
