@@ -23,6 +23,7 @@ use crate::config::RetentionSettings;
 use crate::entry::{Approval, Entry, Event, Purge};
 use crate::files::{self, Readers};
 use crate::index::{Index, Query};
+use crate::ledger::vouching::{kept_for, vouches};
 use crate::ledger::{BUNDLE_ENTRIES, reading};
 use crate::registry::{Period, Proposal};
 use crate::terms::{CustomerRef, hexadecimal};
@@ -158,6 +159,7 @@ impl Administration {
         if turn(Some(&first), actor)? == Turn::First {
             return self.propose_purge(actor, because).await;
         }
+        self.witnesses_follow(&due.outlook.places).await?;
         self.purge_by_two(actor, because, &first, due.outlook, extent.keys)
             .await
     }
@@ -168,6 +170,7 @@ impl Administration {
             let mistake = "nothing is past its term that nothing holds";
             return Err(NotDone::Mistaken(mistake.to_owned()));
         }
+        self.witnesses_follow(&due.outlook.places).await?;
         let extent = Extent {
             minimum: due.outlook.places.end,
             keys: due.keys,
@@ -186,6 +189,36 @@ impl Administration {
             recipient_keys: extent.keys.iter().map(ToString::to_string).collect(),
             held: Vec::new(),
         })
+    }
+
+    /// Whether every witness can still be proven, once the entries at `places` are gone, that the log has only
+    /// grown from what it cosigned last. Where not, it would never cosign again.
+    async fn witnesses_follow(&self, places: &Range<u64>) -> Result<(), NotDone> {
+        if places.is_empty() || self.witnesses.is_empty() {
+            return Ok(());
+        }
+        let (directory, witnesses) = (self.ledger_directory.clone(), self.witnesses.clone());
+        let vouched = blocking(move || {
+            let kept = kept_for(&directory, &keys(&directory)?, &witnesses);
+            let kept = kept.map_err(|error| NotDone::Unreadable(error.to_string()))?;
+            let vouched = vouches(kept.iter(), &witnesses);
+            vouched.map_err(|error| NotDone::Unreadable(error.to_string()))
+        });
+        let minimum = places.end;
+        for vouch in vouched.await? {
+            if let Some((size, _)) = vouch.newest
+                && (1..minimum).contains(&size)
+            {
+                let witness = vouch.witness;
+                return Err(NotDone::Mistaken(format!(
+                    "the witness `{witness}` has cosigned {size} entries, and once those before entry {minimum} \
+                     are destroyed nothing can prove to it any more that the log has only grown: wait until it \
+                     has cosigned again (it is asked every so often, and /readyz says what hinders it), or \
+                     take it out of [ledger.witnessing] and restart the gateway"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Copies what is on hold, puts the purge on record, and has it done.

@@ -99,6 +99,7 @@ impl Fixture {
             index: Index::start(&directory, ledger.clone()).unwrap(),
             directory,
             retention: retention(folder.path()),
+            witnesses: Vec::new(),
         };
         let service = Arc::new(Administration::new(
             registry,

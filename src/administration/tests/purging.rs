@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::administration::messages::{CustomerChange, PurgeAsked, PurgePlan, Purged};
 use crate::config::RetentionSettings;
 use crate::entry::Purge;
 use crate::evidence;
-use crate::ledger::{KEYS_FILE, Keys};
+use crate::ledger::{KEYS_FILE, Keys, WitnessKey, cosignature};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -174,6 +178,74 @@ async fn two_people_destroy_what_is_past_its_term_and_the_ledger_says_so() {
     // Nothing more is due, and nobody is waited for.
     assert!(fixture.purge("Olga", Role::Operator).await.is_err());
     assert_eq!(fixture.plan().await.proposed, None);
+}
+
+/// A witness, as it signs: C2SP tlog-cosignature, Ed25519.
+struct Witness {
+    pair: Ed25519KeyPair,
+    key: WitnessKey,
+}
+
+impl Witness {
+    fn new() -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let typed = [&[4], pair.public_key().as_ref()].concat();
+        let id = signed_note::key_id("witness.example", &typed);
+        let text = format!("witness.example+{id:08x}+{}", STANDARD.encode(typed));
+        let key = WitnessKey::parse(&text).unwrap();
+        Self { pair, key }
+    }
+
+    /// Cosigns what is published of the ledger, as it is kept then.
+    async fn cosign(&self, fixture: &Fixture) {
+        let note = fixture.ledger.published_checkpoint().unwrap();
+        let note = cosignature::without(&note).unwrap();
+        let (text, _) = note.rsplit_once("\n\n").unwrap();
+        let message = format!("cosignature/v1\ntime 7\n{text}\n");
+        let signature = self.pair.sign(message.as_bytes());
+        let id = u32::from_str_radix(&self.key.id_text(), 16).unwrap();
+        let signed = [
+            &id.to_be_bytes()[..],
+            &7_u64.to_be_bytes(),
+            signature.as_ref(),
+        ]
+        .concat();
+        let line = format!("\u{2014} {} {}\n", self.key.name(), STANDARD.encode(signed));
+        let taken = cosignature::take(&note, &line, &self.key).unwrap();
+        let note = cosignature::add(&note, &[taken]).unwrap();
+        let (size, id) = (fixture.ledger.published(), self.key.id_text());
+        fixture
+            .ledger
+            .keep_cosigned(note.clone(), size, vec![id.clone()]);
+        let path = fixture.folder.path().join("ledger/cosigned").join(id);
+        fixture
+            .until(|| std::fs::read_to_string(&path).is_ok_and(|kept| kept == note))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_destroyed_that_a_witness_needs_to_see_the_log_grow() {
+    let mut fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    let witness = Witness::new();
+    Arc::get_mut(&mut fixture.service).unwrap().witnesses = vec![witness.key.clone()];
+    fixture.import(BOOK).await.unwrap();
+    fixture.published().await;
+    witness.cosign(&fixture).await;
+    let cosigned = fixture.ledger.published();
+    fixture.disclosures(300).await;
+    fixture.clock.advance(DAY * 61);
+    fixture.disclosures(300).await;
+    fixture.published().await;
+    let size = fixture.ledger.size();
+    let refused = fixture.purge("Olga", Role::Operator).await.unwrap_err();
+    let told = refused.to_string();
+    let named = format!("`witness.example` has cosigned {cosigned} entries");
+    assert!(told.contains(&named) && told.contains("/readyz"), "{told}");
+    assert_eq!(fixture.ledger.size(), size, "not even asked for");
+    witness.cosign(&fixture).await;
+    let (purged, _) = fixture.purged().await;
+    assert_eq!(purged.minimum, 256);
 }
 
 #[tokio::test]
