@@ -24,15 +24,14 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, root: &Node, envelope: &Plan) -
 
 /// Writes the start tag that was read, of an element that stays, without its last character: whether
 /// anything stands inside is not known yet. The outermost one stands behind the declaration.
-pub(super) fn write_tag(
-    writer: &mut Writer<'_, '_>,
-    member: &Member,
-    envelope: &Plan,
-) -> Written {
+pub(super) fn write_tag(writer: &mut Writer<'_, '_>, member: &Member, envelope: &Plan) -> Written {
     let Node::Object(document) = &writer.scanned.shape.root else {
         return None;
     };
-    let is_outermost = document.members.first().is_some_and(|one| std::ptr::eq(one, member));
+    let is_outermost = document
+        .members
+        .first()
+        .is_some_and(|one| std::ptr::eq(one, member));
     if is_outermost {
         writer.out.extend_from_slice(DECLARATION);
     }
@@ -46,11 +45,7 @@ pub(super) fn write_tag(
 }
 
 /// Writes the elements that were read, of an element that has the shape `root`, without its tags.
-pub(super) fn write_elements(
-    writer: &mut Writer<'_, '_>,
-    root: &Node,
-    envelope: &Plan,
-) -> Written {
+pub(super) fn write_elements(writer: &mut Writer<'_, '_>, root: &Node, envelope: &Plan) -> Written {
     let (object, inside) = writer.only_object(root)?;
     writer.children(object, inside, envelope)
 }

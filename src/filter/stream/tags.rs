@@ -84,12 +84,24 @@ impl Tags {
     fn opened(&mut self, byte: u8) -> Result<usize, Reason> {
         let begun = std::mem::replace(&mut self.begun, true);
         let (at, read) = match byte {
-            b'/' => (At::Rest { ends: true, slash: false }, 1),
+            b'/' => (
+                At::Rest {
+                    ends: true,
+                    slash: false,
+                },
+                1,
+            ),
             b'!' => (At::SectionStart(b"[CDATA["), 1),
             b'?' if !begun => (At::Declaration(false), 1),
             b'?' => return Err(Reason::Markup),
             // Of a name, which is looked at later.
-            _ => (At::Rest { ends: false, slash: false }, 0),
+            _ => (
+                At::Rest {
+                    ends: false,
+                    slash: false,
+                },
+                0,
+            ),
         };
         self.at = at;
         Ok(read)

@@ -126,7 +126,11 @@ impl<'a> Xml<'a> {
             return Ok(());
         }
         let blank = self.levels.is_empty() && self.batch.arriving().trim_ascii().is_empty();
-        Err(if blank { Reason::Empty } else { Reason::Truncated })
+        Err(if blank {
+            Reason::Empty
+        } else {
+            Reason::Truncated
+        })
     }
 
     /// Reads what was cut out.
@@ -188,7 +192,11 @@ impl<'a> Xml<'a> {
             Tag::Empty => {}
             Tag::End => self.open -= 1,
         }
-        if self.open == 0 { self.complete() } else { None }
+        if self.open == 0 {
+            self.complete()
+        } else {
+            None
+        }
     }
 
     /// Looks at the start of an element in the innermost level.
@@ -365,7 +373,8 @@ impl Tree {
             self.out.extend_from_slice(b"/>");
         } else {
             self.out.extend_from_slice(b"</");
-            self.out.extend_from_slice(start.get(1..).unwrap_or_default());
+            self.out
+                .extend_from_slice(start.get(1..).unwrap_or_default());
         }
     }
 
