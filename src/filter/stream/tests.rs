@@ -146,7 +146,7 @@ fn exports() -> impl Iterator<Item = (Format, Shape, String)> {
         "<page><data id='j&#x31;' cost=\"1.5\"><customer_id>\u{e4}my\u{1f600}</customer_id>\
          <email>a&amp;b<![CDATA[<data>]]]></email><tags>x</tags><tags/></data>\n \
          <data><customer_id>foreign</customer_id></data><data />\
-         <new a='</data>'><data>t</data>&lt;<b/></new><data id='2'/><next/></page>",
+         <new a='/data>'><data>t</data>&lt;<b/></new><data id='2'/><next/></page>",
         "<page><data><customer_id>foreign</customer_id></data></page >",
     ];
     let nested = [
@@ -167,7 +167,7 @@ fn exports() -> impl Iterator<Item = (Format, Shape, String)> {
 /// What [`nested`] is in XML, with namespaces, and a category for all other elements of the outermost one.
 fn groups() -> Shape {
     let mut shape = nested();
-    let mut other = shape.fields[3].clone();
+    let mut other = shape.fields[4].clone();
     other.category = crate::taxonomy::Category::parse("system.operations");
     shape.fields.push(other);
     let others = crate::catalogue::FieldId(u16::try_from(shape.fields.len() - 1).unwrap());
@@ -432,9 +432,15 @@ fn what_of_xml_is_too_large_or_too_deep_to_be_held_is_refused() {
             Reason::TooLarge,
         ),
         (
-            page(&format!("<e:a>{}", "<a>".repeat(70_000))),
+            page(&format!(
+                "<e:a>{}{}</e:a>",
+                "<a>".repeat(70),
+                "</a>".repeat(70)
+            )),
             Reason::TooDeep,
         ),
+        // Only what was closed can be read.
+        (page(&"<a>".repeat(90_000)), Reason::TooLarge),
         (page(&many(257)), Reason::TooManyMembers),
         (
             page(&format!("<{}/>", "n".repeat(129))),
@@ -443,11 +449,6 @@ fn what_of_xml_is_too_large_or_too_deep_to_be_held_is_refused() {
     ] {
         let pieces = body.as_bytes().chunks(8_192);
         let given = streamed(Format::Xml, &shape, pieces, false);
-        // Only what was closed can be read; a bomb of tags is too large before it is.
-        let given = given.map_err(|found| match found {
-            Reason::TooLarge if reason == Reason::TooDeep => reason,
-            found => found,
-        });
         assert_eq!(given, Err(reason));
     }
     assert!(streamed(Format::Xml, &shape, [page(&many(256)).as_bytes()], false).is_ok());
