@@ -237,7 +237,6 @@ async fn promise_1_what_cannot_be_judged_ends_an_export_in_xml_before_it() {
     let long = "x".repeat(300 << 10);
     let broken = [
         "<address><Last_name>canary</Last_name></address>".to_owned(),
-        "<address><Customer>nobody's</Customer></address>".to_owned(),
         format!("<address id='1' id='1'><Customer>{owner}</Customer></address>"),
         format!("<address><Customer>{owner}</Last_name></address>"),
         format!("<address><Customer>{owner}</Customer><Last_name>{long}</Last_name></address>"),
@@ -285,7 +284,7 @@ async fn what_lists_no_records_in_xml_is_refused_where_it_is_too_large() {
     let own = own(&stand);
     let one = |bytes: usize| {
         let customer = &own[0];
-        let name = "canary".repeat(bytes / 6);
+        let name = "canary \u{e9}. ".repeat(bytes / 11);
         format!("<address><Customer>{customer}</Customer><Last_name>{name}</Last_name></address>")
     };
     let mut acme = stand.partner("acme").await;
