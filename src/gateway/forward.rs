@@ -11,6 +11,7 @@ mod line;
 mod request;
 mod roster;
 mod service;
+mod shelf;
 mod tls;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use self::request::Asking;
 pub use self::request::Outbound;
 pub use self::roster::Stands;
 use self::service::{Begun, Service, Unanswered};
+use self::shelf::Shelf;
 use self::tls::TlsOfCore;
 use super::admit::Admission;
 use super::decide::Permit;
@@ -47,6 +49,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 pub struct Cores {
     services: HashMap<Arc<str>, Core>,
     whole_answer_bytes_max: usize,
+    /// For what is read ahead of answers.
+    shelf: Shelf,
     clock: Clock,
 }
 
@@ -111,6 +115,7 @@ impl Cores {
         }
         Ok(Self {
             services,
+            shelf: Shelf::default(),
             whole_answer_bytes_max: usize::try_from(config.limits.whole_answer_bytes_max)
                 .unwrap_or(usize::MAX),
             clock: clock.clone(),
@@ -259,7 +264,7 @@ async fn read(
     let (status, mut headers) = (parts.status.as_u16(), parts.headers);
     let is_gzip = undo_coding(&mut headers);
     let source = Source::new(incoming, begun.place, begun.line, status < 500);
-    let mut body = CoreBody::new(source, is_gzip, cores.clock.clone());
+    let mut body = CoreBody::new(source, is_gzip, &cores.shelf, cores.clock.clone());
     if !is_document(permit, status) {
         let whole = body.whole(cores.whole_answer_bytes_max);
         let Ok(whole) = timeout_at(deadline.into(), whole).await else {

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::gunzip::{Gunzip, NotSound};
 use super::line::Line;
 use super::service::Place;
+use super::shelf::{Room, Shelf};
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
 use crate::refusal::{Code, Fault};
@@ -26,6 +27,8 @@ const PAUSES_FREE: Duration = Duration::from_secs(20);
 const BYTES_PER_SECOND_MIN: u64 = 4 << 10;
 /// Smaller pieces are held together, so that what is held is not mostly bookkeeping.
 const PIECE_BYTES_MIN: usize = 4 << 10;
+/// What is more than this of an answer that is read ahead goes on the shelf; most answers are smaller.
+const UNSHELVED_BYTES_MAX: u64 = 256 << 10;
 
 /// Where a body comes from.
 #[derive(Debug)]
@@ -89,6 +92,9 @@ pub struct CoreBody {
     /// What was read ahead.
     held: VecDeque<Bytes>,
     held_small: BytesMut,
+    /// The room that is not full yet, for what comes last of it.
+    room: Option<Room>,
+    shelf: Shelf,
     bytes_expected: Option<u64>,
     bytes: u64,
     paused: Duration,
@@ -117,10 +123,10 @@ impl CoreBody {
     /// How much of it is in memory, read before it was known to be large.
     pub(in crate::gateway) fn bytes_ahead(&self) -> usize {
         let held = self.held.iter().map(Bytes::len).sum::<usize>();
-        held + self.held_small.len()
+        held + self.held_small.len() + self.room.as_ref().map_or(0, Room::len)
     }
 
-    pub(super) fn new(source: Source, is_gzip: bool, clock: Clock) -> Self {
+    pub(super) fn new(source: Source, is_gzip: bool, shelf: &Shelf, clock: Clock) -> Self {
         let bytes_expected = source.incoming.size_hint().exact().filter(|_| !is_gzip);
         Self {
             source,
@@ -128,6 +134,8 @@ impl CoreBody {
             coded: Bytes::new(),
             held: VecDeque::new(),
             held_small: BytesMut::new(),
+            room: None,
+            shelf: shelf.clone(),
             bytes_expected,
             bytes: 0,
             paused: Duration::ZERO,
@@ -152,7 +160,10 @@ impl CoreBody {
             return Ok(None);
         }
         while let Some(piece) = self.arrive().await? {
-            self.hold(piece);
+            match self.bytes > UNSHELVED_BYTES_MAX {
+                true => self.shelve(&piece),
+                false => self.hold(piece),
+            }
             if !fits(self.bytes) {
                 return Ok(None);
             }
@@ -218,8 +229,26 @@ impl CoreBody {
         if !self.held_small.is_empty() {
             self.held.push_back(self.held_small.split().freeze());
         }
+        if let Some(room) = self.room.take() {
+            self.held.push_back(room.into_bytes());
+        }
         if !piece.is_empty() {
             self.held.push_back(piece);
+        }
+    }
+
+    /// Copies a piece onto the shelf, behind what is held already, so that the room it arrived in is free
+    /// for the next.
+    fn shelve(&mut self, mut piece: &[u8]) {
+        if !self.held_small.is_empty() {
+            self.held.push_back(self.held_small.split().freeze());
+        }
+        while !piece.is_empty() {
+            let room = self.room.get_or_insert_with(|| self.shelf.take());
+            piece = room.fill(piece);
+            if room.is_full() {
+                self.held.extend(self.room.take().map(Room::into_bytes));
+            }
         }
     }
 
