@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 
 use super::gunzip::{Gunzip, NotSound};
 use super::line::Line;
+use super::room::Room;
 use super::service::Place;
-use super::shelf::{Room, Shelf};
+use super::shelf::{Shelf, Tray};
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
 use crate::refusal::{Code, Fault};
@@ -92,9 +93,11 @@ pub struct CoreBody {
     /// What was read ahead.
     held: VecDeque<Bytes>,
     held_small: BytesMut,
-    /// The room that is not full yet, for what comes last of it.
-    room: Option<Room>,
+    /// The end of it, where that is on a tray which is not full yet.
+    tray: Option<Tray>,
     shelf: Shelf,
+    /// The room it takes.
+    room: Option<Room>,
     bytes_expected: Option<u64>,
     bytes: u64,
     paused: Duration,
@@ -120,12 +123,6 @@ impl From<Broken> for Fault {
 }
 
 impl CoreBody {
-    /// How much of it is in memory, read before it was known to be large.
-    pub(in crate::gateway) fn bytes_ahead(&self) -> usize {
-        let held = self.held.iter().map(Bytes::len).sum::<usize>();
-        held + self.held_small.len() + self.room.as_ref().map_or(0, Room::len)
-    }
-
     pub(super) fn new(source: Source, is_gzip: bool, shelf: &Shelf, clock: Clock) -> Self {
         let bytes_expected = source.incoming.size_hint().exact().filter(|_| !is_gzip);
         Self {
@@ -134,8 +131,9 @@ impl CoreBody {
             coded: Bytes::new(),
             held: VecDeque::new(),
             held_small: BytesMut::new(),
-            room: None,
+            tray: None,
             shelf: shelf.clone(),
+            room: None,
             bytes_expected,
             bytes: 0,
             paused: Duration::ZERO,
@@ -148,6 +146,17 @@ impl CoreBody {
         self.source.failed();
     }
 
+    /// What is held takes this room, until it has been read on.
+    pub(super) fn is_ahead_in(&mut self, room: Room) {
+        self.room = Some(room);
+    }
+
+    /// Whether it has at most `bytes_max`, as far as that is known.
+    pub(super) fn may_be_within(&self, bytes_max: usize) -> bool {
+        let fits = |bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max);
+        self.bytes_expected.is_none_or(fits) && fits(self.bytes)
+    }
+
     /// How long it will be, where the core said so.
     pub fn bytes_expected(&self) -> Option<u64> {
         self.bytes_expected
@@ -155,28 +164,30 @@ impl CoreBody {
 
     /// All of it, where that is at most `bytes_max`. Else nothing, and what was read is held.
     pub(super) async fn whole(&mut self, bytes_max: usize) -> Result<Option<Bytes>, Broken> {
-        let fits = |bytes: u64| usize::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max);
-        if !self.bytes_expected.is_none_or(fits) {
-            return Ok(None);
-        }
-        while let Some(piece) = self.arrive().await? {
-            match self.bytes > UNSHELVED_BYTES_MAX {
-                true => self.shelve(&piece),
-                false => self.hold(piece),
-            }
-            if !fits(self.bytes) {
-                return Ok(None);
+        while self.may_be_within(bytes_max) {
+            let Some(piece) = self.arrive().await? else {
+                return Ok(Some(self.take_held()));
+            };
+            if self.bytes > UNSHELVED_BYTES_MAX {
+                self.shelve(&piece);
+            } else {
+                self.hold(piece);
             }
         }
+        Ok(None)
+    }
+
+    /// What is held, in one piece.
+    fn take_held(&mut self) -> Bytes {
         self.hold(Bytes::new());
         let mut pieces = std::mem::take(&mut self.held);
-        Ok(Some(match pieces.len() {
+        match pieces.len() {
             0 | 1 => pieces.pop_front().unwrap_or_default(),
             _ => {
                 let all: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
                 all.concat().into()
             }
-        }))
+        }
     }
 
     /// The next piece; nothing at the end.
@@ -189,6 +200,7 @@ impl CoreBody {
         if let Some(held) = self.held.pop_front() {
             return Ok(Some(held));
         }
+        self.room = None;
         let earned = Duration::from_secs(self.bytes / BYTES_PER_SECOND_MIN);
         let patience = (PAUSES_FREE + earned).saturating_sub(self.paused);
         let since = self.clock.instant();
@@ -229,25 +241,23 @@ impl CoreBody {
         if !self.held_small.is_empty() {
             self.held.push_back(self.held_small.split().freeze());
         }
-        if let Some(room) = self.room.take() {
-            self.held.push_back(room.into_bytes());
-        }
+        self.held.extend(self.tray.take().map(Tray::into_bytes));
         if !piece.is_empty() {
             self.held.push_back(piece);
         }
     }
 
-    /// Copies a piece onto the shelf, behind what is held already, so that the room it arrived in is free
+    /// Copies a piece onto the shelf, behind what is held already, so that the memory it arrived in is free
     /// for the next.
     fn shelve(&mut self, mut piece: &[u8]) {
         if !self.held_small.is_empty() {
             self.held.push_back(self.held_small.split().freeze());
         }
         while !piece.is_empty() {
-            let room = self.room.get_or_insert_with(|| self.shelf.take());
-            piece = room.fill(piece);
-            if room.is_full() {
-                self.held.extend(self.room.take().map(Room::into_bytes));
+            let tray = self.tray.get_or_insert_with(|| self.shelf.take());
+            piece = tray.fill(piece);
+            if tray.is_full() {
+                self.held.extend(self.tray.take().map(Tray::into_bytes));
             }
         }
     }
