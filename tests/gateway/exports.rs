@@ -284,8 +284,11 @@ async fn what_lists_no_records_in_xml_is_refused_where_it_is_too_large() {
     let own = own(&stand);
     let one = |bytes: usize| {
         let customer = &own[0];
-        let name = "canary \u{e9}. ".repeat(bytes / 11);
-        format!("<address><Customer>{customer}</Customer><Last_name>{name}</Last_name></address>")
+        let name = "canary \u{e9}. ".repeat(bytes / 11 / 50);
+        let tags: String = (0..50)
+            .map(|one| format!("<Pet{one}>{name}</Pet{one}>"))
+            .collect();
+        format!("<address><Customer>{customer}</Customer>{tags}</address>")
     };
     let mut acme = stand.partner("acme").await;
     core.answer(ONE_PATH, Scripted::new(XML, one(40 << 10)));
