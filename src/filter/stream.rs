@@ -3,7 +3,7 @@
 //! together, is what [`super::read`] and [`super::Scanned::emit`] give of the whole.
 //!
 //! Four differences, all on the safe side. A table of CSV has the columns of which anything could leave, though
-//! nothing of some may be in it. A record and everything else between two brackets that lead
+//! nothing of some may be in it. A record and everything else between two brackets, or tags, that lead
 //! to records is limited ([`RECORD_BYTES_MAX`]). A customer's key around the records counts for
 //! those behind it. And a doubt comes when some of the answer has left: who streams must end it visibly.
 
@@ -29,7 +29,7 @@ use super::uninspectable::{Reason, Uninspectable};
 use super::{FieldSet, Limits, scan};
 use crate::catalogue::{Format, Node, Shape};
 
-/// Largest record, member or key, in bytes; also all unknown keys of the objects that are open.
+/// Largest record, member, element, tag or key, in bytes; also all unknown keys of the objects that are open.
 pub const RECORD_BYTES_MAX: usize = 256 << 10;
 /// Records that arrived are read together once they have so many bytes: few enough that whoever waits for
 /// the same processor hardly waits.
