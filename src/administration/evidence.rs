@@ -78,15 +78,17 @@ impl Administration {
         Self::allow(actor, Deed::LedgerEvidence)?;
         let because = query.because.as_deref().map(reason).transpose()?;
         let (customer, recipient) = (query.customer.as_deref(), query.recipient.as_ref());
-        let whom = self.one_person(customer, recipient).await?;
+        let whom = self.whom(customer, recipient).await?;
         let wanted = wanted(whom.as_ref(), query)?;
         let about = object(whom.as_ref(), &wanted);
         let action = Deed::LedgerEvidence.name().to_owned();
         let asked = self.enter(actor, action, Some(about.clone()), because);
+        let asked = asked.await?;
+        whom.as_ref().map_or(Ok(()), |whom| self.is_one(whom))?;
         let wanted = Wanted {
             query: wanted,
             whom,
-            places: 0..asked.await?,
+            places: 0..asked,
             scan: query.scan,
         };
         Ok(self.package(actor, &about, wanted).await?.bytes)

@@ -87,20 +87,6 @@ impl Administration {
         }
     }
 
-    /// Likewise, and no more than one person.
-    ///
-    /// # Errors
-    /// Likewise; and where nobody, or several customers, are meant.
-    pub(super) async fn one_person(
-        &self,
-        customer: Option<&str>,
-        recipient: Option<&RecipientTyped>,
-    ) -> Result<Option<Whom>, NotDone> {
-        let whom = self.whom(customer, recipient).await?;
-        whom.as_ref().map_or(Ok(()), |whom| self.is_one(whom))?;
-        Ok(whom)
-    }
-
     /// Whether it is one person.
     ///
     /// # Errors
