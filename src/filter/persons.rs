@@ -179,7 +179,7 @@ mod tests {
             (name, address)
         };
         assert_eq!(told(0), ("Ann Bell".to_owned(), "Bonn Main 1".to_owned()));
-        assert_eq!(told(1), (String::new(), "1 MainFlat 2".to_owned()));
+        assert_eq!(told(1), (String::new(), "1 Main Flat 2".to_owned()));
         assert!(scanned.particulars(persons[1]).tell_anyone());
         assert!(!scanned.particulars(persons[2]).tell_anyone());
         let values = |place: usize| scanned.held(persons[place]).iter().count();
