@@ -65,7 +65,7 @@ use http_body_util::BodyExt;
 use self::authenticate::{Authenticator, Partner};
 use self::decide::Permit;
 use self::exchange::Exchange;
-use self::forward::{Cores, Forwarded, OpenAnswer, Outbound};
+use self::forward::{Cores, Forwarded, Outbound};
 use self::names::Names;
 use self::open::{House, Opened};
 use self::places::{Held, Places};
@@ -220,7 +220,7 @@ impl Gateway {
             Forwarded::Whole(answer) => answer,
             Forwarded::Open(answer) => {
                 let (held, is_head) = (place.and(share), parts.method == Method::HEAD);
-                let opened = self.opened(&permit, &shadow, held, &answer, is_head)?;
+                let opened = self.opened(&permit, &shadow, held, is_head)?;
                 return Box::pin(opened.answer(exchange, answer)).await;
             }
         };
@@ -235,7 +235,8 @@ impl Gateway {
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
-        Ok(place.and(share).stay_with(send::send(exchange, recorded)))
+        let held = place.and(share).with(answer.room.into_permits());
+        Ok(held.stay_with(send::send(exchange, recorded)))
     }
 
     /// The whole body. What it takes to come is not taken from the time for the answer.
@@ -279,20 +280,17 @@ impl Gateway {
         permit: &'r Permit,
         shadow: &'r Shadow,
         held: Held,
-        answer: &OpenAnswer,
         is_head: bool,
     ) -> Result<Opened<'r>, Refusal> {
         let partner = permit.partner();
         let names = self.names.under(&partner.rules().catalogue);
         let partner = &partner.contract().partner;
-        let room = self
-            .places
-            .take_stream(partner, answer.body.bytes_ahead())?;
+        let place = self.places.take_stream(partner)?;
         Ok(Opened {
             permit,
             shadow,
             house: self.house(partner, names),
-            held: held.and(room),
+            held: held.and(place),
             is_head,
         })
     }

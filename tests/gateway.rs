@@ -67,6 +67,8 @@ mod record;
 mod refusal_forms;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/room.rs"]
+mod room;
 #[path = "gateway/rotation.rs"]
 mod rotation;
 #[path = "gateway/scripted.rs"]

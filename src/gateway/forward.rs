@@ -9,6 +9,7 @@ mod health;
 mod identity;
 mod line;
 mod request;
+mod room;
 mod roster;
 mod service;
 mod tls;
@@ -26,13 +27,15 @@ use self::body::{CoreBody, Source};
 use self::identity::Identity;
 use self::request::Asking;
 pub use self::request::Outbound;
+pub use self::room::Room;
+use self::room::Rooms;
 pub use self::roster::Stands;
 use self::service::{Begun, Service, Unanswered};
 use self::tls::TlsOfCore;
 use super::admit::Admission;
 use super::decide::Permit;
 use super::exchange::Exchange;
-use super::places::overloaded;
+use super::places::{ANSWER_BYTES_FREE, overloaded};
 use crate::catalogue::Body;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -47,6 +50,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 pub struct Cores {
     services: HashMap<Arc<str>, Core>,
     whole_answer_bytes_max: usize,
+    rooms: Rooms,
     clock: Clock,
 }
 
@@ -85,6 +89,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+    /// The room it takes, where it does not fit the buffers of a connection.
+    pub room: Room,
 }
 
 impl Cores {
@@ -109,10 +115,12 @@ impl Cores {
             let service = Arc::new(service);
             services.insert(Arc::clone(name), Core { service, identity });
         }
+        let whole_answer_bytes_max =
+            usize::try_from(config.limits.whole_answer_bytes_max).unwrap_or(usize::MAX);
         Ok(Self {
             services,
-            whole_answer_bytes_max: usize::try_from(config.limits.whole_answer_bytes_max)
-                .unwrap_or(usize::MAX),
+            whole_answer_bytes_max,
+            rooms: Rooms::new(whole_answer_bytes_max),
             clock: clock.clone(),
         })
     }
@@ -180,7 +188,8 @@ impl Cores {
 /// Asks the core. The admission is used up: one admission, one call.
 ///
 /// # Errors
-/// `overloaded` where it has no place for one more request; `core-unavailable`, `core-timeout`;
+/// `overloaded` where it has no place for one more request, or there is no room for its answer;
+/// `core-unavailable`, `core-timeout`;
 /// `response-uninspectable` when its coding is broken.
 pub async fn forward(
     exchange: &mut Exchange,
@@ -248,29 +257,30 @@ async fn read(
     permit: &Permit,
     begun: Begun,
     deadline: Instant,
-) -> Result<Forwarded, Fault> {
+) -> Result<Forwarded, Stopped> {
     let (parts, incoming) = begun.response.into_parts();
     if let Some(why) = framing::doubt(parts.version, parts.status, &parts.headers) {
         // What follows on this connection could be taken for the answer to another request: it ends here.
         begun.place.failed();
         let cause = format!("where the core's answer ends is in doubt: {why}");
-        return Err(Fault::new(Code::ResponseUninspectable, cause));
+        return Err(Fault::new(Code::ResponseUninspectable, cause).into());
     }
     let (status, mut headers) = (parts.status.as_u16(), parts.headers);
     let is_gzip = undo_coding(&mut headers);
     let source = Source::new(incoming, begun.place, begun.line, status < 500);
     let mut body = CoreBody::new(source, is_gzip, cores.clock.clone());
     if !is_document(permit, status) {
-        let whole = body.whole(cores.whole_answer_bytes_max);
+        let whole = whole(cores, permit, &mut body);
         let Ok(whole) = timeout_at(deadline.into(), whole).await else {
             body.is_late();
-            return Err(late());
+            return Err(late().into());
         };
-        if let Some(body) = whole? {
+        if let Some((body, room)) = whole? {
             return Ok(Forwarded::Whole(Answer {
                 status,
                 headers,
                 body,
+                room,
             }));
         }
     }
@@ -279,6 +289,43 @@ async fn read(
         headers,
         body,
     }))
+}
+
+/// All of an answer that is judged whole. Else nothing, and what was read is held, with the room it takes.
+async fn whole(
+    cores: &Cores,
+    permit: &Permit,
+    body: &mut CoreBody,
+) -> Result<Option<(Bytes, Room)>, Stopped> {
+    let bytes_max = cores.whole_answer_bytes_max;
+    if !body.may_be_within(bytes_max) {
+        return Ok(None);
+    }
+    if let Some(whole) = body
+        .whole(ANSWER_BYTES_FREE.min(bytes_max))
+        .await
+        .map_err(Fault::from)?
+    {
+        return Ok(Some((whole, Room::default())));
+    }
+    let bytes = body
+        .bytes_expected()
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    let partner = &permit.partner().contract().partner;
+    let room = cores
+        .rooms
+        .take(partner, bytes.unwrap_or(bytes_max))
+        .await?;
+    match body.whole(bytes_max).await.map_err(Fault::from)? {
+        Some(whole) => {
+            let room = room.keep(whole.len());
+            Ok(Some((whole, room)))
+        }
+        None => {
+            body.is_ahead_in(room);
+            Ok(None)
+        }
+    }
 }
 
 /// Whether the body is coded in the one way that is undone. Any other stays named in the headers, where

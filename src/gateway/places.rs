@@ -21,10 +21,8 @@ use crate::terms::PartnerId;
 const PARTNER_PART: usize = 4;
 /// Answers that stream may take this part of all places, and of one partner's: they stay for long.
 const STREAM_PART: usize = 4;
-/// So many of them go to one whose beginning was read ahead: it holds that for as long as its reader takes.
-const READ_AHEAD_PLACES: usize = 4;
 /// A smaller answer gives its places back before it is read: it is in the connection's own buffers.
-const ANSWER_BYTES_FREE: u64 = 64 * 1024;
+pub(super) const ANSWER_BYTES_FREE: usize = 64 * 1024;
 /// Answers that stream have this long to close their record once the listener has closed.
 const CLOSING_MAX: Duration = Duration::from_secs(5);
 
@@ -53,7 +51,7 @@ impl Held {
     /// Holds them until the answer is handed over, where it is large enough to be waited for.
     pub fn stay_with(self, response: Response<ResponseBody>) -> Response<ResponseBody> {
         let bytes = response.body().size_hint().upper();
-        if bytes.is_some_and(|bytes| bytes <= ANSWER_BYTES_FREE) {
+        if bytes.is_some_and(|bytes| bytes <= ANSWER_BYTES_FREE as u64) {
             return response;
         }
         response.map(|body| Placed { body, _held: self }.boxed_unsync())
@@ -62,6 +60,12 @@ impl Held {
     /// Holds one more.
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
+        self
+    }
+
+    /// Holds the room of its answer as well.
+    pub fn with(mut self, room: Vec<OwnedSemaphorePermit>) -> Self {
+        self.0.extend(room);
         self
     }
 }
@@ -128,22 +132,17 @@ impl Places {
         )
     }
 
-    /// Takes room for an answer that streams, of all there is for such and of the partner's; more of it where
-    /// as many as `bytes_ahead` of it are in memory already.
+    /// Takes a place for an answer that streams, of all there are for such and of the partner's.
     ///
     /// # Errors
-    /// `overloaded` when there is not enough.
-    pub fn take_stream(&self, partner: &PartnerId, bytes_ahead: usize) -> Result<Held, Refusal> {
-        let is_ahead = bytes_ahead as u64 > ANSWER_BYTES_FREE;
-        let places = if is_ahead { READ_AHEAD_PLACES } else { 1 };
-        let of_all = take_some(
+    /// `overloaded` when there is none.
+    pub fn take_stream(&self, partner: &PartnerId) -> Result<Held, Refusal> {
+        let of_all = take(
             &self.streams,
-            places.min(self.streams_max),
             "As many large answers are under way as the gateway takes at once.",
         )?;
-        let of_partner = take_some(
+        let of_partner = take(
             &self.share(partner).1,
-            places.min(self.streams_of_partner()),
             "As many large answers are under way as this partner may have.",
         )?;
         Ok(of_all.and(of_partner))
@@ -174,12 +173,7 @@ impl Places {
 }
 
 fn take(places: &Arc<Semaphore>, full: &str) -> Result<Held, Refusal> {
-    take_some(places, 1, full)
-}
-
-fn take_some(places: &Arc<Semaphore>, count: usize, full: &str) -> Result<Held, Refusal> {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let taken = Arc::clone(places).try_acquire_many_owned(count);
+    let taken = Arc::clone(places).try_acquire_owned();
     taken
         .map(|one| Held(vec![one]))
         .map_err(|_| overloaded(full))
@@ -228,33 +222,20 @@ mod tests {
         let places = Places::new(64);
         let partner = |id| PartnerId::parse(id).unwrap();
         let of_acme: Vec<_> = (0..4)
-            .map(|_| places.take_stream(&partner("acme"), 0).unwrap())
+            .map(|_| places.take_stream(&partner("acme")).unwrap())
             .collect();
-        assert!(places.take_stream(&partner("acme"), 0).is_err());
+        assert!(places.take_stream(&partner("acme")).is_err());
         let others: Vec<_> = (0..12)
             .map(|n| {
                 places
-                    .take_stream(&partner(["b", "c", "d"][n % 3]), 0)
+                    .take_stream(&partner(["b", "c", "d"][n % 3]))
                     .unwrap()
             })
             .collect();
-        assert!(places.take_stream(&partner("e"), 0).is_err());
+        assert!(places.take_stream(&partner("e")).is_err());
         drop((of_acme, others));
         places.streams_ended().await;
-        assert!(places.take_stream(&partner("acme"), 0).is_ok());
-    }
-
-    #[test]
-    fn a_stream_that_was_read_ahead_takes_the_room_of_several() {
-        let acme = PartnerId::parse("acme").unwrap();
-        let places = Places::new(8 * 16);
-        let ahead = (0..2).map(|_| places.take_stream(&acme, 4 << 20).unwrap());
-        let ahead: Vec<_> = ahead.collect();
-        assert!(places.take_stream(&acme, 0).is_err());
-        drop(ahead);
-        assert!(places.take_stream(&acme, 64 << 10).is_ok());
-        // One may always be under way.
-        assert!(Places::new(1).take_stream(&acme, 4 << 20).is_ok());
+        assert!(places.take_stream(&partner("acme")).is_ok());
     }
 
     #[test]

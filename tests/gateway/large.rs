@@ -16,7 +16,7 @@ use crate::lab::{Scripted, ScriptedCore, Service};
 use crate::refusals::refused;
 use crate::stand::{SERVICE, Stand};
 
-const EXPORT: Service<'_> = Service {
+pub(crate) const EXPORT: Service<'_> = Service {
     paths: r"
   /lab/export:
     get:
@@ -88,9 +88,9 @@ const LARGE: (&str, &str, &str) = (
     "page_records_max: 100",
     "page_records_max: 100\nlarge_answer_records_max: 1000000",
 );
-const EXPORT_PATH: &str = "/lab/export";
+pub(crate) const EXPORT_PATH: &str = "/lab/export";
 const LINES_PATH: &str = "/lab/lines";
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 const TABLE_PATH: &str = "/lab/table";
 const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::gunzip::{Gunzip, NotSound};
 use super::line::Line;
+use super::room::Room;
 use super::service::Place;
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
@@ -89,6 +90,8 @@ pub struct CoreBody {
     /// What was read ahead.
     held: VecDeque<Bytes>,
     held_small: BytesMut,
+    /// The room it takes.
+    room: Option<Room>,
     bytes_expected: Option<u64>,
     bytes: u64,
     paused: Duration,
@@ -114,12 +117,6 @@ impl From<Broken> for Fault {
 }
 
 impl CoreBody {
-    /// How much of it is in memory, read before it was known to be large.
-    pub(in crate::gateway) fn bytes_ahead(&self) -> usize {
-        let held = self.held.iter().map(Bytes::len).sum::<usize>();
-        held + self.held_small.len()
-    }
-
     pub(super) fn new(source: Source, is_gzip: bool, clock: Clock) -> Self {
         let bytes_expected = source.incoming.size_hint().exact().filter(|_| !is_gzip);
         Self {
@@ -128,6 +125,7 @@ impl CoreBody {
             coded: Bytes::new(),
             held: VecDeque::new(),
             held_small: BytesMut::new(),
+            room: None,
             bytes_expected,
             bytes: 0,
             paused: Duration::ZERO,
@@ -140,6 +138,17 @@ impl CoreBody {
         self.source.failed();
     }
 
+    /// What is held takes this room, until it has been read on.
+    pub(super) fn is_ahead_in(&mut self, room: Room) {
+        self.room = Some(room);
+    }
+
+    /// Whether it has at most `bytes_max`, as far as that is known.
+    pub(super) fn may_be_within(&self, bytes_max: usize) -> bool {
+        let fits = |bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max);
+        self.bytes_expected.is_none_or(fits) && fits(self.bytes)
+    }
+
     /// How long it will be, where the core said so.
     pub fn bytes_expected(&self) -> Option<u64> {
         self.bytes_expected
@@ -147,25 +156,26 @@ impl CoreBody {
 
     /// All of it, where that is at most `bytes_max`. Else nothing, and what was read is held.
     pub(super) async fn whole(&mut self, bytes_max: usize) -> Result<Option<Bytes>, Broken> {
-        let fits = |bytes: u64| usize::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max);
-        if !self.bytes_expected.is_none_or(fits) {
-            return Ok(None);
-        }
-        while let Some(piece) = self.arrive().await? {
+        while self.may_be_within(bytes_max) {
+            let Some(piece) = self.arrive().await? else {
+                return Ok(Some(self.take_held()));
+            };
             self.hold(piece);
-            if !fits(self.bytes) {
-                return Ok(None);
-            }
         }
+        Ok(None)
+    }
+
+    /// What is held, in one piece.
+    fn take_held(&mut self) -> Bytes {
         self.hold(Bytes::new());
         let mut pieces = std::mem::take(&mut self.held);
-        Ok(Some(match pieces.len() {
+        match pieces.len() {
             0 | 1 => pieces.pop_front().unwrap_or_default(),
             _ => {
                 let all: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
                 all.concat().into()
             }
-        }))
+        }
     }
 
     /// The next piece; nothing at the end.
@@ -178,6 +188,7 @@ impl CoreBody {
         if let Some(held) = self.held.pop_front() {
             return Ok(Some(held));
         }
+        self.room = None;
         let earned = Duration::from_secs(self.bytes / BYTES_PER_SECOND_MIN);
         let patience = (PAUSES_FREE + earned).saturating_sub(self.paused);
         let since = self.clock.instant();
