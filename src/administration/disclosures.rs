@@ -36,6 +36,7 @@ impl Administration {
         let object = object(whom.as_ref(), &wanted);
         let action = Deed::LedgerSearch.name().to_owned();
         let end = self.enter(actor, action, Some(object), because).await?;
+        let recipient = whom.as_ref().and_then(Whom::recipient).cloned();
         if whom.is_some_and(|whom| whom.references().is_empty()) {
             return Err(nobody());
         }
@@ -62,6 +63,7 @@ impl Administration {
                     entries_read,
                     checkpoint,
                     destroyed: destroyed(&directory)?,
+                    recipient,
                 });
             }
             let prover = prover(&directory, &checkpoint)?;
@@ -76,6 +78,7 @@ impl Administration {
                 entries_read,
                 checkpoint: Some(prover.signed().to_owned()),
                 destroyed: destroyed(&directory)?,
+                recipient,
             })
         })
         .await

@@ -81,9 +81,7 @@ fn remarks(report: &Report) -> Vec<String> {
     }
     if let Some(recipient) = &report.recipient {
         remarks.push(by_month(recipient));
-        if !recipient.destroyed.is_empty() {
-            remarks.push(unanswerable(recipient));
-        }
+        remarks.extend(unanswerable(recipient));
     }
     remarks.extend(report.destroyed.as_ref().map(gone));
     remarks
@@ -104,8 +102,11 @@ fn by_month(recipient: &RecipientAccounted) -> String {
     )
 }
 
-/// What nobody can tell of a recipient.
-fn unanswerable(recipient: &RecipientAccounted) -> String {
+/// What nobody can tell of a recipient: nothing where no month's key was destroyed.
+pub fn unanswerable(recipient: &RecipientAccounted) -> Option<String> {
+    if recipient.destroyed.is_empty() {
+        return None;
+    }
     let mut by_entry: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
     for (month, entry) in &recipient.destroyed {
         by_entry.entry(*entry).or_default().push(month);
@@ -114,12 +115,12 @@ fn unanswerable(recipient: &RecipientAccounted) -> String {
     let told: Vec<_> = told
         .map(|(entry, months)| format!("{} (as entry {entry} says)", months.join(", ")))
         .collect();
-    format!(
+    Some(format!(
         "The keys of these months were destroyed: {}. Whether data of this recipient left in them, nobody can \
-         tell any more, though the entries may still be there. That it is not in this report does not say \
-         that it did not leave.",
+         tell any more, though the entries may still be there. That it is not told here does not say that it \
+         did not leave.",
         told.join(", ")
-    )
+    ))
 }
 
 /// What is not accounted for, as it is not on record any more.

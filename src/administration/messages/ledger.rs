@@ -92,6 +92,9 @@ pub struct SearchAnswer {
     pub checkpoint: Option<String>,
     /// What is not in the log any more, and so cannot be found.
     pub destroyed: Option<Destroyed>,
+    /// As what a recipient was looked for, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<RecipientAccounted>,
 }
 
 /// An entry and its place.

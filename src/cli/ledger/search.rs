@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::whom::WhomArguments;
 use crate::administration::client::Client;
 use crate::administration::messages::{Found, SearchAnswer, SearchQuery};
+use crate::administration::paper;
 use crate::cli::output::{Format, complain, say_rows, tell};
 use crate::entry::{Delivered, Event, Recipient, RequestFacts};
 
@@ -93,6 +94,10 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
                 "those before entry {} were destroyed, as entry {} says",
                 destroyed.entries, destroyed.entry
             ));
+        }
+        let unanswerable = answer.recipient.as_ref().and_then(paper::unanswerable);
+        if let Some(unanswerable) = unanswerable {
+            complain(unanswerable);
         }
         if let (true, Some(last)) = (answer.more, answer.found.last()) {
             complain(format!("there are more; go on with --after {}", last.index));
