@@ -2,6 +2,8 @@
 //! (every event) and of `csv` (every `ByteRecord`) over the same bytes in the same run, in alternating
 //! rounds. The peers only look; the filter validates, decides and writes.
 //!
+//! What streams is the same body in pieces, read and written a few records at a time.
+//!
 //! `cargo bench --bench formats`; with `-- --test` each side runs once. MiB/s are of the core's body, by CPU
 //! time, so that a busy machine tells nearly the same.
 
@@ -12,7 +14,8 @@ use std::time::Duration;
 
 use covenant::catalogue::{Body, Catalogue, Check, Format, Shape};
 use covenant::clock::Clock;
-use covenant::filter::{self, Limits, Plan, PseudonymKey, RecordDecision};
+use covenant::filter::stream::Stream;
+use covenant::filter::{self, Limits, Plan, PseudonymKey, RecordDecision, Scanned};
 use covenant::mistakes::Mistakes;
 use covenant::source::Folder;
 use covenant::taxonomy::{CATEGORY_COUNT, Category};
@@ -22,6 +25,8 @@ use quick_xml::events::Event;
 const ROUNDS: usize = 15;
 const ROUND_TIME: Duration = Duration::from_millis(100);
 const EXPORT_BYTES: usize = 5 << 20;
+/// In which an answer that streams arrives.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Rows of a customer's list, with tags that the customer made up.
 const DOCUMENT: &str = r"openapi: 3.0.3
@@ -150,13 +155,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                         bench.covenant(format, checked, &body).map(drop)
                     })?,
                     rate(&clock, &body, || bench.read(format, shape, &body))?,
+                    rate(&clock, &body, || bench.streamed(format, shape, &body))?,
                     rate(&clock, &body, || {
                         black_box(peer(black_box(&body)));
                         Ok(())
                     })?,
                 ]);
             }
-            let [ours, held, reading, theirs] =
+            let [ours, held, reading, streamed, theirs] =
                 std::array::from_fn(|side| median(rounds.iter().filter_map(|one| one.get(side))));
             let ratios: Vec<f64> = rounds
                 .iter()
@@ -164,7 +170,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .collect();
             println!(
                 "{name} {:>8} bytes: filtered {ours:>5.0} MiB/s (read alone {reading:>5.0}; values \
-                 held to their schemas {held:>5.0}), bare pass \
+                 held to their schemas {held:>5.0}; as it streams {streamed:>5.0}), bare pass \
                  {theirs:>5.0} MiB/s, ratio {:.2}",
                 body.len(),
                 median(ratios.iter())
@@ -297,6 +303,33 @@ impl Bench {
         let emitted = scanned.emit(&decisions, &plan, &self.key, None, &mut out);
         black_box(emitted.ok_or("nothing was emitted")?);
         Ok(black_box(out))
+    }
+
+    /// The same as an answer that streams: in pieces, a few records at a time.
+    fn streamed(&self, format: Format, shape: &Shape, body: &[u8]) -> Result<(), Box<dyn Error>> {
+        let plan = Plan::new(shape, &self.forms);
+        let stream = Stream::new(format, shape, vec![plan.clone()], self.limits);
+        let mut stream = stream.ok_or("records that stream")?;
+        let left = |part: &Scanned<'_>| -> Result<Vec<u8>, Box<dyn Error>> {
+            let decisions = vec![RecordDecision::Keep(&plan); part.records().len()];
+            let mut out = Vec::new();
+            let emitted = part.emit(&decisions, &plan, &self.key, None, &mut out);
+            black_box(emitted.ok_or("nothing was emitted")?);
+            Ok(out)
+        };
+        for mut piece in black_box(body).chunks(PIECE_BYTES) {
+            while let Some(part) = stream.next(&mut piece)? {
+                let left = left(&part)?;
+                stream.write(&left);
+            }
+            black_box(stream.take());
+        }
+        if let Some(part) = stream.end()? {
+            let left = left(&part)?;
+            stream.write(&left);
+        }
+        black_box(stream.take());
+        Ok(())
     }
 
     fn read(&self, format: Format, shape: &Shape, body: &[u8]) -> Result<(), Box<dyn Error>> {

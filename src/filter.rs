@@ -1,4 +1,4 @@
-//! What of a core's JSON answer may leave. Two steps over one buffered body:
+//! What of a core's answer may leave, in JSON, lines of it, XML or CSV. Two steps over one buffered body:
 //!
 //! 1. [`scan()`] reads it once: strictly (RFC 8259, and stricter where two readers could disagree),
 //!    against the catalogue's [`Shape`], and finds whose records it holds.
@@ -16,7 +16,7 @@
 //!
 //! Deliberately not here: who is asked about a customer, and which forms are granted (the caller
 //! chooses a plan per record). Answers too large to be held are read and written in parts, by the same
-//! code ([`stream`]): those in JSON and in lines of it.
+//! code ([`stream`]), where they list records.
 
 mod emit;
 mod field_set;

@@ -29,6 +29,8 @@ mod creating;
 mod decisions;
 #[path = "gateway/documents.rs"]
 mod documents;
+#[path = "gateway/exports.rs"]
+mod exports;
 #[path = "gateway/figures.rs"]
 mod figures;
 #[path = "gateway/formats.rs"]

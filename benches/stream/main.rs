@@ -11,8 +11,8 @@
 //! which share a core with the small requests' clients. Exports are read as fast as they come, which
 //! keeps the gateway's core busy all the time, and as fast as a line of 100 Mbit/s has them.
 //!
-//! `cargo bench --bench stream` takes about a minute; with `-- --test` everything is small and nothing
-//! is printed. `COVENANT` names another build of the gateway.
+//! `cargo bench --bench stream` takes about a minute, with `-- memory` alone a few seconds; with `-- --test`
+//! everything is small and nothing is printed. `COVENANT` names another build of the gateway.
 
 mod core;
 mod gateway;
@@ -75,7 +75,8 @@ struct Field<'a> {
 }
 
 fn main() -> Result<(), Failure> {
-    let quick = std::env::args().any(|argument| argument == "--test");
+    let asked = |word: &str| std::env::args().any(|argument| argument == word);
+    let (quick, memory_alone) = (asked("--test"), asked("memory"));
     if !gateway::leave_core(OTHERS_CORE)? {
         println!("no core of its own for the gateway: `taskset` is missing, or a second core");
     }
@@ -85,6 +86,10 @@ fn main() -> Result<(), Failure> {
         let amount = if quick { QUICK } else { AMOUNT };
         let field = start(folder.path(), amount).await?;
         let memory = memory(&field).await?;
+        if memory_alone {
+            memory.iter().for_each(Exported::print);
+            return Ok(());
+        }
         let latencies = [
             latencies(&field, Pace::Full).await?,
             latencies(&field, LINE).await?,

@@ -1,8 +1,9 @@
 //! Answers in XML and CSV. What is accepted leaves whole under a grant of everything and is read again as the
-//! same; without a grant nothing of the body leaves.
+//! same; without a grant nothing of the body leaves. XML that streams gives what the whole gives.
 
 use covenant::catalogue::{Format, Shape};
-use covenant::filter::{Limits, Plan, PseudonymKey, RecordDecision, Scanned, read};
+use covenant::filter::stream::Stream;
+use covenant::filter::{Limits, Plan, PseudonymKey, RecordDecision, Scanned, Uninspectable, read};
 use covenant::taxonomy::CATEGORY_COUNT;
 use covenant::terms::Form;
 
@@ -15,7 +16,9 @@ const OURS: [&str; 18] = [
 ];
 
 pub(crate) fn check_xml(body: &[u8]) {
-    if check(Format::Xml, &shapes::xml(), body) {
+    let shape = shapes::xml();
+    check_stream(&shape, body);
+    if check(Format::Xml, &shape, body) {
         let text = std::str::from_utf8(body).expect("what is accepted is text");
         let mut reader = quick_xml::Reader::from_str(text);
         loop {
@@ -31,6 +34,38 @@ pub(crate) fn check_xml(body: &[u8]) {
 
 pub(crate) fn check_csv(body: &[u8]) {
     check(Format::Csv, &shapes::csv(), body);
+}
+
+/// A stream takes what the whole takes, and the same is left of it.
+fn check_stream(shape: &Shape, body: &[u8]) {
+    let limits = Limits::default();
+    for form in [Some(Form::Clear), None] {
+        let whole = read(Format::Xml, shape, body, &limits);
+        let whole = whole.ok().map(|scanned| written(&scanned, shape, form));
+        for size in [1, 13, 4_096] {
+            let given = streamed(shape, body.chunks(size), form).ok();
+            let shown = body.escape_ascii();
+            assert_eq!(given, whole, "not the same in pieces of {size}: {shown}");
+        }
+    }
+}
+
+fn streamed<'b>(
+    shape: &Shape,
+    pieces: impl Iterator<Item = &'b [u8]>,
+    form: Option<Form>,
+) -> Result<Vec<u8>, Uninspectable> {
+    let stream = Stream::new(Format::Xml, shape, Vec::new(), Limits::default());
+    let mut stream = stream.expect("a list of records");
+    for mut piece in pieces {
+        while let Some(part) = stream.next(&mut piece)? {
+            let left = written(&part, shape, form);
+            stream.write(&left);
+        }
+    }
+    let last = stream.end()?;
+    assert!(last.is_none(), "an element is read when its end is");
+    Ok(stream.take())
 }
 
 /// Whether the body was accepted.

@@ -49,6 +49,7 @@ fn next_steps(directory: &Path) -> String {
 
 /// Runs the gateway until it is told to stop.
 pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
+    take_small_pages();
     let mut mistakes = Mistakes::new();
     let Some(config) = Config::load(path, &mut mistakes) else {
         return invalid(&mistakes, path);
@@ -75,6 +76,14 @@ pub(super) async fn serve(path: &Path, clock: Clock) -> u8 {
         }
         Err(error) => not_started(&error),
     }
+}
+
+/// The allocator asks for pages of 2 MiB, of which one byte in use keeps all: the gateway was three times as
+/// large with them, and no faster. A system that does not know what is asked here has none either, or
+/// gives them all the same; nothing else depends on it.
+fn take_small_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// Prints why the gateway did not start.

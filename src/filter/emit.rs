@@ -70,6 +70,8 @@ impl Scanned<'_> {
             Format::Items => writer.all(self.root, envelope, false),
             Format::Lines => writer.all(self.root, envelope, true),
             Format::Xml => xml::write(&mut writer, self.root, envelope),
+            Format::Tag(member) => xml::write_tag(&mut writer, member, envelope),
+            Format::Elements => xml::write_elements(&mut writer, self.root, envelope),
             Format::Csv(table) => csv::write(&mut writer, table, envelope),
             Format::CsvPart(part) => csv::write_part(&mut writer, part, envelope),
         };

@@ -35,6 +35,10 @@ pub(super) enum Written<'a> {
     Lines,
     /// A document of XML.
     Xml,
+    /// The start tag of this element of XML: written without its last character.
+    Tag(&'a Member),
+    /// Elements within one of XML: written without its tags.
+    Elements,
     /// Lines of CSV.
     Csv(Table),
     /// Some of the lines of CSV that streams.

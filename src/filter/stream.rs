@@ -3,7 +3,7 @@
 //! together, is what [`super::read`] and [`super::Scanned::emit`] give of the whole.
 //!
 //! Four differences, all on the safe side. A table of CSV has the columns of which anything could leave, though
-//! nothing of some may be in it. A record and everything else between two brackets that lead
+//! nothing of some may be in it. A record and everything else between two brackets, or tags, that lead
 //! to records is limited ([`RECORD_BYTES_MAX`]). A customer's key around the records counts for
 //! those behind it. And a doubt comes when some of the answer has left: who streams must end it visibly.
 
@@ -13,6 +13,8 @@ mod json;
 mod lines;
 mod rows;
 mod skim;
+mod tags;
+mod xml;
 
 use std::borrow::Cow;
 
@@ -20,13 +22,14 @@ use self::frame::Frame;
 use self::json::{Cut, Json, leads_to_records};
 use self::lines::Lines;
 use self::rows::Rows;
+use self::xml::Xml;
 use super::plan::Plan;
 use super::scanned::{CsvPart, Scanned, Written};
 use super::uninspectable::{Reason, Uninspectable};
 use super::{FieldSet, Limits, scan};
 use crate::catalogue::{Format, Node, Shape};
 
-/// Largest record, member or key, in bytes; also all unknown keys of the objects that are open.
+/// Largest record, member, element, tag or key, in bytes; also all unknown keys of the objects that are open.
 pub const RECORD_BYTES_MAX: usize = 256 << 10;
 /// Records that arrived are read together once they have so many bytes: few enough that whoever waits for
 /// the same processor hardly waits.
@@ -56,6 +59,7 @@ enum Reading<'a> {
     Json(Json<'a>),
     Lines(Lines),
     Rows(Rows),
+    Xml(Xml<'a>),
 }
 
 /// What is to be read next.
@@ -66,6 +70,7 @@ enum Piece<'a> {
     Rows {
         begins: bool,
     },
+    Xml(xml::Cut<'a>),
 }
 
 impl<'a> Stream<'a> {
@@ -73,14 +78,14 @@ impl<'a> Stream<'a> {
     /// nothing where they have no lists of records, so that they can only be held whole. A table has the
     /// columns of all these plans, whoever is in it: it begins before its rows are known.
     pub fn new(format: Format, shape: &'a Shape, plans: Vec<Plan>, limits: Limits) -> Option<Self> {
-        if !streams(format, shape) {
+        if !streams(shape) {
             return None;
         }
         let reading = match format {
             Format::Json => Reading::Json(Json::new(&shape.root, limits)),
             Format::JsonLines => Reading::Lines(Lines::default()),
             Format::Csv => Reading::Rows(Rows::default()),
-            Format::Xml => return None,
+            Format::Xml => Reading::Xml(Xml::new(shape, limits)),
         };
         Some(Self {
             shape,
@@ -111,6 +116,7 @@ impl<'a> Stream<'a> {
                 found.map(|found| found.map(|text| (Piece::Lines, text)))
             }
             Reading::Rows(rows) => rows.next(input).map(|found| found.map(of_rows)),
+            Reading::Xml(xml) => xml.next(input).map(|found| found.map(of_xml)),
         };
         self.read += before - input.len();
         let found = found.map_err(|reason| Uninspectable::new(reason, self.read))?;
@@ -129,6 +135,7 @@ impl<'a> Stream<'a> {
             }
             Reading::Lines(lines) => lines.whole().map(|text| (Piece::Lines, text)),
             Reading::Rows(rows) => rows.whole().map(of_rows),
+            Reading::Xml(xml) => xml.whole().map(of_xml),
         };
         self.scan(found)
     }
@@ -146,18 +153,29 @@ impl<'a> Stream<'a> {
             }
             Reading::Lines(lines) => lines.end().map(|text| (Piece::Lines, text)),
             Reading::Rows(rows) => rows.end().map(of_rows),
+            Reading::Xml(xml) => {
+                let ended = xml.end();
+                ended.map_err(|reason| Uninspectable::new(reason, self.read))?;
+                None
+            }
         };
         self.scan(found)
     }
 
     /// Writes what is left of the part that was read last.
     pub fn write(&mut self, left: &[u8]) {
-        self.frame.part(left);
+        match &mut self.reading {
+            Reading::Xml(xml) => xml.write(left),
+            Reading::Json(_) | Reading::Lines(_) | Reading::Rows(_) => self.frame.part(left),
+        }
     }
 
     /// Takes away what was written so far.
     pub fn take(&mut self) -> Vec<u8> {
-        self.frame.take()
+        match &mut self.reading {
+            Reading::Xml(xml) => xml.take(),
+            Reading::Json(_) | Reading::Lines(_) | Reading::Rows(_) => self.frame.take(),
+        }
     }
 
     fn scan(
@@ -172,6 +190,10 @@ impl<'a> Stream<'a> {
         let (shape, text, limits) = (self.shape, self.text.as_slice(), &self.limits);
         let scanned = match piece {
             Piece::Lines => scan::lines(shape, text, limits),
+            Piece::Xml(cut) => match &mut self.reading {
+                Reading::Xml(xml) => xml.scan(cut, text),
+                _ => Err(Uninspectable::new(Reason::Unexpected, 0)),
+            },
             Piece::Rows { begins } => scan::csv::scan(shape, text, limits)
                 .map(|scanned| as_part(scanned, &self.plans, begins)),
             Piece::Cut(Cut::Items { node, depth }) => scan::items(shape, node, text, depth, limits),
@@ -202,6 +224,10 @@ fn of_rows<'a>((text, begins): rows::Part) -> (Piece<'a>, Vec<u8>) {
     (Piece::Rows { begins }, text)
 }
 
+fn of_xml<'a>((cut, text): (xml::Cut<'a>, Vec<u8>)) -> (Piece<'a>, Vec<u8>) {
+    (Piece::Xml(cut), text)
+}
+
 /// Rows of a table that streams.
 fn as_part<'a>(mut scanned: Scanned<'a>, plans: &'a [Plan], begins: bool) -> Scanned<'a> {
     if let Written::Csv(table) = scanned.written {
@@ -214,9 +240,9 @@ fn as_part<'a>(mut scanned: Scanned<'a>, plans: &'a [Plan], begins: bool) -> Sca
     scanned
 }
 
-/// Whether an answer of this format and shape can be read a few records at a time, and need not be held whole.
-pub fn streams(format: Format, shape: &Shape) -> bool {
-    format != Format::Xml && leads_to_records(&shape.root)
+/// Whether an answer of this shape can be read a few records at a time, and need not be held whole.
+pub fn streams(shape: &Shape) -> bool {
+    leads_to_records(&shape.root)
 }
 
 /// The fields of a shape that stand outside of its records.

@@ -12,6 +12,7 @@ mod request;
 mod room;
 mod roster;
 mod service;
+mod shelf;
 mod tls;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ pub use self::room::Room;
 use self::room::Rooms;
 pub use self::roster::Stands;
 use self::service::{Begun, Service, Unanswered};
+use self::shelf::Shelf;
 use self::tls::TlsOfCore;
 use super::admit::Admission;
 use super::decide::Permit;
@@ -51,6 +53,8 @@ pub struct Cores {
     services: HashMap<Arc<str>, Core>,
     whole_answer_bytes_max: usize,
     rooms: Rooms,
+    /// Memory for what is read ahead.
+    shelf: Shelf,
     clock: Clock,
 }
 
@@ -121,6 +125,7 @@ impl Cores {
             services,
             whole_answer_bytes_max,
             rooms: Rooms::new(whole_answer_bytes_max),
+            shelf: Shelf::default(),
             clock: clock.clone(),
         })
     }
@@ -268,7 +273,7 @@ async fn read(
     let (status, mut headers) = (parts.status.as_u16(), parts.headers);
     let is_gzip = undo_coding(&mut headers);
     let source = Source::new(incoming, begun.place, begun.line, status < 500);
-    let mut body = CoreBody::new(source, is_gzip, cores.clock.clone());
+    let mut body = CoreBody::new(source, is_gzip, &cores.shelf, cores.clock.clone());
     if !is_document(permit, status) {
         let whole = whole(cores, permit, &mut body);
         let Ok(whole) = timeout_at(deadline.into(), whole).await else {

@@ -83,7 +83,7 @@ pub(crate) const EXPORT: Service<'_> = Service {
     operations: &["exportPieces", "listLines", "listTable"],
 };
 
-const LARGE: (&str, &str, &str) = (
+pub(crate) const LARGE: (&str, &str, &str) = (
     "partners/acme.yaml",
     "page_records_max: 100",
     "page_records_max: 100\nlarge_answer_records_max: 1000000",
@@ -95,9 +95,9 @@ const TABLE_PATH: &str = "/lab/table";
 const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
 /// Small enough that a test need not send megabytes.
-const WHOLE_BYTES_MAX: u32 = 64 << 10;
+pub(crate) const WHOLE_BYTES_MAX: u32 = 64 << 10;
 
-fn small(config: &mut Config) {
+pub(crate) fn small(config: &mut Config) {
     config.limits.whole_answer_bytes_max = WHOLE_BYTES_MAX;
 }
 
@@ -106,7 +106,7 @@ async fn start(edits: &[(&str, &str, &str)]) -> (Stand, ScriptedCore) {
 }
 
 /// Customers of acme, fewer than its budget has.
-fn own(stand: &Stand) -> Vec<String> {
+pub(crate) fn own(stand: &Stand) -> Vec<String> {
     let mut own = stand.customers_of("acme");
     own.truncate(200);
     own
@@ -144,14 +144,14 @@ fn export(records: &[String]) -> String {
     )
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, bytes);
     let digits = digest.as_ref().iter();
     digits.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the ledger says of a streamed answer: its disclosures, and the entry that closes them.
-async fn on_record(stand: &Stand, request_id: &str) -> (Vec<Disclosure>, Delivered) {
+pub(crate) async fn on_record(stand: &Stand, request_id: &str) -> (Vec<Disclosure>, Delivered) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     loop {
         let mut events = stand.events_of(request_id, 1).await;
@@ -174,16 +174,20 @@ async fn on_record(stand: &Stand, request_id: &str) -> (Vec<Disclosure>, Deliver
     }
 }
 
-fn references(parts: &[Disclosure]) -> BTreeSet<String> {
+pub(crate) fn references(parts: &[Disclosure]) -> BTreeSet<String> {
     let groups = parts.iter().flat_map(|part| &part.subjects);
     groups.flat_map(|group| group.references.clone()).collect()
 }
 
-fn references_of(stand: &Stand, customers: &[String]) -> BTreeSet<String> {
+pub(crate) fn references_of(stand: &Stand, customers: &[String]) -> BTreeSet<String> {
     customers.iter().map(|id| stand.reference(id)).collect()
 }
 
-async fn receive(stand: &Stand, version: Version, path: &str) -> (String, Vec<u8>, bool) {
+pub(crate) async fn receive(
+    stand: &Stand,
+    version: Version,
+    path: &str,
+) -> (String, Vec<u8>, bool) {
     let mut acme = stand.connect(&stand.credentials("acme"), version).await;
     let arriving = acme.open(Call::get(path).purpose(SERVICE)).await;
     assert_eq!(arriving.status, 200);
@@ -193,7 +197,7 @@ async fn receive(stand: &Stand, version: Version, path: &str) -> (String, Vec<u8
 }
 
 /// Bytes that a connection may hold when an answer is broken off. They count as left.
-const UNDER_WAY_MAX: usize = 256 << 10;
+pub(crate) const UNDER_WAY_MAX: usize = 256 << 10;
 
 /// What is on record of an answer that ended early, of which `kept` would have left, is what was received,
 /// but for what the connection held; and why it ended.

@@ -117,6 +117,19 @@ async fn the_operator_sees_life_readiness_and_counts_but_no_customer() {
     assert_eq!(page(operator, "/healthz").await, None);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_gateway_takes_no_pages_of_which_one_byte_keeps_two_mebibytes() {
+    let place = Installation::new().await;
+    let mut gateway = place.serve().await;
+    // Older systems do not say.
+    let status = gateway.status().unwrap_or_default();
+    if status.contains("THP_enabled:") {
+        assert!(status.contains("THP_enabled:\t0\n"), "{status}");
+    }
+    assert_eq!(gateway.stop().await, 0);
+}
+
 #[tokio::test]
 async fn a_gateway_whose_place_is_taken_does_not_start_and_harms_nothing() {
     let place = Installation::new().await;

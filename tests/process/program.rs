@@ -125,6 +125,12 @@ impl Background {
         Pid::from_raw(id.try_into().unwrap()).unwrap()
     }
 
+    /// What the system says of it, where it says anything (proc(5)).
+    pub(crate) fn status(&self) -> Option<String> {
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        std::fs::read_to_string(path).ok()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }

@@ -19,24 +19,65 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, root: &Node, envelope: &Plan) -
     writer.out.extend_from_slice(DECLARATION);
     let start = writer.out.len();
     writer.element(&outermost.encoded, &outermost.node, 1, envelope)?;
-    // Behind the name of the outermost element.
-    let behind = start + outermost.encoded.len().checked_sub(1)?;
-    let mut declarations = Vec::new();
-    for namespace in &document.namespaces {
-        declarations.extend_from_slice(b" xmlns");
-        if !namespace.prefix.is_empty() {
-            declarations.push(b':');
-        }
-        declarations.extend_from_slice(namespace.prefix.as_bytes());
-        declarations.extend_from_slice(b"=\"");
-        write_attribute(&namespace.uri, &mut declarations);
-        declarations.push(b'"');
+    writer.declare(document, outermost, start)
+}
+
+/// Writes the start tag that was read, of an element that stays, without its last character: whether
+/// anything stands inside is not known yet. The outermost one stands behind the declaration.
+pub(super) fn write_tag(writer: &mut Writer<'_, '_>, member: &Member, envelope: &Plan) -> Written {
+    let Node::Object(document) = &writer.scanned.shape.root else {
+        return None;
+    };
+    let is_outermost = document
+        .members
+        .first()
+        .is_some_and(|one| std::ptr::eq(one, member));
+    if is_outermost {
+        writer.out.extend_from_slice(DECLARATION);
     }
-    writer.out.splice(behind..behind, declarations);
+    let start = writer.out.len();
+    let (object, inside) = writer.only_object(writer.scanned.root)?;
+    writer.start_tag(&member.encoded, object, inside, envelope)?;
+    if is_outermost {
+        writer.declare(document, member, start)?;
+    }
     Some(())
 }
 
+/// Writes the elements that were read, of an element that has the shape `root`, without its tags.
+pub(super) fn write_elements(writer: &mut Writer<'_, '_>, root: &Node, envelope: &Plan) -> Written {
+    let (object, inside) = writer.only_object(root)?;
+    writer.children(object, inside, envelope)
+}
+
 impl<'s> Writer<'s, '_> {
+    /// Writes the declarations of all namespaces into the outermost element, which begins at `start`.
+    fn declare(&mut self, document: &ObjectNode, outermost: &Member, start: usize) -> Written {
+        // Behind its name.
+        let behind = start + outermost.encoded.len().checked_sub(1)?;
+        let mut declarations = Vec::new();
+        for namespace in &document.namespaces {
+            declarations.extend_from_slice(b" xmlns");
+            if !namespace.prefix.is_empty() {
+                declarations.push(b':');
+            }
+            declarations.extend_from_slice(namespace.prefix.as_bytes());
+            declarations.extend_from_slice(b"=\"");
+            write_attribute(&namespace.uri, &mut declarations);
+            declarations.push(b'"');
+        }
+        self.out.splice(behind..behind, declarations);
+        Some(())
+    }
+
+    /// The object, of the shape `root`, that is all that was read, and the pieces inside of it.
+    fn only_object<'n>(&self, root: &'n Node) -> Option<(&'n ObjectNode, Range<usize>)> {
+        match (self.scanned.pieces.first()?.content, root) {
+            (Content::Object { after }, Node::Object(object)) => Some((object, 1..after as usize)),
+            _ => None,
+        }
+    }
+
     /// Writes the piece at `place`, which has the shape `node`, as an element that begins so.
     fn element(&mut self, start: &[u8], node: &Node, place: usize, plan: &Plan) -> Written {
         let piece = self.scanned.pieces.get(place)?;
@@ -135,6 +176,22 @@ impl<'s> Writer<'s, '_> {
         inside: Range<usize>,
         plan: &Plan,
     ) -> Written {
+        let behind = inside.end;
+        let elements = self.start_tag(start, object, inside, plan)?;
+        self.out.push(b'>');
+        self.end_tag(start, |writer| {
+            writer.children(object, elements..behind, plan)
+        })
+    }
+
+    /// Writes a start tag without its last character; the place behind its attributes.
+    fn start_tag(
+        &mut self,
+        start: &[u8],
+        object: &ObjectNode,
+        inside: Range<usize>,
+        plan: &Plan,
+    ) -> Option<usize> {
         let (_, name) = start.split_last()?;
         self.out.extend_from_slice(name);
         let mut place = inside.start;
@@ -150,10 +207,7 @@ impl<'s> Writer<'s, '_> {
             }
             place = piece.next(place);
         }
-        self.out.push(b'>');
-        self.end_tag(start, |writer| {
-            writer.children(object, place..inside.end, plan)
-        })
+        Some(place)
     }
 
     fn attribute(&mut self, member: &Member, place: usize, plan: &Plan) -> Written {

@@ -6,8 +6,9 @@ use quick_xml::events::Event;
 use super::*;
 use crate::catalogue::Format;
 use crate::catalogue::Member;
-use crate::filter::read;
 use crate::filter::sample::{forms, in_document};
+use crate::filter::stream::Stream;
+use crate::filter::{Scanned, Uninspectable, read};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 
@@ -358,6 +359,63 @@ impl Written {
         Some(String::from_utf8(out).unwrap())
     }
 
+    /// What is left of the body where it streams, in pieces of any size: `None` where it has no lists of
+    /// records; else the reason of its refusal, or what [`Self::emit`] gives.
+    fn stream(
+        &self,
+        random: &mut Random,
+        body: &[u8],
+        kept: &[Option<usize>],
+    ) -> Option<Result<Option<String>, Uninspectable>> {
+        let case = &self.case;
+        let mut stream = Stream::new(self.format, &case.shape, Vec::new(), Limits::default())?;
+        let mut kept = kept.iter();
+        let mut left = |scanned: &Scanned<'_>| {
+            let decisions: Vec<_> = kept
+                .by_ref()
+                .take(scanned.records().len())
+                .map(|plan| match plan {
+                    Some(plan) => RecordDecision::Keep(&case.plans[*plan]),
+                    None => RecordDecision::Drop,
+                })
+                .collect();
+            let mut out = Vec::new();
+            let emitted = scanned.emit(&decisions, &case.plans[0], &case.key, None, &mut out);
+            emitted.map(|_| out)
+        };
+        let (mut out, mut rest) = (Vec::new(), body);
+        let mut pieces = move || {
+            let all = rest.len();
+            let (piece, behind) = rest.split_at((1 + random.below(60)).min(all));
+            rest = behind;
+            (all > 0).then_some(piece)
+        };
+        let mut read = || -> Result<Option<()>, Uninspectable> {
+            while let Some(mut piece) = pieces() {
+                while let Some(part) = stream.next(&mut piece)? {
+                    let Some(body) = left(&part) else {
+                        return Ok(None);
+                    };
+                    stream.write(&body);
+                }
+                if piece.len() % 3 == 0
+                    && let Some(part) = stream.whole_records()?
+                {
+                    let Some(body) = left(&part) else {
+                        return Ok(None);
+                    };
+                    stream.write(&body);
+                }
+                out.extend(stream.take());
+            }
+            let last = stream.end()?;
+            assert!(last.is_none(), "an element is read when its end is");
+            Ok(Some(()))
+        };
+        let read = read();
+        Some(read.map(|whole| whole.map(|()| String::from_utf8(out).unwrap())))
+    }
+
     fn records(&self) -> usize {
         let case = &self.case;
         let scanned = read(
@@ -644,6 +702,11 @@ proptest! {
             let expected = written.expected(&mut model, &written.case.answer);
             let emitted = written.emit(written.case.body.as_bytes(), &kept);
             prop_assert_eq!(&emitted, &expected, "{}", written.case.body);
+            if written.format == Format::Xml
+                && let Some(streamed) = written.stream(&mut random, written.case.body.as_bytes(), &kept)
+            {
+                prop_assert_eq!(streamed, Ok(emitted.clone()), "{}", written.case.body);
+            }
             // In CSV a name leaves where it does so of any row; the comparison has looked at that.
             let is_column = |secret: &&String| {
                 written.format == Format::Csv && written.header(&written.case.answer).contains(secret)
@@ -667,6 +730,8 @@ proptest! {
         }
         let limits = Limits::default();
         if read(Format::Xml, &written.case.shape, &body, &limits).is_err() {
+            let streamed = written.stream(&mut random, &body, &[Some(1); 1_000]);
+            prop_assert!(!matches!(streamed, Some(Ok(Some(_)))), "a stream takes what is refused whole");
             return Ok(());
         }
         let everything = forms(&[("user", Form::Clear), ("system", Form::Clear)]);
@@ -675,6 +740,8 @@ proptest! {
         let records = read(Format::Xml, &written.case.shape, &body, &limits).unwrap().records().len();
         let kept = vec![Some(1); records];
         let Some(once) = written.emit(&body, &kept) else { return Ok(()) };
+        let streamed = written.stream(&mut random, &body, &kept);
+        prop_assert!(streamed.is_none_or(|streamed| streamed == Ok(Some(once.clone()))));
         let twice = written.emit(once.as_bytes(), &kept);
         prop_assert_eq!(twice.as_ref(), Some(&once));
         let seen = seen_by_another(std::str::from_utf8(&body).unwrap(), &written.case.shape.root);

@@ -58,7 +58,7 @@ pub(in crate::filter) fn scan<'a>(
     }
     found.close_array(list);
     let columns = header.into_iter().flatten().collect();
-    Ok(found.finish(Written::Csv(Table { columns, anew })))
+    Ok(found.finish(&shape.root, Written::Csv(Table { columns, anew })))
 }
 
 /// A column that is read, and as what its empty cells are taken, where that is known beforehand.

@@ -2,7 +2,7 @@
 
 use super::scalars::identify;
 use super::{FieldRole, Record, Scanned, Uninspectable, index, inherit};
-use crate::catalogue::{Field, FieldId, ScalarKind, Shape};
+use crate::catalogue::{Field, FieldId, Node, ScalarKind, Shape};
 use crate::filter::field_set::FieldSet;
 use crate::filter::piece::{Content, OTHER, Piece, Scalar, Token};
 use crate::filter::scanned::Written;
@@ -42,12 +42,13 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    pub(super) fn finish(mut self, written: Written<'a>) -> Scanned<'a> {
+    /// All that was read, which has the shape `root`.
+    pub(super) fn finish(mut self, root: &'a Node, written: Written<'a>) -> Scanned<'a> {
         inherit(&mut self.records, &self.envelope);
         Scanned {
             shape: self.shape,
             text: self.text,
-            root: &self.shape.root,
+            root,
             written,
             pieces: self.pieces,
             records: self.records,

@@ -3,6 +3,7 @@
 //! is a doubt; an element of which nothing is known is dropped however often it stands there.
 
 mod children;
+pub(in crate::filter) mod parts;
 mod reader;
 
 use self::reader::{Attribute, Reader};
@@ -26,21 +27,10 @@ pub(in crate::filter) fn scan<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<Scanned<'a>, Uninspectable> {
-    let reader = Reader::new(body, limits)?;
-    let mut scanner = Scanner {
-        found: Gathered::new(shape, reader.text(), limits.number_bytes_max),
-        reader,
-        limits: *limits,
-        depth_max: limits.depth_max.min(DEPTH_CEILING),
-        namespaces: &[],
-        prefixes: Vec::new(),
-        others: Vec::new(),
-    };
-    // A guess; the list grows where it is wrong.
-    scanner.found.pieces.reserve(body.len() / 24);
+    let mut scanner = Scanner::new(shape, Reader::new(body, limits)?, limits);
     scanner.document(&shape.root)?;
     scanner.reader.end()?;
-    Ok(scanner.found.finish(Written::Xml))
+    Ok(scanner.found.finish(&shape.root, Written::Xml))
 }
 
 struct Scanner<'a> {
@@ -50,8 +40,8 @@ struct Scanner<'a> {
     found: Gathered<'a>,
     /// Those that may be declared.
     namespaces: &'a [Namespace],
-    /// The prefixes that are declared here.
-    prefixes: Vec<&'a str>,
+    /// Those that are declared here, by their places among all.
+    declared: Vec<usize>,
     /// The names of elements that only a category for all others is about, of all elements that are
     /// open, innermost last, with their offsets.
     others: Vec<(&'a str, usize)>,
@@ -76,12 +66,29 @@ struct Element<'a> {
 }
 
 impl<'a> Scanner<'a> {
+    fn new(shape: &'a Shape, reader: Reader<'a>, limits: &Limits) -> Self {
+        let mut found = Gathered::new(shape, reader.text(), limits.number_bytes_max);
+        // A guess; the list grows where it is wrong.
+        found.pieces.reserve(reader.text().len() / 24);
+        Self {
+            found,
+            reader,
+            limits: *limits,
+            depth_max: limits.depth_max.min(DEPTH_CEILING),
+            namespaces: match &shape.root {
+                Node::Object(document) => &document.namespaces,
+                Node::Array(_) | Node::Scalar(_) => &[],
+            },
+            declared: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
     fn document(&mut self, root: &'a Node) -> Result<(), Uninspectable> {
         let mismatch = |scanner: &Self| scanner.reader.refuse(Reason::Mismatch);
         let Node::Object(document) = root else {
             return Err(mismatch(self));
         };
-        self.namespaces = &document.namespaces;
         self.reader.expect(b"<")?;
         let name = self.reader.name()?;
         let Some(outermost) = document.members.first().filter(|one| *one.name == *name) else {
@@ -115,14 +122,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads the rest of a tag; the prefixes that were declared before it, and whether anything stands
+    /// Reads the rest of a tag; how many namespaces were declared before it, and whether anything stands
     /// inside.
     #[inline]
     fn start(&mut self, element: Element<'a>, depth: u8) -> Result<(usize, bool), Uninspectable> {
         if depth > self.depth_max {
             return Err(self.reader.refuse(Reason::TooDeep));
         }
-        let declared = self.prefixes.len();
+        let declared = self.declared.len();
         if element.tag == Tag::Whole {
             self.reader.attributes.clear();
             if !self.namespaces.is_empty() {
@@ -148,12 +155,10 @@ impl<'a> Scanner<'a> {
             };
             let uri = text.get(one.start..one.end).filter(|_| !one.marked);
             let mut known = self.namespaces.iter();
-            let known = known.any(|known| *known.prefix == *prefix && Some(&*known.uri) == uri);
-            if !known {
-                return Err(unknown(one));
-            }
+            let known =
+                known.position(|known| *known.prefix == *prefix && Some(&*known.uri) == uri);
             unprefixed |= prefix.is_empty();
-            self.prefixes.push(prefix);
+            self.declared.push(known.ok_or_else(|| unknown(one))?);
         }
         // Without its namespace the outermost element would be another one.
         if outermost && !unprefixed && self.namespaces.iter().any(|one| one.prefix.is_empty()) {
@@ -171,11 +176,19 @@ impl<'a> Scanner<'a> {
 
     fn check_prefix(&self, name: &str) -> Result<(), Uninspectable> {
         match name.split_once(':') {
-            Some((prefix, _)) if !self.prefixes.contains(&prefix) => {
+            Some((prefix, _)) if !self.declares(prefix) => {
                 Err(self.reader.refuse(Reason::Namespace))
             }
             _ => Ok(()),
         }
+    }
+
+    fn declares(&self, prefix: &str) -> bool {
+        let mut declared = self.declared.iter();
+        declared.any(|place| {
+            let known = self.namespaces.get(*place);
+            known.is_some_and(|known| *known.prefix == *prefix)
+        })
     }
 
     fn scalar(
@@ -200,7 +213,7 @@ impl<'a> Scanner<'a> {
             }
             self.end(element, Reason::Mismatch)?;
         }
-        self.prefixes.truncate(declared);
+        self.declared.truncate(declared);
         self.found.scalar(field, member, value)
     }
 
@@ -241,7 +254,7 @@ impl<'a> Scanner<'a> {
         let others = self.others.len();
         let any = inhabited && self.children(node, element, alike, depth)?;
         self.close_others(others)?;
-        self.prefixes.truncate(declared);
+        self.declared.truncate(declared);
         self.found.close_object(place, began_record);
         // Nothing where `null` may stand; a record is one even if nothing stands in it.
         if node.nullable
@@ -332,13 +345,13 @@ impl<'a> Scanner<'a> {
         if inhabited {
             open.push((outermost.name, declared));
         } else {
-            self.prefixes.truncate(declared);
+            self.declared.truncate(declared);
         }
         while let Some((name, declared)) = open.last().copied() {
             self.reader.run()?;
             if self.reader.rest().starts_with(b"</") {
                 self.reader.end_of(name)?;
-                self.prefixes.truncate(declared);
+                self.declared.truncate(declared);
                 open.pop();
                 continue;
             }
@@ -354,7 +367,7 @@ impl<'a> Scanner<'a> {
             if inhabited {
                 open.push((element.name, declared));
             } else {
-                self.prefixes.truncate(declared);
+                self.declared.truncate(declared);
             }
         }
         Ok(())

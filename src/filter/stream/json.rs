@@ -415,6 +415,6 @@ pub(super) fn leads_to_records(node: &Node) -> bool {
     }
 }
 
-fn is_record(node: &Node) -> bool {
+pub(super) fn is_record(node: &Node) -> bool {
     matches!(node, Node::Object(object) if object.record)
 }

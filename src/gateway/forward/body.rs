@@ -13,6 +13,7 @@ use super::gunzip::{Gunzip, NotSound};
 use super::line::Line;
 use super::room::Room;
 use super::service::Place;
+use super::shelf::{Shelf, Tray};
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
 use crate::refusal::{Code, Fault};
@@ -27,6 +28,8 @@ const PAUSES_FREE: Duration = Duration::from_secs(20);
 const BYTES_PER_SECOND_MIN: u64 = 4 << 10;
 /// Smaller pieces are held together, so that what is held is not mostly bookkeeping.
 const PIECE_BYTES_MIN: usize = 4 << 10;
+/// What is more than this of an answer that is read ahead goes on the shelf; most answers are smaller.
+const UNSHELVED_BYTES_MAX: u64 = 256 << 10;
 
 /// Where a body comes from.
 #[derive(Debug)]
@@ -90,6 +93,9 @@ pub struct CoreBody {
     /// What was read ahead.
     held: VecDeque<Bytes>,
     held_small: BytesMut,
+    /// The end of it, where that is on a tray which is not full yet.
+    tray: Option<Tray>,
+    shelf: Shelf,
     /// The room it takes.
     room: Option<Room>,
     bytes_expected: Option<u64>,
@@ -117,7 +123,7 @@ impl From<Broken> for Fault {
 }
 
 impl CoreBody {
-    pub(super) fn new(source: Source, is_gzip: bool, clock: Clock) -> Self {
+    pub(super) fn new(source: Source, is_gzip: bool, shelf: &Shelf, clock: Clock) -> Self {
         let bytes_expected = source.incoming.size_hint().exact().filter(|_| !is_gzip);
         Self {
             source,
@@ -125,6 +131,8 @@ impl CoreBody {
             coded: Bytes::new(),
             held: VecDeque::new(),
             held_small: BytesMut::new(),
+            tray: None,
+            shelf: shelf.clone(),
             room: None,
             bytes_expected,
             bytes: 0,
@@ -160,7 +168,11 @@ impl CoreBody {
             let Some(piece) = self.arrive().await? else {
                 return Ok(Some(self.take_held()));
             };
-            self.hold(piece);
+            if self.bytes > UNSHELVED_BYTES_MAX {
+                self.shelve(&piece);
+            } else {
+                self.hold(piece);
+            }
         }
         Ok(None)
     }
@@ -229,8 +241,24 @@ impl CoreBody {
         if !self.held_small.is_empty() {
             self.held.push_back(self.held_small.split().freeze());
         }
+        self.held.extend(self.tray.take().map(Tray::into_bytes));
         if !piece.is_empty() {
             self.held.push_back(piece);
+        }
+    }
+
+    /// Copies a piece onto the shelf, behind what is held already, so that the memory it arrived in is free
+    /// for the next.
+    fn shelve(&mut self, mut piece: &[u8]) {
+        if !self.held_small.is_empty() {
+            self.held.push_back(self.held_small.split().freeze());
+        }
+        while !piece.is_empty() {
+            let tray = self.tray.get_or_insert_with(|| self.shelf.take());
+            piece = tray.fill(piece);
+            if tray.is_full() {
+                self.held.extend(self.tray.take().map(Tray::into_bytes));
+            }
         }
     }
 

@@ -53,7 +53,7 @@ impl Opened<'_> {
         media_type: &Arc<str>,
         shape: &Arc<Shape>,
     ) -> Result<Response<ResponseBody>, Stopped> {
-        self.expect_streamable(format, shape)?;
+        self.expect_streamable(shape)?;
         expect_type(&answer.headers, media_type)?;
         let head = Head {
             status: answer.status,
@@ -112,7 +112,7 @@ impl Opened<'_> {
     }
 
     /// Whether an answer of this shape, too large to be judged whole, may leave in parts.
-    fn expect_streamable(&self, format: Format, shape: &Shape) -> Result<(), Fault> {
+    fn expect_streamable(&self, shape: &Shape) -> Result<(), Fault> {
         let bytes = self.house.whole_answer_bytes_max;
         let too_large = |and: &str| {
             Err(uninspectable(format!(
@@ -130,7 +130,7 @@ impl Opened<'_> {
         if operation.channel == Channel::Aggregate {
             return too_large("figures are judged whole");
         }
-        if !streams(format, shape) {
+        if !streams(shape) {
             return too_large("not a list of records");
         }
         Ok(())

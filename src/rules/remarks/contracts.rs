@@ -7,11 +7,12 @@ use jiff::civil::Date;
 use super::super::Rules;
 use super::{Remark, Topic};
 use crate::catalogue::{Body, Field, Operation};
+use crate::filter::stream::streams;
 use crate::mistakes::Mistakes;
 use crate::policy::{Contract, Reach, Use};
 use crate::source::{Folder, Node, Source, Span, read_yaml};
 use crate::taxonomy::Category;
-use crate::terms::Form;
+use crate::terms::{Channel, Form};
 
 /// Every remark about a contract of `rules`. The files are read again for their places, which a
 /// contract in force has no use for.
@@ -36,6 +37,7 @@ pub(super) fn remarks(rules: &Rules, folder: &Folder, today: Date) -> Vec<Remark
         let ways = review.ways(&reach);
         review.check_categories(&ways, &mut reach);
         review.check_recipients();
+        review.check_large_answers();
         review.check_credentials();
         review.check_exceptions(today);
     }
@@ -51,6 +53,17 @@ fn shows_recipients(operation: &Operation) -> bool {
         }
         Body::Empty | Body::Document { .. } | Body::Uninspectable { .. } => false,
     })
+}
+
+/// Whether an answer of it may leave in parts.
+fn streams_records(operation: &Operation) -> bool {
+    let judged_whole = !operation.method.is_safe() || operation.channel == Channel::Aggregate;
+    let mut answers = operation.answers.iter();
+    !judged_whole
+        && answers.any(|answer| match &answer.body {
+            Body::Data { shape, .. } => streams(shape),
+            Body::Empty | Body::Document { .. } | Body::Uninspectable { .. } => false,
+        })
 }
 
 /// The review of one contract.
@@ -133,6 +146,22 @@ impl Review<'_> {
             let message = "people on customers' lists are counted but not limited: `budgets` can say \
                            `recipients_per_day` and `recipients_per_month`";
             let place = self.node.get("budgets").map(|node| node.span);
+            self.note(Topic::Contract, place, message.to_owned(), Vec::new());
+        }
+    }
+
+    /// What is too large to be judged whole and cannot leave in parts is refused whatever a contract says.
+    fn check_large_answers(&mut self) {
+        let mut operations = self.contract.operations.iter();
+        let streams = operations.any(|id| {
+            let operation = self.rules.catalogue.operation(id);
+            operation.is_some_and(|operation| streams_records(operation))
+        });
+        if self.contract.large_answer_records_max.is_some() && !streams {
+            let message = "`large_answer_records_max` opens nothing: none of its operations answers with \
+                           lists of records";
+            let place = self.node.get("large_answer_records_max");
+            let place = place.map(|node| node.span);
             self.note(Topic::Contract, place, message.to_owned(), Vec::new());
         }
     }

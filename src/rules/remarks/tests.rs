@@ -165,6 +165,24 @@ fn what_a_contract_asks_for_beyond_the_promises_is_told() {
 }
 
 #[test]
+fn large_answers_that_a_contract_opens_for_nothing_are_told() {
+    let opened = |operations: &str| {
+        let from = "operations:\n  - getCustomer\n  - listJobs\n  - getJob\n  - createJob\n  - submitJob\n  \
+                    - cancelJob\n  - getJobTracking\n  - uploadDocument\npage_records_max: 25\n";
+        let to = format!(
+            "operations:\n{operations}page_records_max: 25\nlarge_answer_records_max: 1000\n"
+        );
+        let mut found = remarks_after("partners/crest.yaml", from, &to);
+        found.retain(|told| told.contains("`large_answer_records_max` opens nothing"));
+        found
+    };
+    let found = opened("  - getCustomer\n  - createJob\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("contract crest Some("), "{found:?}");
+    assert_eq!(opened("  - getCustomer\n  - listJobs\n"), [""; 0]);
+}
+
+#[test]
 fn mistakes_of_promises_catalogue_and_contracts_are_told_in_one_run() {
     let mut mistakes = Mistakes::new();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");

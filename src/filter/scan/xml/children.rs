@@ -15,6 +15,29 @@ enum Place {
     Nowhere,
 }
 
+/// What an element in an object is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::filter) enum Named {
+    /// This member.
+    Member(u16),
+    /// One of all others, which are this field.
+    Other(FieldId),
+    /// Nothing that the catalogue knows.
+    Nothing,
+}
+
+/// What an element of this name is in the object `node`.
+pub(in crate::filter) fn named(node: &ObjectNode, name: &str) -> Named {
+    let elements = node.members.get(node.attributes..).unwrap_or_default();
+    let found = elements.binary_search_by(|member| (*member.name).cmp(name));
+    match (found, node.others) {
+        (Ok(found), _) => Named::Member(u16::try_from(node.attributes + found).unwrap_or(OTHER)),
+        // What has a prefix is somebody else's.
+        (Err(_), Some(field)) if !name.contains(':') => Named::Other(field),
+        (Err(_), _) => Named::Nothing,
+    }
+}
+
 /// A list whose elements are being read.
 struct List {
     member: u16,
@@ -30,6 +53,22 @@ impl<'a> Scanner<'a> {
         &mut self,
         node: &'a ObjectNode,
         element: Element<'a>,
+        alike: Guess,
+        depth: u8,
+    ) -> Result<bool, Uninspectable> {
+        let any = self.elements(node, alike, depth)?;
+        if self.reader.rest().is_empty() {
+            return Err(self.reader.refuse(Reason::Truncated));
+        }
+        self.end(element, Reason::Mismatch)?;
+        Ok(any)
+    }
+
+    /// Reads the elements of an object at level `depth`, up to its end or that of the text; whether there
+    /// were any.
+    pub(super) fn elements(
+        &mut self,
+        node: &'a ObjectNode,
         mut alike: Guess,
         depth: u8,
     ) -> Result<bool, Uninspectable> {
@@ -38,7 +77,8 @@ impl<'a> Scanner<'a> {
         let mut any = false;
         loop {
             self.reader.space();
-            if self.reader.rest().starts_with(b"</") {
+            let rest = self.reader.rest();
+            if rest.is_empty() || rest.starts_with(b"</") {
                 break;
             }
             any = true;
@@ -71,7 +111,6 @@ impl<'a> Scanner<'a> {
             }
         }
         self.close(list);
-        self.end(element, Reason::Mismatch)?;
         Ok(any)
     }
 
@@ -108,17 +147,12 @@ impl<'a> Scanner<'a> {
             encoded: &[],
             tag: Tag::Name,
         };
-        let elements = node.members.get(node.attributes..).unwrap_or_default();
-        let found = elements.binary_search_by(|member| (*member.name).cmp(name));
-        Ok(match (found, node.others) {
-            (Ok(found), _) => {
-                let member = u16::try_from(node.attributes + found).unwrap_or(OTHER);
-                (Place::Member(member, self.resume(member, alike)), child)
-            }
-            // What has a prefix is somebody else's.
-            (Err(_), Some(field)) if !name.contains(':') => (Place::Other(field), child),
-            (Err(_), _) => (Place::Nowhere, child),
-        })
+        let place = match named(node, name) {
+            Named::Member(member) => Place::Member(member, self.resume(member, alike)),
+            Named::Other(field) => Place::Other(field),
+            Named::Nothing => Place::Nowhere,
+        };
+        Ok((place, child))
     }
 
     /// Reads the start of the element that `piece`, which stands at `place`, was read from in the earlier

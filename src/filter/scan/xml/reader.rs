@@ -43,19 +43,8 @@ impl<'a> Reader<'a> {
     /// Over `body`, if it is UTF-8, not empty, without a byte order mark and not too large; behind its
     /// declaration, before its outermost element.
     pub(super) fn new(body: &'a [u8], limits: &Limits) -> Result<Self, Uninspectable> {
-        let text = whole(body, limits)?;
-        // U+FFFE and U+FFFF are no characters of XML; other bytes are looked at where they stand.
-        if let Some(at) = memchr::memchr_iter(0xEF, body)
-            .find(|at| matches!(body.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])))
-        {
-            return Err(Uninspectable::new(Reason::ControlCharacter, at));
-        }
-        let mut reader = Self {
-            text,
-            position: 0,
-            attributes: Vec::new(),
-        };
-        if text.starts_with("<?xml") {
+        let mut reader = Self::part(body, limits)?;
+        if reader.text.starts_with("<?xml") {
             reader.declaration()?;
         }
         reader.space();
@@ -63,6 +52,22 @@ impl<'a> Reader<'a> {
             Some(_) => Ok(reader),
             None => Err(reader.refuse(Reason::Empty)),
         }
+    }
+
+    /// Over a part of a body, if it is UTF-8 and not too large; at its beginning.
+    pub(super) fn part(body: &'a [u8], limits: &Limits) -> Result<Self, Uninspectable> {
+        let text = whole(body, limits)?;
+        // U+FFFE and U+FFFF are no characters of XML; other bytes are looked at where they stand.
+        if let Some(at) = memchr::memchr_iter(0xEF, body)
+            .find(|at| matches!(body.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])))
+        {
+            return Err(Uninspectable::new(Reason::ControlCharacter, at));
+        }
+        Ok(Self {
+            text,
+            position: 0,
+            attributes: Vec::new(),
+        })
     }
 
     /// `<?xml version="1.0"?>` (section 2.8), with the coding UTF-8 if it names one.
