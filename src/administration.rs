@@ -29,6 +29,7 @@ mod shadow;
 mod simulate;
 mod suspensions;
 mod two_persons;
+mod whom;
 
 use std::fmt;
 use std::path::PathBuf;

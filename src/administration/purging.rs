@@ -12,12 +12,12 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::customers::object_of;
 use super::destroyed::destroyed;
 use super::disclosures::{blocking, keys};
 use super::evidence::{APPROVALS, Wanted, of_act};
 use super::messages::{Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 use super::two_persons::{Turn, proposal, turn};
+use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::config::RetentionSettings;
 use crate::entry::{Approval, Entry, Event, Purge};
@@ -26,7 +26,7 @@ use crate::index::{Index, Query};
 use crate::ledger::vouching::{kept_for, vouches};
 use crate::ledger::{BUNDLE_ENTRIES, reading};
 use crate::registry::{Period, Proposal};
-use crate::terms::{CustomerRef, hexadecimal};
+use crate::terms::hexadecimal;
 
 /// Entries of one package of what is on hold, and bytes of them: a package holds each three times, and more.
 const HELD_ENTRIES_MAX: u64 = 4_000;
@@ -55,7 +55,7 @@ struct Piece {
     about: String,
     query: Query,
     /// The customer, where it is one.
-    reference: Option<CustomerRef>,
+    whom: Option<Whom>,
     places: Range<u64>,
     entries: u64,
 }
@@ -342,14 +342,13 @@ impl Administration {
         blocking(move || {
             let mut pieces = Vec::new();
             for hold in holds {
-                let references = vec![hold.reference];
-                let about = object_of(&references);
+                let whom = Whom::customers(vec![hold.reference]);
+                let about = whom.object().to_owned();
                 let query = Query {
-                    references,
+                    references: whom.references().to_vec(),
                     ..Query::default()
                 };
-                let reference = Some(hold.reference);
-                pieces.extend(pieces_of(&index, (about, query, reference), &places)?);
+                pieces.extend(pieces_of(&index, (about, query, Some(whom)), &places)?);
             }
             for act in APPROVALS {
                 let what = (format!("decision:{act}"), of_act(act), None);
@@ -369,7 +368,7 @@ impl Administration {
     ) -> Result<(String, String), NotDone> {
         let wanted = Wanted {
             query: piece.query.clone(),
-            reference: piece.reference,
+            whom: piece.whom.clone(),
             places: piece.places.clone(),
             scan: false,
         };
@@ -463,7 +462,7 @@ fn terms(retention: &RetentionSettings) -> BTreeMap<String, u64> {
 /// Entries about one thing at these places, in portions of a package.
 fn pieces_of(
     index: &Index,
-    (about, query, reference): (String, Query, Option<CustomerRef>),
+    (about, query, whom): (String, Query, Option<Whom>),
     places: &Range<u64>,
 ) -> Result<Vec<Piece>, NotDone> {
     let mut pieces: Vec<Piece> = Vec::new();
@@ -480,7 +479,7 @@ fn pieces_of(
                 pieces.push(Piece {
                     about: about.clone(),
                     query: query.clone(),
-                    reference,
+                    whom: whom.clone(),
                     places: place..place + 1,
                     entries: 1,
                 });
