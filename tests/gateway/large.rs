@@ -399,7 +399,7 @@ async fn records_of_a_slow_core_leave_while_it_pauses() {
     let (all, kept) = records(&own, 100 << 10);
     let body = export(&all).into_bytes();
     let (one, other) = body.split_at(body.len() - 400);
-    let pause = Duration::from_millis(1_500);
+    let pause = Duration::from_secs(4);
     let scripted = Scripted::new(JSON, one.to_vec()).then(pause, other.to_vec());
     core.answer(EXPORT_PATH, scripted);
     let (request_id, received, complete) = receive(&stand, Version::Http1, EXPORT_PATH).await;
