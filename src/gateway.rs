@@ -221,7 +221,7 @@ impl Gateway {
             Forwarded::Open(answer) => {
                 let (held, is_head) = (place.and(share), parts.method == Method::HEAD);
                 let opened = self.opened(&permit, &shadow, held, is_head)?;
-                return Box::pin(opened.answer(exchange, answer)).await;
+                return Box::pin(opened.answer(exchange, *answer)).await;
             }
         };
         let core_names = self.names.under(&permit.partner().rules().catalogue);

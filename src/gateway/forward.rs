@@ -70,7 +70,7 @@ pub enum Forwarded {
     /// All of it, within the limit.
     Whole(Answer),
     /// A document, or more than the limit: its beginning.
-    Open(OpenAnswer),
+    Open(Box<OpenAnswer>),
 }
 
 /// A core's answer of which the body is still to be read: nothing of it has been judged.
@@ -289,11 +289,11 @@ async fn read(
             }));
         }
     }
-    Ok(Forwarded::Open(OpenAnswer {
+    Ok(Forwarded::Open(Box::new(OpenAnswer {
         status,
         headers,
         body,
-    }))
+    })))
 }
 
 /// All of an answer that is judged whole. Else nothing, and what was read is held, with the room it takes.
