@@ -29,6 +29,7 @@ mod shadow;
 mod simulate;
 mod suspensions;
 mod two_persons;
+mod whom;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ use crate::clock::Clock;
 use crate::config::RetentionSettings;
 use crate::entry::{Act, Entry, Event};
 use crate::index::{FindError, Index};
-use crate::ledger::{Ledger, NotRecorded};
+use crate::ledger::{Ledger, NotRecorded, WitnessKey};
 use crate::mistakes::{Look, Mistakes};
 use crate::policy::contract::Contract;
 use crate::publishing::Publishing;
@@ -313,6 +314,8 @@ pub struct Record {
     pub index: Arc<Index>,
     /// How long they are kept; for ever, where nothing is said.
     pub retention: Option<RetentionSettings>,
+    /// Who is asked to cosign it, by their keys.
+    pub witnesses: Vec<WitnessKey>,
 }
 
 /// The service. Share it behind an `Arc`.
@@ -322,6 +325,7 @@ pub struct Administration {
     ledger_directory: PathBuf,
     index: Arc<Index>,
     retention: Option<RetentionSettings>,
+    witnesses: Vec<WitnessKey>,
     contracts: Contracts,
     publishing: Arc<Publishing>,
     allowance: Arc<Allowance>,
@@ -359,6 +363,7 @@ impl Administration {
             ledger_directory: record.directory,
             index: record.index,
             retention: record.retention,
+            witnesses: record.witnesses,
             contracts,
             publishing,
             allowance,

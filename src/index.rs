@@ -163,9 +163,9 @@ impl Index {
         Ok(finding.entries_read)
     }
 
-    /// Bundles that may hold what fits, from this one on, and how far the index goes; nothing where it
-    /// cannot be asked.
-    fn bundles(&self, query: &Query, from: u64) -> Option<(Vec<u64>, u64)> {
+    /// The first bundles of 256 entries, from this one on, that may hold what fits, at most 1,024 of them, and
+    /// how many entries the index has; nothing where it cannot be asked, and then the log must be read.
+    pub fn bundles(&self, query: &Query, from: u64) -> Option<(Vec<u64>, u64)> {
         let mut store = self.store();
         if self.to_be_made_again.load(Ordering::SeqCst) {
             return None;

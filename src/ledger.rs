@@ -24,6 +24,7 @@ pub mod proof;
 mod pruning;
 mod publisher;
 pub mod reading;
+mod reads;
 mod replay;
 mod scan;
 mod segment;

@@ -51,7 +51,7 @@ pub use policy_sets::{HISTORY_SHOWN_MAX, InForce, KeptSet, POLICY_PROPOSAL, Publ
 pub use policy_shadow::InShadow;
 pub use proofs::{Claimed, PARTNER_PROOFS_MAX, PROOFS_MAX};
 pub use proposals::{PROPOSAL_LIFE_HOURS, Proposal};
-pub use recipient_keys::Period;
+pub use recipient_keys::{Period, RecipientMonths};
 pub use resources::ResourceRow;
 pub use suspensions::{SUSPENSIONS_MAX, Suspension, Suspensions, TOKEN_SUSPENSION_HOURS};
 
@@ -139,8 +139,9 @@ impl Registry {
         Ok(reference)
     }
 
-    /// Every reference that the recipient may have in entries, of the months whose keys are still there.
-    pub fn recipient_references(&self, name: &str, address: &str) -> Vec<CustomerRef> {
+    /// Every reference that the recipient may have in entries, of the months whose keys are still there, and
+    /// which those are that are not. There are no references where neither holds a letter or digit.
+    pub fn recipient_months(&self, name: &str, address: &str) -> RecipientMonths {
         self.fingerprints.recipient_ever(name, address)
     }
 }

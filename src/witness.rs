@@ -131,6 +131,11 @@ impl Witnesses {
         Ok(witnesses)
     }
 
+    /// Their keys.
+    pub fn keys(&self) -> Vec<WitnessKey> {
+        self.all.iter().map(|witness| witness.key.clone()).collect()
+    }
+
     /// Has the log cosigned every so often, for ever.
     pub async fn keep_cosigned(&self) {
         let interval = Duration::from_secs(self.settings.interval_seconds.into());

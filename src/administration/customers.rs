@@ -68,6 +68,18 @@ impl Administration {
         let rows = ids.iter().filter_map(|id| self.registry.customer(id));
         Ok(rows.map(|row| row.reference).collect())
     }
+
+    /// What is wrong where one customer must be meant, and several are.
+    pub(super) fn several(&self, references: &[CustomerRef]) -> NotDone {
+        let ids = references
+            .iter()
+            .filter_map(|reference| self.registry.by_reference(*reference));
+        let ids: Vec<_> = ids.map(|id| format!("`{id}`")).collect();
+        NotDone::Mistaken(format!(
+            "this is true of several customers: {}; name one of them by id",
+            ids.join(", ")
+        ))
+    }
 }
 
 /// How an entry names the customers that were looked for: by reference, never as typed.

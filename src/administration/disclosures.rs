@@ -3,15 +3,16 @@
 
 use std::path::Path;
 
-use super::customers::{nobody, object_of};
+use super::customers::nobody;
 use super::destroyed::destroyed;
-use super::messages::{ExportTold, Found, RecipientTyped, SearchAnswer, SearchQuery};
+use super::messages::{ExportTold, Found, SearchAnswer, SearchQuery};
+use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;
 use crate::ledger::{KEYS_FILE, Keys};
 use crate::taxonomy::Purpose;
-use crate::terms::{CustomerRef, PartnerId, RequestId};
+use crate::terms::{PartnerId, RequestId};
 
 /// Entries told in one answer; the next search tells the rest.
 const FOUND_MAX: u32 = 1_000;
@@ -29,23 +30,14 @@ impl Administration {
     pub async fn search(&self, actor: &Actor, query: SearchQuery) -> Result<SearchAnswer, NotDone> {
         Self::allow(actor, Deed::LedgerSearch)?;
         let because = query.because.as_deref().map(reason).transpose()?;
-        let references = match (&query.customer, &query.recipient) {
-            (Some(_), Some(_)) => {
-                let mistake = "name a customer or a recipient, not both".to_owned();
-                return Err(NotDone::Mistaken(mistake));
-            }
-            (Some(typed), None) => Some(self.references(typed).await?),
-            (None, Some(who)) => Some(self.recipients(who)?),
-            (None, None) => None,
-        };
-        let wanted = wanted(references.as_deref(), &query)?;
-        let mut object = object(references.as_deref(), &wanted);
-        if query.recipient.is_some() {
-            object = object.replace("customer:", "recipient:");
-        }
+        let (customer, recipient) = (query.customer.as_deref(), query.recipient.as_ref());
+        let whom = self.whom(customer, recipient).await?;
+        let wanted = wanted(whom.as_ref(), &query)?;
+        let object = object(whom.as_ref(), &wanted);
         let action = Deed::LedgerSearch.name().to_owned();
         let end = self.enter(actor, action, Some(object), because).await?;
-        if references.is_some_and(|references| references.is_empty()) {
+        let recipient = whom.as_ref().and_then(Whom::recipient).cloned();
+        if whom.is_some_and(|whom| whom.references().is_empty()) {
             return Err(nobody());
         }
         let begin = query.after.map_or(0, |after| after.saturating_add(1));
@@ -71,6 +63,7 @@ impl Administration {
                     entries_read,
                     checkpoint,
                     destroyed: destroyed(&directory)?,
+                    recipient,
                 });
             }
             let prover = prover(&directory, &checkpoint)?;
@@ -85,6 +78,7 @@ impl Administration {
                 entries_read,
                 checkpoint: Some(prover.signed().to_owned()),
                 destroyed: destroyed(&directory)?,
+                recipient,
             })
         })
         .await
@@ -109,16 +103,6 @@ impl Administration {
         }
         let action = Deed::LedgerExport.name().to_owned();
         self.enter(actor, action, Some(object), None).await
-    }
-
-    /// What may stand for a mail recipient in the ledger, month by month.
-    fn recipients(&self, who: &RecipientTyped) -> Result<Vec<CustomerRef>, NotDone> {
-        let references = self.registry.recipient_references(&who.name, &who.address);
-        if references.is_empty() {
-            let mistake = "name and address of a recipient are as its letter has them, both whole";
-            return Err(NotDone::Mistaken(mistake.to_owned()));
-        }
-        Ok(references)
     }
 
     /// Has the index made again from the log.
@@ -171,10 +155,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// The query with every word of it understood: what an entry keeps of it holds nothing else.
-pub(super) fn wanted(
-    references: Option<&[CustomerRef]>,
-    query: &SearchQuery,
-) -> Result<Query, NotDone> {
+pub(super) fn wanted(whom: Option<&Whom>, query: &SearchQuery) -> Result<Query, NotDone> {
     let mistaken = |text: &str, what| NotDone::Mistaken(format!("`{text}` is not {what}"));
     let partner = query
         .partner
@@ -193,7 +174,7 @@ pub(super) fn wanted(
         text => Ok(text.clone()),
     };
     let wanted = Query {
-        references: references.unwrap_or_default().to_vec(),
+        references: whom.map_or_else(Vec::new, |whom| whom.references().to_vec()),
         partner: partner.transpose()?,
         purpose: purpose.transpose()?.map(|purpose| purpose.key().to_owned()),
         operation: word(&query.operation, "an operation of the catalogue")?,
@@ -209,8 +190,8 @@ pub(super) fn wanted(
         since: query.since,
         until: query.until,
     };
-    if references.is_none() && !wanted.has_words() {
-        let mistake = "name a customer, a partner, a request, a purpose, an operation or a decision \
+    if whom.is_none() && !wanted.has_words() {
+        let mistake = "name a customer, a recipient, a partner, a request, a purpose, an operation or a decision \
                        to search for";
         return Err(NotDone::Mistaken(mistake.to_owned()));
     }
@@ -224,11 +205,11 @@ fn is_word(text: &str) -> bool {
 }
 
 /// How an entry names what was looked for.
-pub(super) fn object(references: Option<&[CustomerRef]>, wanted: &Query) -> String {
+pub(super) fn object(whom: Option<&Whom>, wanted: &Query) -> String {
     let named = |kind: &str, word: Option<String>| word.map(|word| format!("{kind}:{word}"));
     let time = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
     let words = [
-        references.map(object_of),
+        whom.map(|whom| whom.object().to_owned()),
         named("partner", wanted.partner.as_ref().map(ToString::to_string)),
         named("purpose", wanted.purpose.clone()),
         named("operation", wanted.operation.clone()),

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
-use super::customers::nobody;
 use super::destroyed::destroyed;
 use super::disclosures::{blocking, object, proven, prover, wanted};
 use super::messages::{Report, SearchQuery};
 use super::report::{account, deliveries};
+use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, paper, reason};
 use crate::entry::{Entry, Event};
 use crate::evidence::archive::{self, Members};
@@ -17,7 +17,6 @@ use crate::evidence::{self, ENTRIES, KEY_PEM, KEYS, SEAL, SEAL_PROOF, SEALED, SU
 use crate::export;
 use crate::index::{Hit, Query};
 use crate::ledger::proof::Prover;
-use crate::terms::CustomerRef;
 
 /// Entries in one package, those about policies included.
 const ENTRIES_MAX: usize = 10_000;
@@ -46,8 +45,8 @@ pub(super) fn of_act(act: &str) -> Query {
 pub(super) struct Wanted {
     /// What entries must be about.
     pub(super) query: Query,
-    /// The customer whose accounting goes along.
-    pub(super) reference: Option<CustomerRef>,
+    /// The person whose accounting goes along.
+    pub(super) whom: Option<Whom>,
     /// Where they stand.
     pub(super) places: Range<u64>,
     /// Whether the whole log is read for it.
@@ -78,27 +77,18 @@ impl Administration {
     pub async fn evidence(&self, actor: &Actor, query: &SearchQuery) -> Result<Vec<u8>, NotDone> {
         Self::allow(actor, Deed::LedgerEvidence)?;
         let because = query.because.as_deref().map(reason).transpose()?;
-        let reference = match &query.customer {
-            Some(typed) => Some(self.one_customer(typed).await?),
-            None => None,
-        };
-        let references = reference.as_slice();
-        let wanted = wanted(reference.map(|_| references), query)?;
-        if reference.is_none() && query.customer.is_some() {
-            return Err(nobody());
-        }
-        if query.recipient.is_some() {
-            let mistake =
-                "a package is about a customer or a request, not about a recipient of mail";
-            return Err(NotDone::Mistaken(mistake.to_owned()));
-        }
-        let about = object(reference.map(|_| references), &wanted);
+        let (customer, recipient) = (query.customer.as_deref(), query.recipient.as_ref());
+        let whom = self.whom(customer, recipient).await?;
+        let wanted = wanted(whom.as_ref(), query)?;
+        let about = object(whom.as_ref(), &wanted);
         let action = Deed::LedgerEvidence.name().to_owned();
         let asked = self.enter(actor, action, Some(about.clone()), because);
+        let asked = asked.await?;
+        whom.as_ref().map_or(Ok(()), |whom| self.is_one(whom))?;
         let wanted = Wanted {
             query: wanted,
-            reference,
-            places: 0..asked.await?,
+            whom,
+            places: 0..asked,
             scan: query.scan,
         };
         Ok(self.package(actor, &about, wanted).await?.bytes)
@@ -159,19 +149,19 @@ impl Administration {
         .await
     }
 
-    /// What fits, and the accounting where it is about one customer.
+    /// What fits, and the accounting where it is about one person.
     async fn gather(&self, wanted: Wanted, end: u64) -> Result<Gathered, NotDone> {
         let Wanted {
             query: wanted,
-            reference,
+            whom,
             places,
             scan,
         } = wanted;
         let index = self.reader(scan);
         let directory = self.ledger_directory.clone();
         let contracts = (self.contracts)();
-        let customer = reference.and_then(|reference| self.registry.by_reference(reference));
-        let (time, checkpoint) = (self.clock.now(), self.ledger.checkpoint());
+        let checkpoint = self.ledger.checkpoint();
+        let whom = whom.map(|whom| (self.about(&whom, checkpoint), whom));
         blocking(move || {
             let mut gathered = Gathered::default();
             let mut bytes_found = 0;
@@ -186,18 +176,9 @@ impl Administration {
             gathered
                 .entries
                 .extend(deliveries(&index, &wanted, places, end)?);
-            if let Some(reference) = reference {
-                let (disclosures, entries_read) =
-                    account(&index, reference, end, &contracts, None)?;
-                gathered.report = Some(Report {
-                    reference: reference.to_string(),
-                    customer: customer.map(|id| id.to_string()),
-                    time,
-                    entries_read,
-                    disclosures,
-                    checkpoint: checkpoint.to_string(),
-                    destroyed: destroyed(&directory)?,
-                });
+            if let Some((about, whom)) = whom {
+                let accounted = account(&index, &whom, end, &contracts, None)?;
+                gathered.report = Some(about.report(accounted, destroyed(&directory)?));
             }
             Ok(gathered)
         })

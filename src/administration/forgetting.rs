@@ -108,12 +108,17 @@ impl Administration {
         Ok(changed)
     }
 
-    /// Every legal hold, the latest first.
+    /// Every legal hold, the latest first. It says which customers they are about, so that they were shown is
+    /// an entry, with how many there were.
     ///
     /// # Errors
     /// [`NotDone`].
     pub async fn holds(&self, actor: &Actor) -> Result<Vec<HoldShown>, NotDone> {
         Self::allow(actor, Deed::LedgerSearch)?;
+        let holds = self.registry.holds().await?;
+        let action = format!("{}.list", Deed::LedgerHold.name());
+        let object = format!("holds:{}", holds.len());
+        self.enter(actor, action, Some(object), None).await?;
         let waiting = self.registry.proposals(Deed::LedgerRelease.name()).await?;
         let shown = |hold: Hold| {
             let reference = hold.reference.to_string();
@@ -132,13 +137,7 @@ impl Administration {
                 end_proposed: proposed.cloned().map(ByAndWhy::from),
             }
         };
-        Ok(self
-            .registry
-            .holds()
-            .await?
-            .into_iter()
-            .map(shown)
-            .collect())
+        Ok(holds.into_iter().map(shown).collect())
     }
 
     /// The entry about a deed that needs two people: done, where the actor is the second.

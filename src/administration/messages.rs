@@ -16,7 +16,8 @@ mod purging;
 
 pub use ledger::{
     CustomerChange, CustomerChanged, ExportTold, Found, HoldShown, Incomplete, Occurrence,
-    RecipientShown, RecipientTyped, Report, SearchAnswer, SearchQuery, Series,
+    RecipientAccounted, RecipientShown, RecipientTyped, Report, ReportQuery, SearchAnswer,
+    SearchQuery, Series,
 };
 pub use purging::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 
@@ -153,9 +154,6 @@ pub struct CustomerQuery {
     pub customer: String,
     /// Why it is asked.
     pub because: Option<String>,
-    /// Read the whole ledger, where it is asked, and not what its index says to read.
-    #[serde(default)]
-    pub scan: bool,
 }
 
 /// A customer of the book.

@@ -1,34 +1,23 @@
 //! An accounting of disclosures on paper: as text, as a page of HTML to be printed, and as CSV (RFC 4180).
 //! Whatever stands in it may have been written by somebody else, so none of it is markup or a formula.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::messages::{Destroyed, RecipientShown, Report, Series};
+use super::messages::{Destroyed, RecipientAccounted, RecipientShown, Report, Series};
 use crate::terms::{csv_cell, escaped, escaped_html};
 
 /// For people, on paper as on a screen.
 pub fn text(report: &Report) -> String {
-    let customer = report
-        .customer
-        .as_deref()
-        .unwrap_or("no longer in the book");
-    let mut text = format!(
-        "Accounting of disclosures\n\ncustomer   {}\nreference  {}\nmade       {}\nread       {} \
-         entries of the ledger\n",
-        escaped(customer),
-        report.reference,
-        report.time,
-        report.entries_read
-    );
-    if report.disclosures.is_empty() {
-        text.push_str(
-            "\nNothing about this customer was disclosed, as far as the ledger goes back.\n",
-        );
+    let mut text = "Accounting of disclosures\n\n".to_owned();
+    for (name, value) in head(report) {
+        text.push_str(&format!("{:10} {}\n", name.to_lowercase(), escaped(&value)));
     }
-    if let Some(destroyed) = &report.destroyed {
-        text.push_str(&format!("\n{}\n", gone(destroyed)));
+    for remark in remarks(report) {
+        text.push_str(&format!("\n{remark}\n"));
     }
     for (number, series) in (1..).zip(&report.disclosures) {
         text.push_str(&paragraph(number, series));
@@ -42,6 +31,96 @@ pub fn text(report: &Report) -> String {
          <the ledger's directory> --key <its verifier key> --since <that file>\n",
     );
     text
+}
+
+/// Whom it is about, and when it was made of what.
+fn head(report: &Report) -> Vec<(&'static str, String)> {
+    let mut head = match &report.recipient {
+        None => {
+            let customer = report.customer.as_deref();
+            let reference = report.reference.clone().unwrap_or_default();
+            let customer = customer.unwrap_or("no longer in the book").to_owned();
+            vec![("Customer", customer), ("Reference", reference)]
+        }
+        Some(recipient) => {
+            let named = recipient.references.iter();
+            let named: Vec<_> = named
+                .map(|(month, reference)| format!("{month} {reference}"))
+                .collect();
+            vec![
+                (
+                    "Recipient",
+                    "of mail, by name and postal address".to_owned(),
+                ),
+                ("References", named.join(", ")),
+            ]
+        }
+    };
+    head.extend([
+        ("Made", report.time.to_string()),
+        (
+            "Read",
+            format!("{} entries of the ledger", report.entries_read),
+        ),
+    ]);
+    head
+}
+
+/// What must be known of the report as a whole: that there is nothing, and what it cannot tell.
+fn remarks(report: &Report) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let goes_back = "as far as the ledger goes back.";
+    match (&report.recipient, report.disclosures.is_empty()) {
+        (None, true) => remarks.push(format!(
+            "Nothing about this customer was disclosed, {goes_back}"
+        )),
+        (Some(_), true) => remarks.push(format!(
+            "Nothing that can be told to be about this recipient was disclosed, {goes_back}"
+        )),
+        (_, false) => {}
+    }
+    if let Some(recipient) = &report.recipient {
+        remarks.push(by_month(recipient));
+        remarks.extend(unanswerable(recipient));
+    }
+    remarks.extend(report.destroyed.as_ref().map(gone));
+    remarks
+}
+
+/// How a recipient was looked for.
+fn by_month(recipient: &RecipientAccounted) -> String {
+    let months: Vec<_> = recipient.references.keys().map(String::as_str).collect();
+    let months = match months.as_slice() {
+        [] => "no month".to_owned(),
+        months => months.join(", "),
+    };
+    format!(
+        "In the ledger, a recipient of mail has another reference each month (UTC), made of name and postal \
+         address with a key of that month. This report has what the keys of {months} find for name and \
+         address as they were typed: signs, capitals and the order of words make no difference, a word more or \
+         less does."
+    )
+}
+
+/// What nobody can tell of a recipient: nothing where no month's key was destroyed.
+pub fn unanswerable(recipient: &RecipientAccounted) -> Option<String> {
+    if recipient.destroyed.is_empty() {
+        return None;
+    }
+    let mut by_entry: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (month, entry) in &recipient.destroyed {
+        by_entry.entry(*entry).or_default().push(month);
+    }
+    let told = by_entry.into_iter();
+    let told: Vec<_> = told
+        .map(|(entry, months)| format!("{} (as entry {entry} says)", months.join(", ")))
+        .collect();
+    Some(format!(
+        "The keys of these months were destroyed: {}. Whether data of this recipient left in them, nobody can \
+         tell any more, though the entries may still be there. That it is not told here does not say that it \
+         did not leave.",
+        told.join(", ")
+    ))
 }
 
 /// What is not accounted for, as it is not on record any more.
@@ -169,10 +248,12 @@ pub fn csv(report: &Report) -> String {
         cells.map(|value| csv_cell(&value)).join(",") + "\r\n"
     };
     let mut lines: String = report.disclosures.iter().map(line).collect();
-    if let Some(destroyed) = &report.destroyed {
+    let remarks = remarks(report).into_iter();
+    // That there is nothing shows without a line that says so.
+    for remark in remarks.filter(|_| report.recipient.is_some() || report.destroyed.is_some()) {
         // In the last column, of which every line has something to say that is missing.
         let cells = headings.matches(',').count();
-        lines += &format!("{}{}\r\n", ",".repeat(cells), csv_cell(&gone(destroyed)));
+        lines += &format!("{}{}\r\n", ",".repeat(cells), csv_cell(&remark));
     }
     format!("{headings}{lines}")
 }
@@ -188,16 +269,6 @@ section{break-inside:avoid}@page{margin:2cm}";
 /// A page for print: no script, nothing from elsewhere, and a policy that forbids both.
 pub fn html(report: &Report) -> String {
     let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
-    let customer = report
-        .customer
-        .as_deref()
-        .unwrap_or("no longer in the book");
-    let head = [
-        ("Customer", customer.to_owned()),
-        ("Reference in the ledger", report.reference.clone()),
-        ("Made", report.time.to_string()),
-        ("Entries read", report.entries_read.to_string()),
-    ];
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
@@ -205,15 +276,10 @@ pub fn html(report: &Report) -> String {
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <title>Accounting of disclosures</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <h1>Accounting of disclosures</h1>\n{}",
-        table(&head)
+        table(&head(report))
     );
-    if report.disclosures.is_empty() {
-        page.push_str(
-            "<p>Nothing about this customer was disclosed, as far as the ledger goes back.</p>\n",
-        );
-    }
-    if let Some(destroyed) = &report.destroyed {
-        page.push_str(&format!("<p>{}</p>\n", escaped_html(&gone(destroyed))));
+    for remark in remarks(report) {
+        page.push_str(&format!("<p>{}</p>\n", escaped_html(&remark)));
     }
     for (number, series) in (1..).zip(&report.disclosures) {
         let heading = match series.count {
@@ -236,7 +302,7 @@ pub fn html(report: &Report) -> String {
         "<h2>How to verify</h2>\n<p>The signed checkpoint of the ledger when this was made:</p>\n\
          <pre>{}\n</pre>\n<p>Save it to a file, and run <code>covenant ledger verify --dir LEDGER --key \
          KEY --since-checkpoint FILE</code> with the ledger's directory and its verifier key. An \
-         evidence package about this customer has the entries themselves, each with its proof.</p>\n\
+         evidence package about this person has the entries themselves, each with its proof.</p>\n\
          </body>\n</html>\n",
         note.join("\n")
     )
@@ -256,8 +322,6 @@ fn table(rows: &[(&str, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::super::messages::{Incomplete, Occurrence};
     use super::*;
     use crate::entry::Withheld;
@@ -269,8 +333,9 @@ mod tests {
             entry,
         };
         Report {
-            reference: "07".repeat(16),
+            reference: Some("07".repeat(16)),
             customer: Some("cus_1".to_owned()),
+            recipient: None,
             time: "2026-11-22T12:00:00Z".parse().unwrap(),
             entries_read: 9,
             disclosures: vec![Series {
@@ -325,6 +390,40 @@ mod tests {
                     incomplete req_1 (10 of 90 bytes left, client-left), \
                     req_2 (how much of it left is not on record)\n";
         assert!(text.contains(told), "{text}");
+    }
+
+    #[test]
+    fn of_a_recipient_it_says_by_which_keys_it_was_found_and_what_nobody_can_tell() {
+        let months = |months: &[(&str, u64)]| {
+            let months = months.iter();
+            months
+                .map(|(month, entry)| ((*month).to_owned(), *entry))
+                .collect()
+        };
+        let mut report = report();
+        (report.customer, report.reference) = (None, None);
+        report.recipient = Some(RecipientAccounted {
+            references: BTreeMap::from([("2026-11".to_owned(), "0b".repeat(16))]),
+            destroyed: months(&[("2020-01", 700), ("2020-02", 700), ("2020-03", 750)]),
+        });
+        let all = |report: &Report| [text(report), csv(report), html(report)];
+        let destroyed =
+            "2020-01, 2020-02 (as entry 700 says), 2020-03 (as entry 750 says). Whether";
+        for paper in all(&report) {
+            assert!(paper.contains("the keys of 2026-11 find"), "{paper}");
+            assert!(paper.contains(destroyed), "{paper}");
+            assert!(!paper.contains("no longer in the book"), "{paper}");
+        }
+        assert!(text(&report).contains(&format!("2026-11 {}", "0b".repeat(16))));
+        report.disclosures.clear();
+        report.recipient.as_mut().unwrap().destroyed.clear();
+        for paper in all(&report) {
+            assert!(
+                paper.contains("Nothing that can be told to be about"),
+                "{paper}"
+            );
+            assert!(!paper.contains("destroyed"), "{paper}");
+        }
     }
 
     #[test]

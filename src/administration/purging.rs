@@ -12,20 +12,21 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::customers::object_of;
 use super::destroyed::destroyed;
 use super::disclosures::{blocking, keys};
 use super::evidence::{APPROVALS, Wanted, of_act};
 use super::messages::{Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 use super::two_persons::{Turn, proposal, turn};
+use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::config::RetentionSettings;
 use crate::entry::{Approval, Entry, Event, Purge};
 use crate::files::{self, Readers};
 use crate::index::{Index, Query};
+use crate::ledger::vouching::{kept_for, vouches};
 use crate::ledger::{BUNDLE_ENTRIES, reading};
 use crate::registry::{Period, Proposal};
-use crate::terms::{CustomerRef, hexadecimal};
+use crate::terms::hexadecimal;
 
 /// Entries of one package of what is on hold, and bytes of them: a package holds each three times, and more.
 const HELD_ENTRIES_MAX: u64 = 4_000;
@@ -54,7 +55,7 @@ struct Piece {
     about: String,
     query: Query,
     /// The customer, where it is one.
-    reference: Option<CustomerRef>,
+    whom: Option<Whom>,
     places: Range<u64>,
     entries: u64,
 }
@@ -158,6 +159,7 @@ impl Administration {
         if turn(Some(&first), actor)? == Turn::First {
             return self.propose_purge(actor, because).await;
         }
+        self.witnesses_follow(&due.outlook.places).await?;
         self.purge_by_two(actor, because, &first, due.outlook, extent.keys)
             .await
     }
@@ -168,6 +170,7 @@ impl Administration {
             let mistake = "nothing is past its term that nothing holds";
             return Err(NotDone::Mistaken(mistake.to_owned()));
         }
+        self.witnesses_follow(&due.outlook.places).await?;
         let extent = Extent {
             minimum: due.outlook.places.end,
             keys: due.keys,
@@ -186,6 +189,36 @@ impl Administration {
             recipient_keys: extent.keys.iter().map(ToString::to_string).collect(),
             held: Vec::new(),
         })
+    }
+
+    /// Whether every witness can still be proven, once the entries at `places` are gone, that the log has only
+    /// grown from what it cosigned last. Where not, it would never cosign again.
+    async fn witnesses_follow(&self, places: &Range<u64>) -> Result<(), NotDone> {
+        if places.is_empty() || self.witnesses.is_empty() {
+            return Ok(());
+        }
+        let (directory, witnesses) = (self.ledger_directory.clone(), self.witnesses.clone());
+        let vouched = blocking(move || {
+            let kept = kept_for(&directory, &keys(&directory)?, &witnesses);
+            let kept = kept.map_err(|error| NotDone::Unreadable(error.to_string()))?;
+            let vouched = vouches(kept.iter(), &witnesses);
+            vouched.map_err(|error| NotDone::Unreadable(error.to_string()))
+        });
+        let minimum = places.end;
+        for vouch in vouched.await? {
+            if let Some((size, _)) = vouch.newest
+                && (1..minimum).contains(&size)
+            {
+                let witness = vouch.witness;
+                return Err(NotDone::Mistaken(format!(
+                    "the witness `{witness}` has cosigned {size} entries, and once those before entry {minimum} \
+                     are destroyed nothing can prove to it any more that the log has only grown: wait until it \
+                     has cosigned again (it is asked every so often, and /readyz says what hinders it), or \
+                     take it out of [ledger.witnessing] and restart the gateway"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Copies what is on hold, puts the purge on record, and has it done.
@@ -309,14 +342,13 @@ impl Administration {
         blocking(move || {
             let mut pieces = Vec::new();
             for hold in holds {
-                let references = vec![hold.reference];
-                let about = object_of(&references);
+                let whom = Whom::customers(vec![hold.reference]);
+                let about = whom.object().to_owned();
                 let query = Query {
-                    references,
+                    references: whom.references().to_vec(),
                     ..Query::default()
                 };
-                let reference = Some(hold.reference);
-                pieces.extend(pieces_of(&index, (about, query, reference), &places)?);
+                pieces.extend(pieces_of(&index, (about, query, Some(whom)), &places)?);
             }
             for act in APPROVALS {
                 let what = (format!("decision:{act}"), of_act(act), None);
@@ -336,7 +368,7 @@ impl Administration {
     ) -> Result<(String, String), NotDone> {
         let wanted = Wanted {
             query: piece.query.clone(),
-            reference: piece.reference,
+            whom: piece.whom.clone(),
             places: piece.places.clone(),
             scan: false,
         };
@@ -430,7 +462,7 @@ fn terms(retention: &RetentionSettings) -> BTreeMap<String, u64> {
 /// Entries about one thing at these places, in portions of a package.
 fn pieces_of(
     index: &Index,
-    (about, query, reference): (String, Query, Option<CustomerRef>),
+    (about, query, whom): (String, Query, Option<Whom>),
     places: &Range<u64>,
 ) -> Result<Vec<Piece>, NotDone> {
     let mut pieces: Vec<Piece> = Vec::new();
@@ -447,7 +479,7 @@ fn pieces_of(
                 pieces.push(Piece {
                     about: about.clone(),
                     query: query.clone(),
-                    reference,
+                    whom: whom.clone(),
                     places: place..place + 1,
                     entries: 1,
                 });

@@ -1,4 +1,4 @@
-//! The accounting of disclosures about one customer, after 45 CFR 164.528 as the best-known template:
+//! The accounting of disclosures about one customer or recipient of mail, after 45 CFR 164.528 as the best-known template:
 //! each disclosure's date, recipient with address, description of the data, purpose and basis;
 //! series of alike ones summed up as first, count and last; what was withheld; and of which not all left.
 
@@ -8,18 +8,19 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use self::accounts::Accounts;
 
-use super::customers::{nobody, object_of};
 use super::destroyed::destroyed;
 use super::disclosures::{blocking, proven, prover};
-use super::messages::{CustomerQuery, RecipientShown, Report, Series};
+use super::messages::{Destroyed, RecipientAccounted, RecipientShown, Report, ReportQuery, Series};
+use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;
 use crate::policy::contract::Contract;
-use crate::terms::CustomerRef;
 
 /// Series in one report.
 const SERIES_MAX: usize = 10_000;
@@ -40,74 +41,94 @@ struct Alike {
 }
 
 impl Administration {
-    /// Who received what about one customer, why, and on what basis. The report is an entry itself;
-    /// disclosures after that entry are not in it.
-    pub async fn report(&self, actor: &Actor, query: &CustomerQuery) -> Result<Report, NotDone> {
+    /// Who received what about one customer or recipient of mail, why, and on what basis. The report is an
+    /// entry itself; disclosures after that entry are not in it.
+    ///
+    /// # Errors
+    /// [`NotDone`]; [`NotDone::Unreadable`] also where an entry is not what was recorded.
+    pub async fn report(&self, actor: &Actor, query: &ReportQuery) -> Result<Report, NotDone> {
         Self::allow(actor, Deed::LedgerReport)?;
         let because = query.because.as_deref().map(reason).transpose()?;
-        let references = self.references(&query.customer).await?;
+        let (customer, recipient) = (query.customer.as_deref(), query.recipient.as_ref());
+        let whom = self.whom(customer, recipient).await?.ok_or_else(|| {
+            NotDone::Mistaken("name a customer or a recipient to account for".to_owned())
+        })?;
         let action = Deed::LedgerReport.name().to_owned();
-        let object = object_of(&references);
+        let object = whom.object().to_owned();
         let end = self.enter(actor, action, Some(object), because).await?;
-        let reference = match references.as_slice() {
-            [] => return Err(nobody()),
-            [one] => *one,
-            several => return Err(self.several(several)),
-        };
+        self.is_one(&whom)?;
         let index = self.reader(query.scan);
         let contracts = (self.contracts)();
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
-        let signed = Arc::clone(&checkpoint);
-        let (disclosures, entries_read, destroyed) = blocking(move || {
-            let prover = prover(&directory, &signed)?;
-            let (disclosures, entries_read) =
-                account(&index, reference, end, &contracts, Some(&prover))?;
+        let about = self.about(&whom, Arc::clone(&checkpoint));
+        blocking(move || {
+            let prover = prover(&directory, &checkpoint)?;
+            let accounted = account(&index, &whom, end, &contracts, Some(&prover))?;
             // Asked last: what is destroyed meanwhile is told too.
-            Ok((disclosures, entries_read, destroyed(&directory)?))
+            Ok(about.report(accounted, destroyed(&directory)?))
         })
-        .await?;
-        Ok(Report {
-            reference: reference.to_string(),
-            customer: self
-                .registry
-                .by_reference(reference)
-                .map(|id| id.to_string()),
-            time: self.clock.now(),
-            entries_read,
-            disclosures,
-            checkpoint: checkpoint.to_string(),
-            destroyed,
-        })
+        .await
     }
 
-    pub(super) fn several(&self, references: &[CustomerRef]) -> NotDone {
-        let ids = references
-            .iter()
-            .filter_map(|reference| self.registry.by_reference(*reference));
-        let ids: Vec<_> = ids.map(|id| format!("`{id}`")).collect();
-        NotDone::Mistaken(format!(
-            "this is true of several customers: {}; name one of them by id",
-            ids.join(", ")
-        ))
+    /// What a report about this person begins with.
+    pub(super) fn about(&self, whom: &Whom, checkpoint: Arc<str>) -> About {
+        let customer = whom.customer();
+        let in_book = customer.and_then(|reference| self.registry.by_reference(reference));
+        About {
+            reference: customer.map(|reference| reference.to_string()),
+            customer: in_book.map(|id| id.to_string()),
+            recipient: whom.recipient().cloned(),
+            time: self.clock.now(),
+            checkpoint,
+        }
     }
 }
 
-/// What the entries before `end` tell of one customer, and how many were read; each that counts is proven
+/// What a report says beside what was disclosed.
+pub(super) struct About {
+    reference: Option<String>,
+    customer: Option<String>,
+    recipient: Option<RecipientAccounted>,
+    time: Timestamp,
+    checkpoint: Arc<str>,
+}
+
+impl About {
+    /// The report, with the disclosures and how many entries were read for them.
+    pub(super) fn report(
+        self,
+        (disclosures, entries_read): (Vec<Series>, u64),
+        destroyed: Option<Destroyed>,
+    ) -> Report {
+        Report {
+            reference: self.reference,
+            customer: self.customer,
+            recipient: self.recipient,
+            time: self.time,
+            entries_read,
+            disclosures,
+            checkpoint: self.checkpoint.to_string(),
+            destroyed,
+        }
+    }
+}
+
+/// What the entries before `end` tell of one person, and how many were read; each that counts is proven
 /// first, where there is a prover.
 pub(super) fn account(
     index: &Index,
-    reference: CustomerRef,
+    whom: &Whom,
     end: u64,
     contracts: &[Arc<Contract>],
     prover: Option<&Prover>,
 ) -> Result<(Vec<Series>, u64), NotDone> {
     let wanted = Query {
-        references: vec![reference],
+        references: whom.references().to_vec(),
         ..Query::default()
     };
     let mut deliveries = deliveries(index, &wanted, 0..end, end)?;
-    let mut accounts = Accounts::new(reference.to_string());
+    let mut accounts = Accounts::new(whom);
     let mut unproven = None;
     let check = |place, bytes: &[u8]| match prover {
         Some(prover) => proven(prover, place, bytes).err(),

@@ -22,8 +22,8 @@ use tokio::net::UnixListener;
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
     CustomerChange, CustomerQuery, ExportTold, HitsQuery, PartnerEnd, PolicyPublish,
-    PolicyRollback, PolicyShadow, Problem, PurgeAsked, ROLE_HEADER, SearchQuery, SimulateQuery,
-    Suspend,
+    PolicyRollback, PolicyShadow, Problem, PurgeAsked, ROLE_HEADER, ReportQuery, SearchQuery,
+    SimulateQuery, Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -284,7 +284,7 @@ async fn search(
 async fn report(
     State(door): State<Arc<Door>>,
     caller: Caller,
-    Json(query): Json<CustomerQuery>,
+    Json(query): Json<ReportQuery>,
 ) -> Answer {
     answer(
         door.administration

@@ -99,6 +99,7 @@ impl Fixture {
             index: Index::start(&directory, ledger.clone()).unwrap(),
             directory,
             retention: retention(folder.path()),
+            witnesses: Vec::new(),
         };
         let service = Arc::new(Administration::new(
             registry,
@@ -244,10 +245,9 @@ async fn what_a_role_may_not_do_is_refused_and_changes_nothing() {
         .await;
     assert!(matches!(refused, Err(NotDone::NotAllowed { .. })));
     let operator = actor("Olga", Role::Operator);
-    let query = CustomerQuery {
-        customer: "cus_1".to_owned(),
-        because: None,
-        scan: false,
+    let query = ReportQuery {
+        customer: Some("cus_1".to_owned()),
+        ..ReportQuery::default()
     };
     let refused = fixture.service.report(&operator, &query).await.unwrap_err();
     assert!(refused.to_string().contains("legal, auditor"), "{refused}");
@@ -507,12 +507,16 @@ async fn nobody_typed_reaches_the_ledger_even_where_nobody_is_found() {
     fixture.import(BOOK).await.unwrap();
     let leo = actor("Leo", Role::Legal);
     for customer in ["canary@example.org", "bo@example.org"] {
+        let query = ReportQuery {
+            customer: Some(customer.to_owned()),
+            because: Some("a complaint".to_owned()),
+            ..ReportQuery::default()
+        };
+        let _ = fixture.service.report(&leo, &query).await;
         let query = CustomerQuery {
             customer: customer.to_owned(),
             because: Some("a complaint".to_owned()),
-            scan: false,
         };
-        let _ = fixture.service.report(&leo, &query).await;
         let _ = fixture.service.customers(&leo, &query).await;
     }
     assert_eq!(fixture.acts().len(), 5);
@@ -537,10 +541,9 @@ async fn a_report_sums_up_series_and_names_the_recipient_with_its_address() {
     }
     let leo = actor("Leo", Role::Legal);
     let report = async |customer: &str| {
-        let query = CustomerQuery {
-            customer: customer.to_owned(),
-            because: None,
-            scan: false,
+        let query = ReportQuery {
+            customer: Some(customer.to_owned()),
+            ..ReportQuery::default()
         };
         fixture.service.report(&leo, &query).await
     };
@@ -607,10 +610,9 @@ async fn a_socket_knows_its_caller_and_says_clearly_what_is_wrong() {
     let unknown = unknown.unwrap_err().to_string();
     assert!(unknown.contains("did you mean `acme`"), "{unknown}");
 
-    let query = CustomerQuery {
-        customer: "cus_1".to_owned(),
-        because: None,
-        scan: false,
+    let query = ReportQuery {
+        customer: Some("cus_1".to_owned()),
+        ..ReportQuery::default()
     };
     let refused = operator
         .post::<Report>("/ledger/report", &query)

@@ -57,11 +57,7 @@ pub async fn run(
     match command {
         CustomersCommand::Import { file } => import(&client, &file, format).await,
         CustomersCommand::Show { customer, because } => {
-            let query = CustomerQuery {
-                customer,
-                because,
-                scan: false,
-            };
+            let query = CustomerQuery { customer, because };
             let shown = client.post("/customers/show", &query).await;
             tell(shown, format, |customers: &Vec<CustomerShown>| {
                 list(customers)

@@ -9,21 +9,21 @@ mod progress;
 pub(super) mod prove;
 mod purge;
 mod reindex;
+mod report;
 mod search;
 pub(super) mod stats;
 pub(super) mod verify;
+mod whom;
 mod witnesses;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::EXIT_OTHER;
 use super::output::{Format, say, tell};
 use crate::administration::Role;
 use crate::administration::client::Client;
-use crate::administration::messages::{CustomerQuery, Report};
-use crate::administration::paper;
 pub(super) use announce::announce;
 pub use evidence::EvidenceCommand;
 pub use export::{ExportArguments, ExportFormat};
@@ -31,9 +31,11 @@ pub use hold::HoldCommand;
 pub use place::Place;
 pub use prove::ProveArguments;
 pub use purge::PurgeArguments;
+pub use report::{ReportArguments, Shape};
 pub use search::SearchArguments;
 pub use stats::StatsArguments;
 pub use verify::VerifyArguments;
+pub use whom::WhomArguments;
 pub use witnesses::WitnessArguments;
 
 /// What to do with the ledger.
@@ -41,21 +43,8 @@ pub use witnesses::WitnessArguments;
 pub enum LedgerCommand {
     /// Find entries about a customer, a partner or a request.
     Search(SearchArguments),
-    /// Account for every disclosure about one customer.
-    Report {
-        /// The customer: id, reference, e-mail address, telephone number or postal address.
-        #[arg(long)]
-        customer: String,
-        /// Why you ask; it stands in the ledger.
-        #[arg(long)]
-        because: Option<String>,
-        /// Read the whole ledger, and do not rely on its index.
-        #[arg(long)]
-        scan: bool,
-        /// How the report is written, where JSON is not asked for.
-        #[arg(long = "as", value_enum, default_value_t)]
-        shape: Shape,
-    },
+    /// Account for every disclosure about one customer or one recipient of mail.
+    Report(ReportArguments),
     /// Verify the whole ledger in a directory or at a URL, or one proof; needs no gateway. Exits 6 where
     /// it is damaged, 7 where it cannot be reached.
     Verify(VerifyArguments),
@@ -97,7 +86,7 @@ impl LedgerCommand {
             Self::Evidence(EvidenceCommand::Verify(file)) => evidence::run(file, format),
             Self::Reindex { dir: Some(dir) } => reindex::run(dir, format),
             Self::Search(_)
-            | Self::Report { .. }
+            | Self::Report(_)
             | Self::Hold(_)
             | Self::Purge(_)
             | Self::Evidence(EvidenceCommand::Build(_))
@@ -106,43 +95,12 @@ impl LedgerCommand {
     }
 }
 
-/// How a report is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Shape {
-    /// For people.
-    #[default]
-    Text,
-    /// For spreadsheets.
-    Csv,
-    /// For print, from a browser.
-    Html,
-}
-
 /// Runs a command, against the gateway at `socket` where it needs one; returns the exit code.
 pub async fn run(command: LedgerCommand, socket: &Path, role: Option<Role>, format: Format) -> u8 {
     let client = Client::new(socket, role);
     match command {
         LedgerCommand::Search(arguments) => search::run(&client, arguments, format).await,
-        LedgerCommand::Report {
-            customer,
-            because,
-            scan,
-            shape,
-        } => {
-            let query = CustomerQuery {
-                customer,
-                because,
-                scan,
-            };
-            let report = client.post("/ledger/report", &query).await;
-            tell(report, format, |report: &Report| {
-                say(&match shape {
-                    Shape::Text => paper::text(report),
-                    Shape::Csv => paper::csv(report),
-                    Shape::Html => paper::html(report),
-                });
-            })
-        }
+        LedgerCommand::Report(arguments) => report::run(&client, arguments, format).await,
         LedgerCommand::Evidence(EvidenceCommand::Build(arguments)) => {
             evidence::build(&client, arguments, format).await
         }

@@ -12,7 +12,7 @@ use super::client::{PartnerAnswer, PartnerClient};
 use super::core::World;
 use super::{Demo, DemoError};
 use crate::administration::client::Client;
-use crate::administration::messages::{CustomerQuery, Report};
+use crate::administration::messages::{Report, ReportQuery};
 use crate::clock::Clock;
 use crate::ledger::{KEYS_FILE, Keys, ReadError, verify};
 use crate::starter::{DEFAULT_PORTS, Ports};
@@ -196,10 +196,10 @@ async fn sweep(partner: &mut PartnerClient) -> Result<usize, DemoError> {
 
 async fn whose_data(tour: &mut Tour, demo: &Demo, subjects: &Subjects) -> Result<(), DemoError> {
     let client = Client::new(&demo.config().administration.socket, None);
-    let query = CustomerQuery {
-        customer: subjects.customer.clone(),
+    let query = ReportQuery {
+        customer: Some(subjects.customer.clone()),
         because: Some("a customer asks".into()),
-        scan: false,
+        ..ReportQuery::default()
     };
     let report: Report = client.post("/ledger/report", &query).await?;
     let disclosures: u64 = report.disclosures.iter().map(|series| series.count).sum();

@@ -10,13 +10,14 @@ EVIDENCE FROM A LEDGER OF DISCLOSURES
 
 This package has entries of a ledger in which a gateway records what it discloses about customers, before
 it does. Nothing in it is data about a customer: people are named by references, fields by their paths.
+A recipient of mail has another reference each month; the report says which.
 
 What it is about: ";
 
 const REST: &str = r#"
 WHAT IS IN IT
 
-  report.html, report.csv, report.json  the accounting of disclosures, where the package is about one customer
+  report.html, report.csv, report.json  the accounting of disclosures, where the package is about one person
   entries.jsonl, entries.csv            every entry, one a line
   entries/N.json                        entry N of the log, byte for byte as it was recorded
   entries/N.tlog-proof                  proof that it is (https://c2sp.org/tlog-proof)
@@ -87,6 +88,7 @@ Steps 3 and 4 for any other entry: entries/N.json and entries/N.tlog-proof in th
 
 WHAT IT DOES NOT SHOW
 
-That nothing else about the customer is in the log: a package has what was found when it was made. The
-time of an entry is what the gateway's clock said; its place in the log is what is proven.
+That nothing else about the person is in the log: a package has what was found when it was made. Of a
+recipient of mail that is nothing of months whose keys were destroyed, which the report names. The time of
+an entry is what the gateway's clock said; its place in the log is what is proven.
 "#;

@@ -20,9 +20,9 @@ pub struct Person {
 /// not show: made for one fingerprint and dropped.
 #[derive(Clone, Default)]
 pub struct Particulars {
-    /// The parts of the name.
+    /// The parts of the name, a space between any two.
     pub name: String,
-    /// The parts of the postal address.
+    /// The parts of the postal address, likewise.
     pub address: String,
 }
 
@@ -71,10 +71,15 @@ impl Scanned<'_> {
         told.sort_by_key(|(category, field, ..)| (*category, *field));
         let mut particulars = Particulars::default();
         for (_, _, who, value) in told {
-            match who {
-                TellsWho::Name => particulars.name.push_str(&value),
-                TellsWho::Address => particulars.address.push_str(&value),
+            let parts = match who {
+                TellsWho::Name => &mut particulars.name,
+                TellsWho::Address => &mut particulars.address,
+            };
+            // The last word of one part is not the beginning of the next.
+            if !parts.is_empty() {
+                parts.push(' ');
             }
+            parts.push_str(&value);
         }
         particulars
     }
@@ -173,8 +178,8 @@ mod tests {
             let Particulars { name, address } = scanned.particulars(persons[place]);
             (name, address)
         };
-        assert_eq!(told(0), ("Ann Bell".to_owned(), "BonnMain 1".to_owned()));
-        assert_eq!(told(1), (String::new(), "1 MainFlat 2".to_owned()));
+        assert_eq!(told(0), ("Ann Bell".to_owned(), "Bonn Main 1".to_owned()));
+        assert_eq!(told(1), (String::new(), "1 Main Flat 2".to_owned()));
         assert!(scanned.particulars(persons[1]).tell_anyone());
         assert!(!scanned.particulars(persons[2]).tell_anyone());
         let values = |place: usize| scanned.held(persons[place]).iter().count();

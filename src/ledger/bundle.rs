@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::damage::ReadError;
+use super::damage::{Damage, ReadError};
+use super::reads;
 use super::storage::{Storage, beside, make_folders};
-use super::tiles::{self, WIDTH, bundle_path};
+use super::tiles::{self, Tiles, WIDTH, bundle_path};
 
 /// Most bytes held before they are written, an entry more or less; and most copied at once.
 const BYTES_AT_ONCE: usize = 32 << 10;
@@ -27,17 +27,30 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// The bundle that the entry `size` belongs in, with the entries before it from the bundles that are
-    /// published in `directory`.
+    /// The bundle that the entry after those of `tree` belongs in, with the entries before it from the bundles
+    /// that are published in `directory`. They must be those of the tree: the segments that have them too are
+    /// deleted once this bundle is full.
     pub(super) fn resume(
         directory: &Path,
         storage: Arc<dyn Storage>,
-        size: u64,
+        tree: &Tiles,
     ) -> Result<Self, ReadError> {
-        let index = size / WIDTH as u64;
-        let waiting = match usize::try_from(size % WIDTH as u64).unwrap_or_default() {
-            0 => Vec::new(),
-            width => tiles::read_bundle(directory, index, width)?,
+        let index = tree.size() / WIDTH as u64;
+        let begun = tree.partial().find(|tile| tile.level == 0);
+        let waiting = match begun {
+            None => Vec::new(),
+            Some(tile) => {
+                let bundle = tiles::read_bundle(directory, index, tile.hashes.len())?;
+                let found = tiles::leaf_hashes(&bundle);
+                let same = found.iter().zip(&tile.hashes);
+                let same = same.take_while(|(found, hash)| **found == Some(**hash));
+                let same = same.count();
+                if same < tile.hashes.len() {
+                    let what = "its bundle is damaged";
+                    return Err(Damage::at(tile.first_entry(same), what).into());
+                }
+                bundle
+            }
         };
         Ok(Self {
             directory: directory.to_owned(),
@@ -112,7 +125,7 @@ impl Bundle {
         while offset < self.bytes {
             let left = usize::try_from(self.bytes - offset).unwrap_or(usize::MAX);
             bytes.truncate(left);
-            file.read_exact_at(&mut bytes, offset)?;
+            reads::exact_at(file, &beside(&self.path()), &mut bytes, offset)?;
             self.storage.write(&copy, &bytes, offset)?;
             offset += bytes.len() as u64;
         }

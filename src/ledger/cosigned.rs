@@ -7,7 +7,7 @@ use super::checkpoint::Checkpoint;
 use super::cosignature;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
-use super::tiles;
+use super::reads;
 
 /// Folder of the files.
 pub(super) const FOLDER: &str = "cosigned";
@@ -43,18 +43,11 @@ pub struct Cosigned {
 /// [`ReadError::Damaged`], where one is not signed by any of `keys`.
 pub fn cosigned(directory: &Path, keys: &Keys) -> Result<Vec<Cosigned>, ReadError> {
     let folder = directory.join(FOLDER);
-    let unreadable = |error| ReadError::unreadable(&folder, error);
-    let files = match folder.read_dir() {
-        Ok(files) => files,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
     let mut found = Vec::new();
-    for file in files.take(FILES_MAX) {
-        let file = file.map_err(unreadable)?;
-        if file.file_name().to_str().is_some_and(is_id) {
-            let path = file.path();
-            let read = tiles::read(&path)?;
+    for name in reads::names(&folder)?.into_iter().take(FILES_MAX) {
+        if name.to_str().is_some_and(is_id) {
+            let path = folder.join(name);
+            let read = reads::file(&path)?;
             found.extend(read.map(|bytes| opened(bytes, &path, keys)).transpose()?);
         }
     }

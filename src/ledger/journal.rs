@@ -8,7 +8,7 @@
 #[cfg(test)]
 pub(super) mod faulty;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use thiserror::Error;
 use super::batch::{BLOCK_BYTES, Batch, LogId};
 use super::damage::{Damage, ReadError};
 use super::merkle::Hash;
+use super::reads;
 use super::scan::{End, Next, Scan};
 use super::segment;
 use super::storage::Storage;
@@ -139,15 +140,11 @@ impl FileJournal {
     fn resume(&mut self, end: End) -> Result<u64, ReadError> {
         let path = segment::path(&self.directory, end.number);
         let unreadable = |error| ReadError::unreadable(&path, error);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(unreadable)?;
+        let file = reads::open_for_writing(&path)?;
         let torn_bytes = end.torn_until.unwrap_or(end.offset) - end.offset;
         self.next_number = end.number + 1;
         self.open = Some(OpenSegment {
-            bytes: file.metadata().map_err(unreadable)?.len(),
+            bytes: reads::metadata(&file, &path).map_err(unreadable)?.len(),
             offset: end.offset,
             torn_bytes,
             file,
@@ -300,8 +297,8 @@ impl OpenSegment {
     /// Deleting or replacing an open file goes unnoticed by whoever writes to it, so it is looked for.
     fn check(&self) -> Result<(), JournalError> {
         let failed = |source| failed(&self.path, "checked", source);
-        let ours = self.file.metadata().map_err(failed)?;
-        let named = match fs::metadata(&self.path) {
+        let ours = reads::metadata(&self.file, &self.path).map_err(failed)?;
+        let named = match reads::metadata_at(&self.path) {
             Ok(named) => named,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(JournalError::Replaced(self.path.clone()));
@@ -326,6 +323,8 @@ fn failed(path: &Path, action: &'static str, source: io::Error) -> JournalError 
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::batch::{Leaf, log_id};
     use super::super::storage::Disk;
     use super::*;

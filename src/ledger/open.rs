@@ -2,7 +2,7 @@
 //! tail and records the cut, and starts the writer. Where something is damaged it refuses and says
 //! what to do; it never repairs.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,8 @@ use super::keys::{KEYS_FILE, Keys};
 use super::merkle::Frontier;
 use super::options::Options;
 use super::pruning::{self, Minimum};
-use super::publisher::{Publisher, checkpoint_in, published};
+use super::publisher::{Publisher, checkpoint_in, published_note};
+use super::reads;
 use super::replay::Replay;
 use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
@@ -144,8 +145,8 @@ impl Ledger {
         let keys = keys(directory, &signers)?;
         let log = log_id(&options.origin);
         let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
-        let published = published(directory, &keys)?;
-        let mut marks: Vec<_> = published.iter().cloned().collect();
+        let published = published_note(directory, &keys)?;
+        let mut marks: Vec<_> = published.iter().map(|(_, now)| now.clone()).collect();
         marks.extend(
             cosigned(directory, &keys)?
                 .into_iter()
@@ -179,7 +180,7 @@ impl Ledger {
         let shared = share(&sequencer)?;
         let publisher = Publisher::new(
             options,
-            published.as_ref(),
+            published,
             Arc::clone(&shared),
             clock.clone(),
             storage,
@@ -333,14 +334,16 @@ fn other_key(now: &VerifierKey) -> String {
 fn keys(directory: &Path, signers: &Signers) -> Result<Keys, OpenError> {
     let path = directory.join(KEYS_FILE);
     let now = signers.now.verifier_key();
-    let earlier = match fs::read_to_string(&path) {
-        Ok(text) => Keys::parse(&text)
-            .map_err(|error| OpenError::Key(format!("`{}`: {error}", path.display())))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let wrong = |what: &str| OpenError::Key(format!("`{}`: {what}", path.display()));
+    let earlier = match reads::file(&path)? {
+        Some(bytes) => {
+            let text = str::from_utf8(&bytes).map_err(|_| wrong("it is not text"))?;
+            Keys::parse(text).map_err(|error| wrong(&error.to_string()))?
+        }
+        None => {
             let first = signers.previous.as_ref().unwrap_or(&signers.now);
             Keys::from(first.verifier_key().clone())
         }
-        Err(error) => return Err(OpenError::system(&path, error)),
     };
     if earlier.contains(now) && earlier.last() != now {
         return Err(OpenError::Key(format!(

@@ -20,6 +20,7 @@ use super::merkle::{
 use super::pruning::{self, Minimum};
 use super::publisher::published;
 use super::reading::entries;
+use super::reads;
 use super::tiles::{self, CHECKPOINT, WIDTH};
 
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
@@ -119,7 +120,7 @@ pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotPro
 /// The published checkpoint as it stands, and what it says.
 fn published_now(directory: &Path, keys: &Keys) -> Result<Option<(String, Checkpoint)>, ReadError> {
     let somewhere = |what: String| ReadError::from(Damage::somewhere(what));
-    let signed = tiles::read(&directory.join(CHECKPOINT))?
+    let signed = reads::file(&directory.join(CHECKPOINT))?
         .map(String::from_utf8)
         .transpose()
         .map_err(|_| somewhere("the published checkpoint is not text".to_owned()))?;

@@ -5,13 +5,13 @@
 //! Not here: who may move it and when (`administration`), and when files go (the publisher's).
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use super::damage::{Damage, ReadError};
+use super::reads;
 use super::storage::{Storage, replace_file};
-use super::tiles::{self, WIDTH, WIDTH_BITS};
+use super::tiles::{WIDTH, WIDTH_BITS};
 use crate::entry::Purge;
 
 /// Name of the file with the minimum index.
@@ -75,7 +75,7 @@ impl Minimum {
 /// That of the log in `directory`.
 pub(super) fn read(directory: &Path) -> Result<Minimum, ReadError> {
     let path = directory.join(MINIMUM);
-    let Some(bytes) = tiles::read(&path)? else {
+    let Some(bytes) = reads::file(&path)? else {
         return Ok(Minimum::default());
     };
     Minimum::parse(&bytes).ok_or_else(|| wrong(&path).into())
@@ -115,7 +115,7 @@ pub(super) fn remove_below(
         let folder = tiles.join(level.to_string());
         // A tile of this level spans so many entries, as a power of two.
         let bits = WIDTH_BITS * (level + 1);
-        if bits >= u64::BITS || !folder.exists() {
+        if bits >= u64::BITS || !reads::is_there(&folder)? {
             break;
         }
         removal.below(&folder, end >> bits)?;
@@ -151,7 +151,7 @@ impl Removal<'_> {
         count: u64,
         depth: usize,
     ) -> Result<(), ReadError> {
-        let mut names = names(folder)?;
+        let mut names = reads::names(folder)?;
         names.sort_unstable();
         let (mut is_empty, mut has_changed) = (true, false);
         for name in names {
@@ -168,7 +168,7 @@ impl Removal<'_> {
                 // The indexes in there are a thousand times the number in its name, or more.
                 Some(Found::Folder(begin)) if begin.saturating_mul(1_000) < count && depth > 0 => {
                     self.walk(&path, begin, count, depth - 1)?;
-                    let nothing_left = self::names(&path)?.is_empty() && self.left > 0;
+                    let nothing_left = reads::names(&path)?.is_empty() && self.left > 0;
                     nothing_left && self.act(&path, |storage| storage.remove_folder(&path))?
                 }
                 _ => false,
@@ -206,19 +206,6 @@ impl Removal<'_> {
     }
 }
 
-/// Names in a folder; none where it is not there.
-fn names(folder: &Path) -> Result<Vec<std::ffi::OsString>, ReadError> {
-    let unreadable = |error| ReadError::unreadable(folder, error);
-    let files = match fs::read_dir(folder) {
-        Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    files
-        .map(|file| Ok(file.map_err(unreadable)?.file_name()))
-        .collect()
-}
-
 /// `067`, `067.p`, `067.new` or `x067`, in a folder of indexes that begin with `prefix`.
 fn parse(name: &str, prefix: u64) -> Option<Found> {
     let (digits, found): (&str, fn(u64) -> Found) = if let Some(digits) = name.strip_prefix('x') {
@@ -235,6 +222,7 @@ fn parse(name: &str, prefix: u64) -> Option<Found> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::PathBuf;
 
     use super::super::storage::Disk;

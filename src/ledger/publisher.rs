@@ -22,11 +22,12 @@ use super::keys::Keys;
 use super::merkle::Hash;
 use super::options::Options;
 use super::pruning::{self, Minimum};
+use super::reads;
 use super::scan::{Next, Scan};
 use super::segment::{self, Reader};
 use super::sequencer::{NewlyCosigned, Order, Shared};
 use super::storage::{Storage, beside, make_folders, replace_file};
-use super::tiles::{self, CHECKPOINT, Tile, Tiles, WIDTH, partials_folder};
+use super::tiles::{CHECKPOINT, Tile, Tiles, WIDTH, partials_folder};
 use crate::clock::Clock;
 
 /// Longest time between two looks at what has become durable.
@@ -79,7 +80,20 @@ pub(super) fn published(directory: &Path, keys: &Keys) -> Result<Option<Checkpoi
 
 /// The checkpoint in a file, if there is one.
 pub(super) fn checkpoint_in(path: &Path, keys: &Keys) -> Result<Option<Checkpoint>, ReadError> {
-    let Some(bytes) = tiles::read(path)? else {
+    let found = note_in(path, keys)?;
+    Ok(found.map(|(_, checkpoint)| checkpoint))
+}
+
+/// The note published in `directory`, if there is one, and the checkpoint that it says.
+pub(super) fn published_note(
+    directory: &Path,
+    keys: &Keys,
+) -> Result<Option<(String, Checkpoint)>, ReadError> {
+    note_in(&directory.join(CHECKPOINT), keys)
+}
+
+fn note_in(path: &Path, keys: &Keys) -> Result<Option<(String, Checkpoint)>, ReadError> {
+    let Some(bytes) = reads::file(path)? else {
         return Ok(None);
     };
     let wrong =
@@ -88,31 +102,30 @@ pub(super) fn checkpoint_in(path: &Path, keys: &Keys) -> Result<Option<Checkpoin
     let (checkpoint, _) = keys
         .open(&signed)
         .map_err(|error| wrong(&error.to_string()))?;
-    Ok(Some(checkpoint))
+    Ok(Some((signed, checkpoint)))
 }
 
 impl Publisher {
-    /// A publisher that goes on from the `published` checkpoint.
+    /// A publisher that goes on from the `published` checkpoint, a note and what it says.
     pub(super) fn new(
         options: &Options,
-        published: Option<&Checkpoint>,
+        published: Option<(String, Checkpoint)>,
         shared: Arc<Shared>,
         clock: Clock,
         storage: Arc<dyn Storage>,
     ) -> Result<Self, ReadError> {
         let directory = &options.directory;
-        let published = published.map(|checkpoint| (checkpoint.size, checkpoint.root));
-        let size = published.map_or(0, |(size, _)| size);
+        let size = published.as_ref().map_or(0, |(_, now)| now.size);
         let minimum = pruning::read(directory)?;
         if minimum.index > size {
             let what = "the log is pruned beyond its published checkpoint";
             return Err(Damage::at(size, what).into());
         }
-        shared.published.store(size, Ordering::SeqCst);
         shared.minimum.store(minimum.index, Ordering::SeqCst);
-        if let Some(Ok(note)) = tiles::read(&directory.join(CHECKPOINT))?.map(String::from_utf8) {
-            shared.set_published(&note, size);
+        if let Some((note, _)) = &published {
+            shared.set_published(note, size);
         }
+        let published = published.map(|(_, now)| (now.size, now.root));
         let mut publisher = Self {
             directory: directory.clone(),
             second_checkpoint: options.second_checkpoint.clone(),
@@ -143,9 +156,10 @@ impl Publisher {
             let what = "the published tiles are not those of the published checkpoint";
             return Err(Damage::somewhere(what).into());
         }
+        let bundle = Bundle::resume(&self.directory, Arc::clone(&self.storage), &tiles)?;
         Ok(Work {
             tiles,
-            bundle: Bundle::resume(&self.directory, Arc::clone(&self.storage), size)?,
+            bundle,
             scan: None,
             files: Vec::new(),
             replaced: Vec::new(),
@@ -274,7 +288,7 @@ impl Publisher {
         self.sync()?;
         for folder in work.replaced.drain(..) {
             // Left over, they are only in the way: every client takes the full tile first.
-            if folder.exists() {
+            if reads::is_there(&folder)? {
                 let _ = self.storage.remove_folder(&folder);
             }
         }

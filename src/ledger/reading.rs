@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::damage::{Damage, ReadError};
 use super::merkle::Hash;
 use super::pruning::{self, Minimum};
+use super::reads;
 use super::scan::{Next, Scan};
 use super::segment::{Reader, Step, Tail};
 use super::tiles::{self, Tiles, WIDTH, bundle_path};
@@ -155,7 +156,7 @@ impl Entries {
                     // No segment comes next where the writer has released it meanwhile; what was in it
                     // was in bundles before.
                     let index = self.next / WIDTH as u64;
-                    let released = bundle_path(&self.directory, index, WIDTH).exists();
+                    let released = reads::is_there(&bundle_path(&self.directory, index, WIDTH))?;
                     self.source = match std::mem::replace(&mut self.source, Source::Done) {
                         Source::Segments(_) if released => Source::Bundles,
                         Source::Segments(scan) => Source::Followed(scan),
@@ -174,7 +175,7 @@ impl Entries {
         }
         let index = self.next / WIDTH as u64;
         let full = bundle_path(&self.directory, index, WIDTH);
-        if let Some(bundle) = tiles::read(&full)? {
+        if let Some(bundle) = reads::file(&full)? {
             return self.take_bundle(&bundle, WIDTH);
         }
         if let Some(scan) = Scan::open_before(&self.directory, self.next)? {
@@ -190,7 +191,7 @@ impl Entries {
         }
         self.source = Source::Done;
         if let Some(&width) = tiles::partial_widths(&full)?.last()
-            && let Some(bundle) = tiles::read(&bundle_path(&self.directory, index, width))?
+            && let Some(bundle) = reads::file(&bundle_path(&self.directory, index, width))?
         {
             self.take_bundle(&bundle, width)?;
         }

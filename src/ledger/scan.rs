@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::batch::{Batch, LogId};
 use super::damage::{Damage, ReadError};
 use super::merkle::Hash;
+use super::reads;
 use super::segment::{self, Reader, Step, Tail};
 
 /// A walk through the segments of one directory.
@@ -89,7 +90,7 @@ impl Scan {
         loop {
             // Asked before reading: once there is a next segment, nothing is added to this one.
             let following = segment::path(&self.directory, self.number + 1);
-            let last = !following.exists();
+            let last = !reads::is_there(&following)?;
             let tail = match self.reader.step()? {
                 Step::Batch(batch, digest) => return Ok(Next::Batch(batch, digest)),
                 Step::End(tail) => tail,

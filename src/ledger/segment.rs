@@ -5,12 +5,12 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::batch::{BLOCK_BYTES, Batch, Header, LogId, MAGIC};
 use super::damage::{Damage, ReadError};
 use super::merkle::{Hash, sha256};
+use super::reads;
 use super::storage::Storage;
 
 /// Folder of the segments inside the ledger's.
@@ -28,16 +28,8 @@ pub(super) fn path(directory: &Path, number: u64) -> PathBuf {
 
 /// Numbers of the segments there are, in order.
 pub(super) fn list(directory: &Path) -> Result<Vec<u64>, ReadError> {
-    let folder = directory.join(FOLDER);
-    let unreadable = |error| ReadError::unreadable(&folder, error);
-    let files = match folder.read_dir() {
-        Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
     let mut numbers = Vec::new();
-    for file in files {
-        let name = file.map_err(unreadable)?.file_name();
+    for name in reads::names(&directory.join(FOLDER))? {
         let stem = name.to_str().and_then(|name| name.strip_suffix(".segment"));
         numbers.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));
     }
@@ -131,20 +123,20 @@ enum Source {
 }
 
 impl Source {
-    fn length(&self) -> io::Result<u64> {
+    fn length(&self, path: &Path) -> io::Result<u64> {
         match self {
-            Self::File(file) => Ok(file.metadata()?.len()),
+            Self::File(file) => Ok(reads::metadata(file, path)?.len()),
             Self::Memory(bytes) => Ok(bytes.len() as u64),
         }
     }
 
     /// The bytes at `offset`; fails where there are fewer.
-    fn read(&self, offset: u64, length: u64) -> io::Result<Cow<'_, [u8]>> {
+    fn read(&self, path: &Path, offset: u64, length: u64) -> io::Result<Cow<'_, [u8]>> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         match self {
             Self::File(file) => {
                 let mut bytes = vec![0; length];
-                file.read_exact_at(&mut bytes, offset)?;
+                reads::exact_at(file, path, &mut bytes, offset)?;
                 Ok(bytes.into())
             }
             Self::Memory(bytes) => {
@@ -173,8 +165,7 @@ impl Reader {
     /// Opens the segment with this number.
     pub(super) fn open(directory: &Path, number: u64) -> Result<Self, ReadError> {
         let path = path(directory, number);
-        let file = File::open(&path).map_err(|error| ReadError::unreadable(&path, error))?;
-        Self::over(Source::File(file), path, number)
+        Self::over(Source::File(reads::open(&path)?), path, number)
     }
 
     /// Opens a segment that lies in memory.
@@ -185,7 +176,7 @@ impl Reader {
 
     fn over(source: Source, path: PathBuf, number: u64) -> Result<Self, ReadError> {
         let unreadable = |error| ReadError::unreadable(&path, error);
-        let length = source.length().map_err(unreadable)?;
+        let length = source.length(&path).map_err(unreadable)?;
         let wrong = |what: &str| {
             let what = format!("the segment `{}` {what}", path.display());
             ReadError::from(Damage::somewhere(what))
@@ -193,7 +184,8 @@ impl Reader {
         if length < BLOCK_BYTES as u64 {
             return Err(wrong("has been cut short"));
         }
-        let block = source.read(0, BLOCK_BYTES as u64).map_err(unreadable)?;
+        let block = source.read(&path, 0, BLOCK_BYTES as u64);
+        let block = block.map_err(unreadable)?;
         let field = |from: usize| {
             let bytes = block.get(from..).unwrap_or_default();
             bytes.first_chunk::<8>().copied().unwrap_or_default()
@@ -280,7 +272,7 @@ impl Reader {
     }
 
     fn read(&self, offset: u64, length: u64) -> Result<Cow<'_, [u8]>, ReadError> {
-        let read = self.source.read(offset, length);
+        let read = self.source.read(&self.path, offset, length);
         read.map_err(|error| ReadError::unreadable(&self.path, error))
     }
 

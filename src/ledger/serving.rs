@@ -6,8 +6,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::cosigned;
-use super::damage::ReadError;
-use super::pruning::{self, MINIMUM};
+use super::damage::{Damage, ReadError};
+use super::merkle::Hash;
+use super::note;
+use super::pruning::{self, MINIMUM, Minimum};
+use super::reads;
 use super::tiles::{self, CHECKPOINT, WIDTH, bundle_path, entries_under, tile_path};
 
 /// Digits of an index in a path come in groups of three; no log reaches more groups.
@@ -46,7 +49,8 @@ enum Name {
 ///
 /// # Errors
 ///
-/// [`ReadError::Unreadable`].
+/// [`ReadError`], also where the file does not have what must be in it; whether that is the log's is not
+/// looked at, clients do.
 pub(super) fn read(
     directory: &Path,
     name: &str,
@@ -59,7 +63,13 @@ pub(super) fn read(
     if parsed == Name::Minimum {
         return minimum(directory, &places);
     }
-    let bytes = tiles::read(&parsed.path(directory))?;
+    let path = parsed.path(directory);
+    let bytes = reads::file(&path)?;
+    if bytes.as_ref().is_some_and(|bytes| !parsed.is_whole(bytes)) {
+        // Clients keep it for ever.
+        let what = format!("the file `{}` is cut short or damaged", path.display());
+        return Err(Damage::somewhere(what).into());
+    }
     Ok(bytes.map(|bytes| Served {
         bytes,
         is_immutable: !matches!(parsed, Name::Checkpoint | Name::Cosigned(_)),
@@ -96,6 +106,21 @@ impl Name {
             Self::Checkpoint | Self::Minimum | Self::Cosigned(_) => u64::MAX,
             Self::Tile { level, index, .. } => entries_under(level, index, WIDTH),
             Self::Bundle { index, .. } => entries_under(0, index, WIDTH),
+        }
+    }
+
+    /// Whether this may be all of its bytes.
+    fn is_whole(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Tile { width, .. } => bytes.len() == size_of::<Hash>() * width,
+            Self::Bundle { width, .. } => {
+                let entries = tiles::entries(bytes).map(|entry| entry.map(drop));
+                entries.eq(std::iter::repeat_n(Some(()), *width))
+            }
+            Self::Checkpoint | Self::Cosigned(_) => {
+                str::from_utf8(bytes).is_ok_and(|note| note::parts(note).is_ok())
+            }
+            Self::Minimum => Minimum::parse(bytes).is_some(),
         }
     }
 
@@ -226,12 +251,46 @@ mod tests {
         }
     }
 
+    fn write(path: &Path, bytes: &[u8]) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    fn bundle(width: usize) -> Vec<u8> {
+        let mut bundle = Vec::new();
+        (0..width).for_each(|_| tiles::push_entry(&mut bundle, b"entry"));
+        bundle
+    }
+
+    #[test]
+    fn nothing_that_is_cut_short_is_served() {
+        let place = tempfile::tempdir().unwrap();
+        let note = "log\n3\nroot\n\n\u{2014} log AAAAAAAA\n"
+            .as_bytes()
+            .to_vec();
+        let files = [
+            ("checkpoint", note.clone()),
+            ("cosigned/01234567", note),
+            ("tile/0/000.p/3", vec![7; 96]),
+            ("tile/entries/000.p/3", bundle(3)),
+        ];
+        for (name, whole) in files {
+            let path = place.path().join(name);
+            write(&path, &whole);
+            let served = read(place.path(), name, 0..3).unwrap();
+            assert_eq!(served.unwrap().bytes, whole);
+            for length in [0, 1, whole.len() / 2, whole.len() - 1] {
+                write(&path, &whole[..length]);
+                let refused = read(place.path(), name, 0..3).unwrap_err();
+                assert!(refused.to_string().contains("cut short"), "{refused}");
+            }
+        }
+    }
+
     #[test]
     fn nothing_beyond_the_published_checkpoint_is_served() {
         let place = tempfile::tempdir().unwrap();
-        let path = tile_path(place.path(), 1, 0, 2);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, "hashes").unwrap();
+        write(&tile_path(place.path(), 1, 0, 2), &[7; 64]);
         let served = |places| read(place.path(), "tile/1/000.p/2", places).unwrap();
         assert_eq!(served(0..511), None);
         assert!(served(0..512).is_some_and(|served| served.is_immutable));
@@ -240,13 +299,9 @@ mod tests {
     #[test]
     fn nothing_that_spans_pruned_entries_alone_is_served_even_where_it_is_left() {
         let place = tempfile::tempdir().unwrap();
-        for path in [
-            bundle_path(place.path(), 0, WIDTH),
-            bundle_path(place.path(), 1, WIDTH),
-            tile_path(place.path(), 1, 0, 2),
-        ] {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, "hashes").unwrap();
+        write(&tile_path(place.path(), 1, 0, 2), &[7; 64]);
+        for index in [0, 1] {
+            write(&bundle_path(place.path(), index, WIDTH), &bundle(WIDTH));
         }
         let served = |name, minimum| read(place.path(), name, minimum..600).unwrap().is_some();
         assert!(served("tile/entries/000", 0) && !served("tile/entries/000", 256));

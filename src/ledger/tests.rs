@@ -2,6 +2,7 @@
 
 mod power;
 mod pruning;
+mod reads;
 mod rotation;
 mod thousand;
 

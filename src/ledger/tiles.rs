@@ -2,13 +2,13 @@
 //! C2SP tlog-tiles says. This file knows names, contents and the arithmetic of tiles; who writes them
 //! and when is the publisher's.
 
-use std::fs;
-use std::io;
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
 use super::merkle::{Frontier, Hash, leaf_hash, tree_hash};
+use super::reads;
 
 /// Hashes in a full tile, and entries in a full bundle.
 pub(super) const WIDTH: usize = 256;
@@ -64,29 +64,11 @@ pub(super) fn partials_folder(full: &Path) -> PathBuf {
 
 /// Widths of the partial tiles there are of the full tile at `full`, in order.
 pub(super) fn partial_widths(full: &Path) -> Result<Vec<usize>, ReadError> {
-    let folder = partials_folder(full);
-    let unreadable = |error| ReadError::unreadable(&folder, error);
-    let files = match folder.read_dir() {
-        Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut widths = Vec::new();
-    for file in files {
-        let name = file.map_err(unreadable)?.file_name();
-        widths.extend(name.to_str().and_then(|name| name.parse::<usize>().ok()));
-    }
+    let names = reads::names(&partials_folder(full))?;
+    let width = |name: OsString| name.to_str().and_then(|name| name.parse::<usize>().ok());
+    let mut widths: Vec<_> = names.into_iter().filter_map(width).collect();
     widths.sort_unstable();
     Ok(widths)
-}
-
-/// Contents of a file; `None` where there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(ReadError::unreadable(path, error)),
-    }
 }
 
 /// Appends an entry, which must be shorter than 64 KiB, to the bytes of a bundle.
@@ -132,16 +114,19 @@ pub(super) fn range_hash(directory: &Path, range: Range<u64>) -> Result<Hash, Re
             next.is_multiple_of(leaves) && range.end - next >= leaves
         };
         let level = (0..u64::BITS / WIDTH_BITS).rev().find(fits).unwrap_or(0);
-        let index = next >> (WIDTH_BITS * level);
-        let position = usize::try_from(index % WIDTH as u64).unwrap_or_default();
-        let hashes = read_hashes(directory, level, index / WIDTH as u64, position + 1)?;
-        let appended = hashes
-            .last()
-            .is_some_and(|hash| frontier.push_subtree(WIDTH_BITS * level, hash));
-        if !appended {
+        let bits = WIDTH_BITS * level;
+        let index = next >> bits;
+        let position = index % WIDTH as u64;
+        // All of them that are in this tile, which is read once.
+        let count = ((range.end - next) >> bits).min(WIDTH as u64 - position);
+        let width = usize::try_from(position + count).unwrap_or(WIDTH);
+        let hashes = read_hashes(directory, level, index / WIDTH as u64, width)?;
+        let position = usize::try_from(position).unwrap_or(WIDTH);
+        let mut hashes = hashes.get(position..).unwrap_or_default().iter();
+        if !hashes.all(|hash| frontier.push_subtree(bits, hash)) {
             return Err(Damage::at(next, "its tile is damaged").into());
         }
-        next += 1 << (WIDTH_BITS * level);
+        next += count << bits;
     }
     Ok(frontier.root())
 }
@@ -283,7 +268,7 @@ fn read_hashes(
         .find(|&wide| wide >= width);
     for wide in std::iter::once(WIDTH).chain(partial) {
         let path = tile_path(directory, level, index, wide);
-        if let Some(bytes) = read(&path)? {
+        if let Some(bytes) = reads::file(&path)? {
             let (hashes, _) = bytes.as_chunks::<32>();
             let hashes = hashes.get(..width).map(<[Hash]>::to_vec);
             let what = || Damage::somewhere(format!("the tile `{}` is too short", path.display()));
@@ -305,7 +290,7 @@ pub(super) fn read_bundle(
         .into_iter()
         .find(|&wide| wide >= width);
     for wide in std::iter::once(WIDTH).chain(partial) {
-        if let Some(bytes) = read(&bundle_path(directory, index, wide))? {
+        if let Some(bytes) = reads::file(&bundle_path(directory, index, wide))? {
             let mut taken = Vec::with_capacity(bytes.len());
             for entry in entries(&bytes).take(width).flatten() {
                 push_entry(&mut taken, entry);

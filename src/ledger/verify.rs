@@ -28,6 +28,7 @@ use super::merkle::{Frontier, Hash};
 use super::pruning::Minimum;
 use super::publisher::published;
 use super::reading::entries;
+use super::reads;
 use super::replay::Replay;
 use super::scan::{Next, Scan};
 use super::segment;
@@ -135,13 +136,13 @@ fn verify_with(
     progress: Progress<'_>,
 ) -> Result<Verified, ReadError> {
     let published = published(directory, keys)?;
-    if published.is_none() && !directory.join(segment::FOLDER).exists() {
+    if published.is_none() && !reads::is_there(&directory.join(segment::FOLDER))? {
         let what = format!("there is no ledger in `{}`", directory.display());
         return Err(Damage::somewhere(what).into());
     }
     let scan = Scan::open(directory)?;
     let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
-    if scan.is_none() && published_size > 0 && directory.join(segment::FOLDER).exists() {
+    if scan.is_none() && published_size > 0 && reads::is_there(&directory.join(segment::FOLDER))? {
         // The last segment is never released: a copy of what is published has no folder for them.
         let folder = directory.join(segment::FOLDER);
         let what = format!("the segments are missing from `{}`", folder.display());
@@ -171,7 +172,7 @@ fn verify_with(
         is_on_record(&minimum, entry.as_ref().map(|(_, bytes)| &**bytes))?;
     }
     if verified.checkpoint.is_none() && published.is_some() {
-        verified.checkpoint = tiles::read(&directory.join(tiles::CHECKPOINT))?
+        verified.checkpoint = reads::file(&directory.join(tiles::CHECKPOINT))?
             .and_then(|bytes| String::from_utf8(bytes).ok());
     }
     signed_by_the_last(&verified, keys)?;
@@ -379,7 +380,7 @@ impl<'a> Bundles<'a> {
             let what = format!("its bundle `{}` is damaged", path.display());
             return Err(Damage::at(first + tile.hashes.len() as u64, what).into());
         }
-        self.compare_partial_bundles(index, &bundle)?;
+        self.compare_partial_bundles(index, &tile.hashes)?;
         for leaf in &tile.hashes {
             if self.at_segments.is_some() {
                 self.overlap.push_back(*leaf);
@@ -452,9 +453,8 @@ impl<'a> Bundles<'a> {
     }
 
     /// A partial bundle is the beginning of the fuller one.
-    fn compare_partial_bundles(&self, index: u64, bundle: &[u8]) -> Result<(), ReadError> {
+    fn compare_partial_bundles(&self, index: u64, leaves: &[Hash]) -> Result<(), ReadError> {
         let full = bundle_path(HERE.as_ref(), index, WIDTH);
-        let leaves = tiles::leaf_hashes(bundle);
         for width in self.source.partial_widths(&full)? {
             let path = bundle_path(HERE.as_ref(), index, width);
             let bytes = self.source.read(&path)?.unwrap_or_default();
@@ -462,7 +462,7 @@ impl<'a> Bundles<'a> {
             let same = leaves
                 .iter()
                 .zip(&partial)
-                .take_while(|(one, other)| one == other);
+                .take_while(|(one, other)| Some(**one) == **other);
             let same = same.count();
             if width <= leaves.len() && (same < width || partial.len() != width) {
                 let what = format!("it does not fit the partial bundle `{}`", path.display());

@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use jiff::Timestamp;
 
 use super::keys::{beside, key};
-use super::recipient_keys::{Period, RecipientKeys};
+use super::recipient_keys::{Period, RecipientKeys, RecipientMonths};
 use super::{CannotOpen, NotKept};
 use crate::terms::CustomerRef;
 
@@ -86,15 +86,13 @@ impl Fingerprints {
     }
 
     /// The recipient as entries of each month name them whose key is still there.
-    pub(super) fn recipient_ever(&self, name: &str, address: &str) -> Vec<CustomerRef> {
-        let keys = self.recipients.all().into_iter();
-        keys.filter_map(|(_, key)| recipient(&key, name, address))
-            .collect()
+    pub(super) fn recipient_ever(&self, name: &str, address: &str) -> RecipientMonths {
+        self.recipients.months(|key| recipient(key, name, address))
     }
 }
 
 fn recipient(key: &hmac::Key, name: &str, address: &str) -> Option<CustomerRef> {
-    let (name, address) = (letters_and_digits(name), letters_and_digits(address));
+    let (name, address) = (words(name), words(address));
     if name.is_empty() && address.is_empty() {
         return None;
     }
@@ -107,6 +105,16 @@ fn recipient(key: &hmac::Key, name: &str, address: &str) -> Option<CustomerRef> 
 fn letters_and_digits(text: &str) -> String {
     let kept = text.chars().filter(|letter| letter.is_alphanumeric());
     kept.flat_map(char::to_lowercase).collect()
+}
+
+/// The words in order of the alphabet: who types an address does not know in which order the core's answers
+/// have its parts.
+fn words(text: &str) -> String {
+    let ends = |letter: char| letter.is_whitespace() || [',', ';', '/'].contains(&letter);
+    let mut words: Vec<_> = text.split(ends).map(letters_and_digits).collect();
+    words.retain(|word| !word.is_empty());
+    words.sort_unstable();
+    words.join(" ")
 }
 
 fn sign(key: &hmac::Key, parts: &[&[u8]]) -> Fingerprint {
@@ -156,9 +164,13 @@ mod tests {
             let named = prints.recipient(name, address, Timestamp::UNIX_EPOCH);
             named.unwrap().0
         };
-        let ann = recipient("Ann  Bell", "1 Main St.");
-        assert_eq!(ann, recipient("ann bell", "1 main st"));
-        assert_ne!(ann, recipient("ann", "bell 1 main st"));
+        let ann = recipient("Ann  Bell", "1 Main St., Anytown, 62701-1234");
+        // Parts in the order that an answer has them, and in that of a letter.
+        assert_eq!(ann, recipient("ann bell", "Anytown 627011234 1 main st"));
+        assert_eq!(ann, recipient("BELL, ANN", "62701-1234 Anytown/1 Main St"));
+        assert_ne!(ann, recipient("ann", "bell 1 main st anytown 62701-1234"));
+        assert_ne!(ann, recipient("ann bell", "2 main st anytown 62701-1234"));
+        assert_ne!(ann, recipient("ann bell", "1 main st anytown"));
     }
 
     #[test]

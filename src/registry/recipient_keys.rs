@@ -5,7 +5,7 @@
 //! The database says which months have a key and whose were destroyed: a key that is gone without that is
 //! missed at the start, and one that comes back from a backup is destroyed again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -21,6 +21,7 @@ use rusqlite::{Connection, params};
 
 use super::keys::{beside, key, make_key};
 use super::{CannotOpen, NotKept, Registry, entry_column};
+use crate::terms::CustomerRef;
 
 /// What stands in the name of each key's file before its month and behind it.
 const PREFIX: &str = ".recipient-";
@@ -69,7 +70,18 @@ pub(super) struct RecipientKeys {
 #[derive(Default)]
 struct Keys {
     there: BTreeMap<Period, hmac::Key>,
-    destroyed: BTreeSet<Period>,
+    /// With the log index of the entry about each.
+    destroyed: BTreeMap<Period, u64>,
+}
+
+/// A mail recipient, as entries may name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecipientMonths {
+    /// Its reference in entries of each month whose key is still there; the oldest first.
+    pub references: BTreeMap<Period, CustomerRef>,
+    /// Months whose keys were destroyed, each with the log index of the entry that says so: whom the
+    /// fingerprints of those months meant, nobody can tell.
+    pub destroyed: BTreeMap<Period, u64>,
 }
 
 impl fmt::Debug for RecipientKeys {
@@ -102,19 +114,19 @@ impl RecipientKeys {
             return Err(missing(&former));
         }
         let mut keys = Keys::default();
-        for (period, is_destroyed) in &known {
+        for (period, destroyed_by) in &known {
             let path = file(database, *period);
-            match (is_destroyed, path.exists()) {
-                (true, true) => destroy(&path).map_err(|error| failed(&path, error))?,
-                (false, false) => return Err(missing(&path)),
+            match (destroyed_by, path.exists()) {
+                (Some(_), true) => destroy(&path).map_err(|error| failed(&path, error))?,
+                (None, false) => return Err(missing(&path)),
                 _ => {}
             }
-            if *is_destroyed {
-                keys.destroyed.insert(*period);
+            if let Some(entry) = destroyed_by {
+                keys.destroyed.insert(*period, *entry);
             }
         }
         for period in found(database)?.into_iter().chain([this, next]) {
-            if !keys.destroyed.contains(&period) {
+            if !keys.destroyed.contains_key(&period) {
                 let path = file(database, period);
                 if !path.exists() {
                     make(&path).map_err(|error| failed(&path, error))?;
@@ -141,7 +153,7 @@ impl RecipientKeys {
         if let Some(key) = keys.there.get(&period) {
             return Ok((key.clone(), None));
         }
-        if keys.destroyed.contains(&period) {
+        if keys.destroyed.contains_key(&period) {
             let what = format!("the key of {period} for recipients was destroyed");
             return Err(NotKept::Contradiction(what));
         }
@@ -153,19 +165,33 @@ impl RecipientKeys {
         Ok((key, Some(period)))
     }
 
-    /// Every key there is, the oldest first.
-    pub(super) fn all(&self) -> Vec<(Period, hmac::Key)> {
+    /// Names a recipient under every key there is, and says which were destroyed: both as of one moment.
+    pub(super) fn months(
+        &self,
+        name: impl Fn(&hmac::Key) -> Option<CustomerRef>,
+    ) -> RecipientMonths {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let all = keys.there.iter();
-        all.map(|(period, key)| (*period, key.clone())).collect()
+        let named = keys.there.iter();
+        RecipientMonths {
+            references: named
+                .filter_map(|(period, key)| Some((*period, name(key)?)))
+                .collect(),
+            destroyed: keys.destroyed.clone(),
+        }
     }
 
-    /// Destroys keys, in memory and on disk.
-    fn destroy(&self, periods: &[Period]) -> io::Result<()> {
+    /// Months that have a key, the oldest first.
+    fn periods(&self) -> Vec<Period> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.there.keys().copied().collect()
+    }
+
+    /// Destroys keys, in memory and on disk, as the entry with this log index says.
+    fn destroy(&self, periods: &[Period], entry_index: u64) -> io::Result<()> {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         for period in periods {
             keys.there.remove(period);
-            keys.destroyed.insert(*period);
+            keys.destroyed.entry(*period).or_insert(entry_index);
             let path = file(&self.database, *period);
             if path.exists() {
                 destroy(&path)?;
@@ -204,10 +230,8 @@ impl Registry {
     /// Months that ended on this day or before and whose key for mail recipients is still there, the oldest
     /// first.
     pub fn recipient_keys_until(&self, day: Date) -> Vec<Period> {
-        let all = self.fingerprints.recipients.all().into_iter();
-        all.map(|(period, _)| period)
-            .filter(|period| period.end() <= day)
-            .collect()
+        let all = self.fingerprints.recipients.periods().into_iter();
+        all.filter(|period| period.end() <= day).collect()
     }
 
     /// Destroys the keys of these months, durably: what was fingerprinted with them names nobody from then
@@ -232,8 +256,9 @@ impl Registry {
         };
         self.writer.write(change, |()| {}).await?;
         let fingerprints = Arc::clone(&self.fingerprints);
-        let destroyed =
-            tokio::task::spawn_blocking(move || fingerprints.recipients.destroy(&periods));
+        let destroyed = tokio::task::spawn_blocking(move || {
+            fingerprints.recipients.destroy(&periods, entry_index)
+        });
         let failed = |error: &dyn fmt::Display| NotKept::Storage(error.to_string());
         let destroyed = destroyed.await.map_err(|error| failed(&error))?;
         destroyed.map_err(|error| failed(&error))
@@ -247,13 +272,14 @@ fn made_for(connection: &Connection, period: Period) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Months that have, or had, a key, and whether it was destroyed.
-fn known(connection: &Connection) -> rusqlite::Result<Vec<(Period, bool)>> {
-    let sql = "SELECT period, destroyed IS NOT NULL FROM recipient_key";
+/// Months that have, or had, a key, and the entry that says that it was destroyed, if it was.
+fn known(connection: &Connection) -> rusqlite::Result<Vec<(Period, Option<u64>)>> {
+    let sql = "SELECT period, destroyed FROM recipient_key";
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| {
         let period = super::database::column(row, 0, |text| text.parse().ok())?;
-        Ok((period, row.get(1)?))
+        let destroyed: Option<i64> = row.get(1)?;
+        Ok((period, destroyed.map(i64::unsigned_abs)))
     })?;
     rows.collect()
 }
@@ -361,13 +387,12 @@ mod tests {
         clock.set(time("2027-03-01T00:00:00Z"));
         assert!(![first, second].contains(&ann()));
         let third = ann();
-        let all = registry.recipient_references("ann", "1 Main St.");
-        assert_eq!(all.len(), 4);
-        assert!(
-            [first, second, third]
-                .iter()
-                .all(|one| all.contains(&one.unwrap()))
-        );
+        let all = registry.recipient_months("ann", "1 Main St.").references;
+        let months: Vec<_> = all.keys().map(ToString::to_string).collect();
+        assert_eq!(months, ["2026-11", "2026-12", "2027-01", "2027-03"]);
+        for (month, one) in [("2026-11", first), ("2026-12", second), ("2027-03", third)] {
+            assert_eq!(all.get(&month.parse().unwrap()), one.as_ref());
+        }
         drop(registry);
         let registry = open(&path, "2027-03-31T00:00:00Z").unwrap();
         assert_eq!(
@@ -400,11 +425,13 @@ mod tests {
             .await
             .unwrap();
         assert!(!key.exists());
-        assert!(
-            !registry
-                .recipient_references("Ann", "1 Main St")
-                .contains(&november)
-        );
+        let is_forgotten = |registry: &Registry| {
+            let months = registry.recipient_months("Ann", "1 Main St");
+            assert_eq!(months.destroyed, [(periods[0], 7)].into());
+            assert!(!months.references.contains_key(&periods[0]));
+            assert!(!months.references.values().any(|one| *one == november));
+        };
+        is_forgotten(&registry);
         // Nor does a clock that goes back make another in its place.
         assert!(registry.recipient_reference("Ann", "1 Main St").is_err());
         drop(registry);
@@ -412,11 +439,7 @@ mod tests {
         fs::write(&key, backup).unwrap();
         let registry = open(&path, "2026-12-01T00:00:00Z").unwrap();
         assert!(!key.exists());
-        assert!(
-            !registry
-                .recipient_references("Ann", "1 Main St")
-                .contains(&november)
-        );
+        is_forgotten(&registry);
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let certificates = Arc::new(certificates.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
-    let record = record(config, ledger)?;
+    let record = record(config, ledger, witnesses.as_deref())?;
     let operator = Operator {
         witnesses: witnesses.clone(),
         ledger: record.ledger.clone(),
@@ -117,7 +117,11 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
 }
 
 /// The ledger with its index, which is fed from now on.
-fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
+fn record(
+    config: &Config,
+    ledger: Ledger,
+    witnesses: Option<&Witnesses>,
+) -> Result<Record, StartError> {
     let directory = config.ledger.directory.clone();
     let index = Index::start(&directory, ledger.clone())
         .map_err(|error| StartError::unusable("the index of the ledger", error))?;
@@ -126,6 +130,7 @@ fn record(config: &Config, ledger: Ledger) -> Result<Record, StartError> {
         directory,
         index,
         retention: config.ledger.retention.clone(),
+        witnesses: witnesses.map(Witnesses::keys).unwrap_or_default(),
     })
 }
 

@@ -101,6 +101,14 @@ async fn keys_that_a_stop_left_after_the_entry_about_them_are_destroyed_by_the_n
     let left = months(&place);
     assert!(!left.contains(&"2020-02".to_owned()), "{left:?}");
     assert!(left.contains(&"2020-03".to_owned()), "{left:?}");
+    let report = "ledger report --recipient Ann --address Anytown";
+    let report = place.run(report).await.with(0).out;
+    let destroyed = format!("were destroyed: 2020-02 (as entry {ENTRIES} says)");
+    assert!(report.contains(&destroyed), "{report}");
+    assert!(report.contains("keys of 2020-03, "), "{report}");
+    let search = "ledger search --recipient Ann --address Anytown";
+    let search = place.run(search).await.with(0);
+    assert!(search.err.contains(&destroyed), "{search:?}");
     assert_eq!(gateway.stop().await, 0);
     place.verify().await;
 }

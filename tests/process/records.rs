@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::installation::Installation;
-use crate::program::{page, shell, until, without};
+use crate::program::{covenant, finish, page, shell, until, without};
 
 const TARGET: &str = "/v1/customers/cus_000001";
 
@@ -131,6 +131,101 @@ async fn evidence_verifies_with_programs_of_others_as_its_readme_says() {
         "{said:?}"
     );
     assert!(said.out.contains("in the log at"), "{said:?}");
+}
+
+/// The first person on a customer's list, as the core has it: the name, and the address as on a letter.
+async fn somebody_on(place: &Installation, list: &str) -> (String, String) {
+    let (status, body) = page(place.core(), list).await.unwrap();
+    assert_eq!(status, 200, "{body}");
+    let list: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let text = |pointer: &str| list.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+    let part = |name: &str| text(&format!("/recipients/0/address/{name}"));
+    let address = format!(
+        "{}, {}, {} {}, {}",
+        part("street"),
+        part("city"),
+        part("state"),
+        part("postal_code"),
+        part("country")
+    );
+    (text("/recipients/0/name"), address)
+}
+
+#[tokio::test]
+async fn who_received_the_data_of_somebody_on_a_list_is_answered_by_name_and_address() {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    let list = "/v1/address_lists/list_000001";
+    let (name, address) = somebody_on(&place, list).await;
+    let reply = place.get("acme", list).await;
+    assert_eq!(reply.status, 200);
+    let about = async |command: &[&str]| {
+        let capitals = name.to_uppercase();
+        let whom = ["--recipient", &capitals, "--address", &address];
+        finish(covenant(place.folder(), &[command, &whom].concat())).await
+    };
+    let report = about(&["ledger", "report", "-o", "json"])
+        .await
+        .with(0)
+        .json();
+    let series = &report["disclosures"][0];
+    assert_eq!(series["recipient"]["id"], "acme", "{report}");
+    assert_eq!(series["operation"], "getAddressList");
+    assert_eq!(series["first"]["request_id"], reply.header("request-id"));
+    let months = report["recipient"]["references"].as_object().unwrap();
+    assert_eq!(months.len(), 1);
+    for shape in ["text", "csv", "html"] {
+        let paper = about(&["ledger", "report", "--as", shape])
+            .await
+            .with(0)
+            .out;
+        assert!(paper.contains("getAddressList"), "{paper}");
+        let keys = format!("keys of {}", months.keys().next().unwrap());
+        assert!(paper.contains(&keys), "{paper}");
+    }
+    let whole = about(&["ledger", "report", "--scan", "-o", "json"]).await;
+    assert_eq!(whole.with(0).json()["disclosures"], report["disclosures"]);
+    let build = ["ledger", "evidence", "build", "--out", "somebody.zip"];
+    about(&build).await.with(0);
+    // Somebody else, and somebody of whom half is said.
+    let other = [
+        "ledger",
+        "report",
+        "--recipient",
+        "Nobody Here",
+        "--address",
+        &address,
+    ];
+    let other = finish(covenant(place.folder(), &other)).await.with(0).out;
+    assert!(other.contains("Nothing that can be told"), "{other}");
+    let half = ["ledger", "report", "--recipient", &name];
+    finish(covenant(place.folder(), &half)).await.with(2);
+    place.run("ledger report").await.with(2);
+    assert_eq!(gateway.stop().await, 0);
+    place.verify().await;
+    let entries: String = place
+        .entries()
+        .iter()
+        .map(|entry| String::from_utf8(entry.to_canonical()).unwrap())
+        .collect();
+    for typed in [name.to_lowercase(), address.to_lowercase()] {
+        assert!(!entries.to_lowercase().contains(&typed), "{typed}");
+    }
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    for name in ["somebody.zip", "ledger/verifier.key"] {
+        let to = elsewhere.path().join(name.rsplit('/').next().unwrap());
+        fs::copy(place.path(name), to).unwrap();
+    }
+    let verify = "ledger verify somebody.zip --key verifier.key -o json";
+    let verified = crate::program::run(elsewhere.path(), verify)
+        .await
+        .with(0)
+        .json();
+    // The disclosure, and everybody who asked until then.
+    assert_eq!(verified["entries"], 6, "{verified}");
 }
 
 #[tokio::test]

@@ -52,6 +52,18 @@ pub struct RecipientTyped {
     pub address: String,
 }
 
+/// A recipient of mail as the ledger names it, which is another name each month (UTC). The name and address
+/// that were typed are in no report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientAccounted {
+    /// Month (`2026-11`) to what stands for the recipient in entries of that month.
+    pub references: BTreeMap<String, String>,
+    /// Months whose keys were destroyed, each with the entry that says so: whether entries of these months
+    /// are about this recipient, nobody can tell.
+    pub destroyed: BTreeMap<String, u64>,
+}
+
 /// An export of the ledger that somebody is about to make.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +92,9 @@ pub struct SearchAnswer {
     pub checkpoint: Option<String>,
     /// What is not in the log any more, and so cannot be found.
     pub destroyed: Option<Destroyed>,
+    /// As what a recipient was looked for, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<RecipientAccounted>,
 }
 
 /// An entry and its place.
@@ -92,14 +107,34 @@ pub struct Found {
     pub entry: Entry,
 }
 
-/// An accounting of disclosures about one customer (after 45 CFR 164.528).
+/// For whom to account: a customer or a recipient of mail.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportQuery {
+    /// A customer, as in [`super::CustomerQuery`].
+    pub customer: Option<String>,
+    /// Or a mail recipient, in entries of the months whose keys are still there.
+    #[serde(default)]
+    pub recipient: Option<RecipientTyped>,
+    /// Why it is asked.
+    pub because: Option<String>,
+    /// Read the whole log, and not what its index says to read.
+    #[serde(default)]
+    pub scan: bool,
+}
+
+/// An accounting of disclosures about one customer or recipient of mail (after 45 CFR 164.528).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// What stands for the customer in the ledger.
-    pub reference: String,
+    /// What stands for the customer in the ledger; nothing where it is about a recipient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// The customer's id, where the book still has it.
     pub customer: Option<String>,
+    /// As what a recipient was looked for; nothing where it is about a customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<RecipientAccounted>,
     /// When the report was made.
     pub time: Timestamp,
     /// How many entries were read for it.

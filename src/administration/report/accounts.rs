@@ -7,23 +7,29 @@ use std::sync::Arc;
 
 use super::{Alike, alike};
 use crate::administration::messages::{Incomplete, Occurrence, Series};
+use crate::administration::whom::Whom;
 use crate::entry::{Delivered, Disclosure, Entry, Event, SubjectGroup};
 use crate::policy::contract::Contract;
 
-/// The accounts of one customer.
+/// The accounts of one customer, or one recipient of mail.
 pub(super) struct Accounts {
-    reference: String,
+    /// How entries call it among their subjects.
+    subject: &'static str,
+    /// What stands for it there.
+    references: BTreeSet<String>,
     series: BTreeMap<Alike, Series>,
-    /// Answers that the customer is in and that more entries may follow about, with their series. No more
+    /// Answers that the person is in and that more entries may follow about, with their series. No more
     /// at a time than answers stream, but for those that a stop cut off.
     open: BTreeMap<String, BTreeSet<Alike>>,
 }
 
 impl Accounts {
-    /// Of the customer with this reference.
-    pub(super) fn new(reference: String) -> Self {
+    /// Of this person.
+    pub(super) fn new(whom: &Whom) -> Self {
+        let references = whom.references().iter();
         Self {
-            reference,
+            subject: whom.subject(),
+            references: references.map(ToString::to_string).collect(),
             series: BTreeMap::new(),
             open: BTreeMap::new(),
         }
@@ -34,7 +40,7 @@ impl Accounts {
         self.series.len()
     }
 
-    /// Adds what an entry tells of the customer: a disclosure may hold several groups of forms.
+    /// Adds what an entry tells of the person: a disclosure may hold several groups of forms.
     pub(super) fn add(&mut self, index: u64, entry: &Entry, contracts: &[Arc<Contract>]) {
         match &entry.event {
             Event::Disclosure(disclosure) => self.disclosed(index, entry, disclosure, contracts),
@@ -50,10 +56,12 @@ impl Accounts {
         disclosure: &Disclosure,
         contracts: &[Arc<Contract>],
     ) {
-        let reference = &self.reference;
-        let theirs = |group: &&SubjectGroup| {
-            group.subject == "customer" && group.references.contains(reference)
+        let (subject, references) = (self.subject, &self.references);
+        let is_there = |group: &SubjectGroup| {
+            let mut named = group.references.iter();
+            named.any(|reference| references.contains(reference))
         };
+        let theirs = |group: &&SubjectGroup| group.subject == subject && is_there(group);
         for group in disclosure.subjects.iter().filter(theirs) {
             let occurrence = Occurrence {
                 time: entry.time,

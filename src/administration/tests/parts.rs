@@ -42,10 +42,9 @@ async fn answers_in_parts_count_once_each_and_those_that_did_not_leave_whole_are
         .await;
     fixture.delivered("whole", 90, None).await;
     fixture.part("cut off", 1, None).await;
-    let query = CustomerQuery {
-        customer: "cus_1".to_owned(),
-        because: None,
-        scan: false,
+    let query = ReportQuery {
+        customer: Some("cus_1".to_owned()),
+        ..ReportQuery::default()
     };
     let leo = actor("Leo", Role::Legal);
     let report = fixture.service.report(&leo, &query).await.unwrap();

@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::administration::messages::{CustomerChange, PurgeAsked, PurgePlan, Purged};
 use crate::config::RetentionSettings;
 use crate::entry::Purge;
 use crate::evidence;
-use crate::ledger::{KEYS_FILE, Keys};
+use crate::ledger::{KEYS_FILE, Keys, WitnessKey, cosignature};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -82,10 +86,9 @@ impl Fixture {
     }
 
     async fn report(&self, id: &str) -> super::super::messages::Report {
-        let query = CustomerQuery {
-            customer: id.to_owned(),
-            because: None,
-            scan: false,
+        let query = ReportQuery {
+            customer: Some(id.to_owned()),
+            ..ReportQuery::default()
         };
         let leo = actor("Leo", Role::Legal);
         self.service.report(&leo, &query).await.unwrap()
@@ -174,6 +177,74 @@ async fn two_people_destroy_what_is_past_its_term_and_the_ledger_says_so() {
     // Nothing more is due, and nobody is waited for.
     assert!(fixture.purge("Olga", Role::Operator).await.is_err());
     assert_eq!(fixture.plan().await.proposed, None);
+}
+
+/// A witness, as it signs: C2SP tlog-cosignature, Ed25519.
+struct Witness {
+    pair: Ed25519KeyPair,
+    key: WitnessKey,
+}
+
+impl Witness {
+    fn new() -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let typed = [&[4], pair.public_key().as_ref()].concat();
+        let id = signed_note::key_id("witness.example", &typed);
+        let text = format!("witness.example+{id:08x}+{}", STANDARD.encode(typed));
+        let key = WitnessKey::parse(&text).unwrap();
+        Self { pair, key }
+    }
+
+    /// Cosigns what is published of the ledger, as it is kept then.
+    async fn cosign(&self, fixture: &Fixture) {
+        let note = fixture.ledger.published_checkpoint().unwrap();
+        let note = cosignature::without(&note).unwrap();
+        let (text, _) = note.rsplit_once("\n\n").unwrap();
+        let message = format!("cosignature/v1\ntime 7\n{text}\n");
+        let signature = self.pair.sign(message.as_bytes());
+        let id = u32::from_str_radix(&self.key.id_text(), 16).unwrap();
+        let signed = [
+            &id.to_be_bytes()[..],
+            &7_u64.to_be_bytes(),
+            signature.as_ref(),
+        ]
+        .concat();
+        let line = format!("\u{2014} {} {}\n", self.key.name(), STANDARD.encode(signed));
+        let taken = cosignature::take(&note, &line, &self.key).unwrap();
+        let note = cosignature::add(&note, &[taken]).unwrap();
+        let (size, id) = (fixture.ledger.published(), self.key.id_text());
+        fixture
+            .ledger
+            .keep_cosigned(note.clone(), size, vec![id.clone()]);
+        let path = fixture.folder.path().join("ledger/cosigned").join(id);
+        fixture
+            .until(|| std::fs::read_to_string(&path).is_ok_and(|kept| kept == note))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_destroyed_that_a_witness_needs_to_see_the_log_grow() {
+    let mut fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    let witness = Witness::new();
+    Arc::get_mut(&mut fixture.service).unwrap().witnesses = vec![witness.key.clone()];
+    fixture.import(BOOK).await.unwrap();
+    fixture.published().await;
+    witness.cosign(&fixture).await;
+    let cosigned = fixture.ledger.published();
+    fixture.disclosures(300).await;
+    fixture.clock.advance(DAY * 61);
+    fixture.disclosures(300).await;
+    fixture.published().await;
+    let size = fixture.ledger.size();
+    let refused = fixture.purge("Olga", Role::Operator).await.unwrap_err();
+    let told = refused.to_string();
+    let named = format!("`witness.example` has cosigned {cosigned} entries");
+    assert!(told.contains(&named) && told.contains("/readyz"), "{told}");
+    assert_eq!(fixture.ledger.size(), size, "not even asked for");
+    witness.cosign(&fixture).await;
+    let (purged, _) = fixture.purged().await;
+    assert_eq!(purged.minimum, 256);
 }
 
 #[tokio::test]
@@ -269,22 +340,18 @@ async fn keys_of_recipients_go_with_their_term_and_stay_while_anything_is_on_hol
             .await
             .unwrap();
     }
-    assert!(
-        registry
-            .recipient_references("Ann", "1 Main St")
-            .contains(&november)
-    );
+    let is_found = || {
+        let months = registry.recipient_months("Ann", "1 Main St");
+        months.references.values().any(|one| *one == november)
+    };
+    assert!(is_found());
     let (purged, purge) = fixture.purged().await;
     assert_eq!(purged.recipient_keys, ["2026-11"]);
     assert_eq!(
         (purge.recipient_keys, purge.minimum),
         (purged.recipient_keys, 0)
     );
-    assert!(
-        !registry
-            .recipient_references("Ann", "1 Main St")
-            .contains(&november)
-    );
+    assert!(!is_found());
 }
 
 #[tokio::test]
@@ -326,26 +393,53 @@ async fn a_hold_waits_for_a_purge_and_a_suspension_does_not() {
     assert!(hold.await.unwrap().unwrap().done);
 }
 
+impl Fixture {
+    /// A page with one recipient of mail, Ann Bell, leaves.
+    async fn disclose_ann(&self, request: &str) {
+        let ann = self.ann();
+        let mut disclosure = self.disclosure("cus_1", request, &[]);
+        disclosure.subjects[0].subject = "recipient".to_owned();
+        disclosure.subjects[0].references = vec![ann];
+        self.record(Event::Disclosure(disclosure)).await;
+    }
+
+    /// As what Ann Bell stands in entries of this month.
+    fn ann(&self) -> String {
+        let registry = &self.service.registry;
+        let ann = registry.recipient_reference("Ann Bell", "1 Main St");
+        ann.unwrap().unwrap().to_string()
+    }
+
+    /// Ann Bell, as somebody types her.
+    fn typed() -> RecipientTyped {
+        RecipientTyped {
+            name: "ann bell".to_owned(),
+            address: "1 Main St.".to_owned(),
+        }
+    }
+
+    async fn report_on_ann(&self) -> super::super::messages::Report {
+        let query = ReportQuery {
+            recipient: Some(Self::typed()),
+            ..ReportQuery::default()
+        };
+        let leo = actor("Leo", Role::Legal);
+        self.service.report(&leo, &query).await.unwrap()
+    }
+}
+
 #[tokio::test]
 async fn a_recipient_is_found_as_typed_in_the_months_whose_keys_are_left() {
     let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
     fixture.import(BOOK).await.unwrap();
-    let registry = &fixture.service.registry;
     for request in ["november", "december"] {
-        let ann = registry.recipient_reference("Ann Bell", "1 Main St");
-        let mut disclosure = fixture.disclosure("cus_1", request, &[]);
-        disclosure.subjects[0].subject = "recipient".to_owned();
-        disclosure.subjects[0].references = vec![ann.unwrap().unwrap().to_string()];
-        fixture.record(Event::Disclosure(disclosure)).await;
+        fixture.disclose_ann(request).await;
         fixture.clock.advance(DAY * 15);
     }
     let leo = actor("Leo", Role::Legal);
     let search = async || {
         let query = SearchQuery {
-            recipient: Some(RecipientTyped {
-                name: "ann bell".to_owned(),
-                address: "1 Main St.".to_owned(),
-            }),
+            recipient: Some(Fixture::typed()),
             decision: Some("disclosure".to_owned()),
             ..SearchQuery::default()
         };
@@ -357,13 +451,103 @@ async fn a_recipient_is_found_as_typed_in_the_months_whose_keys_are_left() {
         answer.found.iter().map(request).collect::<Vec<_>>()
     };
     assert_eq!(search().await, ["november", "december"]);
+    // Not by the names of both months: that they are one person is nobody's to read.
     let (_, _, object) = fixture.acts().pop().unwrap();
-    let object = object.unwrap();
-    assert!(
-        object.starts_with("recipient:") && !object.contains("bell"),
-        "{object}"
-    );
+    let expected = format!("recipient:{} decision:disclosure", fixture.ann());
+    assert_eq!(object, Some(expected));
     fixture.clock.set("2027-01-02T00:00:00Z".parse().unwrap());
     fixture.purged().await;
     assert_eq!(search().await, ["december"]);
+}
+
+#[tokio::test]
+async fn a_report_about_a_recipient_says_what_nobody_can_tell_once_a_month_is_destroyed() {
+    let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    fixture.import(BOOK).await.unwrap();
+    fixture.disclose_ann("november").await;
+    fixture.clock.advance(DAY * 15);
+    fixture.disclose_ann("december").await;
+    // A customer who is called by the same reference is nobody's recipient.
+    let mut other = fixture.disclosure("cus_1", "other", &[]);
+    other.subjects[0].references = vec![fixture.ann()];
+    fixture.record(Event::Disclosure(other)).await;
+    let before = fixture.report_on_ann().await;
+    let requests = |report: &super::super::messages::Report| {
+        let series = &report.disclosures[0];
+        let (first, last) = (&series.first.request_id, &series.last.request_id);
+        (
+            report.disclosures.len(),
+            series.count,
+            first.clone(),
+            last.clone(),
+        )
+    };
+    let [november, december] = ["november", "december"].map(str::to_owned);
+    assert_eq!(requests(&before), (1, 2, november, december.clone()));
+    let months = before.recipient.as_ref().unwrap();
+    assert_eq!(months.references["2026-12"], fixture.ann());
+    let named: Vec<_> = months.references.keys().collect();
+    assert_eq!(
+        named,
+        ["2026-11", "2026-12"],
+        "and no month that has not come"
+    );
+    assert!(months.destroyed.is_empty());
+    assert_eq!((&before.reference, &before.customer), (&None, &None));
+    fixture.clock.set("2027-01-02T00:00:00Z".parse().unwrap());
+    let (purged, _) = fixture.purged().await;
+    let after = fixture.report_on_ann().await;
+    assert_eq!(requests(&after), (1, 1, december.clone(), december));
+    let destroyed = &after.recipient.as_ref().unwrap().destroyed;
+    assert_eq!(*destroyed, [("2026-11".to_owned(), purged.entry)].into());
+    let told = format!("were destroyed: 2026-11 (as entry {} says)", purged.entry);
+    for paper in [paper::text(&after), paper::csv(&after), paper::html(&after)] {
+        assert!(paper.contains(&told), "{paper}");
+        assert!(!paper.to_lowercase().contains("bell"), "{paper}");
+    }
+}
+
+#[tokio::test]
+async fn evidence_about_a_recipient_has_its_entries_and_nothing_that_was_typed() {
+    let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    fixture.import(BOOK).await.unwrap();
+    fixture.disclose_ann("november").await;
+    fixture.disclose("cus_3", "other", &[]).await;
+    fixture.clock.advance(DAY * 15);
+    fixture.disclose_ann("december").await;
+    let leo = actor("Leo", Role::Legal);
+    let query = SearchQuery {
+        recipient: Some(Fixture::typed()),
+        ..SearchQuery::default()
+    };
+    let package = fixture.service.evidence(&leo, &query).await.unwrap();
+    let keys = std::fs::read_to_string(fixture.folder.path().join("ledger").join(KEYS_FILE));
+    let keys = Keys::parse(&keys.unwrap()).unwrap();
+    let verified = evidence::verify(&package, Some(&keys)).unwrap();
+    assert_eq!(verified.entries, 2);
+    let members = evidence::archive::read(&package).unwrap();
+    let report = String::from_utf8(members["report.html"].clone()).unwrap();
+    assert!(
+        report.contains(&format!("2026-12 {}", fixture.ann())),
+        "{report}"
+    );
+    for (name, bytes) in &members {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        assert!(!text.contains("ann bell"), "{name}");
+        assert!(!text.contains("\"other\""), "{name}");
+    }
+    let both = SearchQuery {
+        customer: Some("cus_1".to_owned()),
+        ..query
+    };
+    let refused = fixture.service.evidence(&leo, &both).await;
+    assert!(matches!(refused, Err(NotDone::Mistaken(_))));
+    let nobody = ReportQuery {
+        recipient: Some(RecipientTyped::default()),
+        ..ReportQuery::default()
+    };
+    for query in [nobody, ReportQuery::default()] {
+        let refused = fixture.service.report(&leo, &query).await;
+        assert!(matches!(refused, Err(NotDone::Mistaken(_))), "{query:?}");
+    }
 }

@@ -159,6 +159,12 @@ async fn evidence_has_the_entries_the_rules_and_who_approved_them_and_nothing_of
     }
     let acts: Vec<_> = fixture.acts().into_iter().map(|act| act.0).collect();
     assert_eq!(acts[1..], ["ledger.evidence", "ledger.evidence.sealed"]);
+    let stranger = by_customer("nobody@example.org");
+    let refused = fixture.service.evidence(&leo, &stranger).await;
+    assert!(matches!(refused, Err(NotDone::NotFound(_))));
+    let (act, _, object) = fixture.acts().pop().unwrap();
+    assert_eq!(act, "ledger.evidence", "that it was asked for stays");
+    assert_eq!(object.as_deref(), Some("customer:not-in-the-book"));
     let operator = actor("Olga", Role::Operator);
     let refused = fixture.service.evidence(&operator, &query).await;
     assert!(matches!(refused, Err(NotDone::NotAllowed { .. })));
@@ -254,6 +260,12 @@ async fn a_hold_forbids_forgetting_until_two_people_end_it() {
     assert!(service.release(&olga, &whom).await.is_err(), "alone");
     assert!(service.release(&leo, &whom).await.unwrap().done);
     assert_eq!(service.holds(&leo).await.unwrap(), []);
+    let acts = fixture
+        .acts()
+        .into_iter()
+        .filter(|act| act.0 == "ledger.hold.list");
+    let shown: Vec<_> = acts.map(|act| act.2.unwrap()).collect();
+    assert_eq!(shown, ["holds:1", "holds:1", "holds:0"]);
     // What was asked for before the hold is not waiting any more.
     assert!(!service.forget(&leo, &whom).await.unwrap().done);
     assert!(service.forget(&olga, &whom).await.unwrap().done);

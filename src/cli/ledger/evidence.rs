@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::place::{keys, warn_of_the_key};
 use super::search::moment;
+use super::whom::WhomArguments;
 use super::witnesses::{Named, WitnessArguments};
 use crate::administration::client::Client;
 use crate::administration::messages::SearchQuery;
@@ -22,7 +23,7 @@ use crate::files::{self, Readers};
 /// What to do with evidence packages.
 #[derive(Clone, Debug, Subcommand)]
 pub enum EvidenceCommand {
-    /// Build a package about a customer or a request, sealed by an entry of the ledger.
+    /// Build a package about a customer, a recipient of mail or a request, sealed by an entry of the ledger.
     Build(BuildArguments),
     /// Verify a package: offline, without configuration. Exits 6 where anything in it was changed.
     Verify(EvidenceFile),
@@ -31,13 +32,12 @@ pub enum EvidenceCommand {
 /// What a package is to be about.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
-#[command(group = clap::ArgGroup::new("about").required(true).multiple(true))]
+#[command(group = clap::ArgGroup::new("whom").required(true).multiple(true))]
 pub struct BuildArguments {
-    /// A customer: id, reference, e-mail address, telephone number or postal address.
-    #[arg(long, group = "about")]
-    customer: Option<String>,
+    #[command(flatten)]
+    whom: WhomArguments,
     /// The `Request-Id` of an answer.
-    #[arg(long, group = "about")]
+    #[arg(long, group = "whom")]
     request: Option<String>,
     /// Only what a partner received or did.
     #[arg(long)]
@@ -73,8 +73,10 @@ pub struct EvidenceFile {
 }
 
 pub(super) async fn build(client: &Client, arguments: BuildArguments, format: Format) -> u8 {
+    let (customer, recipient) = arguments.whom.typed();
     let query = SearchQuery {
-        customer: arguments.customer,
+        customer,
+        recipient,
         request: arguments.request,
         partner: arguments.partner,
         since: arguments.since,

@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::whom::WhomArguments;
 use crate::administration::client::Client;
-use crate::administration::messages::{Found, RecipientTyped, SearchAnswer, SearchQuery};
+use crate::administration::messages::{Found, SearchAnswer, SearchQuery};
+use crate::administration::paper;
 use crate::cli::output::{Format, complain, say_rows, tell};
 use crate::entry::{Delivered, Event, Recipient, RequestFacts};
 
@@ -15,21 +17,8 @@ use crate::entry::{Delivered, Event, Recipient, RequestFacts};
 #[group(skip)]
 #[command(group = clap::ArgGroup::new("whom").required(true).multiple(true))]
 pub struct SearchArguments {
-    /// A customer: id, reference, e-mail address, telephone number or postal address.
-    #[arg(long, group = "whom")]
-    customer: Option<String>,
-    /// A recipient of mail, on a customer's list: the whole name. Found are entries of the months whose keys
-    /// were not destroyed.
-    #[arg(
-        long,
-        group = "whom",
-        requires = "address",
-        conflicts_with = "customer"
-    )]
-    recipient: Option<String>,
-    /// The whole postal address of that recipient.
-    #[arg(long, requires = "recipient")]
-    address: Option<String>,
+    #[command(flatten)]
+    whom: WhomArguments,
     /// A partner's id.
     #[arg(long, group = "whom")]
     partner: Option<String>,
@@ -76,12 +65,10 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) async fn run(client: &Client, arguments: SearchArguments, format: Format) -> u8 {
+    let (customer, recipient) = arguments.whom.typed();
     let query = SearchQuery {
-        customer: arguments.customer,
-        recipient: arguments.recipient.map(|name| RecipientTyped {
-            name,
-            address: arguments.address.unwrap_or_default(),
-        }),
+        customer,
+        recipient,
         partner: arguments.partner,
         purpose: arguments.purpose,
         operation: arguments.operation,
@@ -107,6 +94,10 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
                 "those before entry {} were destroyed, as entry {} says",
                 destroyed.entries, destroyed.entry
             ));
+        }
+        let unanswerable = answer.recipient.as_ref().and_then(paper::unanswerable);
+        if let Some(unanswerable) = unanswerable {
+            complain(unanswerable);
         }
         if let (true, Some(last)) = (answer.more, answer.found.last()) {
             complain(format!("there are more; go on with --after {}", last.index));

@@ -1,5 +1,5 @@
-//! The disk fails, or the power goes, at every single call in the life of a small ledger, with the
-//! call done and not done. Whatever was acknowledged is there afterwards, at its place.
+//! The disk fails, or the power goes, at every single call that changes something in the life of a small
+//! ledger, with the call done and not done. Whatever was acknowledged is there afterwards, at its place.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::pruning::{LONG_BYTES, fill, purge_to};
 use super::*;
 
 /// What somebody was told is durable.
-type Acknowledged = Vec<(u64, Vec<u8>)>;
+pub(super) type Acknowledged = Vec<(u64, Vec<u8>)>;
 
 /// Numbers that look like chance and are the same in every run.
 fn chance(seed: usize) -> impl FnMut(u64) -> u64 {
@@ -24,7 +24,7 @@ fn chance(seed: usize) -> impl FnMut(u64) -> u64 {
     }
 }
 
-fn options(directory: &Path) -> Options {
+pub(super) fn options(directory: &Path) -> Options {
     Options {
         directory: directory.to_owned(),
         second_checkpoint: Some(directory.with_file_name("second")),
@@ -32,7 +32,7 @@ fn options(directory: &Path) -> Options {
     }
 }
 
-async fn append(ledger: &Ledger, what: &str, acknowledged: &mut Acknowledged) {
+pub(super) async fn append(ledger: &Ledger, what: &str, acknowledged: &mut Acknowledged) {
     let entry = entry(what);
     let bytes = entry.to_canonical();
     if let Ok(receipt) = ledger.append(entry).await {
@@ -94,6 +94,18 @@ async fn check(place: &Place, folder: &Path, acknowledged: &Acknowledged, case: 
     assert_eq!(disk.violations(), [""; 0], "{case}");
 }
 
+/// Tries the fault after no call, after one, and so on, until a try tells that it came to its end without.
+pub(super) async fn at_every_call(
+    calls_min: usize,
+    mut has_failed: impl AsyncFnMut(usize) -> bool,
+) {
+    let mut calls = 0;
+    while has_failed(calls).await {
+        calls += 1;
+    }
+    assert!(calls > calls_min, "there are more calls than {calls}");
+}
+
 /// One life with one fault in it. Whether the fault came.
 async fn try_fault(place: &Place, fault: Fault) -> bool {
     let case = format!("({fault:?})");
@@ -128,23 +140,17 @@ async fn try_fault(place: &Place, fault: Fault) -> bool {
     disk.has_failed()
 }
 
-/// Lives, with the fault at the first call, the second, and so on until one comes to its end without.
 async fn try_every_call(done: bool, power_cut: bool) {
     let place = Place::new();
-    let mut after = 0;
-    while try_fault(
-        &place,
-        Fault {
+    at_every_call(60, async |after| {
+        let fault = Fault {
             after,
             done,
             power_cut,
-        },
-    )
-    .await
-    {
-        after += 1;
-    }
-    assert!(after > 60, "a life has more calls than {after}");
+        };
+        try_fault(&place, fault).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -177,7 +183,7 @@ async fn long(place: &Place, folder: &Path) {
     ledger.close().await;
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for file in from.read_dir().unwrap() {
         let from = file.unwrap().path();
         let to = to.join(from.file_name().unwrap());
@@ -242,38 +248,44 @@ async fn check_purged(
     assert_eq!(disk.violations(), [""; 0], "{case}");
 }
 
-/// A purge, with the fault at the first call, the second, and so on until one comes to its end without.
+/// A purge of a copy of the ledger in `whole`, with one fault in it. Whether the fault came.
+async fn try_fault_of_a_purge(
+    place: &Place,
+    whole: &Path,
+    before: &Acknowledged,
+    fault: Fault,
+) -> bool {
+    let case = format!("({fault:?})");
+    let mut chance = chance(fault.after);
+    let folder = tempfile::tempdir().unwrap();
+    copy(whole, folder.path());
+    let disk = Power::new(folder.path(), Some(fault));
+    let purge = purged(place, folder.path(), &disk).await;
+    assert_eq!(disk.violations(), [""; 0], "{case}");
+    let left = tempfile::tempdir().unwrap();
+    disk.cut(left.path(), &mut chance);
+    check_purged(place, left.path(), before, purge, &case).await;
+    if !fault.power_cut {
+        check_purged(place, folder.path(), before, purge, &case).await;
+    }
+    disk.has_failed()
+}
+
 async fn try_every_call_of_a_purge(done: bool, power_cut: bool) {
     let place = Place::new();
     let whole = tempfile::tempdir().unwrap();
     long(&place, whole.path()).await;
-    let before: Acknowledged = entries(&whole.path().join("ledger"), 0)
-        .map(Result::unwrap)
-        .collect();
-    for after in 0.. {
+    let before = entries(&whole.path().join("ledger"), 0);
+    let before: Acknowledged = before.map(Result::unwrap).collect();
+    at_every_call(30, async |after| {
         let fault = Fault {
             after,
             done,
             power_cut,
         };
-        let case = format!("({fault:?})");
-        let mut chance = chance(after);
-        let folder = tempfile::tempdir().unwrap();
-        copy(whole.path(), folder.path());
-        let disk = Power::new(folder.path(), Some(fault));
-        let purge = purged(&place, folder.path(), &disk).await;
-        assert_eq!(disk.violations(), [""; 0], "{case}");
-        let left = tempfile::tempdir().unwrap();
-        disk.cut(left.path(), &mut chance);
-        check_purged(&place, left.path(), &before, purge, &case).await;
-        if !power_cut {
-            check_purged(&place, folder.path(), &before, purge, &case).await;
-        }
-        if !disk.has_failed() {
-            assert!(after > 30, "a purge has more calls than {after}");
-            return;
-        }
-    }
+        try_fault_of_a_purge(&place, whole.path(), &before, fault).await
+    })
+    .await;
 }
 
 #[tokio::test]

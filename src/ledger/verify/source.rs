@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::super::damage::ReadError;
+use super::super::reads;
 use super::super::tiles;
 
 /// The published files of a log, by their names relative to it.
@@ -36,11 +37,11 @@ pub(super) struct Folder<'a>(pub(super) &'a Path);
 
 impl Published for Folder<'_> {
     fn read(&self, name: &Path) -> Result<Option<Vec<u8>>, ReadError> {
-        tiles::read(&self.0.join(name))
+        reads::file(&self.0.join(name))
     }
 
     fn has(&self, name: &Path) -> Result<bool, ReadError> {
-        Ok(self.0.join(name).exists())
+        reads::is_there(&self.0.join(name))
     }
 
     fn partial_widths(&self, name: &Path) -> Result<Vec<usize>, ReadError> {

@@ -8,7 +8,8 @@
 //! Then, each against the raw thing in the same run: the wait for an answer at half that load against a
 //! bare `fdatasync`, verifying against reading and hashing, and opening a large log against a small one.
 //!
-//! `cargo bench --bench ledger` prints the tables; with `-- --test` it runs one short round.
+//! `cargo bench --bench ledger` prints the tables; with `-- --test` it runs one short round; `-- appends`
+//! and `-- verifying` run one half.
 
 #![expect(
     clippy::expect_used,
@@ -16,15 +17,15 @@
     reason = "a benchmark that cannot go on stops"
 )]
 
+mod plain;
+mod waits;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::future::Future;
-use std::io::Write;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use covenant::clock::Clock;
@@ -34,51 +35,63 @@ use covenant::ledger::reading::entries;
 use covenant::ledger::verify::verify;
 use covenant::ledger::{Keys, Ledger, Options, Signer};
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
+
+use self::plain::PlainFile;
 
 const WRITERS: usize = 256;
 const QUEUE: usize = 4_096;
 const ORIGIN: &str = "covenant.example/bench";
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--test");
-    let (rounds, round) = if quick {
-        (1, Duration::from_millis(100))
-    } else {
-        (5, Duration::from_millis(1_200))
-    };
+    let is_quick = std::env::args().any(|argument| argument == "--test");
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let is_wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     let place =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ledger-{}", std::process::id()));
     fs::create_dir_all(&place).expect("a place to write");
     let runtime = Runtime::new().expect("a runtime");
+    if is_wanted("appends") {
+        runtime.block_on(appending(&place, is_quick));
+    }
+    if is_wanted("verifying") {
+        let (few, many) = if is_quick {
+            (2_000, 4_000)
+        } else {
+            (60_000, 600_000)
+        };
+        runtime.block_on(verifying_and_opening(&place, few, many));
+    }
+    fs::remove_dir_all(&place).expect("the place was ours");
+}
+
+async fn appending(place: &Path, is_quick: bool) {
+    let (rounds, round) = if is_quick {
+        (1, Duration::from_millis(100))
+    } else {
+        (5, Duration::from_millis(1_200))
+    };
     let bytes = sample(&Clock::system()).to_canonical().len();
     println!("durable appends/s, {WRITERS} writers, {bytes} byte entries");
     println!(
         "{:>5} {:>12} {:>12} {:>7}",
         "round", "plain file", "ledger", "ratio"
     );
-    let mut ratios: Vec<f64> = (0..rounds)
-        .map(|number| {
-            let plain = runtime.block_on(plain_file(&place.join("plain"), round));
-            let ledger = runtime.block_on(ledger(&place.join(format!("ledger-{number}")), round));
-            println!(
-                "{number:>5} {plain:>12.0} {ledger:>12.0} {:>7.2}",
-                ledger / plain
-            );
-            ledger / plain
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    println!("median ratio {:.2} (bar 0.60)", ratios[ratios.len() / 2]);
-    let full = runtime.block_on(ledger(&place.join("full"), round));
-    runtime.block_on(acknowledgement(&place, full / 2.0, round));
-    let (few, many) = if quick {
-        (2_000, 4_000)
-    } else {
-        (60_000, 600_000)
-    };
-    runtime.block_on(verifying_and_opening(&place, few, many));
-    fs::remove_dir_all(&place).expect("the place was ours");
+    let (mut plain_rates, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..rounds {
+        let plain = plain_file(&place.join("plain"), round).await;
+        let ledger = ledger(&place.join(format!("ledger-{number}")), round).await;
+        let ratio = ledger / plain;
+        println!("{number:>5} {plain:>12.0} {ledger:>12.0} {ratio:>7.2}");
+        plain_rates.push(plain);
+        rates.push(ledger);
+        ratios.push(ratio);
+    }
+    println!("median ratio {:.2} (bar 0.60)", middle(&mut ratios));
+    let halves = [plain_rates, rates].map(|mut rates| middle(&mut rates) / 2.0);
+    waits::print(place, halves, round).await;
 }
 
 /// An entry as a page of one customer's records makes it.
@@ -177,76 +190,9 @@ async fn ledger(directory: &Path, round: Duration) -> f64 {
     rate
 }
 
-/// A bare `fdatasync` of 4 KiB in a file written full of zeros before: the middle of many, in seconds.
-fn bare_sync(path: &Path, times: u64) -> f64 {
-    let file = File::create(path).expect("a file");
-    file.write_all_at(&vec![0; 4_096 * usize::try_from(times).expect("few")], 0)
-        .expect("written");
-    file.sync_all().expect("synced");
-    let clock = Clock::system();
-    let mut seconds: Vec<f64> = (0..times)
-        .map(|number| {
-            let begun = clock.instant();
-            file.write_all_at(&[1; 4_096], number * 4_096)
-                .expect("written");
-            file.sync_data().expect("synced");
-            clock.instant().duration_since(begun).as_secs_f64()
-        })
-        .collect();
-    fs::remove_file(path).expect("the file was ours");
-    middle(&mut seconds)
-}
-
 fn middle(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-/// How long writers that come evenly, `rate` a second, wait for their entry.
-async fn acknowledgement(place: &Path, rate: f64, round: Duration) {
-    let times = if round.as_millis() < 500 { 50 } else { 1_000 };
-    let before = bare_sync(&place.join("sync"), times);
-    let directory = place.join("waits");
-    let signer = Signer::generate(ORIGIN).expect("a key");
-    let clock = Clock::system();
-    let (ledger, _) =
-        Ledger::open(&Options::new(&directory, ORIGIN), signer, &clock).expect("a new ledger");
-    ledger.append(sample(&clock)).await.expect("durable");
-    let between = Duration::from_secs_f64(WRITERS as f64 / rate);
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|number| {
-            let (ledger, clock) = (ledger.clone(), clock.clone());
-            tokio::spawn(async move {
-                tokio::time::sleep(between.mul_f64(number as f64 / WRITERS as f64)).await;
-                let mut ticks = tokio::time::interval(between);
-                let (mut waits, end) = (Vec::new(), clock.instant() + round);
-                while clock.instant() < end {
-                    ticks.tick().await;
-                    let entry = sample(&clock);
-                    let begun = clock.instant();
-                    ledger.append(entry).await.expect("durable");
-                    waits.push(clock.instant().duration_since(begun).as_secs_f64());
-                }
-                waits
-            })
-        })
-        .collect();
-    let mut waits = Vec::new();
-    for writer in writers {
-        waits.extend(writer.await.expect("a writer"));
-    }
-    ledger.close().await;
-    let bare = before.midpoint(bare_sync(&place.join("sync"), times));
-    let wait = middle(&mut waits);
-    println!(
-        "a wait at half that load, {:.0}/s: p50 {:.0} us, p99 {:.0} us; bare fdatasync p50 {:.0} us; ratio {:.2} (bar 2.5)",
-        waits.len() as f64 / round.as_secs_f64(),
-        wait * 1e6,
-        waits[waits.len() * 99 / 100] * 1e6,
-        bare * 1e6,
-        wait / bare
-    );
-    fs::remove_dir_all(directory).expect("the directory was ours");
 }
 
 /// A ledger of so many entries in small segments, and its keys.
@@ -328,72 +274,17 @@ async fn verifying_and_opening(place: &Path, few: usize, many: usize) {
     );
 }
 
-type Waiting = (Vec<u8>, oneshot::Sender<()>);
-
+/// What the plain file does at 256 writers.
 async fn plain_file(path: &Path, round: Duration) -> f64 {
-    let (queue, pending) = mpsc::channel::<Waiting>(QUEUE);
-    let file = File::create(path).expect("a file");
-    let committer = thread::spawn(move || group_commit(file, pending));
+    let plain = PlainFile::open(path);
     let payload = sample(&Clock::system()).to_canonical();
+    let writing = plain.clone();
     let rate = closed_loop(round, move || {
-        let (queue, payload) = (queue.clone(), payload.clone());
-        async move {
-            let (done, durable) = oneshot::channel();
-            queue.send((payload, done)).await.expect("the committer");
-            durable.await.expect("the committer");
-        }
+        let (plain, payload) = (writing.clone(), payload.clone());
+        async move { plain.append(payload).await }
     })
     .await;
-    committer.join().expect("the committer");
+    plain.close();
     fs::remove_file(path).expect("the file was ours");
     rate
-}
-
-fn group_commit(mut file: File, mut pending: mpsc::Receiver<Waiting>) {
-    let tables = crc_tables();
-    let mut taken = Vec::new();
-    let mut buffer = Vec::new();
-    while pending.blocking_recv_many(&mut taken, QUEUE) > 0 {
-        buffer.clear();
-        for (payload, _) in &taken {
-            let length = u32::try_from(payload.len()).expect("a short payload");
-            buffer.extend_from_slice(&length.to_le_bytes());
-            buffer.extend_from_slice(&crc32(&tables, payload).to_le_bytes());
-            buffer.extend_from_slice(payload);
-        }
-        file.write_all(&buffer).expect("written");
-        file.sync_data().expect("synced");
-        for (_, done) in taken.drain(..) {
-            let _ = done.send(());
-        }
-    }
-}
-
-/// Tables to take eight bytes at a time, so that the plain file is not held up by its checksum.
-fn crc_tables() -> Vec<[u32; 256]> {
-    let mut tables = vec![[0_u32; 256]; 8];
-    for (byte, entry) in (0_u32..).zip(&mut tables[0]) {
-        *entry = (0..8).fold(byte, |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)));
-    }
-    for step in 1..8 {
-        tables[step] = tables[step - 1].map(|crc| (crc >> 8) ^ tables[0][(crc & 0xff) as usize]);
-    }
-    tables
-}
-
-fn crc32(tables: &[[u32; 256]], bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut crc = !0_u32;
-    for word in words {
-        let mixed = u64::from_le_bytes(*word) ^ u64::from(crc);
-        crc = mixed
-            .to_le_bytes()
-            .iter()
-            .zip(tables.iter().rev())
-            .fold(0, |crc, (&byte, table)| crc ^ table[usize::from(byte)]);
-    }
-    for &byte in rest {
-        crc = (crc >> 8) ^ tables[0][usize::from(crc as u8 ^ byte)];
-    }
-    !crc
 }
