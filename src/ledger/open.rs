@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::batch::{Leaf, log_id};
@@ -237,8 +238,9 @@ impl Ledger {
             })?;
         }
         let writer_shared = Arc::clone(&shared);
+        let runtime = Handle::try_current().ok();
         spawn("ledger-write", move || {
-            sequencer.run(queue, &writer_shared);
+            sequencer.run(queue, &writer_shared, runtime.as_ref());
             // The publisher sees this end gone, publishes a last time, and stops.
             drop(stop);
             drop(running);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Batch, ENTRY_OVERHEAD_BYTES, Leaf, LogId};
@@ -204,7 +205,15 @@ impl Sequencer {
 
     /// Works until told to close, until all handles are gone, or until something fails. What still
     /// waits then learns of it by its channel being dropped.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Order>, shared: &Shared) {
+    ///
+    /// Those who wait are told by a task of the runtime, where there is one: each who is told from this thread
+    /// has to be woken by the system.
+    pub(super) fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Order>,
+        shared: &Shared,
+        runtime: Option<&Handle>,
+    ) {
         let mut orders = Vec::with_capacity(BATCH_ENTRIES_MAX);
         let mut entries_before = 0;
         while queue.blocking_recv_many(&mut orders, BATCH_ENTRIES_MAX) > 0 {
@@ -232,7 +241,7 @@ impl Sequencer {
                 true => self.journal.check().map_err(CommitError::from),
                 false => Ok(()),
             };
-            let done = checked.and_then(|()| self.commit_all(leaves, waiting, shared));
+            let done = checked.and_then(|()| self.commit_all(leaves, waiting, shared, runtime));
             if let Err(error) = done {
                 tracing::error!(%error, "the ledger is closed: nothing is recorded any more");
                 break;
@@ -247,6 +256,7 @@ impl Sequencer {
         leaves: Vec<Leaf>,
         waiting: Vec<Option<oneshot::Sender<Appended>>>,
         shared: &Shared,
+        runtime: Option<&Handle>,
     ) -> Result<(), CommitError> {
         let mut waiting = waiting.into_iter();
         let mut leaves = leaves.into_iter().peekable();
@@ -267,12 +277,11 @@ impl Sequencer {
                 .inspect_err(|_| shared.open.store(false, Ordering::SeqCst))?;
             *shared.lock() = durable;
             shared.commits.fetch_add(1, Ordering::SeqCst);
-            for ((index, leaf), waiter) in (first..).zip(batch).zip(waiting.by_ref()) {
-                if let Some(waiter) = waiter {
-                    // Who has stopped waiting does not mind.
-                    let _ = waiter.send(Appended { index, leaf });
-                }
-            }
+            let appended = (first..).zip(batch);
+            let appended = appended.map(|(index, leaf)| Appended { index, leaf });
+            let told = waiting.by_ref().zip(appended);
+            let told = told.filter_map(|(waiter, appended)| Some((waiter?, appended)));
+            tell(told.collect(), runtime);
         }
         Ok(())
     }
@@ -325,6 +334,21 @@ impl Sequencer {
             root: state.frontier.root(),
         }
         .sign_by(&signers)
+    }
+}
+
+/// Tells those who wait that their entry is durable.
+fn tell(told: Vec<(oneshot::Sender<Appended>, Appended)>, runtime: Option<&Handle>) {
+    let alone = told.len() <= 1;
+    let tell = move || {
+        for (waiter, appended) in told {
+            // Who has stopped waiting does not mind.
+            let _ = waiter.send(appended);
+        }
+    };
+    match runtime {
+        Some(runtime) if !alone => drop(runtime.spawn(async move { tell() })),
+        _ => tell(),
     }
 }
 
