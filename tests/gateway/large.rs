@@ -197,24 +197,25 @@ pub(crate) async fn receive(
 }
 
 /// Bytes that a connection may hold when an answer is broken off. They count as left.
-pub(crate) const UNDER_WAY_MAX: usize = 256 << 10;
+const UNDER_WAY_MAX: usize = 256 << 10;
 
-/// What is on record of an answer that ended early, of which `kept` would have left, is what was received,
-/// but for what the connection held; and why it ended.
-async fn ended_early(stand: &Stand, kept: &[String], because: &str) -> Vec<Disclosure> {
+/// What is on record of an answer of `path` that ended early is what was received, but for what the connection
+/// held; and why it ended. `whole` tells from the beginning that was received what would have left.
+pub(crate) async fn ended_early_of(
+    stand: &Stand,
+    path: &str,
+    because: &str,
+    whole: impl Fn(&[u8]) -> Vec<u8>,
+) -> Vec<Disclosure> {
     let mut last = Vec::new();
     for version in [Version::Http1, Version::Http2] {
-        let (request_id, received, complete) = receive(stand, version, EXPORT_PATH).await;
+        let (request_id, received, complete) = receive(stand, version, path).await;
         assert!(!complete, "the end is visible");
         let (parts, delivered) = on_record(stand, &request_id).await;
         assert!(!delivered.complete);
         assert_eq!(delivered.because.as_deref(), Some(because));
         let left = usize::try_from(delivered.bytes).unwrap();
-        let records = kept.join(",");
-        // The count before them is that of the core.
-        let begins = received.windows(8).position(|bytes| bytes == b"\"data\":[");
-        let begins = begins.expect("records") + 8;
-        let whole = [&received[..begins], records.as_bytes()].concat();
+        let whole = whole(&received);
         assert!(whole.starts_with(&received));
         assert_eq!(delivered.sha256, sha256(&whole[..left]));
         let under_way = left.checked_sub(received.len());
@@ -222,6 +223,17 @@ async fn ended_early(stand: &Stand, kept: &[String], because: &str) -> Vec<Discl
         last = parts;
     }
     last
+}
+
+/// Likewise of the export, of which the records `kept` would have left.
+async fn ended_early(stand: &Stand, kept: &[String], because: &str) -> Vec<Disclosure> {
+    let whole = |received: &[u8]| {
+        // The count before them is that of the core.
+        let begins = received.windows(8).position(|bytes| bytes == b"\"data\":[");
+        let begins = begins.expect("records") + 8;
+        [&received[..begins], kept.join(",").as_bytes()].concat()
+    };
+    ended_early_of(stand, EXPORT_PATH, because, whole).await
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! better than they were. `COVENANT_KILLS` sets the number of kills for longer campaigns.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const KILLS: u64 = 20;
 const CALLERS: usize = 3;
 /// Customers that each partner asks about; far below its budget.
 const CUSTOMERS: usize = 120;
+/// Jobs that all partners make, however many kills there are; the core is full with somewhat more.
+const JOBS_MAX: u64 = 9_000;
 /// Longest time between the start, or readiness, and the kill.
 const LIFE_MILLISECONDS_MAX: u64 = 600;
 
@@ -59,6 +62,19 @@ struct Subjects {
     customers: Vec<String>,
     /// A job that it may have made, again and again.
     job: Option<Value>,
+    /// How many more it makes before the next kill.
+    jobs_left: AtomicU64,
+}
+
+impl Subjects {
+    /// Its job, if it may make one more.
+    fn next_job(&self) -> Option<&Value> {
+        let one_less = |left: u64| left.checked_sub(1);
+        let left = &self.jobs_left;
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .ok()
+            .and(self.job.as_ref())
+    }
 }
 
 type Shared = Arc<Mutex<Received>>;
@@ -92,11 +108,16 @@ async fn whatever_was_received_before_a_kill_is_on_record_after_it() {
                 partner,
                 customers,
                 job,
+                jobs_left: AtomicU64::new(0),
             })
         })
         .into();
     let received = Shared::default();
+    let jobs = (JOBS_MAX / kills.max(1) / subjects.len() as u64).max(1);
     for kill in 0..kills {
+        for one in subjects.iter() {
+            one.jobs_left.store(jobs, Ordering::Relaxed);
+        }
         let callers = Callers::start(&place, &subjects, &received);
         if kill % 4 != 3 {
             // Otherwise it may die while it starts.
@@ -165,7 +186,8 @@ async fn call_until_it_breaks(
     while !*stopped.borrow() {
         let number = random(subjects.customers.len() as u64);
         let customer = &subjects.customers[usize::try_from(number).unwrap()];
-        let job = subjects.job.as_ref().filter(|_| number.is_multiple_of(4));
+        let changes = number.is_multiple_of(4);
+        let job = changes.then(|| subjects.next_job()).flatten();
         let about = job
             .and_then(|job| job["customer_id"].as_str())
             .unwrap_or(customer);
