@@ -23,7 +23,7 @@ pub(super) fn whole<'a>(body: &'a [u8], limits: &Limits) -> Result<&'a str, Unin
     if body.starts_with(b"\xEF\xBB\xBF") {
         return Err(Uninspectable::new(Reason::ByteOrderMark, 0));
     }
-    std::str::from_utf8(body)
+    simdutf8::compat::from_utf8(body)
         .map_err(|error| Uninspectable::new(Reason::NotUtf8, error.valid_up_to()))
 }
 

@@ -8,7 +8,7 @@ use crate::filter::piece::{Content, OTHER, Piece, Scalar, Token};
 use crate::filter::scanned::Written;
 use crate::filter::uninspectable::Reason;
 
-/// Pieces and records, and the record that is being read.
+/// Pieces and records; the last record may be one that is being read.
 pub(super) struct Gathered<'a> {
     shape: &'a Shape,
     text: &'a str,
@@ -16,7 +16,7 @@ pub(super) struct Gathered<'a> {
     pub(super) pieces: Vec<Piece>,
     records: Vec<Record<'a>>,
     envelope: Record<'a>,
-    record: Option<Record<'a>>,
+    in_record: bool,
     pub(super) uncatalogued: usize,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Gathered<'a> {
             pieces: Vec::new(),
             records: Vec::new(),
             envelope: Record::default(),
-            record: None,
+            in_record: false,
             uncatalogued: 0,
         }
     }
@@ -71,9 +71,11 @@ impl<'a> Gathered<'a> {
     /// Begins a record, unless one is being read: records do not nest. Whether it did.
     #[inline]
     pub(super) fn begin_record(&mut self, record: bool) -> bool {
-        let begins = record && self.record.is_none();
+        let begins = record && !self.in_record;
         if begins {
-            self.record = Some(Record::default());
+            // Where it stays: to move it there when it has been read would cost as much as to read it.
+            self.records.push(Record::default());
+            self.in_record = true;
         }
         begins
     }
@@ -82,13 +84,12 @@ impl<'a> Gathered<'a> {
     #[inline]
     pub(super) fn close_object(&mut self, place: usize, began_record: bool) {
         let after = index(self.pieces.len());
-        let content = match self.record.take_if(|_| began_record) {
-            Some(ended) => {
-                self.records.push(ended);
-                let record = index(self.records.len() - 1);
-                Content::Record { after, record }
-            }
-            None => Content::Object { after },
+        let content = if began_record {
+            self.in_record = false;
+            let record = index(self.records.len().saturating_sub(1));
+            Content::Record { after, record }
+        } else {
+            Content::Object { after }
         };
         self.close(place, content);
     }
@@ -119,8 +120,7 @@ impl<'a> Gathered<'a> {
     /// Notes that these fields stand in what is read now.
     #[inline]
     pub(super) fn hold(&mut self, fields: &FieldSet) {
-        let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
-        subject.present.clone_from(fields);
+        self.subject().present.clone_from(fields);
     }
 
     /// Adds a scalar, if it is one of its field, and notes that the field stands there.
@@ -131,8 +131,7 @@ impl<'a> Gathered<'a> {
         member: u16,
         value: Value,
     ) -> Result<(), Uninspectable> {
-        let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
-        subject.present.insert(id);
+        self.subject().present.insert(id);
         self.piece(id, member, value).map(drop)
     }
 
@@ -185,6 +184,15 @@ impl<'a> Gathered<'a> {
         self.pieces.push(Piece { member, content });
     }
 
+    /// Whom what is read now is about: the record that is being read, or what is around all records.
+    #[inline(always)]
+    fn subject(&mut self) -> &mut Record<'a> {
+        match self.records.last_mut() {
+            Some(record) if self.in_record => record,
+            _ => &mut self.envelope,
+        }
+    }
+
     /// Holds a value to its field, and notes whose or what it is the id of.
     #[inline(never)]
     fn judge(&mut self, field: &Field, value: Value) -> Result<Token, Uninspectable> {
@@ -193,8 +201,7 @@ impl<'a> Gathered<'a> {
         let token = judged(field, value.token, written, self.number_bytes_max);
         let token = token.ok_or(Uninspectable::new(Reason::Mismatch, start))?;
         if field.role != FieldRole::Data && token != Token::Null {
-            let subject = self.record.as_mut().unwrap_or(&mut self.envelope);
-            identify(subject, field.role, token.decode(written), start)?;
+            identify(self.subject(), field.role, token.decode(written), start)?;
         }
         Ok(token)
     }
