@@ -63,6 +63,9 @@ use crate::entry::{ENTRY_BYTES_MAX, Entry};
 use batch::Leaf;
 use sequencer::{Appended, NewlyCosigned, Order, Shared};
 
+/// Between two looks at whether what somebody waits for is published.
+const PUBLISHED_LOOKED_AT_EVERY: Duration = Duration::from_millis(20);
+
 /// Why something is not recorded. The answer it stands for must not leave.
 ///
 /// The entry may become durable all the same after [`NotRecorded::Stalled`]: the record then says more
@@ -247,6 +250,16 @@ impl Ledger {
     /// The first entry that is not pruned.
     pub fn minimum(&self) -> u64 {
         self.shared.minimum.load(Ordering::SeqCst)
+    }
+
+    /// Has what is durable now published within about a second instead of when it is time, and waits until
+    /// it is: for ever where it cannot be, so whoever calls sets a limit.
+    pub async fn publish(&self) {
+        let size = self.size();
+        while self.published() < size {
+            self.shared.publish_asked.store(true, Ordering::SeqCst);
+            tokio::time::sleep(PUBLISHED_LOOKED_AT_EVERY).await;
+        }
     }
 
     /// The published checkpoint with all its signatures; `None` until there is one.

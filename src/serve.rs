@@ -28,6 +28,7 @@ use crate::gateway::Gateway;
 use crate::ledger::{Ledger, OpenError};
 use crate::mistakes::counted;
 use crate::publishing::{Cause, Publishing};
+use crate::witness::Witnesses;
 
 /// Between two looks whether the key of the month to come is there.
 const RECIPIENT_KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(3_600);
@@ -74,6 +75,7 @@ pub struct Running {
     publishing: Arc<Publishing>,
     certificates: Arc<Certificates>,
     counting: Arc<Counting>,
+    witnesses: Option<Arc<Witnesses>>,
     gateway_address: SocketAddr,
     operator_address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -137,12 +139,15 @@ impl Running {
         });
     }
 
-    /// Stops: no new connection, requests under way end, the ledger is closed last.
+    /// Stops: no new connection, requests under way end, the ledger is cosigned and closed last.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
         self.gateway.places.streams_ended().await;
         note(&self.gateway.ledger, &self.gateway.clock, "stopped", None).await;
+        if let Some(witnesses) = &self.witnesses {
+            witnesses.last_round().await;
+        }
         self.gateway.ledger.close().await;
         counting::keep(&self.counting, &self.gateway.ledger, 1).await;
         self.gateway.telemetry.close().await;

@@ -31,6 +31,10 @@ use crate::telemetry::Metrics;
 /// Between two looks at whether a round is due and there is a quorum.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The longest a stop waits for the end of the ledger to be published and cosigned. Longer than a fetch takes at
+/// most, so that a witness that does not answer does not lose what the others sign.
+const LAST_ROUND: Duration = Duration::from_secs(8);
+
 /// All witnesses of the ledger.
 #[derive(Debug)]
 pub struct Witnesses {
@@ -148,6 +152,20 @@ impl Witnesses {
             }
             self.judge(asked.is_some());
             tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// Has what is recorded published and cosigned a last time, before the ledger is closed, as far as that
+    /// takes no longer than 8 s.
+    pub async fn last_round(&self) {
+        let last = async {
+            self.ledger.publish().await;
+            self.round().await
+        };
+        if tokio::time::timeout(LAST_ROUND, last).await.is_err() {
+            tracing::warn!(
+                "the end of the ledger was not cosigned in time; witnesses are asked after the next start"
+            );
         }
     }
 

@@ -189,7 +189,7 @@ impl Publisher {
         }
     }
 
-    /// Writes what has become full, and all with a checkpoint if it is time or `now` is set.
+    /// Writes what has become full, and all with a checkpoint if it is time, somebody asked or `now` is set.
     fn advance(&mut self, now: bool) -> Result<(), ReadError> {
         let mut work = match self.work.take() {
             Some(work) => work,
@@ -207,7 +207,8 @@ impl Publisher {
         let due = self
             .published_at
             .is_none_or(|published| time.duration_since(published) >= self.interval);
-        if (now || due) && self.published_size() != Some(durable.size) {
+        let asked = self.shared.publish_asked.swap(false, Ordering::SeqCst);
+        if (now || due || asked) && self.published_size() != Some(durable.size) {
             self.publish(&mut work, &durable.checkpoint)?;
             self.published_at = Some(time);
             self.published = Some((durable.size, work.tiles.frontier().root()));

@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) notes_dropped: AtomicU64,
     /// Entries under the published checkpoint.
     pub(super) published: AtomicU64,
+    /// Whether somebody waits for what is durable to be published, before it is time.
+    pub(super) publish_asked: AtomicBool,
     /// The first entry that is not pruned.
     pub(super) minimum: AtomicU64,
     /// Whether nothing may be disclosed although the writer works: too few witnesses vouch for the log.
@@ -94,6 +96,7 @@ impl Shared {
             commits_due: AtomicU64::new(0),
             notes_dropped: AtomicU64::new(0),
             published: AtomicU64::new(0),
+            publish_asked: AtomicBool::new(false),
             minimum: AtomicU64::new(0),
             held: AtomicBool::new(false),
             published_note: Mutex::default(),

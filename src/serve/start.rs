@@ -103,9 +103,10 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let people = Administration::new(registry, record, contracts, sets, allowance, clock);
     serve_administration(config, people, &stopped, &mut tasks)?;
     keep_fresh(&gateway, &certificates, &stopped, &mut tasks);
-    keep_vouched(&gateway, witnesses, &counting, &stopped, &mut tasks);
+    keep_vouched(&gateway, witnesses.clone(), &counting, &stopped, &mut tasks);
     Ok(Running {
         counting,
+        witnesses,
         gateway,
         publishing,
         certificates,

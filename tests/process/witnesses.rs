@@ -565,6 +565,36 @@ async fn whoever_trusts_a_witness_sees_how_far_it_vouches_for_ledger_proof_and_p
 }
 
 #[tokio::test]
+async fn a_stop_has_the_end_of_the_ledger_cosigned_by_whoever_answers() {
+    let place = Installation::new().await;
+    let log = log_key(&place);
+    let witness = Witness::start("witness.example", &log).await;
+    let away = Witness::start("away.example", &log).await;
+    away.is(Mood::Dawdles(Duration::from_secs(600)));
+    configure(&place, &[&witness, &away], "");
+    // No round but the first and the last.
+    place.edit(
+        "covenant.toml",
+        "interval_seconds = 1",
+        "interval_seconds = 3600",
+    );
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    until("it was asked once", async || witness.size() > 0).await;
+    assert_eq!(place.get("acme", TARGET).await.status, 200);
+    assert_eq!(gateway.stop().await, 0);
+    let size = place.entries().len() as u64;
+    assert_eq!(witness.size(), size);
+    let dir = format!(
+        "ledger verify --dir ledger --key ledger.key --witness {} -o json",
+        witness.key()
+    );
+    let verified = place.run(&dir).await.with(0).json();
+    assert_eq!(verified["witnesses"][0]["entries"], size, "{verified}");
+}
+
+#[tokio::test]
 async fn a_gateway_starts_without_its_witness_and_only_where_it_must_waits_for_it() {
     let place = Installation::new().await;
     let log = log_key(&place);
