@@ -14,7 +14,7 @@ use super::*;
 pub(super) type Acknowledged = Vec<(u64, Vec<u8>)>;
 
 /// Numbers that look like chance and are the same in every run.
-fn chance(seed: usize) -> impl FnMut(u64) -> u64 {
+pub(super) fn chance(seed: usize) -> impl FnMut(u64) -> u64 {
     let mut state = (seed as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     move |end| {
         state ^= state << 13;

@@ -10,14 +10,17 @@ use super::super::proof::{self, prove};
 use super::super::reading::entries;
 use super::super::reads::faulty::{Fault, Reads};
 use super::super::segment;
-use super::super::storage::power::Power;
+use super::super::storage::power::{self, Power};
 use super::super::verify::verify_once;
-use super::power::{Acknowledged, append, at_every_call, copy, options};
+use super::power::{Acknowledged, append, at_every_call, chance, copy, options};
 use super::pruning::{LONG_BYTES, purge_to};
 use super::*;
 
 /// Bytes of a batch that a crash left: one sector.
 const TORN_BYTES: usize = 512;
+
+/// Lives in which both a read and a call that changes something fail: one for each of the first reads.
+const BOTH: usize = 150;
 
 /// Names of what is served of it.
 const NAMES: [&str; 6] = [
@@ -102,8 +105,12 @@ impl Crashed {
 
     /// Opens the ledger in `folder`, on a disk that writes as it should and is not waited for.
     fn open(&self, folder: &Path) -> Result<(Ledger, Recovery), OpenError> {
+        self.open_on(folder, &Power::new(folder, None))
+    }
+
+    fn open_on(&self, folder: &Path, disk: &Power) -> Result<(Ledger, Recovery), OpenError> {
         let options = options(&folder.join("ledger"));
-        let disk = Arc::new(Power::new(folder, None));
+        let disk = Arc::new(disk.clone());
         Ledger::open_on(
             &options,
             self.place.signer().into(),
@@ -113,11 +120,12 @@ impl Crashed {
     }
 
     /// Everything that is done with the ledger in `folder` until it is closed. What was acknowledged in it.
-    async fn used(&self, folder: &Path, reads: &Reads, case: &str) -> Acknowledged {
+    async fn used(&self, folder: &Path, disk: &Power, reads: &Reads, case: &str) -> Acknowledged {
         let mut acknowledged = Vec::new();
         let options = options(&folder.join("ledger"));
-        let (ledger, recovery) = match self.open(folder) {
+        let (ledger, recovery) = match self.open_on(folder, disk) {
             Ok(opened) => opened,
+            Err(_) if disk.has_failed() => return acknowledged,
             Err(error) => {
                 let failed = reads.failed().expect("a start fails for a reason");
                 let told = error.to_string();
@@ -182,7 +190,8 @@ impl Crashed {
         copy(self.folder.path(), folder.path());
         let reads = Reads::fail(folder.path(), after, fault);
         let case = format!("({fault:?} after {after})");
-        let mut acknowledged = self.used(folder.path(), &reads, &case).await;
+        let disk = Power::new(folder.path(), None);
+        let mut acknowledged = self.used(folder.path(), &disk, &reads, &case).await;
         let failed = reads.failed();
         drop(reads);
         let case = format!("{case} of {failed:?}");
@@ -197,6 +206,45 @@ impl Crashed {
         self.check(folder.path(), &acknowledged, &case);
         failed.is_some()
     }
+
+    /// Likewise where a call that changes something fails too, and then the power goes. Whether both came.
+    async fn try_both(&self, after: usize, chance: &mut impl FnMut(u64) -> u64) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.folder.path(), folder.path());
+        let written = power::Fault {
+            after: usize::try_from(chance(60)).unwrap(),
+            done: chance(2) == 0,
+            power_cut: chance(2) == 0,
+        };
+        let fault = [Fault::Error, Fault::Short][usize::try_from(chance(2)).unwrap()];
+        let case = format!("({fault:?} after {after}, {written:?})");
+        let disk = Power::new(folder.path(), Some(written));
+        let reads = Reads::fail(folder.path(), after, fault);
+        let mut acknowledged = self.used(folder.path(), &disk, &reads, &case).await;
+        let failed = reads.failed();
+        drop(reads);
+        assert_eq!(disk.violations(), [""; 0], "{case}");
+        let left = tempfile::tempdir().unwrap();
+        disk.cut(left.path(), chance);
+        self.check(left.path(), &acknowledged, &case);
+        let opened = self.open(left.path());
+        let (ledger, _) = opened.unwrap_or_else(|error| panic!("{error} {case}"));
+        append(&ledger, "again", &mut acknowledged).await;
+        ledger.close().await;
+        self.check(left.path(), &acknowledged, &case);
+        failed.is_some() && disk.has_failed()
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_where_the_disk_fails_at_reading_and_at_writing_and_the_power_goes() {
+    let crashed = Crashed::new().await;
+    let mut chance = chance(0);
+    let mut both = 0;
+    for after in 0..BOTH {
+        both += usize::from(crashed.try_both(after, &mut chance).await);
+    }
+    assert!(both > BOTH / 4, "reads failed in {both} of {BOTH}");
 }
 
 #[tokio::test]
