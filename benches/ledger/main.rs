@@ -5,7 +5,7 @@
 //! The ledger's figure holds all a disclosure pays for: the salt, canonical JSON, hashing, the signed
 //! checkpoint, framing, and the publisher at work beside it.
 //!
-//! Then, each against the raw thing in the same run: the wait for an answer at half that load against a
+//! Then, each against the raw thing in the same run: the wait for an answer, by the number of writers, against a
 //! bare `fdatasync`, verifying against reading and hashing, and opening a large log against a small one.
 //!
 //! `cargo bench --bench ledger` prints the tables; with `-- --test` it runs one short round; `-- appends`
@@ -21,6 +21,7 @@ mod plain;
 mod waits;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::future::Future;
 use std::path::Path;
@@ -81,8 +82,8 @@ async fn appending(place: &Path, is_quick: bool) {
     );
     let (mut plain_rates, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..rounds {
-        let plain = plain_file(&place.join("plain"), round).await;
-        let ledger = ledger(&place.join(format!("ledger-{number}")), round).await;
+        let plain = Contestant::PlainFile.run(place, WRITERS, round).await.rate;
+        let ledger = Contestant::Ledger.run(place, WRITERS, round).await.rate;
         let ratio = ledger / plain;
         println!("{number:>5} {plain:>12.0} {ledger:>12.0} {ratio:>7.2}");
         plain_rates.push(plain);
@@ -90,8 +91,11 @@ async fn appending(place: &Path, is_quick: bool) {
         ratios.push(ratio);
     }
     println!("median ratio {:.2} (bar 0.60)", middle(&mut ratios));
-    let halves = [plain_rates, rates].map(|mut rates| middle(&mut rates) / 2.0);
-    waits::print(place, halves, round).await;
+    let rates = [
+        (Contestant::PlainFile, middle(&mut plain_rates)),
+        (Contestant::Ledger, middle(&mut rates)),
+    ];
+    waits::print(place, rates, round).await;
 }
 
 /// An entry as a page of one customer's records makes it.
@@ -133,39 +137,80 @@ fn sample(clock: &Clock) -> Entry {
     Entry::new(clock.now(), event).expect("random bytes")
 }
 
-/// Lets all writers append as fast as they are answered, and counts the answers.
-async fn closed_loop<Append, Answer>(round: Duration, append: Append) -> f64
+/// Who makes entries durable.
+#[derive(Clone, Copy, Debug)]
+enum Contestant {
+    PlainFile,
+    Ledger,
+}
+
+impl fmt::Display for Contestant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::PlainFile => "plain file",
+            Self::Ledger => "ledger",
+        })
+    }
+}
+
+impl Contestant {
+    /// Has so many writers append for so long. What is written stays until the end of all rounds: a file system
+    /// looks long for room for a file where many were deleted just before.
+    async fn run(self, place: &Path, writers: usize, round: Duration) -> Loaded {
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let path = place.join(format!("{self}-{run}"));
+        match self {
+            Self::PlainFile => plain_file(&path, writers, round).await,
+            Self::Ledger => ledger(&path, writers, round).await,
+        }
+    }
+}
+
+/// Entries a second, and how long each was waited for, in seconds.
+struct Loaded {
+    rate: f64,
+    waits: Vec<f64>,
+}
+
+/// Lets so many writers append as fast as they are answered.
+async fn closed_loop<Append, Answer>(writers: usize, round: Duration, append: Append) -> Loaded
 where
     Append: Fn() -> Answer + Clone + Send + 'static,
     Answer: Future<Output = ()> + Send,
 {
     let stop = Arc::new(AtomicBool::new(false));
-    let done = Arc::new(AtomicU64::new(0));
     let begun = Clock::system().instant();
-    let writers: Vec<_> = (0..WRITERS)
+    let writers: Vec<_> = (0..writers)
         .map(|_| {
-            let (stop, done, append) = (Arc::clone(&stop), Arc::clone(&done), append.clone());
+            let (stop, append) = (Arc::clone(&stop), append.clone());
             tokio::spawn(async move {
+                let clock = Clock::system();
+                let mut waits = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
-                    append().await;
-                    done.fetch_add(1, Ordering::Relaxed);
+                    let answer = append();
+                    let called = clock.instant();
+                    answer.await;
+                    waits.push(clock.instant().duration_since(called).as_secs_f64());
                 }
+                waits
             })
         })
         .collect();
     tokio::time::sleep(round).await;
     stop.store(true, Ordering::Relaxed);
+    let mut waits = Vec::new();
     for writer in writers {
-        writer.await.expect("a writer");
+        waits.append(&mut writer.await.expect("a writer"));
     }
-    let seconds = Clock::system()
-        .instant()
-        .duration_since(begun)
-        .as_secs_f64();
-    done.load(Ordering::Relaxed) as f64 / seconds
+    let passed = Clock::system().instant().duration_since(begun);
+    Loaded {
+        rate: waits.len() as f64 / passed.as_secs_f64(),
+        waits,
+    }
 }
 
-async fn ledger(directory: &Path, round: Duration) -> f64 {
+async fn ledger(directory: &Path, writers: usize, round: Duration) -> Loaded {
     let options = Options::new(directory, ORIGIN);
     let signer = Signer::generate(ORIGIN).expect("a key");
     let clock = Clock::system();
@@ -176,18 +221,31 @@ async fn ledger(directory: &Path, round: Duration) -> f64 {
     // One append ahead, so that the first segment is made.
     ledger.append(sample(&clock)).await.expect("durable");
     let writing = ledger.clone();
-    let rate = closed_loop(round, move || {
+    let loaded = closed_loop(writers, round, move || {
         let ledger = writing.clone();
         let event = Event::Disclosure(disclosure.clone());
         let entry = Entry::new(clock.now(), event).expect("random bytes");
         async move {
             ledger.append(entry).await.expect("durable");
         }
-    })
-    .await;
+    });
+    let loaded = loaded.await;
     ledger.close().await;
-    fs::remove_dir_all(directory).expect("the directory was ours");
-    rate
+    loaded
+}
+
+/// The plainest file.
+async fn plain_file(path: &Path, writers: usize, round: Duration) -> Loaded {
+    let plain = PlainFile::open(path);
+    let payload = sample(&Clock::system()).to_canonical();
+    let writing = plain.clone();
+    let loaded = closed_loop(writers, round, move || {
+        let (plain, payload) = (writing.clone(), payload.clone());
+        async move { plain.append(payload).await }
+    });
+    let loaded = loaded.await;
+    plain.close();
+    loaded
 }
 
 fn middle(values: &mut [f64]) -> f64 {
@@ -272,19 +330,4 @@ async fn verifying_and_opening(place: &Path, few: usize, many: usize) {
         opened[1] * 1e3,
         opened[1] / opened[0]
     );
-}
-
-/// What the plain file does at 256 writers.
-async fn plain_file(path: &Path, round: Duration) -> f64 {
-    let plain = PlainFile::open(path);
-    let payload = sample(&Clock::system()).to_canonical();
-    let writing = plain.clone();
-    let rate = closed_loop(round, move || {
-        let (plain, payload) = (writing.clone(), payload.clone());
-        async move { plain.append(payload).await }
-    })
-    .await;
-    plain.close();
-    fs::remove_file(path).expect("the file was ours");
-    rate
 }
