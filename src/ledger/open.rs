@@ -25,6 +25,7 @@ use super::pruning::{self, Minimum};
 use super::publisher::{Publisher, checkpoint_in, published_note};
 use super::reads;
 use super::replay::Replay;
+use super::rotation;
 use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
 use super::storage::{Disk, Storage, make_folders, replace_file};
@@ -302,10 +303,7 @@ fn recover(
         notes.push(("recovered", cut));
     }
     if previous.is_some() {
-        notes.push((
-            "key-rotated",
-            format!("signed from now on by {}", keys.last()),
-        ));
+        notes.push((rotation::ROTATED, rotation::told(keys.last())));
     }
     let log = log_id(&options.origin);
     let room = options.batch_bytes_max();
@@ -369,8 +367,7 @@ fn keep_keys(
         .open(&durable.checkpoint)
         .is_ok_and(|(_, signed)| signed.len() > 1);
     if both {
-        let file = format!("rotation-{}.checkpoint", keys.last_place());
-        let path = directory.join(file);
+        let path = directory.join(rotation::file_name(keys.last_place()));
         replace_file(storage, &path, durable.checkpoint.as_bytes())
             .map_err(|error| OpenError::system(&path, error))?;
     }
