@@ -23,9 +23,9 @@ WHAT IS IN IT
   entries/N.tlog-proof                  proof that it is (https://c2sp.org/tlog-proof)
   policies/D/                           the rules and contracts in force then; D is their digest
   approvals/                            the entries about their publication: who, when, why
-  cosigned/N.tlog-proof                 where the log has changed its key: proof of entry N under a checkpoint that
-                                        more witnesses have signed, with an earlier key
-  keys/verifier.key, verifier.pem       the public keys of the log, the oldest first; the last as OpenSSL reads it
+  cosigned/N.tlog-proof                 after a change of the log's key: proof of entry N under a checkpoint
+                                        that more witnesses have signed, and an earlier key
+  keys/verifier.key, keys/verifier.pem  the public keys of the log, the oldest first; the last for OpenSSL
   keys/rotation-K.json, .tlog-proof     the entry that names key K + 1, and its proof, which key K has signed
   SHA256SUMS                            every file above with its digest
   seal/                                 an entry of the log that holds the digest of SHA256SUMS, and its proof
@@ -40,7 +40,7 @@ With the program that made it, offline and without any configuration:
   covenant ledger verify PACKAGE.zip --key verifier.key
 
 Take verifier.key from somewhere else than this package: whoever can change a package can put another key
-into it. The key that the log had last when this was made is enough; from one before it, rotation-K leads on.
+into it. The key that the log had when this was made is enough; from one before it, keys/rotation-K lead on.
 Published checkpoints of the log, or a witness, show that the key has signed one history only:
 with the verifier key of a witness, from the witness, add --witness KEY. What was about a minute old when the
 package was made may not have its signature; that is said.
