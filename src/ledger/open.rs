@@ -29,7 +29,7 @@ use super::rotation;
 use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
 use super::storage::{Disk, Storage, make_folders, replace_file};
-use super::tiles::Tiles;
+use super::tiles::{CHECKPOINT, Tiles, entries_shown};
 use super::{Ledger, segment};
 use crate::clock::Clock;
 use crate::entry::{Entry, EntryError, Event, GatewayNote};
@@ -59,6 +59,11 @@ pub enum OpenError {
     /// Another process has it.
     #[error("the ledger in `{}` is open in another process; a log has one writer", .0.display())]
     InUse(PathBuf),
+    /// What the second checkpoint says cannot be told.
+    #[error(
+        "the second checkpoint of the ledger: {0}. Run `covenant ledger verify` on the ledger; where it is sound and has all that is known of, remove that file, and it is written anew"
+    )]
+    Second(String),
     /// What is stored is not what was recorded.
     #[error(
         "the ledger is damaged and is not written to: {0}. Keep a copy of the directory as it is, run `covenant ledger verify` on it, and either restore the files from a backup or start a new log under a new origin"
@@ -155,7 +160,8 @@ impl Ledger {
                 .map(|one| one.checkpoint),
         );
         if let Some(path) = &options.second_checkpoint {
-            marks.extend(checkpoint_in(path, &keys)?);
+            let second = checkpoint_in(path, &keys);
+            marks.extend(second.map_err(|error| OpenError::Second(error.to_string()))?);
         }
         // The entries before the first segment are in full bundles; their tree is in the tiles, and
         // the checkpoint of the first batch says whether it is the right one.
@@ -163,8 +169,16 @@ impl Ledger {
             Some(scan) => scan.peek_index()?.unwrap_or(0),
             None => 0,
         };
+        if published.is_none() {
+            Damage::if_unpublished(&directory.join(CHECKPOINT), begin)
+                .map_err(OpenError::Damaged)?;
+        }
         let frontier = Tiles::read_at(directory, begin)?.frontier();
-        let beginning = Beginning { frontier, marks };
+        let beginning = Beginning {
+            frontier,
+            marks,
+            shown: entries_shown(directory, begin)?,
+        };
         let minimum = pruning::read(directory)?;
         let (mut sequencer, mut recovery) = recover(
             options,
@@ -178,6 +192,9 @@ impl Ledger {
             // Entries that were pruned are in segments still: the last of those is to be released too.
             sequencer.begin_segment();
         }
+        sequencer
+            .check()
+            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
         keep_keys(&*storage, directory, &keys, &sequencer)?;
         let shared = share(&sequencer)?;
         let publisher = Publisher::new(
@@ -256,11 +273,13 @@ impl Ledger {
     }
 }
 
-/// Where a replay begins, and which checkpoints it must pass through.
+/// Where a replay begins, which checkpoints it must pass through, and how far it must come.
 #[derive(Default)]
 struct Beginning {
     frontier: Frontier,
     marks: Vec<Checkpoint>,
+    /// How many entries there must be by the tiles.
+    shown: u64,
 }
 
 /// Replays the journal, and records what had to be cut off its end, and that another key signs now.
@@ -281,6 +300,7 @@ fn recover(
         replay.take(batch, digest)
     })?;
     let state = replay.finish().map_err(OpenError::Damaged)?;
+    Damage::if_shorter(state.frontier.size(), beginning.shown).map_err(OpenError::Damaged)?;
     let recovery = Recovery {
         size: state.frontier.size(),
         torn_bytes_cut,
@@ -339,6 +359,11 @@ fn keys(directory: &Path, signers: &Signers) -> Result<Keys, OpenError> {
         Some(bytes) => {
             let text = str::from_utf8(&bytes).map_err(|_| wrong("it is not text"))?;
             Keys::parse(text).map_err(|error| wrong(&error.to_string()))?
+        }
+        None if reads::is_there(&directory.join(rotation::file_name(1)))? => {
+            return Err(wrong(
+                "it is gone, and the log has had other keys; bring it back from a copy, which nobody need keep secret",
+            ));
         }
         None => {
             let first = signers.previous.as_ref().unwrap_or(&signers.now);
