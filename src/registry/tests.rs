@@ -191,7 +191,8 @@ async fn whoever_is_remembered_with_contacts_is_found_by_them_until_forgotten() 
     }
     // Somebody else's id adds nothing to anyone, nor does nobody's.
     let other = contacts(&[(ContactKind::Email, "eve@example.org")]);
-    let foreign = registry.remember_customer("cus_1", &partner("bright"), &other, 2);
+    let bright = partner("bright");
+    let foreign = registry.remember_customer("cus_1", &bright, &other, 2);
     assert!(matches!(foreign.await, Err(NotKept::Contradiction(_))));
     registry.add_contacts("cus_2", &other).await.unwrap();
     assert!(found(&registry, "eve@example.org").await.is_empty());
