@@ -152,16 +152,7 @@ impl Ledger {
         let log = log_id(&options.origin);
         let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
         let published = published_note(directory, &keys)?;
-        let mut marks: Vec<_> = published.iter().map(|(_, now)| now.clone()).collect();
-        marks.extend(
-            cosigned(directory, &keys)?
-                .into_iter()
-                .map(|one| one.checkpoint),
-        );
-        if let Some(path) = &options.second_checkpoint {
-            let second = checkpoint_in(path, &keys);
-            marks.extend(second.map_err(|error| OpenError::Second(error.to_string()))?);
-        }
+        let marks = marks(options, &keys, published.as_ref())?;
         // The entries before the first segment are in full bundles; their tree is in the tiles, and
         // the checkpoint of the first batch says whether it is the right one.
         let begin = match Scan::open(directory)? {
@@ -279,6 +270,22 @@ struct Beginning {
     marks: Vec<Checkpoint>,
     /// How many entries there must be by the tiles.
     shown: u64,
+}
+
+/// All that is known to have been signed of the log.
+fn marks(
+    options: &Options,
+    keys: &Keys,
+    published: Option<&(String, Checkpoint)>,
+) -> Result<Vec<Checkpoint>, OpenError> {
+    let mut marks: Vec<_> = published.iter().map(|(_, now)| now.clone()).collect();
+    let cosigned = cosigned(&options.directory, keys)?.into_iter();
+    marks.extend(cosigned.map(|one| one.checkpoint));
+    if let Some(path) = &options.second_checkpoint {
+        let second = checkpoint_in(path, keys);
+        marks.extend(second.map_err(|error| OpenError::Second(error.to_string()))?);
+    }
+    Ok(marks)
 }
 
 /// Replays the journal, and records what had to be cut off its end, and that another key signs now.

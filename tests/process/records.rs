@@ -45,6 +45,17 @@ async fn the_index_is_made_again_after_it_is_deleted_and_goes_on_after_a_kill() 
     place.indexed().await;
     assert_eq!(place.found(partner).await, 4);
     assert_eq!(place.found(&format!("{partner} --scan")).await, 4);
+    // A time alone is asked for as well, and needs no word.
+    let today = place.found("--since 2026-01-01").await;
+    let scanned = place.found("--since 2026-01-01 --scan").await;
+    assert!(today > 4 && scanned == today + 1, "{today} {scanned}");
+    assert_eq!(place.found("--until 2026-01-01").await, 0);
+    let never = "ledger search --since 2026-01-02 --until 2026-01-01";
+    place.run(never).await.with(2);
+    for command in ["stats", "reindex"] {
+        let told = place.run(&format!("ledger {command} --dir certs")).await;
+        assert!(told.with(2).err.contains("there is no ledger in `certs`"));
+    }
     place.run("ledger reindex --dir ledger").await.with(1);
     place.run("ledger reindex").await.with(0);
     place.indexed().await;
