@@ -1,8 +1,12 @@
 //! What is found in a ledger by its index, what is handed out of it, and who is forgotten, over restarts.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::installation::Installation;
+use covenant::clock::Clock;
+use covenant::registry::{Proposal, Registry};
+
+use crate::installation::{Installation, PURPOSE};
 use crate::program::{covenant, finish, page, shell, until};
 
 const TARGET: &str = "/v1/customers/cus_000001";
@@ -241,6 +245,105 @@ async fn nobody_is_forgotten_by_one_person_alone_or_under_a_hold_over_a_restart(
         .await;
     alone.with(1);
     assert_eq!(gateway.stop().await, 0);
+    place.verify().await;
+}
+
+/// A customer who is made through the gateway, and how a person in the legal department may type what
+/// the customer is reached by.
+fn zoe() -> serde_json::Value {
+    serde_json::json!({
+        "name": "Zoe Quill", "organization": null, "email": "Zoe.Quill@Example.org",
+        "phone": "+1-907-555-9142",
+        "address": {"street": "77 Elm Street", "city": "Portland", "state": "ME",
+            "postal_code": "04101", "country": "US"},
+    })
+}
+
+const ZOE_AS_TYPED: [&str; 6] = [
+    "zoe.quill@example.org",
+    "(907) 555-9142",
+    "77 Elm Street, Portland, ME 04101, US",
+    "77 elm street, portland, me 04101",
+    "04101 Portland ME, 77 Elm Street",
+    "77 Elm Street Portland ME 04101 USA",
+];
+
+/// Puts another person's name on what waits, as only another user of the system could.
+async fn somebody_else_asked_to_forget(place: &Installation) {
+    let path = place.path("registry/registry.sqlite");
+    let registry = Registry::open(&path, Clock::system()).unwrap();
+    let waiting = registry.proposals("customers.forget").await.unwrap();
+    let other = Proposal {
+        actor: "Lee Counsel".to_owned(),
+        role: "legal".to_owned(),
+        ..waiting.into_iter().next().unwrap()
+    };
+    registry.propose(other, 0).await.unwrap();
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}
+
+fn nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(place: &Installation) {
+    let mut all = files(&place.path("registry"));
+    all.extend(files(&place.path("ledger")));
+    all.push(place.path("serve.log"));
+    assert!(all.len() > 5, "{all:?}");
+    for path in all {
+        let bytes = fs::read(&path).unwrap().to_ascii_lowercase();
+        for canary in ["zoe", "quill@", "555-9142", "9075559142", "elm street"] {
+            let found = memchr::memmem::find(&bytes, canary.as_bytes());
+            assert_eq!(found, None, "{canary} in {}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_customer_made_through_the_gateway_is_found_as_typed_until_forgotten_and_nowhere_in_clear()
+ {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    let run = async |words: &[&str]| finish(covenant(place.folder(), words)).await;
+    let mut acme = place.connect("acme").await;
+    let made = acme.post("/v1/customers", PURPOSE, &zoe()).await.unwrap();
+    assert_eq!(made.status, 201);
+    let request = made.header("request-id");
+    for typed in ZOE_AS_TYPED {
+        let found = run(&["ledger", "search", "--customer", typed]).await;
+        assert!(found.with(0).out.contains(request), "{typed}");
+        let report = run(&["ledger", "report", "--customer", typed]).await;
+        assert!(report.with(0).out.contains("createCustomer"), "{typed}");
+    }
+    let forget = ["customers", "forget", ZOE_AS_TYPED[3], "--because", "asked"];
+    let asked = run(&forget).await.with(0);
+    assert!(asked.out.contains("another person"), "{asked:?}");
+    assert_eq!(gateway.stop().await, 0);
+    nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(&place);
+    somebody_else_asked_to_forget(&place).await;
+
+    let mut gateway = place.serve().await;
+    run(&forget).await.with(0);
+    for typed in ZOE_AS_TYPED {
+        let found = run(&["ledger", "search", "--customer", typed]).await;
+        assert!(!found.out.contains(request), "{typed}: {found:?}");
+        run(&["ledger", "report", "--customer", typed])
+            .await
+            .with(1);
+    }
+    assert_eq!(gateway.stop().await, 0);
+    nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(&place);
     place.verify().await;
 }
 
