@@ -81,13 +81,14 @@ use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead, Peer};
 use crate::entry::{Entry, Event, Recipient};
 use crate::filter::{Book, CoreNames, PseudonymSecret};
+use crate::identity::certificate::ClientCertificate;
 use crate::identity::token::Verifier;
 use crate::ledger::Ledger;
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::registry::Registry;
 use crate::rules::Rules;
 use crate::telemetry::{Finished, Metrics, Telemetry, TraceContext};
-use crate::terms::PartnerId;
+use crate::terms::{PartnerId, Principal};
 
 /// A body within the least rate could still take hours, and keep its place all the while.
 const BODY_TIME_MAX: Duration = Duration::from_secs(120);
@@ -143,6 +144,16 @@ impl Gateway {
         handled
             .await
             .unwrap_or_else(|_| self.handler_broke(&method))
+    }
+
+    /// Whose a certificate is by the contracts in force: its partner, and the one that this is a co-brand of.
+    /// Nobody's where it points to none, or to two.
+    pub fn whose(&self, certificate: &ClientCertificate) -> Vec<Principal> {
+        let rules = self.rules.load();
+        let contract = rules
+            .policy
+            .by_certificate(certificate.thumbprint, &certificate.names);
+        contract.map_or_else(Vec::new, |contract| contract.family().collect())
     }
 
     /// A defect of ours ended the request somewhere: whether the core did anything is not known, what

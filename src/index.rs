@@ -139,8 +139,8 @@ impl Index {
             take: &mut take,
         };
         let mut place = places.start;
-        // Nobody has to be asked about a query that says nothing of words: all bundles would fit.
-        while query.has_words() {
+        // Nobody has to be asked about a query that says nothing: all bundles would fit.
+        while query.says_something() {
             let Some((bundles, indexed)) = self.bundles(query, place / BUNDLE_ENTRIES) else {
                 break;
             };

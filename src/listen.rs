@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -89,20 +89,17 @@ const OWN_HEADERS_MAX: usize = 3;
 /// not answered yet may still be refused, and nothing further is taken.
 pub async fn serve<H, F>(
     listener: TcpListener,
-    tls: watch::Receiver<Tls>,
-    limits: Limits,
-    clock: Clock,
-    suspensions: Arc<Suspensions>,
+    reception: Reception,
     handler: H,
     shutdown: impl Future<Output = ()>,
 ) where
     H: Fn(Arc<Peer>, Request<RequestBody>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<ResponseBody>> + Send + 'static,
 {
-    let permits = Arc::new(Semaphore::new(limits.connections_max));
+    let permits = Arc::new(Semaphore::new(reception.limits.connections_max));
     let (closing, close) = watch::channel(false);
     let mut connections = JoinSet::new();
-    let drain = seconds(limits.drain_seconds_max);
+    let drain = seconds(reception.limits.drain_seconds_max);
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -112,10 +109,7 @@ pub async fn serve<H, F>(
             accepted = accept(&listener, &permits) => {
                 let Some((stream, permit)) = accepted else { continue };
                 let connection = Connection {
-                    tls: tls.clone(),
-                    limits: limits.clone(),
-                    clock: clock.clone(),
-                    suspensions: Arc::clone(&suspensions),
+                    reception: reception.clone(),
                     handler: handler.clone(),
                     close: close.clone(),
                 };
@@ -151,11 +145,32 @@ async fn accept(
     }
 }
 
+/// By whose certificate a connection is: its partner, and whose reseller that is, as contracts say now.
+pub type Whose = Arc<dyn Fn(&ClientCertificate) -> Vec<Principal> + Send + Sync>;
+
+/// What every connection is held to.
+#[derive(Clone)]
+pub struct Reception {
+    /// May be replaced while it serves.
+    pub tls: watch::Receiver<Tls>,
+    /// What may come, how much of it and how slowly.
+    pub limits: Limits,
+    /// By which certificates expire and readers are slow.
+    pub clock: Clock,
+    /// Who is shut out.
+    pub suspensions: Arc<Suspensions>,
+    /// Known of each connection before it asks for anything.
+    pub whose: Whose,
+}
+
+impl std::fmt::Debug for Reception {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Reception")
+    }
+}
+
 struct Connection<H> {
-    tls: watch::Receiver<Tls>,
-    limits: Limits,
-    clock: Clock,
-    suspensions: Arc<Suspensions>,
+    reception: Reception,
     handler: H,
     close: watch::Receiver<bool>,
 }
@@ -169,10 +184,10 @@ where
         let address = stream.peer_addr()?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
-        let handshake = seconds(self.limits.handshake_seconds_max);
+        let handshake = seconds(self.reception.limits.handshake_seconds_max);
         let mut close = self.close.clone();
         // What changes from here on is heard of below.
-        let tls = self.tls.borrow_and_update().clone();
+        let tls = self.reception.tls.borrow_and_update().clone();
         let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
         let stream = tokio::select! {
             // Nothing was asked on it yet, so nothing is lost; a mute caller must not hold up the end.
@@ -186,11 +201,12 @@ where
             presented: Presented::default(),
         });
         if let Some(certificate) = &peer.certificate {
+            let whose = (self.reception.whose)(certificate);
             let certificate = Principal::Certificate(certificate.thumbprint);
-            peer.presented.note([&certificate]);
+            peer.presented.note(whose.iter().chain([&certificate]));
         }
-        let suspensions = Arc::clone(&self.suspensions);
-        let standing = Standing::new(Arc::clone(&peer), suspensions, self.tls.clone());
+        let suspensions = Arc::clone(&self.reception.suspensions);
+        let standing = Standing::new(Arc::clone(&peer), suspensions, self.reception.tls.clone());
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let ended = if is_http2 {
             Box::pin(self.http2(stream, peer, standing)).await
@@ -215,8 +231,9 @@ where
         if resumed && !tls.stands(chain) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let certificate = ClientCertificate::from_chain(chain).map_err(io::Error::other)?;
-        if certificate.not_after < self.clock.now() {
+        let chain = tls.needed(chain);
+        let certificate = ClientCertificate::from_chain(&chain).map_err(io::Error::other)?;
+        if certificate.not_after < self.reception.clock.now() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ok(Some(certificate))
@@ -229,7 +246,7 @@ where
         standing: Standing,
     ) -> hyper::Result<()> {
         let exchange = Arc::new(Exchange::default());
-        let judge = Judge::new(self.limits.clone());
+        let judge = Judge::new(self.reception.limits.clone());
         let mut guarded = self.guard(stream, Some(judge), &exchange);
         let mut close = self.close.clone();
         let mut lost = pin!(standing.lost());
@@ -262,13 +279,14 @@ where
         exchange: &Arc<Exchange>,
         mut lost: Pin<&mut impl Future<Output = ()>>,
     ) -> hyper::Result<Option<Guarded<TlsStream<TcpStream>>>> {
-        let head_bytes_max = self.limits.header_bytes_max + self.limits.uri_bytes_max;
+        let limits = &self.reception.limits;
+        let head_bytes_max = limits.header_bytes_max + limits.uri_bytes_max;
         let service = service_fn(|request| self.answer(peer, exchange, request));
         let mut connection = http1::Builder::new()
             .half_close(false)
             .header_read_timeout(None)
             .max_buf_size(head_bytes_max + READ_AHEAD_BYTES)
-            .max_headers(self.limits.header_count_max + OWN_HEADERS_MAX)
+            .max_headers(limits.header_count_max + OWN_HEADERS_MAX)
             .serve_connection(TokioIo::new(guarded), service);
         let mut close = self.close.clone();
         let mut ending = false;
@@ -311,7 +329,8 @@ where
         let exchange = Arc::new(Exchange::default());
         let guarded = self.guard(stream, None, &exchange);
         let service = service_fn(|request| self.answer(&peer, &exchange, request));
-        let header_bytes_max = u32::try_from(self.limits.header_bytes_max).unwrap_or(u32::MAX);
+        let header_bytes_max = self.reception.limits.header_bytes_max;
+        let header_bytes_max = u32::try_from(header_bytes_max).unwrap_or(u32::MAX);
         let mut connection = pin!(
             http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
@@ -326,7 +345,7 @@ where
                 .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
                 .serve_connection(TokioIo::new(guarded), service)
         );
-        let mut watchdog = Watchdog::new(&self.limits);
+        let mut watchdog = Watchdog::new(&self.reception.limits);
         let mut close = self.close.clone();
         let mut lost = pin!(standing.lost());
         loop {
@@ -341,7 +360,7 @@ where
                     watchdog.ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = tokio::time::sleep(watchdog.period) => {
+                () = tokio::time::sleep(watchdog.pause(exchange.progress())) => {
                     let lags = exchange.lags(watchdog.bytes_min);
                     match watchdog.look(exchange.progress(), lags) {
                         Verdict::Alive => {}
@@ -362,8 +381,8 @@ where
             stream,
             judge,
             exchange,
-            self.limits.clone(),
-            self.clock.clone(),
+            self.reception.limits.clone(),
+            self.reception.clock.clone(),
         )
     }
 
@@ -393,8 +412,8 @@ where
         }
         let body = RequestBody::new(
             incoming,
-            self.limits.clone(),
-            self.clock.clone(),
+            self.reception.limits.clone(),
+            self.reception.clock.clone(),
             Arc::clone(&exchange),
             is_http2,
         );
@@ -407,9 +426,6 @@ where
                 HTTP1_PIECE_BYTES
             };
             let response = answered.await;
-            if is_http2 && response.status() == StatusCode::REQUEST_TIMEOUT {
-                exchange.say_goodbye();
-            }
             Ok(response.map(|body| CountedBody::new(body, piece_bytes_max, exchange)))
         }
     }

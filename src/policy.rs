@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use self::circumstances::{Circumstances, Standing};
 pub use self::compared::{Differing, Reworded, Way};
-pub use self::contract::Contract;
+pub use self::contract::{Contract, OVERLAP_DAYS_MAX};
 pub use self::decide::AccessRequest;
 pub use self::explain::{Explanation, categories};
 pub use self::grant::Grant;

@@ -190,9 +190,9 @@ pub(super) fn wanted(whom: Option<&Whom>, query: &SearchQuery) -> Result<Query, 
         since: query.since,
         until: query.until,
     };
-    if whom.is_none() && !wanted.has_words() {
-        let mistake = "name a customer, a recipient, a partner, a request, a purpose, an operation or a decision \
-                       to search for";
+    if whom.is_none() && !wanted.says_something() {
+        let mistake = "name a customer, a recipient, a partner, a request, a purpose, an operation, a decision \
+                       or a time to search for";
         return Err(NotDone::Mistaken(mistake.to_owned()));
     }
     Ok(wanted)

@@ -158,7 +158,7 @@ impl Default for EjectionSettings {
 /// `[services.identity]`: who is calling, as the core's operator wants to be told. Default nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentitySettings {
-    /// `Client-Cert` and `Client-Cert-Chain` (RFC 9440): what the partner showed.
+    /// `Client-Cert` and `Client-Cert-Chain` (RFC 9440): the partner's certificate, and those that verified it.
     pub client_cert: bool,
     /// `Forwarded` (RFC 7239): where the partner calls from, and which name it called.
     pub forwarded: bool,

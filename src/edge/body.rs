@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -69,6 +69,18 @@ impl RequestBody {
             refuses_trailers,
             bytes: 0,
             waiting: None,
+        }
+    }
+
+    /// Whether all of it has come, read or not, or will never.
+    fn has_come(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match Pin::new(&mut self.incoming).poll_frame(&mut context) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(_) => return true,
+                Poll::Pending => return self.incoming.is_end_stream(),
+            }
         }
     }
 
@@ -151,6 +163,16 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    /// Whoever is answered before all of a body has come may go on sending it. HTTP/1 ends the connection by
+    /// itself then; of HTTP/2, nobody would look at what still comes, so that it takes no other request.
+    fn drop(&mut self) {
+        if self.refuses_trailers && !self.has_come() {
+            self.exchange.say_goodbye();
+        }
     }
 }
 

@@ -150,6 +150,12 @@ pub(crate) fn clean(mut headers: HeaderMap) -> Result<HeaderMap, HeaderMistake> 
     Ok(headers)
 }
 
+/// Whether this looks like a token: it begins like one (`{"` in base64url) and has its dots.
+pub(super) fn is_token(value: &[u8]) -> bool {
+    let dots = value.iter().filter(|byte| **byte == b'.').count();
+    value.starts_with(b"eyJ") && dots == 2
+}
+
 /// Whether a cookie is called like a token, begins like one (`{"` in base64url) and has its dots, or has
 /// the form of an API key.
 fn holds_token(cookies: &HeaderValue) -> bool {
@@ -162,10 +168,9 @@ fn holds_token(cookies: &HeaderValue) -> bool {
             let (name, value) = cookie.split_at(end.unwrap_or(cookie.len()));
             let value = value.strip_prefix(b"=").unwrap_or_default();
             let value = value.strip_prefix(b"\"").unwrap_or(value);
-            let dots = value.iter().filter(|byte| **byte == b'.').count();
             let text = std::str::from_utf8(value.strip_suffix(b"\"").unwrap_or(value));
             name.eq_ignore_ascii_case(b"access_token")
-                || (value.starts_with(b"eyJ") && dots == 2)
+                || is_token(value)
                 || text.is_ok_and(|text| PresentedKey::parse(text).is_some())
         })
 }

@@ -2,13 +2,14 @@
 //! authenticated on it. So that a connection can end when one of them is shut out, even where it asks
 //! nothing.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::terms::Principal;
 
-/// How many of one connection are remembered.
+/// How many tokens of one connection are remembered, and how many of everybody else.
 pub const PRINCIPALS_MAX: usize = 64;
 
 /// Whom one connection has let in.
@@ -23,6 +24,10 @@ struct Known {
     principals: Vec<Principal>,
     /// There were more than could be remembered.
     more: bool,
+    /// The latest; who fetches one for each call shows many.
+    tokens: VecDeque<Principal>,
+    /// There were more than are remembered.
+    more_tokens: bool,
 }
 
 impl Presented {
@@ -30,10 +35,16 @@ impl Presented {
     pub fn note<'a>(&self, principals: impl IntoIterator<Item = &'a Principal>) {
         let mut known = self.known();
         for principal in principals {
-            if known.principals.contains(principal) {
+            if known.principals.contains(principal) || known.tokens.contains(principal) {
                 continue;
             }
-            if known.principals.len() < PRINCIPALS_MAX {
+            if matches!(principal, Principal::Token(_)) {
+                if known.tokens.len() == PRINCIPALS_MAX {
+                    known.tokens.pop_front();
+                    known.more_tokens = true;
+                }
+                known.tokens.push_back(principal.clone());
+            } else if known.principals.len() < PRINCIPALS_MAX {
                 known.principals.push(principal.clone());
             } else {
                 known.more = true;
@@ -41,11 +52,13 @@ impl Presented {
         }
     }
 
-    /// Whether one of them is shut out, as `is_shut_out` knows. A connection that let in more than can
-    /// be remembered might have let in anyone, so of such a one it is said as well.
-    pub fn any(&self, is_shut_out: impl Fn(&Principal) -> bool) -> bool {
+    /// Whether one of them is shut out, as `is_shut_out` knows; `any_token` says whether any token at all is. A
+    /// connection that let in more than can be remembered might have let in anyone, so of such a one it
+    /// is said as well.
+    pub fn any(&self, is_shut_out: impl Fn(&Principal) -> bool, any_token: bool) -> bool {
         let known = self.known();
-        known.more || known.principals.iter().any(is_shut_out)
+        let mut all = known.principals.iter().chain(&known.tokens);
+        known.more || (known.more_tokens && any_token) || all.any(is_shut_out)
     }
 
     /// Asks for the end of the connection.
@@ -67,6 +80,7 @@ impl Presented {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::Thumbprint;
 
     fn token(number: usize) -> Principal {
         Principal::Token(number.to_string().into())
@@ -76,17 +90,34 @@ mod tests {
     fn only_a_connection_that_let_somebody_in_is_theirs() {
         let presented = Presented::default();
         presented.note([&token(1), &token(2), &token(1)]);
-        assert!(presented.any(|principal| *principal == token(2)));
-        assert!(!presented.any(|principal| *principal == token(3)));
+        assert!(presented.any(|principal| *principal == token(2), true));
+        assert!(!presented.any(|principal| *principal == token(3), true));
+    }
+
+    #[test]
+    fn a_connection_that_showed_more_tokens_than_are_remembered_ends_only_where_tokens_are_shut_out()
+     {
+        let presented = Presented::default();
+        let partner = Principal::Certificate(Thumbprint([7; 32]));
+        let all: Vec<_> = (0..=PRINCIPALS_MAX).map(token).collect();
+        presented.note([&partner]);
+        presented.note(&all[..PRINCIPALS_MAX]);
+        assert!(!presented.any(|_| false, true));
+        presented.note(&all);
+        assert!(presented.any(|_| false, true));
+        assert!(!presented.any(|_| false, false));
+        assert!(presented.any(|principal| *principal == partner, false));
+        assert!(presented.any(|principal| *principal == all[PRINCIPALS_MAX], false));
     }
 
     #[test]
     fn a_connection_that_let_in_more_than_is_remembered_counts_as_anybodys() {
         let presented = Presented::default();
-        let all: Vec<_> = (0..=PRINCIPALS_MAX).map(token).collect();
+        let client = |number: usize| Principal::Client(number.to_string().into());
+        let all: Vec<_> = (0..=PRINCIPALS_MAX).map(client).collect();
         presented.note(&all[..PRINCIPALS_MAX]);
-        assert!(!presented.any(|_| false));
+        assert!(!presented.any(|_| false, false));
         presented.note(&all);
-        assert!(presented.any(|_| false));
+        assert!(presented.any(|_| false, false));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::edge::headers::is_token;
 use crate::edge::percent;
 use crate::identity::api_key::PresentedKey;
 
@@ -62,6 +63,17 @@ pub enum QueryMistake {
     TokenInQuery,
 }
 
+/// Parameters that hold a token if what they hold looks like one. Under other names a core may have cursors of
+/// that look.
+const TOKEN_NAMES: [&str; 5] = ["token", "id_token", "jwt", "bearer", "authorization"];
+
+fn holds_token(name: &str, value: &str) -> bool {
+    let is_named = TOKEN_NAMES.iter().any(|one| name.eq_ignore_ascii_case(one));
+    name.eq_ignore_ascii_case("access_token")
+        || (is_named && is_token(value.as_bytes()))
+        || PresentedKey::parse(value).is_some()
+}
+
 impl Query {
     /// Reads what stands after the `?`; nothing, or nothing after it, is an empty query.
     ///
@@ -101,7 +113,7 @@ impl Query {
             if name.is_empty() || name == "[]" {
                 return Err(QueryMistake::NoName);
             }
-            if name.eq_ignore_ascii_case("access_token") || PresentedKey::parse(&value).is_some() {
+            if holds_token(&name, &value) {
                 return Err(QueryMistake::TokenInQuery);
             }
             if query.clashes_with(&name) {

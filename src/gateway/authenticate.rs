@@ -175,14 +175,12 @@ fn principals(
     certificate: &ClientCertificate,
     shown: &Shown,
 ) -> Arc<[Principal]> {
-    let family = std::iter::once(&contract.partner).chain(contract.parent.as_ref());
     let credentials = [
         Principal::Client(Arc::clone(shown.client())),
         Principal::Certificate(certificate.thumbprint),
     ];
     let token = shown.token_id().map(Arc::clone).map(Principal::Token);
-    let family = family.cloned().map(Principal::Partner);
-    family.chain(credentials).chain(token).collect()
+    contract.family().chain(credentials).chain(token).collect()
 }
 
 /// Token, or key, and certificate name their contracts apart from each other; they must be the same.

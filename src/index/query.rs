@@ -45,9 +45,9 @@ impl Query {
         groups
     }
 
-    /// Whether it says anything but times.
-    pub fn has_words(&self) -> bool {
-        !self.groups().is_empty()
+    /// Whether it says anything at all.
+    pub fn says_something(&self) -> bool {
+        self.since.is_some() || self.until.is_some() || !self.groups().is_empty()
     }
 
     /// The numbers of its words, group by group.

@@ -175,6 +175,9 @@ impl Store {
             format!("?{}", values.len())
         };
         let mut conditions = String::new();
+        if query.numbers().is_empty() {
+            conditions += "FROM (SELECT bundle FROM span WHERE bundle >= ?1) AS found WHERE true";
+        }
         for (number, group) in query.numbers().into_iter().enumerate() {
             let words: Vec<_> = group.into_iter().map(|word| place(word.into())).collect();
             let words = words.join(", ");

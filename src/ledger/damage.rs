@@ -32,6 +32,29 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// Segments are released only under the published checkpoint: where those that are left begin with an entry
+    /// behind the first, the file `checkpoint` was there.
+    pub(super) fn if_unpublished(checkpoint: &Path, segments_begin: u64) -> Result<(), Self> {
+        if segments_begin == 0 {
+            return Ok(());
+        }
+        let path = checkpoint.display();
+        Err(Self::somewhere(format!(
+            "the published checkpoint `{path}` is gone, and nothing else vouches for what stands before entry {segments_begin}; bring it back, be it from the second checkpoint or from a file in `cosigned`"
+        )))
+    }
+
+    /// Tiles are made of durable entries only: a log of `size` entries with tiles of more was cut.
+    pub(super) fn if_shorter(size: u64, shown: u64) -> Result<(), Self> {
+        if size >= shown {
+            return Ok(());
+        }
+        let what = format!("the log ends before it, and there are tiles of {shown} entries");
+        Err(Self::at(size, what))
+    }
+}
+
 fn place(index: Option<u64>) -> String {
     index.map_or_else(String::new, |index| format!("entry {index}: "))
 }
@@ -42,8 +65,8 @@ pub enum ReadError {
     /// They are damaged.
     #[error(transparent)]
     Damaged(#[from] Damage),
-    /// The system could not read.
-    #[error("`{}` cannot be read: {source}", path.display())]
+    /// The system could not read it, or what the publisher writes could not be written.
+    #[error("`{}` cannot be read or written: {source}", path.display())]
     Unreadable {
         /// The file or directory.
         path: PathBuf,

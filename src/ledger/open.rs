@@ -28,7 +28,7 @@ use super::replay::Replay;
 use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
 use super::storage::{Disk, Storage, make_folders, replace_file};
-use super::tiles::Tiles;
+use super::tiles::{CHECKPOINT, Tiles, entries_shown};
 use super::{Ledger, segment};
 use crate::clock::Clock;
 use crate::entry::{Entry, EntryError, Event, GatewayNote};
@@ -58,6 +58,11 @@ pub enum OpenError {
     /// Another process has it.
     #[error("the ledger in `{}` is open in another process; a log has one writer", .0.display())]
     InUse(PathBuf),
+    /// What the second checkpoint says cannot be told.
+    #[error(
+        "the second checkpoint of the ledger: {0}. Run `covenant ledger verify` on the ledger; where it is sound and has all that is known of, remove that file, and it is written anew"
+    )]
+    Second(String),
     /// What is stored is not what was recorded.
     #[error(
         "the ledger is damaged and is not written to: {0}. Keep a copy of the directory as it is, run `covenant ledger verify` on it, and either restore the files from a backup or start a new log under a new origin"
@@ -154,7 +159,8 @@ impl Ledger {
                 .map(|one| one.checkpoint),
         );
         if let Some(path) = &options.second_checkpoint {
-            marks.extend(checkpoint_in(path, &keys)?);
+            let second = checkpoint_in(path, &keys);
+            marks.extend(second.map_err(|error| OpenError::Second(error.to_string()))?);
         }
         // The entries before the first segment are in full bundles; their tree is in the tiles, and
         // the checkpoint of the first batch says whether it is the right one.
@@ -162,8 +168,16 @@ impl Ledger {
             Some(scan) => scan.peek_index()?.unwrap_or(0),
             None => 0,
         };
+        if published.is_none() {
+            Damage::if_unpublished(&directory.join(CHECKPOINT), begin)
+                .map_err(OpenError::Damaged)?;
+        }
         let frontier = Tiles::read_at(directory, begin)?.frontier();
-        let beginning = Beginning { frontier, marks };
+        let beginning = Beginning {
+            frontier,
+            marks,
+            shown: entries_shown(directory, begin)?,
+        };
         let minimum = pruning::read(directory)?;
         let (mut sequencer, mut recovery) = recover(
             options,
@@ -177,6 +191,9 @@ impl Ledger {
             // Entries that were pruned are in segments still: the last of those is to be released too.
             sequencer.begin_segment();
         }
+        sequencer
+            .check()
+            .map_err(|error| OpenError::NotWritable(error.to_string()))?;
         keep_keys(&*storage, directory, &keys, &sequencer)?;
         let shared = share(&sequencer)?;
         let publisher = Publisher::new(
@@ -255,11 +272,13 @@ impl Ledger {
     }
 }
 
-/// Where a replay begins, and which checkpoints it must pass through.
+/// Where a replay begins, which checkpoints it must pass through, and how far it must come.
 #[derive(Default)]
 struct Beginning {
     frontier: Frontier,
     marks: Vec<Checkpoint>,
+    /// How many entries there must be by the tiles.
+    shown: u64,
 }
 
 /// Replays the journal, and records what had to be cut off its end, and that another key signs now.
@@ -280,6 +299,7 @@ fn recover(
         replay.take(batch, digest)
     })?;
     let state = replay.finish().map_err(OpenError::Damaged)?;
+    Damage::if_shorter(state.frontier.size(), beginning.shown).map_err(OpenError::Damaged)?;
     let recovery = Recovery {
         size: state.frontier.size(),
         torn_bytes_cut,
@@ -342,6 +362,11 @@ fn keys(directory: &Path, signers: &Signers) -> Result<Keys, OpenError> {
             let text = str::from_utf8(&bytes).map_err(|_| wrong("it is not text"))?;
             Keys::parse(text).map_err(|error| wrong(&error.to_string()))?
         }
+        None if reads::is_there(&rotation(directory, 1))? => {
+            return Err(wrong(
+                "it is gone, and the log has had other keys; bring it back from a copy, which nobody need keep secret",
+            ));
+        }
         None => {
             let first = signers.previous.as_ref().unwrap_or(&signers.now);
             Keys::from(first.verifier_key().clone())
@@ -369,8 +394,7 @@ fn keep_keys(
         .open(&durable.checkpoint)
         .is_ok_and(|(_, signed)| signed.len() > 1);
     if both {
-        let file = format!("rotation-{}.checkpoint", keys.last_place());
-        let path = directory.join(file);
+        let path = rotation(directory, keys.last_place());
         replace_file(storage, &path, durable.checkpoint.as_bytes())
             .map_err(|error| OpenError::system(&path, error))?;
     }
@@ -379,6 +403,11 @@ fn keep_keys(
     let path = directory.join(KEYS_FILE);
     replace_file(storage, &path, keys.to_text().as_bytes())
         .map_err(|error| OpenError::system(&path, error))
+}
+
+/// What both keys signed when this one of the log's keys began.
+fn rotation(directory: &Path, place: usize) -> PathBuf {
+    directory.join(format!("rotation-{place}.checkpoint"))
 }
 
 fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {

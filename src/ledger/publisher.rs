@@ -71,6 +71,8 @@ struct Work {
     files: Vec<PathBuf>,
     /// Folders of partial tiles that full tiles among `files` replace.
     replaced: Vec<PathBuf>,
+    /// Those that are replaced by files that are durable, but by no published checkpoint yet.
+    outdated: Vec<PathBuf>,
 }
 
 /// The checkpoint published in `directory`, if there is one.
@@ -163,6 +165,7 @@ impl Publisher {
             scan: None,
             files: Vec::new(),
             replaced: Vec::new(),
+            outdated: Vec::new(),
         })
     }
 
@@ -213,6 +216,11 @@ impl Publisher {
             self.published_at = Some(time);
             self.published = Some((durable.size, work.tiles.frontier().root()));
             self.shared.set_published(&durable.checkpoint, durable.size);
+            for folder in work.outdated.drain(..) {
+                // Left over, they are only in the way: every client takes the full tile first. Before, the
+                // checkpoint that was published had no other tiles than these.
+                let _ = self.storage.remove_folder(&folder);
+            }
             self.release_segments(&work, durable.size)?;
         }
         self.work = Some(work);
@@ -288,9 +296,8 @@ impl Publisher {
         }
         self.sync()?;
         for folder in work.replaced.drain(..) {
-            // Left over, they are only in the way: every client takes the full tile first.
             if reads::is_there(&folder)? {
-                let _ = self.storage.remove_folder(&folder);
+                work.outdated.push(folder);
             }
         }
         Ok(())

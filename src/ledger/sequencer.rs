@@ -241,7 +241,7 @@ impl Sequencer {
             }
             // A commit looks by itself.
             let checked = match check && leaves.is_empty() {
-                true => self.journal.check().map_err(CommitError::from),
+                true => self.check().map_err(CommitError::from),
                 false => Ok(()),
             };
             let done = checked.and_then(|()| self.commit_all(leaves, waiting, shared, runtime));
@@ -287,6 +287,11 @@ impl Sequencer {
             tell(told.collect(), runtime);
         }
         Ok(())
+    }
+
+    /// Looks whether the file that is written is still there, and nobody else's.
+    pub(super) fn check(&mut self) -> Result<(), JournalError> {
+        self.journal.check()
     }
 
     /// Has the next batch begin a segment.

@@ -63,17 +63,30 @@ pub(super) fn read(
     if parsed == Name::Minimum {
         return minimum(directory, &places);
     }
-    let path = parsed.path(directory);
-    let bytes = reads::file(&path)?;
-    if bytes.as_ref().is_some_and(|bytes| !parsed.is_whole(bytes)) {
-        // Clients keep it for ever.
-        let what = format!("the file `{}` is cut short or damaged", path.display());
-        return Err(Damage::somewhere(what).into());
-    }
+    let bytes = match whole(directory, &parsed)? {
+        // A full file takes the place of partial ones; who has an older checkpoint may still ask for those.
+        None => match parsed.full() {
+            Some(full) => whole(directory, &full)?.and_then(|bytes| parsed.cut(bytes)),
+            None => None,
+        },
+        bytes => bytes,
+    };
     Ok(bytes.map(|bytes| Served {
         bytes,
         is_immutable: !matches!(parsed, Name::Checkpoint | Name::Cosigned(_)),
     }))
+}
+
+/// The bytes of what `name` names, if there is a file of it.
+fn whole(directory: &Path, name: &Name) -> Result<Option<Vec<u8>>, ReadError> {
+    let path = name.path(directory);
+    let bytes = reads::file(&path)?;
+    if bytes.as_ref().is_some_and(|bytes| !name.is_whole(bytes)) {
+        // Clients keep it for ever.
+        let what = format!("the file `{}` is cut short or damaged", path.display());
+        return Err(Damage::somewhere(what).into());
+    }
+    Ok(bytes)
 }
 
 /// The minimum index, once the entry that it names is published: whoever reads it finds that entry.
@@ -122,6 +135,44 @@ impl Name {
             }
             Self::Minimum => Minimum::parse(bytes).is_some(),
         }
+    }
+
+    /// The full tile or bundle that a partial one is the beginning of.
+    fn full(&self) -> Option<Self> {
+        match *self {
+            Self::Tile {
+                level,
+                index,
+                width: ..WIDTH,
+            } => Some(Self::Tile {
+                level,
+                index,
+                width: WIDTH,
+            }),
+            Self::Bundle {
+                index,
+                width: ..WIDTH,
+            } => Some(Self::Bundle {
+                index,
+                width: WIDTH,
+            }),
+            _ => None,
+        }
+    }
+
+    /// What of the full tile or bundle this one has.
+    fn cut(&self, mut full: Vec<u8>) -> Option<Vec<u8>> {
+        let bytes = match *self {
+            Self::Tile { width, .. } => size_of::<Hash>() * width,
+            Self::Bundle { width, .. } => {
+                let entries = tiles::entries(&full).take(width);
+                let sizes = entries.map(|entry| Some(size_of::<u16>() + entry?.len()));
+                sizes.sum::<Option<usize>>()?
+            }
+            _ => return None,
+        };
+        full.truncate(bytes);
+        Some(full)
     }
 
     fn path(&self, directory: &Path) -> PathBuf {
@@ -285,6 +336,18 @@ mod tests {
                 assert!(refused.to_string().contains("cut short"), "{refused}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_partial_is_served_from_the_full_file_that_took_its_place() {
+        let place = tempfile::tempdir().unwrap();
+        let tile: Vec<u8> = (0..=255).flat_map(|hash| [hash; 32]).collect();
+        write(&tile_path(place.path(), 0, 0, WIDTH), &tile);
+        write(&bundle_path(place.path(), 0, WIDTH), &bundle(WIDTH));
+        let served = |name| read(place.path(), name, 0..256).unwrap().unwrap().bytes;
+        assert_eq!(served("tile/0/000.p/18"), tile[..18 * 32]);
+        assert_eq!(served("tile/entries/000.p/18"), bundle(18));
+        assert_eq!(read(place.path(), "tile/0/001.p/1", 0..257).unwrap(), None);
     }
 
     #[test]

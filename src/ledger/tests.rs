@@ -360,7 +360,7 @@ async fn a_log_shorter_than_the_second_checkpoint_is_not_opened() {
             .contains("restore the files from a backup")
     );
     std::fs::write(place.directory.path().join("second"), "nonsense").unwrap();
-    assert!(matches!(open(), Err(OpenError::Damaged(_))));
+    assert!(matches!(open(), Err(OpenError::Second(_))));
 }
 
 #[tokio::test]
@@ -386,4 +386,94 @@ async fn when_no_new_segment_can_be_made_the_ledger_closes_and_what_was_acknowle
     let (ledger, recovery) = place.open();
     assert_eq!(recovery.size, acknowledged);
     assert!(ledger.append(entry(&long)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_published_log_verifies_while_another_checkpoint_is_not_published_yet() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    let served = |name: &str| ledger.published_file(name).unwrap();
+    let verified = || {
+        let published = verify::Fetched::new(|name: &std::path::Path| {
+            Ok(served(name.to_str().unwrap()).map(|served| served.bytes))
+        });
+        let verified = verify::verify_published(&published, &place.keys(), &[], &|_| ());
+        verified.unwrap().entries
+    };
+    for _ in 0..18 {
+        ledger.append(entry("published")).await.unwrap();
+    }
+    ledger.publish().await;
+    assert_eq!(verified(), 18);
+    for _ in 0..300 {
+        ledger.note(entry("not published"));
+    }
+    ledger.append(entry("not published")).await.unwrap();
+    // What is full is written as soon as it is.
+    while !place.path().join("tile/entries/000").exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(verified(), 18);
+    assert_eq!(served("tile/0/000"), None);
+    let before = served("tile/0/000.p/18").unwrap();
+    ledger.publish().await;
+    assert_eq!(verified(), 319);
+    while place.path().join("tile/0/000.p").exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(served("tile/0/000.p/18").unwrap(), before);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_log_whose_published_checkpoint_is_gone_is_neither_opened_nor_called_sound() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    let long = "x".repeat(40_000);
+    for _ in 0..5 {
+        (0..255).for_each(|_| ledger.note(entry("note")));
+        ledger.append(entry(&long)).await.unwrap();
+    }
+    ledger.publish().await;
+    while segment::list(&place.path()).unwrap()[0] == 0 {
+        ledger.note(entry("note"));
+        ledger.append(entry(&long)).await.unwrap();
+        ledger.publish().await;
+    }
+    ledger.close().await;
+    let checkpoint = place.path().join("checkpoint");
+    let kept = place.path().join("kept");
+    std::fs::rename(&checkpoint, &kept).unwrap();
+    let refused = place.try_open().unwrap_err().to_string();
+    assert!(refused.contains("bring it back"), "{refused}");
+    let refused = verify::verify_once(&place.path(), &place.keys(), None).unwrap_err();
+    assert!(refused.to_string().contains("bring it back"), "{refused}");
+    std::fs::rename(&kept, &checkpoint).unwrap();
+    place.open().0.close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_ends_before_its_tiles_is_neither_opened_nor_called_sound() {
+    let place = Place::new();
+    let (ledger, _) = place.open();
+    for _ in 0..4 {
+        ledger.append(entry("one")).await.unwrap();
+    }
+    ledger.close().await;
+    // The last batch is taken away, and the checkpoint that knew of it.
+    let path = segment::path(&place.path(), 0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let begins = (0..bytes.len()).step_by(super::batch::BLOCK_BYTES);
+    let is_batch = |at: &usize| bytes[*at..].starts_with(super::batch::MAGIC);
+    let last = begins.rev().find(is_batch).unwrap();
+    bytes[last..].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    std::fs::remove_file(place.path().join("checkpoint")).unwrap();
+    let refused = place.try_open().unwrap_err().to_string();
+    assert!(
+        refused.contains("entry 3: ") && refused.contains("tiles of 4"),
+        "{refused}"
+    );
+    let refused = verify::verify_once(&place.path(), &place.keys(), None).unwrap_err();
+    assert!(refused.to_string().contains("tiles of 4"), "{refused}");
 }

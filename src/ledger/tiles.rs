@@ -71,6 +71,21 @@ pub(super) fn partial_widths(full: &Path) -> Result<Vec<usize>, ReadError> {
     Ok(widths)
 }
 
+/// How many entries the log had at least by the tiles in `directory`, looked for from the one on that has
+/// entry `from`: they are made of durable entries only.
+pub(super) fn entries_shown(directory: &Path, from: u64) -> Result<u64, ReadError> {
+    let mut index = from / WIDTH as u64;
+    loop {
+        let full = tile_path(directory, 0, index, WIDTH);
+        let begin = entries_under(0, index, 0);
+        if !reads::is_there(&full)? {
+            let widest = partial_widths(&full)?.pop().unwrap_or(0);
+            return Ok(begin.saturating_add(widest as u64));
+        }
+        index += 1;
+    }
+}
+
 /// Appends an entry, which must be shorter than 64 KiB, to the bytes of a bundle.
 pub(super) fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
     let length = u16::try_from(entry.len()).unwrap_or(u16::MAX);

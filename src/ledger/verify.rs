@@ -140,18 +140,24 @@ fn verify_with(
         let what = format!("there is no ledger in `{}`", directory.display());
         return Err(Damage::somewhere(what).into());
     }
-    let scan = Scan::open(directory)?;
     let published_size = published.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    // Looked at before the segments, as a writer may go on.
+    let shown = tiles::entries_shown(directory, published_size)?;
+    let scan = Scan::open(directory)?;
     if scan.is_none() && published_size > 0 && reads::is_there(&directory.join(segment::FOLDER))? {
         // The last segment is never released: a copy of what is published has no folder for them.
         let folder = directory.join(segment::FOLDER);
         let what = format!("the segments are missing from `{}`", folder.display());
         return Err(Damage::somewhere(what).into());
     }
+    let is_copy = scan.is_none();
     let segments_begin = match &scan {
         Some(scan) => scan.peek_index()?.unwrap_or(published_size),
         None => published_size,
     };
+    if published.is_none() {
+        Damage::if_unpublished(&directory.join(tiles::CHECKPOINT), segments_begin)?;
+    }
     let source = Folder(directory);
     let beginning = Beginning::find(&source, segments_begin, published_size)?;
     let minimum = beginning.minimum;
@@ -164,6 +170,9 @@ fn verify_with(
         .verify_up_to(segments_begin)?;
     let replay = Replay::new(keys, start, marks);
     let mut verified = verify_segments(replay, scan, overlap, (keys, progress))?;
+    if !is_copy {
+        Damage::if_shorter(verified.entries, shown)?;
+    }
     verified.published = published_size;
     verified.minimum = minimum;
     if let Some(purge) = minimum.purge {

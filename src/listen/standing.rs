@@ -70,7 +70,8 @@ impl Standing {
 
     fn is_shut_out(&self) -> bool {
         let is_shut_out = |principal: &_| self.suspensions.of(principal).is_some();
-        self.peer.presented.any(is_shut_out)
+        let any_token = self.suspensions.any_token();
+        self.peer.presented.any(is_shut_out, any_token)
     }
 }
 

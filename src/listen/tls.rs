@@ -6,12 +6,13 @@
 //! connections are judged again by it, and sessions of the one before are forgotten.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::crypto::hash::HashAlgorithm;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier as _;
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
@@ -114,6 +115,20 @@ impl Tls {
         self.lists_until
     }
 
+    /// What a chain that stands was verified with: without certificates that somebody added and nobody looked
+    /// at, the partner's own first.
+    pub(super) fn needed(&self, chain: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
+        let mut needed = chain.to_vec();
+        for place in (1..chain.len()).rev() {
+            let mut without = needed.clone();
+            without.remove(place);
+            if self.stands(&without) {
+                needed = without;
+            }
+        }
+        needed
+    }
+
     /// Whether a chain that was verified once, the partner's own certificate first, would be verified
     /// again now.
     pub(super) fn stands(&self, chain: &[CertificateDer<'_>]) -> bool {
@@ -124,6 +139,28 @@ impl Tls {
         let judged = now.map(|now| self.verifier.verify_client_cert(leaf, intermediates, now));
         matches!(judged, Some(Ok(_)))
     }
+}
+
+/// Whether the listener would take the certificates in `chain`, the partner's own first, under this partner
+/// authority, both in PEM, at `now`. Revocation lists are not asked.
+///
+/// # Errors
+/// Why not, in words.
+pub fn would_take(partner_authority: &[u8], chain: &[u8], now: Timestamp) -> Result<(), String> {
+    let material = Material {
+        chain,
+        key: &[],
+        partner_authority,
+        revocation_lists: &[],
+    };
+    let verifier = verifier(&material, Vec::new()).map_err(|mistake| mistake.to_string())?;
+    let chain = items::<CertificateDer<'_>>("the certificate", chain);
+    let chain = chain.map_err(|mistake| mistake.to_string())?;
+    let (leaf, intermediates) = chain.split_first().ok_or("there is no certificate")?;
+    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let judged = verifier.verify_client_cert(leaf, intermediates, now);
+    judged.map(drop).map_err(|error| error.to_string())
 }
 
 /// What the library supports, with the suites that hash with SHA-256 first: today's processors have it in

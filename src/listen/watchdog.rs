@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::standing::GOODBYE_MAX;
 use crate::edge::limits::{Limits, seconds};
 use crate::edge::stream::Progress;
 
@@ -21,8 +22,8 @@ pub(super) enum Verdict {
 
 #[derive(Debug)]
 pub(super) struct Watchdog {
-    /// Between two looks.
-    pub(super) period: Duration,
+    /// Between two looks, as a rule.
+    period: Duration,
     /// A goodbye has been said.
     pub(super) ending: bool,
     last: Progress,
@@ -45,18 +46,31 @@ impl Watchdog {
         }
     }
 
+    /// How long to wait until the next look: once a goodbye was said and nothing is under way, whoever does not
+    /// return it is not given a whole period.
+    pub(super) fn pause(&self, now: Progress) -> Duration {
+        match self.ending && now.under_way == 0 {
+            true => self.period.min(GOODBYE_MAX),
+            false => self.period,
+        }
+    }
+
     /// `lags` says that one answer was not taken as quickly as it must be.
     pub(super) fn look(&mut self, now: Progress, lags: bool) -> Verdict {
         let last = std::mem::replace(&mut self.last, now);
         if lags {
             return Verdict::Stalled;
         }
-        if now.under_way > 0 || now.answers != last.answers {
+        if now.under_way > 0 {
             self.idle = Duration::ZERO;
             return Verdict::Alive;
         }
         if self.ending {
             return Verdict::Stalled;
+        }
+        if now.answers != last.answers {
+            self.idle = Duration::ZERO;
+            return Verdict::Alive;
         }
         self.idle += self.period;
         if self.idle < self.idle_max {
@@ -91,6 +105,17 @@ mod tests {
         assert_eq!(watchdog.look(progress(0, 1), false), Verdict::Alive);
         assert_eq!(watchdog.look(progress(0, 1), false), Verdict::Idle);
         assert_eq!(watchdog.look(progress(0, 1), false), Verdict::Stalled);
+    }
+
+    #[test]
+    fn who_does_not_return_a_goodbye_is_not_waited_for_as_long_as_for_anything_else() {
+        let mut watchdog = watchdog();
+        assert_eq!(watchdog.pause(progress(0, 1)), seconds(5));
+        watchdog.ending = true;
+        assert_eq!(watchdog.pause(progress(1, 1)), seconds(5));
+        assert_eq!(watchdog.look(progress(1, 1), false), Verdict::Alive);
+        assert_eq!(watchdog.pause(progress(0, 2)), GOODBYE_MAX);
+        assert_eq!(watchdog.look(progress(0, 2), false), Verdict::Stalled);
     }
 
     #[test]

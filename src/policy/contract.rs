@@ -13,7 +13,9 @@ use crate::identity::api_key::ApiKeyRecord;
 use crate::identity::binding::{Bindings, Carrier};
 use crate::mistakes::{Mistakes, Source};
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
-use crate::terms::{FormSet, PartnerId, PartnerKind, Thumbprint};
+use crate::terms::{FormSet, PartnerId, PartnerKind, Principal, Thumbprint};
+
+pub use self::read::OVERLAP_DAYS_MAX;
 
 /// One partner's contract, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,12 @@ impl Contract {
     /// Reads the contract in `source` by itself, on the day `today`; what is wrong with it becomes mistakes.
     pub fn read(source: &Arc<Source>, today: Date, mistakes: &mut Mistakes) -> Option<Self> {
         read::read(source, today, mistakes).map(|draft| draft.contract)
+    }
+
+    /// Who is shut out with it: the partner, and the one that it is a co-brand of.
+    pub fn family(&self) -> impl Iterator<Item = Principal> + use<> {
+        let family = [Some(self.partner.clone()), self.parent.clone()];
+        family.into_iter().flatten().map(Principal::Partner)
     }
 
     /// Its name in headers and entries: `acme.7`.

@@ -68,6 +68,12 @@ impl Suspensions {
         self.all.load().get(principal).cloned()
     }
 
+    /// Whether any token is suspended.
+    pub fn any_token(&self) -> bool {
+        let all = self.all.load();
+        all.keys().any(|one| matches!(one, Principal::Token(_)))
+    }
+
     /// Everybody, in no order.
     pub fn all(&self) -> Vec<(Principal, Suspension)> {
         let all = self.all.load();

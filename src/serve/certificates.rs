@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::{Mutex, watch};
 
 use super::StartError;
@@ -232,9 +234,12 @@ async fn fetched(
     before: Option<&Vec<u8>>,
 ) -> Result<Vec<u8>, String> {
     let list = url.fetch().await.map_err(|error| error.to_string())?;
+    // Who publishes files as they are made publishes PEM.
+    let list =
+        CertificateRevocationListDer::from_pem_slice(&list).map_or(list, |in_pem| in_pem.to_vec());
     let Some((issued, _)) = dates(&list) else {
         return Err(format!(
-            "{url:?} gave no revocation list in DER that says until when it holds"
+            "{url:?} gave no revocation list in DER or PEM that says until when it holds"
         ));
     };
     if !is_signed(&list, authority) {

@@ -37,7 +37,7 @@ use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
 use crate::index::Index;
 use crate::ledger::Ledger;
-use crate::listen;
+use crate::listen::{self, Reception};
 use crate::mistakes::Look;
 use crate::operator::{self, Operator};
 use crate::publishing::{self, NotOpened, Opening};
@@ -317,11 +317,18 @@ async fn serve_partners(
         let gateway = Arc::clone(gateway);
         move |peer, request| Arc::clone(&gateway).handle_to_the_end(peer, request)
     };
-    let (clock, done) = (gateway.clock.clone(), until(stopped.clone()));
-    let suspensions = Arc::clone(gateway.registry.suspensions());
-    let (tls, limits) = (certificates.tls(), gateway.limits.clone());
-    let serving = listen::serve(listener, tls, limits, clock, suspensions, handler, done);
-    tasks.spawn(serving);
+    let reception = Reception {
+        tls: certificates.tls(),
+        limits: gateway.limits.clone(),
+        clock: gateway.clock.clone(),
+        suspensions: Arc::clone(gateway.registry.suspensions()),
+        whose: {
+            let gateway = Arc::clone(gateway);
+            Arc::new(move |certificate| gateway.whose(certificate))
+        },
+    };
+    let done = until(stopped.clone());
+    tasks.spawn(listen::serve(listener, reception, handler, done));
     Ok(address)
 }
 

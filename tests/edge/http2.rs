@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use covenant::edge::limits::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use crate::server::{Server, read_to_end};
+use crate::server::{Authority, Server, limits, read_to_end};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) const DATA: u8 = 0;
@@ -401,5 +402,34 @@ async fn running_streams_are_reset_after_a_goodbye_when_their_connection_must_en
     resets.sort_unstable();
     assert!(goodbyes > 0);
     assert_eq!(resets, [1, 3]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_goes_on_with_a_body_after_the_answer_is_ended_whether_or_not_a_goodbye_is_returned() {
+    let patient = Limits {
+        idle_seconds_max: 600,
+        grace_seconds: 5,
+        ..limits()
+    };
+    let server = Server::start_with(patient, Authority::new(), String::new()).await;
+    let refused = block(&[
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "evil.example"),
+        (":path", "/a"),
+    ]);
+    let mut stream = connect(&server).await;
+    stream
+        .write_all(&frame(HEADERS, END_HEADERS, 1, &refused))
+        .await
+        .unwrap();
+    let mut answered = false;
+    // Nothing is sent back, not even what every client returns to a goodbye.
+    while let Some((kind, id, _)) = next_frame(&mut stream).await {
+        answered |= kind == HEADERS && id == 1;
+        let _ = stream.write_all(&frame(DATA, 0, 1, b"x")).await;
+    }
+    assert!(answered);
     server.stop().await;
 }

@@ -11,7 +11,7 @@ use covenant::edge::body::{RequestBody, ResponseBody, whole};
 use covenant::edge::host::HostNames;
 use covenant::edge::limits::Limits;
 use covenant::edge::{Peer, accept};
-use covenant::listen::{serve, tls};
+use covenant::listen::{Reception, serve, tls};
 use covenant::refusal::{Executed, ProblemContext, Refusal};
 use covenant::terms::RequestId;
 use futures_util::{StreamExt as _, stream};
@@ -178,10 +178,13 @@ impl Server {
         };
         let task = tokio::spawn(serve(
             listener,
-            tls,
-            limits,
-            Clock::system(),
-            Arc::default(),
+            Reception {
+                tls,
+                limits,
+                clock: Clock::system(),
+                suspensions: Arc::default(),
+                whose: Arc::new(|_| Vec::new()),
+            },
             handler,
             async {
                 let _ = stopped.await;

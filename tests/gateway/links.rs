@@ -276,7 +276,7 @@ async fn a_cursor_that_is_a_customer_whom_the_page_does_not_show_is_withheld_wit
     let (own, later) = (&customers[0], &customers[1]);
     let foreign = &stand.customers_of("bluebird")[0];
     let mut acme = stand.partner("acme").await;
-    let thing = |customer| json!({"id": "1", "customer": customer, "here": "/lab/things/1"});
+    let thing = |customer: &str| json!({"id": format!("of {customer}"), "customer": customer, "here": "/lab/things/1"});
     let page_of_own = json!([thing(own)]);
     for (path, data, cursor, leaves) in [
         ("/lab/things".to_owned(), &page_of_own, own.clone(), true),

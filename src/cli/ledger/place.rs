@@ -65,6 +65,16 @@ pub(super) fn keys(path: &Path) -> Result<Keys, String> {
     keys.map_err(|error| format!("`{}`: {error}", path.display()))
 }
 
+/// Whether there is a ledger in `directory`, or a copy of what of one is published; says so where not.
+pub(super) fn is_ledger(directory: &Path) -> bool {
+    let is_there = |name| directory.join(name).exists();
+    let is_ledger = is_there("journal") || is_there("checkpoint");
+    if !is_ledger {
+        complain(format!("there is no ledger in `{}`", directory.display()));
+    }
+    is_ledger
+}
+
 /// A text file, or why it cannot be read.
 pub(super) fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path)

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::place::is_ledger;
 use super::progress::Progress;
 use crate::cli::output::{Format, complain, say, say_json};
 use crate::cli::{EXIT_OTHER, EXIT_USAGE};
 use crate::index::{FindError, Index};
 
 pub(in crate::cli) fn run(directory: &Path, format: Format) -> u8 {
-    if !directory.is_dir() {
-        complain(format!("`{}` is not a directory", directory.display()));
+    if !is_ledger(directory) {
         return EXIT_USAGE;
     }
     let progress = Progress::begin("entries indexed");

@@ -9,6 +9,7 @@ use super::whom::WhomArguments;
 use crate::administration::client::Client;
 use crate::administration::messages::{Found, SearchAnswer, SearchQuery};
 use crate::administration::paper;
+use crate::cli::EXIT_USAGE;
 use crate::cli::output::{Format, complain, say_rows, tell};
 use crate::entry::{Delivered, Event, Recipient, RequestFacts};
 
@@ -36,10 +37,10 @@ pub struct SearchArguments {
     #[arg(long, group = "whom")]
     decision: Option<String>,
     /// Not before this day (UTC) or moment: 2026-11-22 or 2026-11-22T12:00:00Z.
-    #[arg(long, value_parser = moment)]
+    #[arg(long, value_parser = moment, group = "whom")]
     since: Option<Timestamp>,
     /// Before this day (UTC) or moment.
-    #[arg(long, value_parser = moment)]
+    #[arg(long, value_parser = moment, group = "whom")]
     until: Option<Timestamp>,
     /// Most entries to show, up to 1,000.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -65,6 +66,12 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) async fn run(client: &Client, arguments: SearchArguments, format: Format) -> u8 {
+    if let (Some(since), Some(until)) = (arguments.since, arguments.until)
+        && since >= until
+    {
+        complain("nothing is both after --since and before --until");
+        return EXIT_USAGE;
+    }
     let (customer, recipient) = arguments.whom.typed();
     let query = SearchQuery {
         customer,

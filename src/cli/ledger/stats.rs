@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::place::keys_for;
+use super::place::{is_ledger, keys_for};
 use super::progress::Progress;
 use crate::cli::output::{Format, complain, say_json, say_rows};
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
@@ -34,8 +34,7 @@ struct Figures {
 
 pub(in crate::cli) fn run(arguments: &StatsArguments, format: Format) -> u8 {
     let directory = &arguments.dir;
-    if !directory.is_dir() {
-        complain(format!("`{}` is not a directory", directory.display()));
+    if !is_ledger(directory) {
         return EXIT_USAGE;
     }
     let figures = match count(directory) {

@@ -12,6 +12,7 @@ use crate::identity::certificate::ClientCertificate;
 use crate::identity::development::{
     DEVELOPMENT_ISSUER, DevelopmentAuthority, DevelopmentError, read_certificate, read_request,
 };
+use crate::listen::tls::would_take;
 use crate::starter::partner::{NewFile, NotAdded, remove, write_all};
 
 /// Which certificate. Without any of these, one is made with its key.
@@ -32,6 +33,22 @@ pub(super) struct Certified {
     /// Where certificate, key and registration go: `partners` beside the configuration where none is given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+/// Refuses a certificate that the gateway would not take in a handshake. Where the partner authority is not at
+/// hand, nobody can tell.
+fn would_be_taken(path: &Path, authority: &Path, clock: &Clock) -> Result<(), DevelopmentError> {
+    let Ok(authority) = std::fs::read(authority) else {
+        return Ok(());
+    };
+    let chain = std::fs::read(path).map_err(|cause| DevelopmentError::File {
+        path: path.to_owned(),
+        cause,
+    })?;
+    would_take(&authority, &chain, clock.now()).map_err(|why| DevelopmentError::NotTaken {
+        path: path.to_owned(),
+        why,
+    })
 }
 
 /// A certificate, with what is to be written for it.
@@ -60,6 +77,7 @@ impl Certified {
     ) -> Result<Obtained, DevelopmentError> {
         let out = self.out.clone().unwrap_or_else(|| beside.join("partners"));
         if let Some(path) = &self.certificate {
+            would_be_taken(path, &config.gateway.partner_authority, clock)?;
             return Ok(Obtained {
                 certificate: read_certificate(path)?,
                 path: path.clone(),

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::super::output::{Format, complain, escaped_lines, say, say_json};
-use super::super::{EXIT_OTHER, invalid};
+use super::super::{EXIT_OTHER, EXIT_USAGE, invalid};
 use super::add::refused;
 use super::certify::{Certified, Obtained, explained};
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::files::{Readers, write_new};
 use crate::identity::development::{DevelopmentAuthority, read_certificate};
 use crate::mistakes::Mistakes;
-use crate::policy::Contract;
+use crate::policy::{Contract, OVERLAP_DAYS_MAX};
 use crate::rules::Rules;
 use crate::source::Folder;
 use crate::starter::partner::{NotAdded, names, remove, try_cases, with};
@@ -55,6 +55,14 @@ pub(super) fn run(
     let until = rotate
         .until
         .unwrap_or(today.saturating_add(OVERLAP_DAYS.days()));
+    let latest = today.saturating_add(OVERLAP_DAYS_MAX.days());
+    if until < today || until > latest {
+        complain(format!(
+            "--until {until}: the certificate before ends between today and {latest}; two overlap for at most \
+             {OVERLAP_DAYS_MAX} days"
+        ));
+        return EXIT_USAGE;
+    }
     let mut mistakes = Mistakes::new();
     let folder = Folder::read(&config.policies, &mut mistakes);
     let rules = Rules::check(&folder, today, &mut mistakes);

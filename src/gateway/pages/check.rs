@@ -102,7 +102,8 @@ impl Checked {
         }
         let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| malformed())?;
         let uri = self.path.parse::<http::Uri>().map_err(|_| malformed())?;
-        if uri.host().is_some() || !self.path.starts_with('/') {
+        // A fragment is lost on the way into a `Uri`, and refused at the door.
+        if uri.host().is_some() || !self.path.starts_with('/') || self.path.contains('#') {
             return Err(malformed());
         }
         let mut headers = HeaderMap::new();

@@ -30,6 +30,17 @@ pub enum DevelopmentError {
         /// What it should be.
         expected: &'static str,
     },
+    /// A certificate of a partner that no handshake would succeed with.
+    #[error(
+        "the gateway would not let anybody in with `{path}`: {why}; it must be valid now, for client \
+         authentication, and issued by the partner authority", path = path.display()
+    )]
+    NotTaken {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Not a name that can stand in a certificate.
     #[error("`{0}` is not a DNS name, for example acme.partners.example")]
     Name(String),

@@ -30,7 +30,7 @@ const EXCEPTION_DAYS_MAX: i64 = 366;
 /// How many people approve an exception, as it loosens a limit.
 pub(super) const APPROVERS_MIN: usize = 2;
 /// How far ahead the last day of a certificate may be that another takes the place of, in days.
-const OVERLAP_DAYS_MAX: i64 = 92;
+pub const OVERLAP_DAYS_MAX: i64 = 92;
 /// The word for a category that does not leave at all.
 pub(super) const WITHHELD: &str = "withheld";
 
