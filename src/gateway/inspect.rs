@@ -280,8 +280,8 @@ async fn keep_current(
     if creates || shape.fields.iter().any(|field| is_thing(field.role)) {
         return Ok(());
     }
-    // By now every record that names a customer is known to name this one.
-    let contacts = scanned.contacts(|_| true);
+    let is_of_it = |part: &Record<'_>| part.customer().is_none_or(|id| *id == *customer.id);
+    let contacts = scanned.contacts(is_of_it);
     let kept = registry.add_contacts(&customer.id, &contacts).await;
     kept.map_err(|error| not_kept(&error))
 }
