@@ -18,6 +18,7 @@
 //! chooses a plan per record). Answers too large to be held are read and written in parts, by the same
 //! code ([`stream`]), where they list records.
 
+mod contacts;
 mod emit;
 mod field_set;
 mod foreign;

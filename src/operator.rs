@@ -104,6 +104,7 @@ async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
         witnesses.measure();
     }
     metrics.index_behind(ledger.size().saturating_sub(index.size()));
+    metrics.unpublished(ledger.size().saturating_sub(ledger.published()));
     metrics.ledger(ledger.is_writable(), ledger.size(), ledger.notes_dropped());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], metrics.to_text())

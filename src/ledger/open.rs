@@ -25,6 +25,7 @@ use super::pruning::{self, Minimum};
 use super::publisher::{Publisher, checkpoint_in, published_note};
 use super::reads;
 use super::replay::Replay;
+use super::rotation;
 use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
 use super::storage::{Disk, Storage, make_folders, replace_file};
@@ -152,16 +153,7 @@ impl Ledger {
         let log = log_id(&options.origin);
         let journal = FileJournal::new(directory, log, options.segment_bytes, Arc::clone(&storage));
         let published = published_note(directory, &keys)?;
-        let mut marks: Vec<_> = published.iter().map(|(_, now)| now.clone()).collect();
-        marks.extend(
-            cosigned(directory, &keys)?
-                .into_iter()
-                .map(|one| one.checkpoint),
-        );
-        if let Some(path) = &options.second_checkpoint {
-            let second = checkpoint_in(path, &keys);
-            marks.extend(second.map_err(|error| OpenError::Second(error.to_string()))?);
-        }
+        let marks = marks(options, &keys, published.as_ref())?;
         // The entries before the first segment are in full bundles; their tree is in the tiles, and
         // the checkpoint of the first batch says whether it is the right one.
         let begin = match Scan::open(directory)? {
@@ -281,6 +273,22 @@ struct Beginning {
     shown: u64,
 }
 
+/// All that is known to have been signed of the log.
+fn marks(
+    options: &Options,
+    keys: &Keys,
+    published: Option<&(String, Checkpoint)>,
+) -> Result<Vec<Checkpoint>, OpenError> {
+    let mut marks: Vec<_> = published.iter().map(|(_, now)| now.clone()).collect();
+    let cosigned = cosigned(&options.directory, keys)?.into_iter();
+    marks.extend(cosigned.map(|one| one.checkpoint));
+    if let Some(path) = &options.second_checkpoint {
+        let second = checkpoint_in(path, keys);
+        marks.extend(second.map_err(|error| OpenError::Second(error.to_string()))?);
+    }
+    Ok(marks)
+}
+
 /// Replays the journal, and records what had to be cut off its end, and that another key signs now.
 fn recover(
     options: &Options,
@@ -322,10 +330,7 @@ fn recover(
         notes.push(("recovered", cut));
     }
     if previous.is_some() {
-        notes.push((
-            "key-rotated",
-            format!("signed from now on by {}", keys.last()),
-        ));
+        notes.push((rotation::ROTATED, rotation::told(keys.last())));
     }
     let log = log_id(&options.origin);
     let room = options.batch_bytes_max();
@@ -362,7 +367,7 @@ fn keys(directory: &Path, signers: &Signers) -> Result<Keys, OpenError> {
             let text = str::from_utf8(&bytes).map_err(|_| wrong("it is not text"))?;
             Keys::parse(text).map_err(|error| wrong(&error.to_string()))?
         }
-        None if reads::is_there(&rotation(directory, 1))? => {
+        None if reads::is_there(&directory.join(rotation::file_name(1)))? => {
             return Err(wrong(
                 "it is gone, and the log has had other keys; bring it back from a copy, which nobody need keep secret",
             ));
@@ -394,7 +399,7 @@ fn keep_keys(
         .open(&durable.checkpoint)
         .is_ok_and(|(_, signed)| signed.len() > 1);
     if both {
-        let path = rotation(directory, keys.last_place());
+        let path = directory.join(rotation::file_name(keys.last_place()));
         replace_file(storage, &path, durable.checkpoint.as_bytes())
             .map_err(|error| OpenError::system(&path, error))?;
     }
@@ -403,11 +408,6 @@ fn keep_keys(
     let path = directory.join(KEYS_FILE);
     replace_file(storage, &path, keys.to_text().as_bytes())
         .map_err(|error| OpenError::system(&path, error))
-}
-
-/// What both keys signed when this one of the log's keys began.
-fn rotation(directory: &Path, place: usize) -> PathBuf {
-    directory.join(format!("rotation-{place}.checkpoint"))
 }
 
 fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {

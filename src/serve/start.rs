@@ -53,8 +53,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let (ledger, counting) = open_ledger(config, &clock, &registry).await?;
     let counted = count(&counting).await?;
     let (allowance, announced) = (Arc::new(counted.allowance), counted.announced);
-    let (stop, stopped) = watch::channel(false);
-    let metrics = Arc::new(Metrics::default());
+    let ((stop, stopped), metrics) = (watch::channel(false), Arc::new(Metrics::default()));
     let verifier = verifier(config, &clock).await?;
     let (log, counters) = (ledger.clone(), Arc::clone(&metrics));
     let publishing = opening.finish(log, counters, announced, stopped.clone());
@@ -84,8 +83,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
     let witnesses = Witnesses::configured(&config.ledger, &ledger, &clock, &metrics)
         .map_err(|cause| StartError::unusable("the witnesses of the ledger", cause))?;
     let mut tasks = JoinSet::new();
-    let certificates = Certificates::load(&config.gateway, clock.clone()).await?;
-    let certificates = Arc::new(certificates.and_of(&cores));
+    let loaded = Certificates::load(&config.gateway, clock.clone()).await?;
+    let certificates = Arc::new(loaded.and_of(&cores));
     let gateway_address =
         serve_partners(config, &gateway, &certificates, &stopped, &mut tasks).await?;
     let record = record(config, ledger, witnesses.as_deref())?;

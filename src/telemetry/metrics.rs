@@ -23,6 +23,7 @@ pub struct Metrics {
     entries: Gauge<u64, AtomicU64>,
     notes_dropped: Gauge<u64, AtomicU64>,
     index_behind: Gauge<u64, AtomicU64>,
+    unpublished: Gauge<u64, AtomicU64>,
     refusals_unrecorded: Counter,
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
@@ -181,14 +182,23 @@ fn duration_histogram() -> Histogram {
     Histogram::new((0..14).map(|doubling| 0.001 * f64::from(1_u32 << doubling)))
 }
 
-fn index_gauge(registry: &mut Registry) -> Gauge<u64, AtomicU64> {
-    let behind = Gauge::default();
-    registry.register(
-        "ledger_index_behind",
-        "Entries of the ledger that its index does not have yet",
-        behind.clone(),
-    );
-    behind
+/// How far the index, and the published log, are behind the ledger.
+fn behind(registry: &mut Registry) -> [Gauge<u64, AtomicU64>; 2] {
+    [
+        (
+            "ledger_index_behind",
+            "Entries of the ledger that its index does not have yet",
+        ),
+        (
+            "ledger_unpublished",
+            "Entries of the ledger that its published checkpoint does not cover yet",
+        ),
+    ]
+    .map(|(name, help)| {
+        let behind = Gauge::default();
+        registry.register(name, help, behind.clone());
+        behind
+    })
 }
 
 impl Default for Metrics {
@@ -222,7 +232,7 @@ impl Default for Metrics {
             "Refusals that could not be queued for the ledger",
             notes_dropped.clone(),
         );
-        let index_behind = index_gauge(&mut registry);
+        let [index_behind, unpublished] = behind(&mut registry);
         let refusals_unrecorded = Counter::default();
         registry.register(
             "refusals_unrecorded",
@@ -259,6 +269,7 @@ impl Default for Metrics {
             entries,
             notes_dropped,
             index_behind,
+            unpublished,
         }
     }
 }
@@ -286,6 +297,11 @@ impl Metrics {
     /// Notes how many entries of the ledger its index does not have yet.
     pub fn index_behind(&self, entries: u64) {
         self.index_behind.set(entries);
+    }
+
+    /// Notes how many entries of the ledger its published checkpoint does not cover yet.
+    pub fn unpublished(&self, entries: u64) {
+        self.unpublished.set(entries);
     }
 
     /// Counts a refusal that is not put on record, because its certificate caused too many.
