@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::catalogue::{Catalogue, Operation};
 use crate::edge::AcceptedHead;
 use crate::filter::{Book, CoreNames, Links};
+use crate::judgement::{self, OnBehalf};
 use crate::policy::Contract;
 
 /// The host that the requests of cases are sent to.
@@ -15,10 +16,21 @@ const BASE_URI: &str = "https://gateway.example";
 /// A name of the core that asks: answers that are made up link to it.
 const CORE: &str = "core.example.invalid";
 
-/// Where links of an answer that is made up lead: to the request itself.
-pub(super) fn here(head: &AcceptedHead) -> String {
+/// What was heard of a case's request, which links of the answer may say again.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Where links of an answer that is made up lead: to the request itself.
+    pub(super) here: String,
+    said: Vec<Box<str>>,
+}
+
+/// Hears it.
+pub(super) fn heard(head: &AcceptedHead) -> Heard {
     let mark = if head.query().is_empty() { "" } else { "?" };
-    format!("https://{CORE}{}{mark}{}", head.path(), head.query())
+    Heard {
+        here: format!("https://{CORE}{}{mark}{}", head.path(), head.query()),
+        said: judgement::said(head),
+    }
 }
 
 /// The names of the core, as far as the documents say them.
@@ -36,8 +48,8 @@ pub(super) fn links<'a>(
     names: &'a CoreNames,
     contract: &'a Contract,
     operation: &'a Operation,
-    customer: Option<&'a str>,
-    (said, book): (&'a [Box<str>], Book<'a>),
+    customer: Option<&'a OnBehalf>,
+    (heard, book): (&'a Heard, Book<'a>),
 ) -> Links<'a> {
     Links {
         base_uri: BASE_URI,
@@ -45,8 +57,8 @@ pub(super) fn links<'a>(
         names,
         service: &operation.service,
         operations: &contract.operations,
-        customer,
-        said,
+        customer: customer.map(|customer| &*customer.id),
+        said: &heard.said,
         book,
     }
 }

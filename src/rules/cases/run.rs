@@ -108,8 +108,7 @@ impl Case {
                     case: self,
                     rules,
                     contract,
-                    here: String::new(),
-                    said: Vec::new(),
+                    heard: links::Heard::default(),
                     outcome: &mut outcome,
                 };
                 if let Err(stopped) = trial.judge() {
@@ -156,10 +155,8 @@ struct Trial<'a> {
     case: &'a Case,
     rules: &'a Rules,
     contract: &'a Contract,
-    /// Where links of an answer that is made up lead.
-    here: String,
-    /// What the request says in its path and its query.
-    said: Vec<Box<str>>,
+    /// What links of the answer may say.
+    heard: links::Heard,
     outcome: &'a mut Outcome,
 }
 
@@ -167,8 +164,7 @@ impl Trial<'_> {
     fn judge(&mut self) -> Result<(), Stopped> {
         let (case, policy) = (self.case, &self.rules.policy);
         let head = accepted(&case.request)?;
-        self.here = links::here(&head);
-        self.said = judgement::said(&head);
+        self.heard = links::heard(&head);
         let routed = self
             .rules
             .catalogue
@@ -324,7 +320,7 @@ impl Trial<'_> {
                 self.outcome.rules.extend(rules.iter().cloned());
             }
             Body::Data { format, shape, .. } => {
-                let made_up = || Bytes::from(fullest(*format, shape, owner, &self.here));
+                let made_up = || Bytes::from(fullest(*format, shape, owner, &self.heard.here));
                 let body = self.case.answer.clone().unwrap_or_else(made_up);
                 let has_pages = operation.has_pages();
                 let max = self.contract.records_max_on(self.outcome.today, has_pages);
@@ -357,14 +353,11 @@ impl Trial<'_> {
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
         let (catalogue, contract) = (&self.rules.catalogue, self.contract);
         let names = links::core_names(catalogue, operation);
-        let customer = named.map(|customer| &*customer.id);
-        let named = &self.case.given.customers.value.named;
-        let is_named = |id: &str| named.contains_key(id);
-        let says = (&*self.said, Book(&is_named));
-        let links = links::links(catalogue, &names, contract, operation, customer, says);
-        let released = document
-            .release(grant, &key, &links)
-            .ok_or_else(Refusal::not_found)?;
+        let is_named = |id: &str| self.case.given.customers.value.named.contains_key(id);
+        let says = (&self.heard, Book(&is_named));
+        let links = links::links(catalogue, &names, contract, operation, named, says);
+        let released = document.release(grant, &key, &links);
+        let released = released.ok_or_else(Refusal::not_found)?;
         document.recipients(&released)?;
         let mut account = Account::new(shape, grant, self.outcome);
         if let Some(granted) = released.granted_around(&document.envelope) {
