@@ -16,8 +16,8 @@ mod route;
 mod subject;
 
 pub use self::answer::{
-    CORE_STATUS, Opened, Owner, listed, owners, refuse_large_page, refuse_many_records,
-    uninspectable,
+    CORE_STATUS, Opened, Owner, Whose, listed, refuse_large_page, refuse_many_records,
+    uninspectable, whose,
 };
 pub use self::ask::{Asked, INCLUDED, Selector, ask, is_media_type};
 pub use self::decide::{Call, choose_purpose, decide};

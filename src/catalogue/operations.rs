@@ -316,7 +316,8 @@ impl<'a> Call<'a, '_> {
     }
 
     fn answers(&mut self, channel: Option<Channel>, parameters: &[Parameter]) -> Vec<Answer> {
-        let by_path = |one: &Parameter| one.place == Place::Path && one.role == Role::Customer;
+        // A thing in the path is its customer's: no request for one that the book does not know is sent.
+        let by_path = |one: &Parameter| one.place == Place::Path && one.role.names_customer();
         let ownership = if channel == Some(Channel::Aggregate) {
             Ownership::Aggregate
         } else if parameters.iter().any(by_path) {

@@ -31,7 +31,7 @@ const VISITS_MAX: usize = 16_384;
 pub(super) enum Ownership {
     /// Each record names its customer.
     InRecord,
-    /// The path names the customer, so a record need not.
+    /// The path names the customer, or a thing of the customer's, so a record need not.
     InPath,
     /// Nobody's: figures over groups of customers.
     Aggregate,
@@ -64,10 +64,12 @@ pub(super) fn shape<'a>(
         levels: 0,
         visits: 0,
         in_record: false,
+        records: Vec::new(),
     };
     match shaping.document(part, if lines { "$[*]" } else { "$" }) {
         Ok(mut node) => {
             shaping.check_loose_fields();
+            shaping.check_nameless();
             shaping.keep_mediated();
             shaping.find_persons(&mut node);
             shaping.check_groups(part, &node);
@@ -116,6 +118,15 @@ struct Shaping<'a, 'run> {
     levels: usize,
     visits: usize,
     in_record: bool,
+    records: Vec<RecordAt<'a>>,
+}
+
+/// A record of the shape.
+struct RecordAt<'a> {
+    path: String,
+    place: &'a Origin,
+    /// It has something about a person, and no key that says whose it is.
+    nameless: bool,
 }
 
 /// Where in the answer a schema stands.
@@ -267,6 +278,7 @@ impl<'a> Shaping<'a, '_> {
             recipient: at.recipient,
         };
         let (fields, left_out) = (self.fields.len(), self.left_out.len());
+        let records = self.records.len();
         let node = self.node(&entry.part, &below);
         let named = node.and_then(|node| {
             let name = self.naming.of(self.reading, &entry.part, &entry.name)?;
@@ -277,6 +289,7 @@ impl<'a> Shaping<'a, '_> {
             Err(unusable) => {
                 self.fields.truncate(fields);
                 self.places.truncate(fields);
+                self.records.truncate(records);
                 self.mediated.retain(|(id, _)| usize::from(id.0) < fields);
                 self.left_out.truncate(left_out);
                 if unusable.broken {

@@ -352,8 +352,10 @@ fn a_key_where_it_does_nothing_is_a_mistake() {
 
 #[test]
 fn a_record_says_whose_it_is_once() {
-    let nobody = "a record that does not say whose it is: mark the field that holds the \
-                  customer's id with `x-covenant-customer-key`";
+    let nobody = "a record that does not say whose it is: mark the field in it, or in the object \
+                  around it, that holds the customer's id with `x-covenant-customer-key`, or the \
+                  parameter of the path that names the customer, or a thing of the customer's, with \
+                  `x-covenant-role`";
     assert_eq!(
         overlay_mistakes(", x-covenant-customer-key: true", ""),
         [format!("overlay:7 {nobody}")]
@@ -368,6 +370,76 @@ fn a_record_says_whose_it_is_once() {
     let loose = overlay_mistakes("x-covenant-record: true", "x-covenant-record: false");
     assert_eq!(loose.len(), 2, "{loose:?}");
     assert!(loose[0].contains("`$.owner` is about a customer but stands in no record"));
+}
+
+/// The small catalogue with a list of pets, whose owner stands in what is around them.
+fn with_a_list(properties: &str, keys: &str) -> Result<Catalogue, Vec<String>> {
+    let list = format!("{{type: object, properties: {{{properties}}}}}");
+    let document = DOCUMENT
+        .replacen("{$ref: '#/components/schemas/Pet'}", &list, 1)
+        .replace("[id, owner]", "[id]");
+    let overlay = OVERLAY.replace(", x-covenant-customer-key: true", "");
+    load(&document, &format!("{overlay}{keys}"))
+}
+
+#[test]
+fn one_key_around_all_records_says_whose_those_without_a_key_are() {
+    let pets = "data: {type: array, items: {$ref: '#/components/schemas/Pet'}}";
+    let key = |name: &str| {
+        format!("  - target: $..properties['{name}']\n    update: {{x-covenant-customer-key: true}}\n")
+    };
+    let whose = key("whose");
+    let text = "whose: {type: string}";
+    let accepted = [
+        format!("{text}, {pets}"),
+        format!("{pets}, {text}"),
+        format!("{text}, page: {{type: object, properties: {{{pets}}}}}"),
+        format!("page: {{type: object, properties: {{{text}, {pets}}}}}"),
+        format!("{text}, {pets}, first: {{$ref: '#/components/schemas/Pet'}}"),
+    ];
+    for properties in accepted {
+        let read = with_a_list(&properties, &whose);
+        assert!(read.is_ok(), "{properties}: {read:?}");
+    }
+    let own = key("whose") + &key("owner");
+    assert!(with_a_list(&format!("{text}, {pets}"), &own).is_ok());
+    let not_around = "says whose records are, but not in an object, of which there is one";
+    let refused = [
+        (format!("about: {{type: object, properties: {{{text}}}}}, {pets}"), not_around),
+        (
+            format!("page: {{type: object, properties: {{{text}, {pets}}}}}, first: {{$ref: '#/components/schemas/Pet'}}"),
+            not_around,
+        ),
+        (
+            format!("groups: {{type: array, items: {{type: object, properties: {{{text}, {pets}}}}}}}"),
+            not_around,
+        ),
+        (
+            format!("{text}, page: {{type: object, properties: {{{text}, {pets}}}}}"),
+            "a second customer key around the records",
+        ),
+        (text.to_owned(), "stands in no record"),
+        (pets.to_owned(), "a record that does not say whose it is"),
+    ];
+    for (properties, expected) in refused {
+        let told = with_a_list(&properties, &whose).err().unwrap_or_default();
+        let told = told.concat();
+        assert!(told.contains(expected), "{properties}: {told}");
+    }
+}
+
+#[test]
+fn a_thing_in_the_path_says_whose_the_records_are() {
+    let keyless = OVERLAY.replace(", x-covenant-customer-key: true", "");
+    let with_role = |role: &str| {
+        let parameter = "$.paths['/pets/{pet_id}'].get.parameters[0]";
+        let action = format!("  - target: {parameter}\n    update: {{x-covenant-role: {role}}}\n");
+        load(DOCUMENT, &format!("{keyless}{action}"))
+    };
+    for role in ["customer", "job", "list", "document"] {
+        assert!(with_role(role).is_ok(), "{role}");
+    }
+    assert!(with_role("credential").is_err());
 }
 
 #[test]

@@ -211,9 +211,9 @@ impl<'a> Stream<'a> {
             _ => {}
         }
         if let Some(customer) = &self.customer {
-            let nameless = scanned.records.iter_mut();
-            for record in nameless.filter(|record| record.customer.is_none()) {
-                record.customer = Some(Cow::Owned(customer.clone()));
+            let parts = scanned.records.iter_mut().chain([&mut scanned.envelope]);
+            for part in parts.filter(|part| part.customer.is_none()) {
+                part.customer = Some(Cow::Owned(customer.clone()));
             }
         }
         Ok(Some(scanned))

@@ -13,7 +13,7 @@ use super::figures;
 use super::forward::Answer;
 use crate::catalogue::{self, Body, Creates, Format, HeaderLink, Shape};
 use crate::filter::{self, CoreNames, Record, Scanned};
-use crate::judgement::{self, Document, Figures, Owner, is_media_type, uninspectable};
+use crate::judgement::{self, Document, Figures, Owner, Whose, is_media_type, uninspectable};
 use crate::policy::Circumstances;
 use crate::refusal::{Code, Fault, Stopped};
 use crate::registry::{NotKept, Registry};
@@ -91,8 +91,7 @@ pub async fn inspect<'a>(
                 registry,
                 now: exchange.arrived_at,
             };
-            let envelope = owners.of_request();
-            let owners = owners.of_records(shape, &scanned, &envelope)?;
+            let whose = owners.of_parts(shape, &scanned)?;
             let figures = match Figures::of(shape, &scanned) {
                 Some(figures) => Some(figures::settle(exchange, permit, figures, registry).await?),
                 None => None,
@@ -103,8 +102,8 @@ pub async fn inspect<'a>(
                     shape,
                     figures,
                     scanned,
-                    owners,
-                    envelope,
+                    owners: whose.records,
+                    envelope: whose.around,
                 }),
             }
         }
@@ -277,18 +276,13 @@ impl Owners<'_> {
         }
     }
 
-    /// Whose each record is, by the book.
+    /// Whose each record is, and what stands around them, by the book.
     ///
     /// # Errors
-    /// `response-uninspectable` for one whose owner cannot be told, or is another than was asked for.
-    pub fn of_records(
-        &self,
-        shape: &Shape,
-        scanned: &Scanned<'_>,
-        envelope: &Owner,
-    ) -> Result<Vec<Owner>, Fault> {
+    /// `response-uninspectable` for a part whose owner cannot be told, or is another than was asked for.
+    pub fn of_parts(&self, shape: &Shape, scanned: &Scanned<'_>) -> Result<Whose, Fault> {
         let partner = &self.permit.partner().contract().partner;
-        judgement::owners(shape, scanned, envelope, |record, id| {
+        judgement::whose(shape, scanned, &self.of_request(), |record, id| {
             let Some(row) = self.registry.customer(id) else {
                 return Ok(Owner::Nobody);
             };

@@ -162,20 +162,27 @@ impl Judged {
         judgement::refuse_large_page(self.records_max, &scanned)
             .map_err(|refusal| refusal.code.name())?;
         let records = known.scanned.records().iter().zip(&known.owners);
-        let by_id: HashMap<&str, &Owner> = records
-            .filter_map(|(record, owner)| Some((record.customer()?, owner)))
+        let around = (known.scanned.envelope(), &known.envelope);
+        let by_id: HashMap<&str, &Owner> = std::iter::once(around)
+            .chain(records)
+            .filter_map(|(part, owner)| Some((part.customer()?, owner)))
             .collect();
-        let envelope = known.envelope.clone();
-        let owners = judgement::owners(shape, &scanned, &envelope, |_, id| {
+        // Where the answer named whose it is, the request need not have.
+        let named = match known.scanned.envelope().customer() {
+            Some(_) => &Owner::Nobody,
+            None => &known.envelope,
+        };
+        let whose = judgement::whose(shape, &scanned, named, |_, id| {
             let owner = by_id.get(id).copied();
             Ok(owner.cloned().unwrap_or(Owner::Nobody))
         });
+        let whose = whose.map_err(|_| uninspectable)?;
         let document = Document {
             shape,
             figures: Figures::of(shape, &scanned),
-            owners: owners.map_err(|_| uninspectable)?,
+            owners: whose.records,
             scanned,
-            envelope,
+            envelope: whose.around,
         };
         Ok(document.extents(grant))
     }

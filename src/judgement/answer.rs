@@ -115,37 +115,51 @@ pub fn refuse_many_records(page_records_max: u32, records: usize) -> Result<(), 
         .member("max", page_records_max))
 }
 
-/// Whose each record is, by the key in it, which `owner_of` knows; where the catalogue has no key in
-/// records, that of `envelope`: the customer the request named. A record that keeps back the key it
-/// should have may be anyone's.
+/// Whose the parts of an answer are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    /// Each record, in their order.
+    pub records: Vec<Owner>,
+    /// What stands around them.
+    pub around: Owner,
+}
+
+/// Whose the parts of an answer are, by the keys in them, which `owner_of` knows. A record without a key of
+/// its own is the customer's that a key around it names; where the catalogue has no key for it, that of
+/// `named`, whom the request named. What stands around the records is `named`'s, or that of the key there. A
+/// record that keeps back the key it should have may be anyone's.
 ///
 /// # Errors
-/// `response-uninspectable` for such a record, and for one of another customer than the one asked for.
-pub fn owners<'a>(
+/// `response-uninspectable` for such a record, and for a key of another customer than the one asked for.
+pub fn whose<'a>(
     shape: &Shape,
     scanned: &Scanned<'a>,
-    envelope: &Owner,
+    named: &Owner,
     mut owner_of: impl FnMut(&Record<'a>, &str) -> Result<Owner, Fault>,
-) -> Result<Vec<Owner>, Fault> {
+) -> Result<Whose, Fault> {
     let mut roles = shape.fields.iter().map(|field| field.role);
     let keyed = roles.any(|role| role == FieldRole::CustomerKey);
-    let mut owners = Vec::with_capacity(scanned.records().len());
-    for record in scanned.records() {
-        let Some(id) = record.customer() else {
-            if keyed {
-                return Err(uninspectable("a record that does not say whose it is"));
-            }
-            owners.push(envelope.clone());
-            continue;
+    let mut owner = |part: &Record<'a>| {
+        let Some(id) = part.customer() else {
+            return Ok(None);
         };
-        let owner = owner_of(record, id)?;
+        let owner = owner_of(part, id)?;
         // A thing read on behalf of one customer that names another is not what was asked for.
-        if *envelope != Owner::Nobody && *envelope != owner {
+        if *named != Owner::Nobody && *named != owner {
             return Err(uninspectable(
-                "a record of another customer than the one asked for",
+                "data of another customer than the one asked for",
             ));
         }
-        owners.push(owner);
+        Ok(Some(owner))
+    };
+    let mut records = Vec::with_capacity(scanned.records().len());
+    for record in scanned.records() {
+        match owner(record)? {
+            Some(owner) => records.push(owner),
+            None if keyed => return Err(uninspectable("a record that does not say whose it is")),
+            None => records.push(named.clone()),
+        }
     }
-    Ok(owners)
+    let around = owner(scanned.envelope())?.unwrap_or_else(|| named.clone());
+    Ok(Whose { records, around })
 }

@@ -32,7 +32,7 @@ pub struct Document<'a> {
     pub scanned: Scanned<'a>,
     /// Whose each record is, in their order.
     pub owners: Vec<Owner>,
-    /// Whose the whole answer is, where the request named one customer.
+    /// Whose it is that stands around the records: the customer's whom the request named, or a key there.
     pub envelope: Owner,
     /// The groups of customers that it tells figures of, where it does.
     pub figures: Option<Figures>,
@@ -52,8 +52,8 @@ pub struct Release {
 #[derive(Debug)]
 struct Grants {
     all: Vec<Granted>,
-    /// Of what stands outside of groups, where figures may not leave there.
-    without_figures: Option<Granted>,
+    /// Of what stands around records, where that is less than its owner's records are granted.
+    around: Option<Granted>,
     /// Which groups leave, in an answer of figures.
     leaving: Option<Leaving>,
 }
@@ -169,7 +169,7 @@ impl Grants {
     }
 
     fn around(&self, envelope: &Owner) -> Option<&Granted> {
-        self.without_figures.as_ref().or_else(|| self.of(envelope))
+        self.around.as_ref().or_else(|| self.of(envelope))
     }
 }
 
@@ -258,14 +258,21 @@ impl Document<'_> {
         let figures = self.figures.as_ref();
         let leaving =
             figures.map(|figures| figures.leaving(grant.smallest_group(case.circumstances)));
-        let withheld = leaving.as_ref().filter(|leaving| !leaving.total);
-        let without_figures = withheld.map(|_| Granted {
+        let forms = forms(grant, case);
+        let less = match (&leaving, &self.envelope) {
+            (Some(leaving), _) if leaving.total => None,
+            (Some(_), _) => Some(figureless(forms)),
+            // A key of somebody whom the book does not know.
+            (None, Owner::Nobody) if self.names_somebody_around() => Some(impersonal(forms)),
+            (None, _) => None,
+        };
+        let around = less.map(|forms| Granted {
             case,
-            plan: Plan::new(self.shape, &figureless(forms(grant, case))),
+            plan: Plan::new(self.shape, &forms),
         });
         Grants {
             all,
-            without_figures,
+            around,
             leaving,
         }
     }
@@ -281,6 +288,15 @@ impl Document<'_> {
             (None, Owner::Customer { .. }) => !plan.discloses_nothing(),
         };
         leaves.then_some(plan)
+    }
+
+    /// Whether something about a person stands around the records.
+    fn names_somebody_around(&self) -> bool {
+        let mut around = self.scanned.envelope().present().iter();
+        around.any(|id| {
+            let field = self.shape.fields.get(usize::from(id.0));
+            field.is_some_and(Field::is_personal)
+        })
     }
 
     /// Whether the shape has no field that is about a person, so that no record of it needs an owner.
@@ -328,6 +344,18 @@ fn figureless(mut forms: CategoryForms) -> CategoryForms {
     forms
 }
 
+/// The forms without anything that is about a person.
+fn impersonal(mut forms: CategoryForms) -> CategoryForms {
+    let user = Category::parse("user");
+    for category in Category::all() {
+        let personal = user.is_none_or(|user| category.is_within(user));
+        if let Some(form) = forms.get_mut(category.index()).filter(|_| personal) {
+            *form = None;
+        }
+    }
+    forms
+}
+
 /// The fields that do not leave as they are, with the promise kept by it, as far as that is known before
 /// an answer is seen: of records of the partner's own customers, and `around` the records.
 pub fn withheld_beforehand(
@@ -348,7 +376,8 @@ pub fn withheld_beforehand(
     let fields = shape.fields.iter();
     let mut withheld = Vec::new();
     for (id, field) in (0..=u16::MAX).map(FieldId).zip(fields) {
-        let granted = if outside.contains(id) {
+        // A key around records is that of those which follow.
+        let granted = if outside.contains(id) && field.role != FieldRole::CustomerKey {
             &around
         } else {
             &records

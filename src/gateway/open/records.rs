@@ -31,7 +31,7 @@ use crate::gateway::record::Series;
 use crate::gateway::send::{self, Head};
 use crate::gateway::spend::spend_part;
 use crate::judgement::{
-    Document, Owner, plans_of_any_owner, refuse_many_records, uninspectable, withheld_beforehand,
+    Document, plans_of_any_owner, refuse_many_records, uninspectable, withheld_beforehand,
 };
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::terms::Channel;
@@ -313,14 +313,13 @@ impl Task {
             registry: &self.house.registry,
             now: self.house.clock.now(),
         };
-        let envelope: Owner = owners.of_request();
-        let owners = owners.of_records(&self.shape, &part, &envelope)?;
+        let whose = owners.of_parts(&self.shape, &part)?;
         let document = Document {
             shape: &self.shape,
             figures: None,
             scanned: part,
-            owners,
-            envelope,
+            owners: whose.records,
+            envelope: whose.around,
         };
         let links = links(&self.permit, &self.house.base_uri, &self.house.names);
         let release = document.release(self.permit.grant(), &self.house.key, &links);

@@ -341,14 +341,14 @@ impl Trial<'_> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
             .map_err(|reason| uninspectable(reason.to_string()))?;
         judgement::refuse_large_page(records_max, &scanned)?;
-        let envelope = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
-        let owners = judgement::owners(shape, &scanned, &envelope, |_, id| Ok(self.owner(id)))?;
+        let asked_for = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
+        let whose = judgement::whose(shape, &scanned, &asked_for, |_, id| Ok(self.owner(id)))?;
         let document = Document {
             shape,
             figures: Figures::of(shape, &scanned),
             scanned,
-            owners,
-            envelope,
+            owners: whose.records,
+            envelope: whose.around,
         };
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
         let (catalogue, contract) = (&self.rules.catalogue, self.contract);
