@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn the_servers_of_a_document_are_names_of_its_core() {
-        let servers = "servers: [{url: 'https://API.zoo.example/v1'}, {url: /v1}, {url: 'https://{region}.zoo.example'}]\npaths:";
+        let servers = "servers: [{url: 'https://API.zoo.example/v1'}, {url: /v1}, {url: 'https://{region}.zoo.example/v1'}]\npaths:";
         let below = "  /pets/{pet_id}:\n    servers: [{url: 'http://pets.zoo.example:81'}]\n    get:\n      servers: [{url: 'http://10.0.0.5'}]";
         let document = DOCUMENT
             .replace("paths:", servers)

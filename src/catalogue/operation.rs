@@ -20,7 +20,7 @@ pub struct Operation {
     pub service: Arc<str>,
     /// Its method. HEAD is served by the GET operation of the same path.
     pub method: Method,
-    /// Its path, for example `/v1/jobs/{job_id}`.
+    /// Its path with that of its servers, for example `/v1/jobs/{job_id}`.
     pub path: Arc<str>,
     /// Which kind of way out it is (`x-covenant-channel`).
     pub channel: Channel,

@@ -15,6 +15,7 @@ use super::request::Role;
 use super::requests;
 use super::roles;
 use super::router::{parameter_name, segments};
+use super::servers;
 use super::shape::{FieldRole, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
@@ -174,11 +175,17 @@ impl<'a> Call<'a, '_> {
             request.and_then(|part| requests::read(self.reading, part, creates, &parameters));
         let answers = self.answers(channel, &parameters);
         self.check_creates(creates, &answers);
+        let holders = [part, self.item, self.reading.root()];
+        let base = servers::base(self.reading, holders);
+        let path = match self.path.name.as_str() {
+            "/" if !base.is_empty() => base,
+            path => base + path,
+        };
         Some(Operation {
             id: id?.into(),
             service: self.service.into(),
             method,
-            path: self.path.name.as_str().into(),
+            path: path.into(),
             channel: channel?,
             purposes: purposes.unwrap_or_default(),
             parameters,
