@@ -23,7 +23,7 @@ const UNOPENED: &str = "x-covenant-data-category";
 /// What an error says (RFC 9457): no data.
 const PROBLEM: &str = "application/problem+json";
 /// Lines, each a JSON document; the schema is that of one line.
-const JSON_LINES: [&str; 3] = [
+pub(super) const JSON_LINES: [&str; 3] = [
     "application/x-ndjson",
     "application/jsonl",
     "application/ndjson",

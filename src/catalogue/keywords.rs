@@ -74,11 +74,14 @@ const TYPES: [&str; 7] = [
 ];
 const PLACES: [&str; 4] = ["cookie", "header", "path", "query"];
 /// Media types of interfaces like these; a name near one of them was probably meant to be it.
-const MEDIA_TYPES: [&str; 10] = [
+const MEDIA_TYPES: [&str; 13] = [
     "application/json",
+    "application/jsonl",
+    "application/ndjson",
     "application/octet-stream",
     "application/pdf",
     "application/problem+json",
+    "application/x-ndjson",
     "application/x-www-form-urlencoded",
     "application/xml",
     "multipart/form-data",
@@ -339,6 +342,19 @@ fn check_media_types(reading: &mut Reading<'_>, part: &Part) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_media_type_that_is_read_is_not_remarked() {
+        use super::super::tests::{DOCUMENT, OVERLAY, remarks};
+        let of = |media_type: &str| {
+            let document = DOCUMENT.replace("application/json:", &format!("{media_type}:"));
+            remarks(&document, OVERLAY).concat()
+        };
+        for known in super::super::answers::JSON_LINES {
+            assert!(!of(known).contains("nothing here reads"), "{known}");
+        }
+        assert!(of("application/x-ndjsn").contains("nothing here reads"));
+    }
 
     #[test]
     fn no_word_of_an_object_is_there_twice() {

@@ -84,6 +84,15 @@ pub(super) fn load(document: &str, overlay: &str) -> Result<Catalogue, Vec<Strin
     catalogue.ok_or_else(|| lines(&mistakes))
 }
 
+/// What is remarked about it.
+pub(super) fn remarks(document: &str, overlay: &str) -> Vec<String> {
+    let mut mistakes = Mistakes::new();
+    let folder = zoo(&[("openapi", document), ("overlay", overlay)]);
+    let _ = Catalogue::load(&folder, &mut mistakes);
+    let remarks = mistakes.remarks();
+    remarks.iter().map(|one| one.message().to_owned()).collect()
+}
+
 /// The mistakes of the small catalogue after one replacement in the document.
 fn document_mistakes(from: &str, to: &str) -> Vec<String> {
     assert!(DOCUMENT.contains(from), "{from}");
@@ -386,7 +395,9 @@ fn with_a_list(properties: &str, keys: &str) -> Result<Catalogue, Vec<String>> {
 fn one_key_around_all_records_says_whose_those_without_a_key_are() {
     let pets = "data: {type: array, items: {$ref: '#/components/schemas/Pet'}}";
     let key = |name: &str| {
-        format!("  - target: $..properties['{name}']\n    update: {{x-covenant-customer-key: true}}\n")
+        format!(
+            "  - target: $..properties['{name}']\n    update: {{x-covenant-customer-key: true}}\n"
+        )
     };
     let whose = key("whose");
     let text = "whose: {type: string}";
@@ -405,13 +416,20 @@ fn one_key_around_all_records_says_whose_those_without_a_key_are() {
     assert!(with_a_list(&format!("{text}, {pets}"), &own).is_ok());
     let not_around = "says whose records are, but not in an object, of which there is one";
     let refused = [
-        (format!("about: {{type: object, properties: {{{text}}}}}, {pets}"), not_around),
         (
-            format!("page: {{type: object, properties: {{{text}, {pets}}}}}, first: {{$ref: '#/components/schemas/Pet'}}"),
+            format!("about: {{type: object, properties: {{{text}}}}}, {pets}"),
             not_around,
         ),
         (
-            format!("groups: {{type: array, items: {{type: object, properties: {{{text}, {pets}}}}}}}"),
+            format!(
+                "page: {{type: object, properties: {{{text}, {pets}}}}}, first: {{$ref: '#/components/schemas/Pet'}}"
+            ),
+            not_around,
+        ),
+        (
+            format!(
+                "groups: {{type: array, items: {{type: object, properties: {{{text}, {pets}}}}}}}"
+            ),
             not_around,
         ),
         (
