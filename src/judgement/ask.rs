@@ -200,7 +200,7 @@ impl Asked {
             return Err(uninspectable(expected).into());
         }
         let mut holding = Holding::new(self, expected, said);
-        holding.lenient_lists = matches!(
+        holding.is_form = matches!(
             fields.format,
             RequestFormat::Form | RequestFormat::Multipart
         );

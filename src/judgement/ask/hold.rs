@@ -42,9 +42,9 @@ pub(super) struct Holding<'a> {
     asked: &'a mut Asked,
     expected: &'a RequestBody,
     said: &'a [Said],
-    /// Whether one value stands for a list of one, and members called `0`, `1`, … for a list: so forms
-    /// write them.
-    pub(super) lenient_lists: bool,
+    /// Whether it is a form: one value stands for a list of one, members called `0`, `1`, … for a list,
+    /// and the text of a JSON document for an object.
+    pub(super) is_form: bool,
 }
 
 impl<'a> Holding<'a> {
@@ -53,7 +53,7 @@ impl<'a> Holding<'a> {
             asked,
             expected,
             said,
-            lenient_lists: false,
+            is_form: false,
         }
     }
 
@@ -114,7 +114,17 @@ impl<'a> Holding<'a> {
             {
                 Ok(())
             }
+            (ExpectedKind::Any, Sent::Text(text)) if self.is_form => match document(text) {
+                Some(document) => self.watch(&document),
+                None => Ok(()),
+            },
             (ExpectedKind::Any, sent) => self.watch(sent),
+            // So forms send an object by default (OpenAPI 3.1 section 4.8.15), and some always.
+            (ExpectedKind::Members(_), Sent::Text(text)) if self.is_form && !signalled => {
+                let document = document(text).filter(|one| matches!(one, Sent::Members(_)));
+                let document = document.ok_or_else(|| Box::new(misshapen(name)))?;
+                self.within_document(expected, &document, name)
+            }
             (ExpectedKind::File { media_types }, Sent::File(media_type)) => {
                 check_file(media_types, media_type, name)
             }
@@ -134,17 +144,35 @@ impl<'a> Holding<'a> {
         }
     }
 
+    /// An object that stands in a form as the text of a JSON document: what is in it is no form. What it
+    /// decides was noted of the text already.
+    fn within_document(
+        &mut self,
+        expected: &Expected,
+        document: &Sent,
+        name: &str,
+    ) -> Result<(), Box<Refusal>> {
+        let (ExpectedKind::Members(expected), Sent::Members(members)) = (&expected.kind, document)
+        else {
+            return Err(misshapen(name).into());
+        };
+        self.is_form = false;
+        let held = self.members(expected, members);
+        self.is_form = true;
+        held
+    }
+
     /// The values of a list.
     fn items<'s>(&self, sent: &'s Sent) -> Option<Vec<&'s Sent>> {
         match sent {
             Sent::List(items) => Some(items.iter().collect()),
-            Sent::Members(members) if self.lenient_lists => {
+            Sent::Members(members) if self.is_form => {
                 let mut numbered = members.iter().enumerate();
                 numbered
                     .all(|(place, (name, _))| *name == place.to_string())
                     .then(|| members.iter().map(|(_, value)| value).collect())
             }
-            Sent::Text(_) | Sent::File(_) if self.lenient_lists => Some(vec![sent]),
+            Sent::Text(_) | Sent::File(_) if self.is_form => Some(vec![sent]),
             _ => None,
         }
     }
@@ -266,7 +294,17 @@ fn page_size(sent: &Sent) -> Result<u32, Box<Refusal>> {
     })
 }
 
-/// Whether a file may be of that media type.
+/// The JSON document that a text is, if it is a strict one of an object or a list.
+fn document(text: &str) -> Option<Sent> {
+    let begins = text.trim_start_matches([' ', '\t', '\n', '\r']);
+    let read = begins
+        .starts_with(['{', '['])
+        .then(|| super::json(text.as_bytes()));
+    read?.ok()
+}
+
+/// Whether a file may be of that media type. One that says none is plain text (RFC 7578 section 4.4), or may be
+/// anything: it is taken where one of these is.
 fn check_file(
     media_types: &[std::sync::Arc<str>],
     media_type: &str,
@@ -276,7 +314,12 @@ fn check_file(
         Some(kind) => kind.ends_with('/') && media_type.starts_with(kind) || one == "*/*",
         None => one == media_type,
     };
-    if media_types.iter().any(|one| fits(one)) {
+    let fits_untyped = |one: &str| matches!(one, "text/plain" | "application/octet-stream" | "*/*");
+    let admits = |one: &std::sync::Arc<str>| match media_type {
+        "" => fits_untyped(one),
+        _ => fits(one),
+    };
+    if media_types.iter().any(admits) {
         return Ok(());
     }
     let name = printable(name);

@@ -13,7 +13,7 @@ pub(super) enum Sent {
     Number(String),
     /// A text.
     Text(String),
-    /// A file of this media type; it is not opened.
+    /// A file of this media type, empty where it says none; it is not opened.
     File(String),
     /// Several values.
     List(Vec<Sent>),
