@@ -27,7 +27,7 @@ pub use self::circumstances::{Circumstances, Standing};
 pub use self::compared::{Differing, Reworded, Way};
 pub use self::contract::{Contract, OVERLAP_DAYS_MAX};
 pub use self::decide::AccessRequest;
-pub use self::explain::{Explanation, categories};
+pub use self::explain::{Explanation, categories, leaves_out};
 pub use self::grant::Grant;
 pub use self::purpose::with_purposes;
 pub use self::reach::{Reach, Use};

@@ -41,6 +41,20 @@ pub enum Node {
     Scalar(FieldId),
 }
 
+impl Node {
+    /// Whether a record stands in it: that is decided on its own, and may be dropped.
+    pub fn holds_records(&self) -> bool {
+        match self {
+            Self::Scalar(_) => false,
+            Self::Array(item) => item.holds_records(),
+            Self::Object(object) => {
+                let mut members = object.members.iter();
+                object.record || members.any(|member| member.node.holds_records())
+            }
+        }
+    }
+}
+
 /// An object.
 #[derive(Clone, Debug, Default)]
 pub struct ObjectNode {

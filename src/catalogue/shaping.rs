@@ -332,7 +332,7 @@ impl<'a> Shaping<'a, '_> {
         // What is left of a list are the items that may leave; of an optional one that nothing may
         // leave of, not even the list.
         let least = schema.keyword("minItems").and_then(Part::integer);
-        if least.unwrap_or_default() > 0 && (at.required || holds_records(&item)) {
+        if least.unwrap_or_default() > 0 && (at.required || item.holds_records()) {
             let reason = "a list that must have items (`minItems`), of which none may leave; an \
                           overlay can set it to 0";
             return Err(schema.unusable(reason));
@@ -429,18 +429,6 @@ impl<'a> Shaping<'a, '_> {
                     roles: roles.clone(),
                 });
             }
-        }
-    }
-}
-
-/// Whether a record stands in `node`: it is decided on its own, and may be dropped.
-fn holds_records(node: &Node) -> bool {
-    match node {
-        Node::Scalar(_) => false,
-        Node::Array(item) => holds_records(item),
-        Node::Object(object) => {
-            let mut members = object.members.iter();
-            object.record || members.any(|member| holds_records(&member.node))
         }
     }
 }

@@ -112,7 +112,8 @@ fn hidden<'s>(scanned: &'s Scanned<'s>, decisions: &[RecordDecision<'_>]) -> BTr
     let decided = decisions.iter().map(Some).chain(std::iter::repeat(None));
     let records = scanned.records().iter().zip(decided);
     let mut seen = BTreeSet::new();
-    let mut all = BTreeSet::new();
+    // A key around the records does not leave with any one of them.
+    let mut all: BTreeSet<&str> = scanned.envelope().customer().into_iter().collect();
     for (record, decision) in records {
         let Some(customer) = record.customer() else {
             continue;

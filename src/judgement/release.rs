@@ -217,6 +217,8 @@ impl Document<'_> {
             let shows = keys.iter().any(in_clear);
             if shows { &mut shown } else { &mut hidden }.insert(customer);
         }
+        // A key around the records does not leave with any one of them.
+        hidden.extend(self.scanned.envelope().customer());
         hidden.retain(|customer| !shown.contains(customer));
         [shown, hidden]
     }

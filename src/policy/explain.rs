@@ -309,16 +309,20 @@ fn fields(
     found
 }
 
-/// Whether each record of such a customer is left out: only what is about nobody would leave of it.
-fn leaves_out(operation: &Operation, grant: &Grant, circumstances: Circumstances) -> bool {
-    let mut keyed = shapes(operation).filter(|shape| {
+/// Whether each record of such a customer is left out: only what is about nobody would leave of it. So it is
+/// with records that say whose they are, and with those of a customer whom every request names.
+pub fn leaves_out(operation: &Operation, grant: &Grant, circumstances: Circumstances) -> bool {
+    let named = operation.names_customer();
+    let mut owned = shapes(operation).filter(|shape| {
         let mut roles = shape.fields.iter().map(|field| field.role);
-        roles.any(|role| role == FieldRole::CustomerKey)
+        let keyed = roles.any(|role| role == FieldRole::CustomerKey);
+        let figures = shape.fields.iter().any(|field| field.figure);
+        keyed || named && !figures && shape.root.holds_records()
     });
     let nothing_of =
         |shape: &Arc<Shape>| Plan::new(shape, grant.forms(circumstances)).discloses_nothing();
-    let first = keyed.next();
-    first.is_some_and(|first| nothing_of(first) && keyed.all(nothing_of))
+    let first = owned.next();
+    first.is_some_and(|first| nothing_of(first) && owned.all(nothing_of))
 }
 
 #[cfg(test)]

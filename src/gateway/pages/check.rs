@@ -17,7 +17,7 @@ use super::super::exchange::Exchange;
 use super::super::{read, route};
 use super::House;
 use crate::edge::{self, AcceptedHead};
-use crate::policy::{Circumstances, categories};
+use crate::policy::{Circumstances, categories, leaves_out};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::telemetry::TraceContext;
 use crate::terms::Form;
@@ -146,9 +146,10 @@ fn granted(permit: &Permit) -> Value {
     let forms = grant.forms(circumstances);
     let mut leaves = Map::new();
     let mut withheld = Map::new();
+    let left_out = leaves_out(permit.operation(), grant, circumstances);
     for category in categories(permit.operation()) {
         let form = forms.get(category.index()).copied().flatten();
-        if let Some(form) = form {
+        if let Some(form) = form.filter(|_| !left_out) {
             leaves.insert(category.key().to_owned(), form.word().into());
         }
         if form != Some(Form::Clear) {
@@ -157,7 +158,8 @@ fn granted(permit: &Permit) -> Value {
         }
     }
     json!({
-        "decision": if withheld.is_empty() { "allow" } else { "redact" },
+        "decision": if withheld.is_empty() && !left_out { "allow" } else { "redact" },
+        "record_left_out": left_out,
         "rules": grant.rules(circumstances),
         "categories": leaves,
         "withheld": withheld,

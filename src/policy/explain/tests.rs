@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::super::fixture::{self, request};
 use super::*;
+use crate::catalogue::{Parameter, Place, Role};
 use crate::refusal::Code;
-use crate::terms::Channel;
+use crate::terms::{Channel, ResourceKind};
 
 #[test]
 fn a_granted_call_is_explained_category_by_category() {
@@ -44,6 +45,43 @@ fn what_a_contract_holds_back_is_told_apart_from_what_a_promise_does() {
         text.contains("P5 own-customers: A partner sees its own customers"),
         "{text}"
     );
+}
+
+#[test]
+fn a_record_of_a_named_customer_of_which_nothing_personal_leaves_is_told_to_be_left_out() {
+    let set = fixture::shipped();
+    let mut operation = fixture::customer_operation();
+    let Body::Data { shape, .. } = &mut operation.answers[0].body else {
+        panic!("no data")
+    };
+    let shape = Arc::make_mut(shape);
+    shape.fields[0].category = Category::parse("user.device.ip_address");
+    shape.fields[1].category = Category::parse("system.operations");
+    let explained = |operation: &Operation| {
+        let acme = request("acme", operation, "essential.service");
+        let explanation = set.explain(&acme, Circumstances::OWN);
+        let left_out = explanation.to_json()["record_left_out"].as_bool();
+        (left_out.unwrap(), explanation.to_text())
+    };
+    let (left_out, text) = explained(&operation);
+    assert!(!left_out, "{text}");
+    assert!(text.contains("in the clear: system.operations"), "{text}");
+    for role in [Role::Customer, Role::Resource(ResourceKind::Job)] {
+        operation.parameters = vec![Parameter {
+            name: "id".into(),
+            place: Place::Path,
+            required: true,
+            role,
+        }];
+        let (left_out, text) = explained(&operation);
+        assert!(left_out, "{text}");
+        assert!(!text.contains("in the clear"), "{text}");
+    }
+    let Body::Data { shape, .. } = &mut operation.answers[0].body else {
+        panic!("no data")
+    };
+    Arc::make_mut(shape).fields[0].category = Category::parse("user.name");
+    assert!(!explained(&operation).0);
 }
 
 #[test]
