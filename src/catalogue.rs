@@ -15,10 +15,10 @@
 //! | `x-covenant-refusal` | operation | the form in which its refusals are written, for clients that know no other ([`RefusalForm`]) |
 //! | `x-covenant-role` | parameter, member of a request at any depth | `customer`, `job`, `list`, `document`, `page-size`, `use-type`, `audience`, `include`, `credential`; of figures the parameters `period-from`, `period-to` (days, both within) and `partition` (different values never share a customer) |
 //! | `x-covenant-operational` | beside the role `use-type` | the values that are no marketing use; without it `[operational]` |
-//! | `x-covenant-record` | object | belongs to one customer |
+//! | `x-covenant-record` | object | belongs to one customer: by a key in it or around it, or by a parameter of the path that names the customer or a thing of the customer's |
 //! | `x-covenant-group` | object in a list, channel `aggregate` | figures over one group of customers |
 //! | `x-covenant-group-size` | whole number, there | how many different customers the group is; outside of groups, all together |
-//! | `x-covenant-customer-key` | text | the id of that customer |
+//! | `x-covenant-customer-key` | text in a record, or in an object around all records | the id of that customer; around them, of those records that have no key of their own |
 //! | `x-covenant-resource-id` | text | the id of that customer's `job`, `list` or `document` |
 //! | `x-covenant-data-category` | scalar; body of a document; scalar of `additionalProperties`: of every member that is not listed, and of its name | a fideslang key or one of ours |
 //! | `x-covenant-data-subject` | anything, and all below it | `customer` or `recipient`; the outermost object of a record that is about a recipient is one person |

@@ -83,3 +83,5 @@ mod stand;
 mod standing;
 #[path = "gateway/values.rs"]
 mod values;
+#[path = "gateway/whose.rs"]
+mod whose;

@@ -53,9 +53,8 @@ impl<'a> Shaping<'a, '_> {
     /// Customer keys that stand in no record, and where.
     fn keys_around(&self) -> impl Iterator<Item = (&Field, &'a Origin)> {
         let loose = self.fields.iter().zip(&self.places);
-        let loose = loose.filter(|(field, (_, in_record))| {
-            !in_record && field.role == FieldRole::CustomerKey
-        });
+        let loose = loose
+            .filter(|(field, (_, in_record))| !in_record && field.role == FieldRole::CustomerKey);
         loose.map(|(field, (place, _))| (field, *place))
     }
 
