@@ -87,6 +87,7 @@ use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
 pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
+pub use self::hidden::is_document;
 pub use self::naming::is_xml_name;
 pub use self::operation::{
     Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Unserved,

@@ -29,7 +29,7 @@ pub mod http1;
 pub mod http2;
 pub mod limits;
 pub mod path;
-mod percent;
+pub(crate) mod percent;
 pub mod presented;
 pub mod query;
 pub mod stream;

@@ -6,6 +6,7 @@
 //! ledger knows which packages were made. Not here: what belongs into one (`administration`).
 
 pub mod archive;
+mod keys;
 mod readme;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
+pub use keys::put_keys;
 pub use readme::readme;
 
 use crate::entry::{Entry, Event};
@@ -23,6 +25,7 @@ use crate::mistakes::Mistakes;
 use crate::source::Folder;
 use crate::terms::hexadecimal;
 use archive::{Members, NotAnArchive};
+use keys::KEYS;
 
 /// The list of files.
 pub const SUMS: &str = "SHA256SUMS";
@@ -30,16 +33,14 @@ pub const SUMS: &str = "SHA256SUMS";
 pub const SEAL: &str = "seal/entry.json";
 /// Its proof.
 pub const SEAL_PROOF: &str = "seal/entry.tlog-proof";
-/// The ledger's verifier keys.
-pub const KEYS: &str = "keys/verifier.key";
-/// The newest of them, as other programs read it.
-pub const KEY_PEM: &str = "keys/verifier.pem";
 /// All entries in one file, one a line.
 pub const ENTRIES: &str = "entries.jsonl";
 /// The act that the seal is an entry about.
 pub const SEALED: &str = "ledger.evidence.sealed";
 /// Folders with entries, each beside its proof.
 const PROVEN_FOLDERS: [&str; 2] = ["entries/", "approvals/"];
+/// Folder with further proofs of them.
+const COSIGNED: &str = "cosigned/";
 /// Folder with policy sets; the name of each folder in it begins with the digest of its files.
 const POLICIES: &str = "policies/";
 
@@ -72,9 +73,11 @@ pub struct Verified {
     pub seal: u64,
     /// The log's name.
     pub origin: String,
-    /// The signed checkpoints that these entries are proven under, and how many under each. What witnesses
-    /// have signed of them is not looked at.
+    /// The signed checkpoints that these entries are proven under, and how many under each; of an entry that
+    /// is proven under two, that which most witnesses have signed. What they have signed is not looked at.
     pub checkpoints: BTreeMap<String, usize>,
+    /// Keys that were not among the trusted ones: each follows the one before, which has signed that it does.
+    pub followed: Vec<VerifierKey>,
 }
 
 fn wrong(file: &str, what: impl ToString) -> NotEvidence {
@@ -101,6 +104,12 @@ pub fn entry_names(folder: &str, index: u64) -> (String, String) {
     (format!("{name}.json"), format!("{name}.tlog-proof"))
 }
 
+/// Under which name the proof of an entry stands that has more witnesses, and an earlier key, than the one
+/// beside it.
+pub fn cosigned_name(index: u64) -> String {
+    format!("{COSIGNED}{index}.tlog-proof")
+}
+
 /// In which folder the files of a policy set stand.
 pub fn policy_folder(digest: &str) -> String {
     format!("{POLICIES}{digest}")
@@ -115,18 +124,20 @@ pub fn pem(key: &VerifierKey) -> String {
     format!("-----BEGIN PUBLIC KEY-----\n{encoded}\n-----END PUBLIC KEY-----\n")
 }
 
-/// Verifies a package, against `trusted` keys of the log where somebody has them from elsewhere, and
-/// otherwise against those in it.
+/// A text in a package.
+fn text<'a>(members: &'a Members, name: &str) -> Result<&'a str, NotEvidence> {
+    let bytes = members.get(name).ok_or_else(|| wrong(name, "missing"))?;
+    std::str::from_utf8(bytes).map_err(|error| wrong(name, error))
+}
+
+/// Verifies a package, against `trusted` keys of the log where somebody has them from elsewhere and those that
+/// they handed over to, and otherwise against those in it.
 ///
 /// # Errors
 /// [`NotEvidence`], with the first file that is not as it was sealed.
 pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvidence> {
     let members = archive::read(package)?;
-    let text = |name: &str| {
-        let bytes = members.get(name).ok_or_else(|| wrong(name, "missing"))?;
-        std::str::from_utf8(bytes).map_err(|error| wrong(name, error))
-    };
-    let listed = text(SUMS)?;
+    let listed = text(&members, SUMS)?;
     let mut others = members.clone();
     others.retain(|name, _| ![SUMS, SEAL, SEAL_PROOF].contains(&name.as_str()));
     let found = sums(&others);
@@ -140,30 +151,30 @@ pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvi
             "the list of files has another digest, or no such file",
         ));
     }
-    let in_package = Keys::parse(text(KEYS)?).map_err(|error| wrong(KEYS, error))?;
-    if text(KEY_PEM)? != pem(in_package.last()) {
-        return Err(wrong(
-            KEY_PEM,
-            "it is another key than the last verifier key",
-        ));
+    let in_package = keys::keys_in(&members)?;
+    let trusted = trusted.unwrap_or(&in_package);
+    if trusted.name() != in_package.name() {
+        return Err(wrong(KEYS, "they are keys of another log"));
     }
-    let keys = trusted.unwrap_or(&in_package);
-    let (seal, origin) = sealed(text(SEAL)?, text(SEAL_PROOF)?, listed, keys)?;
+    let keys = &keys::followed(trusted, &members);
+    let (entry, proof) = (text(&members, SEAL)?, text(&members, SEAL_PROOF)?);
+    let (seal, origin) = sealed(entry, proof, listed, keys)?;
     let mut counts = [0, 0];
     let mut checkpoints = BTreeMap::new();
     let mut lines = Vec::new();
     for (count, folder) in counts.iter_mut().zip(PROVEN_FOLDERS) {
         for (index, name) in proven_in(&members, folder)? {
-            let proof = text(&format!("{folder}{index}.tlog-proof"))?;
             let bytes = members.get(&name).map_or(&[][..], Vec::as_slice);
-            let (place, _) =
-                proof::check(proof, bytes, keys).map_err(|error| wrong(&name, error))?;
-            let checkpoint = proof::checkpoint_of(proof).to_owned();
+            let proof_name = format!("{folder}{index}.tlog-proof");
+            let mut checkpoint = proven(&members, &proof_name, (index, bytes), keys)?;
+            // Only whoever trusts a witness makes anything of this one, and a witness has looked at the key
+            // itself; so those in the package do.
+            let cosigned = cosigned_name(index);
+            if members.contains_key(&cosigned) {
+                checkpoint = proven(&members, &cosigned, (index, bytes), &in_package)?;
+            }
             *checkpoints.entry(checkpoint).or_default() += 1;
             Entry::parse(bytes).map_err(|error| wrong(&name, error))?;
-            if place != index {
-                return Err(wrong(&name, format!("it is entry {place}")));
-            }
             if folder == PROVEN_FOLDERS[0] {
                 lines.extend_from_slice(bytes);
                 lines.push(b'\n');
@@ -171,7 +182,7 @@ pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvi
             *count += 1;
         }
     }
-    if lines != text(ENTRIES)?.as_bytes() {
+    if lines != text(&members, ENTRIES)?.as_bytes() {
         return Err(wrong(ENTRIES, "it has other entries than the folder"));
     }
     let [entries, approvals] = counts;
@@ -182,7 +193,27 @@ pub fn verify(package: &[u8], trusted: Option<&Keys>) -> Result<Verified, NotEvi
         seal,
         origin,
         checkpoints,
+        followed: keys
+            .all()
+            .filter(|key| !trusted.contains(key))
+            .cloned()
+            .collect(),
     })
+}
+
+/// The checkpoint that an entry with this index is proven under by a proof in a package.
+fn proven(
+    members: &Members,
+    name: &str,
+    (index, entry): (u64, &[u8]),
+    keys: &Keys,
+) -> Result<String, NotEvidence> {
+    let proof = text(members, name)?;
+    let (place, _) = proof::check(proof, entry, keys).map_err(|error| wrong(name, error))?;
+    if place != index {
+        return Err(wrong(name, format!("it is about entry {place}")));
+    }
+    Ok(proof::checkpoint_of(proof).to_owned())
 }
 
 /// The seal's place in the log, and the log, if it is the seal of this list.

@@ -18,8 +18,10 @@
 //! chooses a plan per record). Answers too large to be held are read and written in parts, by the same
 //! code ([`stream`]), where they list records.
 
+mod contacts;
 mod emit;
 mod field_set;
+mod foreign;
 mod leading;
 mod links;
 mod names;
@@ -48,7 +50,7 @@ mod sample;
 
 pub use emit::{Emitted, Released};
 pub use field_set::FieldSet;
-pub use links::{Links, Seen};
+pub use links::{Book, Links, Seen};
 pub use names::CoreNames;
 pub use persons::{Particulars, Person};
 pub use plan::{Method, Plan, RecordDecision, Treatment, WithheldField, withheld_link};

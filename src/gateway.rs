@@ -80,7 +80,7 @@ use crate::edge::body::{RequestBody, ResponseBody, whole};
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead, Peer};
 use crate::entry::{Entry, Event, Recipient};
-use crate::filter::{CoreNames, PseudonymSecret};
+use crate::filter::{Book, CoreNames, PseudonymSecret};
 use crate::identity::certificate::ClientCertificate;
 use crate::identity::token::Verifier;
 use crate::ledger::Ledger;
@@ -236,7 +236,9 @@ impl Gateway {
             }
         };
         let core_names = self.names.under(&permit.partner().rules().catalogue);
-        let links = names::links(&permit, &self.about.base_uri, &core_names);
+        let is_customer = |id: &str| self.registry.customer(id).is_some();
+        let book = Book(&is_customer);
+        let links = names::links(&permit, &self.about.base_uri, &core_names, book);
         let inspected =
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let house = (&self.pseudonyms, &*self.registry);

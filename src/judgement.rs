@@ -28,5 +28,5 @@ pub use self::release::{
     Document, Extent, Granted, LINK_PROMISE, Release, plans_of_any_owner, rejection,
     withheld_beforehand,
 };
-pub use self::route::check_query;
+pub use self::route::{check_query, said};
 pub use self::subject::{OnBehalf, Subject, subject};

@@ -26,6 +26,7 @@ mod publisher;
 pub mod reading;
 mod reads;
 mod replay;
+pub mod rotation;
 mod scan;
 mod segment;
 mod sequencer;

@@ -42,7 +42,7 @@ use crate::clock::Clock;
 use crate::terms::CustomerRef;
 
 pub use consents::{Agreement, Consent};
-pub use customers::CustomerRow;
+pub use customers::{CustomerRow, FINGERPRINTS_MAX};
 pub use database::CannotOpen;
 pub use figures::{Against, Asking, NotAnswered, QUESTION_DAYS, QUESTIONS_MAX};
 pub use forgetting::{HOLDS_MAX, Hold};

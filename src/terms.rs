@@ -1,6 +1,7 @@
 //! The glossary as types: one word, one meaning. Everything above imports these; they import only
 //! the vocabulary of [`crate::taxonomy`].
 
+mod contacts;
 mod principal;
 mod request_id;
 mod shown;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use contacts::{CONTACTS_MAX, ContactKind, Contacts};
 pub use principal::Principal;
 pub use request_id::RequestId;
 pub use shown::{csv_cell, escaped, escaped_html, steers};

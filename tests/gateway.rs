@@ -33,6 +33,8 @@ mod documents;
 mod exports;
 #[path = "gateway/figures.rs"]
 mod figures;
+#[path = "gateway/finding.rs"]
+mod finding;
 #[path = "gateway/formats.rs"]
 mod formats;
 #[path = "gateway/headers.rs"]

@@ -15,6 +15,8 @@ mod commands;
 mod crash;
 #[path = "process/demo.rs"]
 mod demo;
+#[path = "process/evidence.rs"]
+mod evidence;
 #[path = "process/faults.rs"]
 mod faults;
 #[path = "process/first_day.rs"]

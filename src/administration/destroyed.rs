@@ -24,6 +24,7 @@ pub(super) fn destroyed(directory: &Path) -> Result<Option<Destroyed>, NotDone> 
         .ok_or_else(missing)?;
     Ok(Some(Destroyed {
         entries: minimum.index,
+        entries_before: purge.minimum_before,
         newest: purge.newest,
         entry: index,
         terms: purge.terms,

@@ -13,10 +13,12 @@ use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, paper, reason};
 use crate::entry::{Entry, Event};
 use crate::evidence::archive::{self, Members};
-use crate::evidence::{self, ENTRIES, KEY_PEM, KEYS, SEAL, SEAL_PROOF, SEALED, SUMS};
+use crate::evidence::{self, ENTRIES, SEAL, SEAL_PROOF, SEALED, SUMS};
 use crate::export;
 use crate::index::{Hit, Query};
+use crate::ledger::ReadError;
 use crate::ledger::proof::Prover;
+use crate::ledger::rotation::{Rotation, rotations};
 
 /// Entries in one package, those about policies included.
 const ENTRIES_MAX: usize = 10_000;
@@ -269,35 +271,48 @@ fn contents(
         members.insert("report.html".to_owned(), paper::html(report).into());
         members.insert("report.csv".to_owned(), paper::csv(report).into());
     }
-    let keys = provers.newest.keys();
-    members.insert(KEYS.to_owned(), keys.to_text().into());
-    members.insert(KEY_PEM.to_owned(), evidence::pem(keys.last()).into());
+    evidence::put_keys(members, provers.newest.keys(), &provers.rotations);
     Ok(())
 }
 
-/// What proves entries: under a checkpoint that witnesses vouch for, as far as there is one.
+/// What proves entries: under a checkpoint that the newest key has signed, so that it is all that anybody must
+/// trust; and that witnesses vouch for, as far as there is one. Where more do so for one that only an earlier
+/// key has signed, under that one as well.
 struct Provers {
     newest: Prover,
     /// The one to be preferred first.
     cosigned: Vec<Prover>,
+    rotations: Vec<Rotation>,
 }
 
 impl Provers {
     fn new(directory: &Path, checkpoint: &str) -> Result<Self, NotDone> {
+        let unreadable = |error: ReadError| NotDone::Unreadable(error.to_string());
         let newest = prover(directory, checkpoint)?;
-        let cosigned = Prover::cosigned(directory, newest.keys());
-        let cosigned = cosigned.map_err(|error| NotDone::Unreadable(error.to_string()))?;
-        Ok(Self { newest, cosigned })
+        let cosigned = Prover::cosigned(directory, newest.keys()).map_err(unreadable)?;
+        let rotations = rotations(directory, newest.keys()).map_err(unreadable)?;
+        Ok(Self {
+            newest,
+            cosigned,
+            rotations,
+        })
     }
 
     fn of(&self, index: u64) -> &Prover {
         let mut cosigned = self.cosigned.iter();
-        let covering = cosigned.find(|one| index < one.size());
+        let covering = cosigned.find(|one| index < one.size() && one.is_signed_by_the_last_key());
         covering.unwrap_or(&self.newest)
+    }
+
+    /// What most witnesses vouch for of an entry, where only an earlier key has signed it.
+    fn of_an_earlier_key(&self, index: u64) -> Option<&Prover> {
+        let mut cosigned = self.cosigned.iter();
+        let best = cosigned.find(|one| index < one.size());
+        best.filter(|best| !best.is_signed_by_the_last_key())
     }
 }
 
-/// An entry and its proof.
+/// An entry and its proofs.
 fn put(
     members: &mut Members,
     folder: &str,
@@ -308,6 +323,10 @@ fn put(
     let (name, proof_name) = evidence::entry_names(folder, index);
     let proof = proven(provers.of(index), index, bytes)?;
     members.insert(proof_name, proof.into());
+    if let Some(earlier) = provers.of_an_earlier_key(index) {
+        let proof = proven(earlier, index, bytes)?;
+        members.insert(evidence::cosigned_name(index), proof.into());
+    }
     members.insert(name, bytes.to_vec());
     Ok(())
 }

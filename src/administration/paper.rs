@@ -83,7 +83,7 @@ fn remarks(report: &Report) -> Vec<String> {
         remarks.push(by_month(recipient));
         remarks.extend(unanswerable(recipient));
     }
-    remarks.extend(report.destroyed.as_ref().map(gone));
+    remarks.extend(report.destroyed.as_ref().and_then(gone));
     remarks
 }
 
@@ -123,19 +123,31 @@ pub fn unanswerable(recipient: &RecipientAccounted) -> Option<String> {
     ))
 }
 
-/// What is not accounted for, as it is not on record any more.
-fn gone(destroyed: &Destroyed) -> String {
+/// What is not accounted for, as it is not on record any more: nothing where keys alone were destroyed. Only
+/// what the latest purge destroyed is said to be gone under its terms.
+fn gone(destroyed: &Destroyed) -> Option<String> {
+    let (entries, before, entry) = (destroyed.entries, destroyed.entries_before, destroyed.entry);
+    if entries == 0 {
+        return None;
+    }
     let terms = destroyed.terms.iter();
     let terms: Vec<_> = terms.map(|(name, days)| format!("{name} {days}")).collect();
+    let terms = terms.join(", ");
     let until = destroyed.newest;
     let until = until.map_or_else(String::new, |time| format!(", up to {time},"));
-    format!(
-        "The first {} entries of the ledger{until} were destroyed under its published terms ({}), as entry {} \
-         says. What they told is not in here.",
-        destroyed.entries,
-        terms.join(", "),
-        destroyed.entry
-    )
+    let how = if before == entries {
+        format!("in purges before entry {entry}, which is about keys of mail recipients alone")
+    } else if before == 0 {
+        format!("under its published terms ({terms}), as entry {entry} says")
+    } else {
+        format!(
+            "in more than one purge: those from entry {before} on under its published terms ({terms}), as entry \
+             {entry} says"
+        )
+    };
+    Some(format!(
+        "The first {entries} entries of the ledger{until} were destroyed {how}. What they told is not in here."
+    ))
 }
 
 fn paragraph(number: usize, series: &Series) -> String {
@@ -424,6 +436,38 @@ mod tests {
             );
             assert!(!paper.contains("destroyed"), "{paper}");
         }
+    }
+
+    #[test]
+    fn only_what_the_latest_purge_destroyed_is_said_to_be_gone_under_its_terms() {
+        let gone = |entries, entries_before| {
+            let mut report = report();
+            report.destroyed = Some(Destroyed {
+                entries,
+                entries_before,
+                newest: Some("2020-01-01T00:00:00Z".parse().unwrap()),
+                entry: 9_000,
+                terms: BTreeMap::from([("disclosures_days".to_owned(), 3_000)]),
+                recipient_keys_until: None,
+            });
+            let text = text(&report);
+            let begin = text.find("The first ");
+            begin.map(|begin| {
+                let words: Vec<_> = text[begin..].split_whitespace().collect();
+                let whole = words.join(" ");
+                whole.split_once(" What they told").unwrap().0.to_owned()
+            })
+        };
+        let first =
+            "The first 512 entries of the ledger, up to 2020-01-01T00:00:00Z, were destroyed";
+        let told = |how: &str| Some(format!("{first} {how}."));
+        let terms = "under its published terms (disclosures_days 3000), as entry 9000 says";
+        assert_eq!(gone(512, 0), told(terms));
+        let later = format!("in more than one purge: those from entry 256 on {terms}");
+        assert_eq!(gone(512, 256), told(&later));
+        let keys = "in purges before entry 9000, which is about keys of mail recipients alone";
+        assert_eq!(gone(512, 512), told(keys));
+        assert_eq!(gone(0, 0), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::check::Check;
 use super::partial::Partial;
 use super::pseudonym::Pseudonym;
 use crate::taxonomy::Category;
-use crate::terms::ResourceKind;
+use crate::terms::{ContactKind, ResourceKind};
 
 /// The shape of one answer.
 #[derive(Clone, Debug)]
@@ -146,8 +146,21 @@ impl Field {
     pub fn tells_who(&self) -> Option<TellsWho> {
         if self.is_within("user.name") {
             Some(TellsWho::Name)
-        } else if self.is_within("user.contact.address") || self.is_within(ADDRESSEE) {
+        } else if self.is_within(ADDRESS) || self.is_within(ADDRESSEE) {
             Some(TellsWho::Address)
+        } else {
+            None
+        }
+    }
+
+    /// What its values reach somebody by, if they do.
+    pub fn contact(&self) -> Option<ContactKind> {
+        if self.is_within("user.contact.email") {
+            Some(ContactKind::Email)
+        } else if self.is_within("user.contact.phone_number") {
+            Some(ContactKind::Telephone)
+        } else if self.is_within(ADDRESS) {
+            Some(ContactKind::Address)
         } else {
             None
         }
@@ -167,6 +180,9 @@ impl Field {
         }
     }
 }
+
+/// Postal addresses, and their parts.
+const ADDRESS: &str = "user.contact.address";
 
 /// Name and address in one text.
 const ADDRESSEE: &str = "user.content.private.addressee";

@@ -53,6 +53,28 @@ fn shipped() -> Catalogue {
     catalogue.unwrap_or_else(|| panic!("{:#?}", lines(&mistakes)))
 }
 
+#[test]
+fn a_rejection_of_the_shipped_service_says_words_of_its_own_and_no_free_text() {
+    let catalogue = shipped();
+    let mut seen = 0;
+    for answer in catalogue.operations.iter().flat_map(|one| &one.answers) {
+        let Body::Data { shape, .. } = &answer.body else {
+            continue;
+        };
+        let is_said = |field: &&Field| ["$.error.code", "$.error.field"].contains(&&*field.path);
+        for field in shape.fields.iter().filter(is_said) {
+            seen += 1;
+            for word in ["invalid", "include[]", "address.postal_code"] {
+                assert!(field.check.admits(word), "{} {word}", field.path);
+            }
+            for text in ["ann@holm.example", "1 Main Street", "Ann", ""] {
+                assert!(!field.check.admits(text), "{} {text}", field.path);
+            }
+        }
+    }
+    assert!(seen >= 2);
+}
+
 /// `overlay:7 message`, in order.
 fn lines(mistakes: &Mistakes) -> Vec<String> {
     let line = |mistake: &&crate::mistakes::Mistake| {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::keys::KEY_PEM;
 use super::*;
 use crate::clock::Clock;
 use crate::entry::{Act, GatewayNote};

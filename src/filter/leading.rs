@@ -22,8 +22,8 @@ pub(super) struct Leading<'s, 'p> {
     links: Option<&'s Links<'s>>,
     /// The record that is being written; `None` around records.
     pub(super) record: Option<u32>,
-    /// Customers whose id does not leave in clear; looked up when the first link is met.
-    hidden: Option<BTreeSet<&'s str>>,
+    /// Whose id leaves in clear and whose does not; looked up when the first link is met.
+    customers: Option<Customers<'s>>,
     led: BTreeMap<Option<u32>, Led>,
 }
 
@@ -38,7 +38,7 @@ impl<'s, 'p> Leading<'s, 'p> {
             decisions,
             links,
             record: None,
-            hidden: None,
+            customers: None,
             led: BTreeMap::new(),
         }
     }
@@ -69,10 +69,20 @@ impl<'s, 'p> Leading<'s, 'p> {
         let shown = self.current().customer();
         let shown = shown.filter(|_| self.shows(plan, FieldRole::CustomerKey));
         let (scanned, decisions) = (self.scanned, self.decisions);
-        let hidden = self
-            .hidden
-            .get_or_insert_with(|| hidden(scanned, decisions));
-        self.links?.rewritten(value, &Seen { shown, hidden })
+        let customers = self
+            .customers
+            .get_or_insert_with(|| Customers::of(scanned, decisions));
+        // A record links by what itself says: of a stream, what else is read with it is chance.
+        let nobody = BTreeSet::new();
+        let seen = Seen {
+            shown,
+            on_page: match self.record {
+                Some(_) => &nobody,
+                None => &customers.shown,
+            },
+            hidden: &customers.hidden,
+        };
+        self.links?.rewritten(value, &seen)
     }
 
     /// The id that fills in a link must leave in clear beside it.
@@ -107,23 +117,35 @@ fn shows(scanned: &Scanned<'_>, record: &Record<'_>, plan: &Plan, role: FieldRol
     ids.peek().is_some() && ids.all(|(id, _)| plan.treatment(id) == Treatment::Clear)
 }
 
-/// Customers in an answer whose id does not leave in clear with their record.
-fn hidden<'s>(scanned: &'s Scanned<'s>, decisions: &[RecordDecision<'_>]) -> BTreeSet<&'s str> {
-    let decided = decisions.iter().map(Some).chain(std::iter::repeat(None));
-    let records = scanned.records().iter().zip(decided);
-    let mut seen = BTreeSet::new();
-    // A key around the records does not leave with any one of them.
-    let mut all: BTreeSet<&str> = scanned.envelope().customer().into_iter().collect();
-    for (record, decision) in records {
-        let Some(customer) = record.customer() else {
-            continue;
-        };
-        all.insert(customer);
-        if let Some(RecordDecision::Keep(plan)) = decision
-            && shows(scanned, record, plan, FieldRole::CustomerKey)
-        {
-            seen.insert(customer);
+/// The customers of an answer's records.
+#[derive(Debug)]
+struct Customers<'s> {
+    /// Whose id leaves in clear with a record.
+    shown: BTreeSet<&'s str>,
+    /// The others.
+    hidden: BTreeSet<&'s str>,
+}
+
+impl<'s> Customers<'s> {
+    fn of(scanned: &'s Scanned<'s>, decisions: &[RecordDecision<'_>]) -> Self {
+        let decided = decisions.iter().map(Some).chain(std::iter::repeat(None));
+        let records = scanned.records().iter().zip(decided);
+        let (mut shown, mut hidden) = (BTreeSet::new(), BTreeSet::new());
+        for (record, decision) in records {
+            let Some(customer) = record.customer() else {
+                continue;
+            };
+            let shows = match decision {
+                Some(RecordDecision::Keep(plan)) => {
+                    shows(scanned, record, plan, FieldRole::CustomerKey)
+                }
+                _ => false,
+            };
+            if shows { &mut shown } else { &mut hidden }.insert(customer);
         }
+        // A key around the records does not leave with any one of them.
+        hidden.extend(scanned.envelope().customer());
+        hidden.retain(|customer| !shown.contains(customer));
+        Self { shown, hidden }
     }
-    all.difference(&seen).copied().collect()
 }

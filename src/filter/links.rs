@@ -3,14 +3,17 @@
 //! canonical path, the canonical query. Nothing of it is spliced through, and one that leads
 //! anywhere else than to an operation which this partner may read is no link for it.
 //!
-//! What cannot be told: what a value of a query says. A core that puts a customer's data into its
-//! cursors needs `x-covenant-link: remove`.
+//! Whatever of it names a customer of the book, whole or between marks, is let through only where the
+//! partner has that id anyway. What cannot be told: what a value says in a code of the core's own. A core
+//! that hides a customer's data in its cursors needs `x-covenant-link: remove`.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
 
+use super::foreign;
 use super::names::CoreNames;
 use crate::catalogue::{Catalogue, LINK_CHARACTERS_MAX, Operation, Place, Role};
 use crate::edge::path::CanonicalPath;
@@ -31,6 +34,8 @@ const RELATIONS: [&str; 8] = [
 ];
 /// Most links of one `Link` header.
 const HEADER_LINKS_MAX: usize = 16;
+/// Most parts of one value of a link that are looked up; one of more parts leads nowhere.
+const VALUE_PARTS_MAX: usize = 32;
 
 /// Where links lead for one partner, in one answer.
 #[derive(Clone, Copy, Debug)]
@@ -47,13 +52,29 @@ pub struct Links<'a> {
     pub operations: &'a BTreeSet<Arc<str>>,
     /// The customer whom the request named, by the core's id.
     pub customer: Option<&'a str>,
+    /// What the request said in its path and its query, decoded.
+    pub said: &'a [Box<str>],
+    /// Which customers there are.
+    pub book: Book<'a>,
+}
+
+/// Which customers there are, whosever they are: whether one has this id of the core's.
+#[derive(Clone, Copy)]
+pub struct Book<'a>(pub &'a (dyn Fn(&str) -> bool + Sync));
+
+impl fmt::Debug for Book<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Book")
+    }
 }
 
 /// Whose ids the partner sees where a link stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
-    /// Customers whose id leaves in clear in the same record.
+    /// The customer whose id leaves in clear in the same record.
     pub shown: Option<&'a str>,
+    /// Customers whose id leaves in clear in the records that the link stands around.
+    pub on_page: &'a BTreeSet<&'a str>,
     /// Customers in the answer whose id does not leave in clear.
     pub hidden: &'a BTreeSet<&'a str>,
 }
@@ -124,9 +145,10 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Whether an address of somebody else's may leave as it is: no name of the core occurs in it.
+    /// Whether an address of somebody else's may leave as it is: plainly one of HTTP, in which no name
+    /// of the core occurs.
     pub fn is_foreign(&self, link: &str) -> bool {
-        link.len() <= LINK_CHARACTERS_MAX && !self.names.occur_in(link.as_bytes())
+        link.len() <= LINK_CHARACTERS_MAX && foreign::is_foreign(link, self.names)
     }
 
     /// A `Link` header (RFC 8288 section 3) of those links of `value` that lead somewhere, with their
@@ -153,26 +175,48 @@ impl<'a> Links<'a> {
         query: &Query,
         seen: &Seen<'_>,
     ) -> bool {
-        let mut values = path.segments().iter().map(String::as_str);
-        let mut asked = query.iter().map(|(_, value)| value);
-        let hidden = |value: &str| seen.hidden.contains(value) && self.customer != Some(value);
-        if values.any(hidden) || asked.any(hidden) {
+        let template = operation.path.split('/').skip(1);
+        let in_path = template.zip(path.segments());
+        let mut in_path = in_path.filter(|(part, _)| part.starts_with('{'));
+        let mut in_query = query.iter();
+        let says_what_it_may = in_path.clone().all(|(_, value)| self.may_say(value, seen))
+            && in_query.all(|(name, value)| {
+                is_page_size(operation, name, value) || self.may_say(value, seen)
+            });
+        if !says_what_it_may {
             return false;
         }
         let may = |value: &str| self.customer == Some(value) || seen.shown == Some(value);
-        let template = operation.path.split('/').skip(1);
-        let in_path = |name: &str| {
-            let mut segments = template.clone().zip(path.segments());
-            let found = segments.find(|(part, _)| is_parameter(part, name));
-            found.map(|(_, value)| value.as_str())
-        };
         let customers = operation.parameters.iter();
         let mut customers = customers.filter(|one| one.role == Role::Customer);
         customers.all(|one| match one.place {
-            Place::Path => in_path(&one.name).is_some_and(may),
+            Place::Path => {
+                let found = in_path.find(|(part, _)| is_parameter(part, &one.name));
+                found.is_some_and(|(_, value)| may(value))
+            }
             Place::Query => query.list(&one.name).all(may),
             Place::Header => true,
         })
+    }
+
+    /// Whether neither a value of a link, nor a part of it between marks, is the id of a customer that
+    /// the partner does not have anyway. A part of digits alone is no id: it stands in every date.
+    fn may_say(&self, value: &str, seen: &Seen<'_>) -> bool {
+        let has = |id: &str| {
+            self.customer == Some(id)
+                || seen.shown == Some(id)
+                || seen.on_page.contains(id)
+                || self.said.iter().any(|said| **said == *id)
+        };
+        let tells = |id: &str| !has(id) && (seen.hidden.contains(id) || (self.book.0)(id));
+        if has(value) {
+            return true;
+        }
+        let mark = |letter: char| letter.is_whitespace() || ",;:|/=&\"'()[]{}<>".contains(letter);
+        let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let mut parts = value.split(mark).filter(|part| !is_number(part));
+        let mut some = parts.by_ref().take(VALUE_PARTS_MAX);
+        !tells(value) && !some.any(tells) && parts.next().is_none()
     }
 
     /// The link as it leaves, looked at once more.
@@ -194,6 +238,16 @@ fn is_parameter(part: &str, name: &str) -> bool {
         .strip_prefix('{')
         .and_then(|part| part.strip_suffix('}'));
     inner == Some(name)
+}
+
+/// Whether a value of a query is the number of records on a page, which is nobody's id.
+fn is_page_size(operation: &Operation, name: &str, value: &str) -> bool {
+    let mut parameters = operation.parameters.iter();
+    let parameter = parameters.find(|one| one.place == Place::Query && &*one.name == name);
+    match parameter.map(|one| &one.role) {
+        Some(Role::PageSize { max }) => value.parse().is_ok_and(|size: u32| size <= *max),
+        _ => false,
+    }
 }
 
 /// Whether the gateway would take this query, and nothing that the operation needs is missing.
@@ -337,14 +391,16 @@ mod tests {
             service: "mailing",
             operations: &OPERATIONS,
             customer,
+            said: &[],
+            book: Book(&|id| id.starts_with("known_") && id.len() == 7),
         }
     }
 
     fn led(link: &str) -> Option<String> {
-        let hidden = BTreeSet::new();
         let seen = Seen {
             shown: None,
-            hidden: &hidden,
+            on_page: &BTreeSet::new(),
+            hidden: &BTreeSet::new(),
         };
         links(None).rewritten(link, &seen)
     }
@@ -463,6 +519,7 @@ mod tests {
         let lead = |asked, shown, link: &str| {
             let seen = Seen {
                 shown,
+                on_page: &BTreeSet::new(),
                 hidden: &hidden,
             };
             links(asked).rewritten(link, &seen).is_some()
@@ -478,6 +535,82 @@ mod tests {
         assert!(!lead(None, None, "/v1/customers?cursor=cus_2"));
         assert!(!lead(None, None, "/v1/documents/cus_9"));
         assert!(lead(Some("cus_2"), None, "/v1/customers?cursor=cus_2"));
+    }
+
+    #[test]
+    fn a_link_says_no_id_of_the_book_that_the_partner_does_not_have() {
+        let page = BTreeSet::from(["known_3"]);
+        let seen = Seen {
+            shown: Some("known_2"),
+            on_page: &page,
+            hidden: &BTreeSet::new(),
+        };
+        let said = ["known_4".into()];
+        let links = Links {
+            said: &said,
+            ..links(Some("known_1"))
+        };
+        let lead = |link: &str| links.rewritten(link, &seen).is_some();
+        for spelled in [
+            "known_9",
+            "%6bnown%5F9",
+            "known_9%20",
+            "known_9,5",
+            "after:known_9",
+            "5%7Cknown_9%7C2026-11-28",
+            "%7B%22id%22:%22known_9%22%7D",
+            "known_1:known_9",
+        ] {
+            assert!(
+                !lead(&format!("/v1/customers?cursor={spelled}")),
+                "{spelled}"
+            );
+            assert!(
+                !lead(&format!("/v1/jobs?cursor={spelled}&limit=5")),
+                "{spelled}"
+            );
+        }
+        assert!(!lead("/v1/documents/known_9"));
+        for spelled in [
+            "known_1",
+            "known_2",
+            "known_3",
+            "known_4",
+            "known_4:known_1",
+            "job_9",
+            "9",
+            "unknown_9",
+        ] {
+            assert!(
+                lead(&format!("/v1/jobs?cursor={spelled}&limit=5")),
+                "{spelled}"
+            );
+        }
+        // To be about a customer, a link needs more than an id that is on the page or was said.
+        for about in ["known_3", "known_4"] {
+            assert!(!lead(&format!("/v1/customers/{about}")), "{about}");
+        }
+        let most = vec!["a"; VALUE_PARTS_MAX].join(",");
+        assert!(lead(&format!("/v1/jobs?cursor={most}")));
+        assert!(!lead(&format!("/v1/jobs?cursor={most},a")));
+    }
+
+    #[test]
+    fn the_size_of_a_page_is_nobodys_id() {
+        let links = Links {
+            book: Book(&|id| id.bytes().all(|byte| byte.is_ascii_digit())),
+            ..links(None)
+        };
+        let seen = Seen {
+            shown: None,
+            on_page: &BTreeSet::new(),
+            hidden: &BTreeSet::new(),
+        };
+        let lead = |link: &str| links.rewritten(link, &seen).is_some();
+        assert!(lead("/v1/jobs?limit=25&cursor=job_25"));
+        assert!(lead("/v1/jobs?limit=25&cursor=2026-11-28T10:00:00"));
+        assert!(!lead("/v1/jobs?limit=25&cursor=25"));
+        assert!(!lead("/v1/jobs?limit=4000000"), "no page is so large");
     }
 
     #[test]
@@ -522,10 +655,10 @@ mod tests {
 
     #[test]
     fn a_link_header_keeps_known_relations_and_nothing_else() {
-        let hidden = BTreeSet::new();
         let seen = Seen {
             shown: None,
-            hidden: &hidden,
+            on_page: &BTreeSet::new(),
+            hidden: &BTreeSet::new(),
         };
         let links = links(None);
         let header = |value: &str| links.header(value, &seen);

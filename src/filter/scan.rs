@@ -18,7 +18,7 @@ use super::scanned::{Record, Scanned, Written};
 use super::seen::Seen;
 use super::uninspectable::{Reason, Uninspectable};
 use super::walk::Walk;
-use crate::catalogue::{FieldId, FieldRole, Member, Node, ObjectNode, Shape};
+use crate::catalogue::{FieldId, FieldRole, Member, Node, ObjectNode, Shape, is_document};
 
 /// Reads `body` once, strictly and against `shape`.
 ///
@@ -297,6 +297,10 @@ impl<'a> Scanner<'a> {
             Some((member, node.members.get(place)?))
         });
         let Some((member, known)) = known else {
+            // A name is data there, and may hide as much as a value.
+            if node.others.is_some() && is_document(&key) {
+                return Err(self.walk.reader.refuse(Reason::Mismatch));
+            }
             self.walk.remember(key, opened)?;
             if let Some(field) = node.others {
                 self.other(field, opened)?;

@@ -22,6 +22,7 @@ pub struct Permit {
     customer: Option<OnBehalf>,
     grant: Grant,
     question: Option<Question>,
+    said: Arc<[Box<str>]>,
 }
 
 impl Permit {
@@ -48,6 +49,11 @@ impl Permit {
     /// Which figures it asks for, where it asks for any.
     pub fn question(&self) -> Option<&Question> {
         self.question.as_ref()
+    }
+
+    /// What the request said in its path and its query, decoded.
+    pub fn said(&self) -> &[Box<str>] {
+        &self.said
     }
 
     /// In which form each category may leave.
@@ -84,5 +90,6 @@ pub fn decide(
         purpose,
         grant,
         question: reading.question.clone(),
+        said: judgement::said(head).into(),
     })
 }

@@ -11,7 +11,7 @@ use super::decide::Permit;
 use super::exchange::Exchange;
 use super::figures;
 use super::forward::Answer;
-use crate::catalogue::{self, Body, Creates, Format, HeaderLink, Shape};
+use crate::catalogue::{self, Body, Creates, FieldRole, Format, HeaderLink, Shape};
 use crate::filter::{self, CoreNames, Record, Scanned};
 use crate::judgement::{self, Document, Figures, Owner, Whose, is_media_type, uninspectable};
 use crate::policy::Circumstances;
@@ -57,7 +57,7 @@ pub enum Content<'a> {
 /// Under this name a `core-rejected` carries what the core says is at fault.
 const REJECTION: &str = "core";
 
-/// Inspects, and enters in the book what came to be by this call: the core has done it, whatever
+/// Inspects, and enters in the book what came to be by this call, and by what a customer is found from now on: the core has done it, whatever
 /// becomes of the answer. The fact's entry is the call's intent.
 ///
 /// # Errors
@@ -92,6 +92,7 @@ pub async fn inspect<'a>(
                 now: exchange.arrived_at,
             };
             let whose = owners.of_parts(shape, &scanned)?;
+            keep_current(exchange, permit, shape, &scanned, registry).await?;
             let figures = match Figures::of(shape, &scanned) {
                 Some(figures) => Some(figures::settle(exchange, permit, figures, registry).await?),
                 None => None,
@@ -232,7 +233,9 @@ async fn remember(
         Creates::Customer => {
             let id = parts.find_map(|part| part.customer()).ok_or_else(unnamed)?;
             let partner = &permit.partner().contract().partner;
-            let kept = registry.remember_customer(id, partner, intent).await;
+            let contacts = scanned.contacts(|part| part.customer() == Some(id));
+            let kept = registry.remember_customer(id, partner, &contacts, intent);
+            let kept = kept.await;
             kept.map(|row| format!("customer:{}", row.reference))
         }
         Creates::Resource(kind) => {
@@ -251,9 +254,36 @@ async fn remember(
         NotKept::Contradiction(_) => {
             uninspectable("an id that the book has for somebody else, or for another purpose")
         }
-        other => Fault::new(Code::RecordUnavailable, format!("the book: {other}")),
+        other => not_kept(&other),
     })?);
     Ok(())
+}
+
+fn not_kept(error: &NotKept) -> Fault {
+    Fault::new(Code::RecordUnavailable, format!("the book: {error}"))
+}
+
+/// Keeps current by what a customer is found, where a call that changes something is answered with what is
+/// the customer's own record and no job's, list's or document's: the address of a letter is not its.
+async fn keep_current(
+    exchange: &Exchange,
+    permit: &Permit,
+    shape: &Shape,
+    scanned: &Scanned<'_>,
+    registry: &Registry,
+) -> Result<(), Fault> {
+    let is_thing = |role| matches!(role, FieldRole::ResourceId(_));
+    let (Some(customer), Some(_)) = (permit.customer(), exchange.intent) else {
+        return Ok(());
+    };
+    let creates = permit.operation().creates.is_some();
+    if creates || shape.fields.iter().any(|field| is_thing(field.role)) {
+        return Ok(());
+    }
+    // By now every record that names a customer is known to name this one.
+    let contacts = scanned.contacts(|_| true);
+    let kept = registry.add_contacts(&customer.id, &contacts).await;
+    kept.map_err(|error| not_kept(&error))
 }
 
 /// Finds out whose records are.

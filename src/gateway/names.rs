@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use super::decide::Permit;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::filter::{CoreNames, Links};
+use crate::filter::{Book, CoreNames, Links};
 
 /// Digest of a catalogue, and the names made for it.
 type Made = ([u8; 32], Arc<CoreNames>);
@@ -65,7 +65,12 @@ impl Names {
 }
 
 /// Where the core's links lead for what was permitted.
-pub fn links<'a>(permit: &'a Permit, base_uri: &'a str, names: &'a CoreNames) -> Links<'a> {
+pub fn links<'a>(
+    permit: &'a Permit,
+    base_uri: &'a str,
+    names: &'a CoreNames,
+    book: Book<'a>,
+) -> Links<'a> {
     Links {
         base_uri,
         catalogue: &permit.partner().rules().catalogue,
@@ -73,5 +78,7 @@ pub fn links<'a>(permit: &'a Permit, base_uri: &'a str, names: &'a CoreNames) ->
         service: &permit.operation().service,
         operations: &permit.partner().contract().operations,
         customer: permit.customer().map(|customer| &*customer.id),
+        said: permit.said(),
+        book,
     }
 }

@@ -27,6 +27,13 @@ pub fn check_query(operation: &Operation, head: &AcceptedHead) -> Result<(), Ref
     ))
 }
 
+/// What a request says in its path and its query, decoded: it may be said again in a link of the answer.
+pub fn said(head: &AcceptedHead) -> Vec<Box<str>> {
+    let in_path = head.path().segments().iter().map(String::as_str);
+    let in_query = head.query().iter().map(|(_, value)| value);
+    in_path.chain(in_query).map(Box::from).collect()
+}
+
 /// The part of a name, as a partner sent it, that can be repeated to it.
 pub(super) fn printable(text: &str) -> String {
     text.chars()

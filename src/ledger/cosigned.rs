@@ -7,6 +7,7 @@ use super::checkpoint::Checkpoint;
 use super::cosignature;
 use super::damage::{Damage, ReadError};
 use super::keys::Keys;
+use super::pruning;
 use super::reads;
 
 /// Folder of the files.
@@ -69,11 +70,13 @@ pub(super) fn opened(bytes: Vec<u8>, path: &Path, keys: &Keys) -> Result<Cosigne
     Ok(Cosigned { note, checkpoint })
 }
 
-/// The cosigned checkpoints, each once, in the order in which an entry is best proven under them: those that
-/// most have signed first, and of these the newest.
+/// The cosigned checkpoints that cover an entry that is still there, each once, in the order in which an entry
+/// is best proven under them: those that most have signed first, and of these the newest.
 pub(super) fn best_first(directory: &Path, keys: &Keys) -> Result<Vec<Cosigned>, ReadError> {
     let signers = |note: &str| cosignature::signers(note).map_or(0, |signers| signers.len());
+    let minimum = pruning::read(directory)?.index;
     let mut found = cosigned(directory, keys)?;
+    found.retain(|one| one.checkpoint.size > minimum);
     found.sort_by_cached_key(|one| (signers(&one.note), one.checkpoint.size, one.note.clone()));
     found.dedup();
     found.reverse();

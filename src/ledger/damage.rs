@@ -75,7 +75,7 @@ pub enum ReadError {
     },
     /// The checkpoint that a log is held against is older than what is left of it.
     #[error(
-        "the checkpoint to verify since has {size} entries, and those before entry {minimum} were destroyed, as entry {purge} says: nothing can tell any more whether the log has grown from it"
+        "the checkpoint to verify since has {size} entries, and those before entry {minimum} were destroyed (entry {purge} is the latest about a purge): nothing can tell any more whether the log has grown from it"
     )]
     Pruned {
         /// Entries under that checkpoint.

@@ -78,8 +78,14 @@ impl Keys {
         self.all().map(|key| format!("{key}\n")).collect()
     }
 
-    fn all(&self) -> impl Iterator<Item = &VerifierKey> {
+    /// All of them, the oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &VerifierKey> {
         self.earlier.iter().chain([&self.last])
+    }
+
+    /// Whether the key that signs now has signed this checkpoint: whoever trusts it alone believes it.
+    pub fn last_has_signed(&self, signed: &str) -> bool {
+        Checkpoint::open(signed, &self.last).is_ok()
     }
 
     /// The place of the key that signs now.

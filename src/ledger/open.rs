@@ -25,6 +25,7 @@ use super::pruning::{self, Minimum};
 use super::publisher::{Publisher, checkpoint_in, published_note};
 use super::reads;
 use super::replay::Replay;
+use super::rotation;
 use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
 use super::storage::{Disk, Storage, make_folders, replace_file};
@@ -329,10 +330,7 @@ fn recover(
         notes.push(("recovered", cut));
     }
     if previous.is_some() {
-        notes.push((
-            "key-rotated",
-            format!("signed from now on by {}", keys.last()),
-        ));
+        notes.push((rotation::ROTATED, rotation::told(keys.last())));
     }
     let log = log_id(&options.origin);
     let room = options.batch_bytes_max();
@@ -369,7 +367,7 @@ fn keys(directory: &Path, signers: &Signers) -> Result<Keys, OpenError> {
             let text = str::from_utf8(&bytes).map_err(|_| wrong("it is not text"))?;
             Keys::parse(text).map_err(|error| wrong(&error.to_string()))?
         }
-        None if reads::is_there(&rotation(directory, 1))? => {
+        None if reads::is_there(&directory.join(rotation::file_name(1)))? => {
             return Err(wrong(
                 "it is gone, and the log has had other keys; bring it back from a copy, which nobody need keep secret",
             ));
@@ -401,7 +399,7 @@ fn keep_keys(
         .open(&durable.checkpoint)
         .is_ok_and(|(_, signed)| signed.len() > 1);
     if both {
-        let path = rotation(directory, keys.last_place());
+        let path = directory.join(rotation::file_name(keys.last_place()));
         replace_file(storage, &path, durable.checkpoint.as_bytes())
             .map_err(|error| OpenError::system(&path, error))?;
     }
@@ -410,11 +408,6 @@ fn keep_keys(
     let path = directory.join(KEYS_FILE);
     replace_file(storage, &path, keys.to_text().as_bytes())
         .map_err(|error| OpenError::system(&path, error))
-}
-
-/// What both keys signed when this one of the log's keys began.
-fn rotation(directory: &Path, place: usize) -> PathBuf {
-    directory.join(format!("rotation-{place}.checkpoint"))
 }
 
 fn share(sequencer: &Sequencer) -> Result<Arc<Shared>, OpenError> {

@@ -57,7 +57,7 @@ pub enum NotProven {
         size: u64,
     },
     /// The entry was destroyed.
-    #[error("entry {index} is not there any more: those before entry {} were destroyed, as entry {} says", minimum.index, minimum.purge.unwrap_or_default())]
+    #[error("entry {index} is not there any more: those before entry {} were destroyed; entry {} is the latest about a purge", minimum.index, minimum.purge.unwrap_or_default())]
     Pruned {
         /// The entry asked for.
         index: u64,
@@ -84,15 +84,16 @@ pub enum ProofError {
 }
 
 /// The entry `index` of the log in `directory`, with its proof: under the checkpoint that most witnesses have
-/// cosigned, where one of those kept covers it, else under the published one. What is given back has been
-/// verified, but for what witnesses have signed.
+/// cosigned, where one of those kept covers it and is signed by the last of `keys`, else under the published
+/// one. What is given back has been verified, but for what witnesses have signed.
 ///
 /// # Errors
 ///
 /// [`NotProven`].
 pub fn prove(directory: &Path, keys: &Keys, index: u64) -> Result<Proven, NotProven> {
     let cosigned = best_first(directory, keys)?.into_iter();
-    let mut covering = cosigned.filter(|cosigned| cosigned.checkpoint.size > index);
+    let mut covering =
+        cosigned.filter(|one| one.checkpoint.size > index && keys.last_has_signed(&one.note));
     let (signed, checkpoint) = match covering.next() {
         Some(Cosigned { note, checkpoint }) => (note, checkpoint),
         None => {
@@ -140,6 +141,7 @@ pub struct Prover {
     directory: PathBuf,
     keys: Keys,
     signed: String,
+    last_has_signed: bool,
     checkpoint: Checkpoint,
     /// The first entry whose hash is in `tail`; those before are in full tiles.
     tail_begins: u64,
@@ -172,12 +174,14 @@ impl Prover {
         for item in entries(directory, tail_begins).take(usize::try_from(rest).unwrap_or(0)) {
             tail.push(leaf_hash(&item?.1));
         }
+        let last_has_signed = keys.last_has_signed(signed);
         let signed = signed.to_owned();
         let directory = directory.to_owned();
         let prover = Self {
             directory,
             keys,
             signed,
+            last_has_signed,
             checkpoint,
             tail_begins,
             tail,
@@ -212,6 +216,11 @@ impl Prover {
     /// The checkpoint, as it is signed.
     pub fn signed(&self) -> &str {
         &self.signed
+    }
+
+    /// Whether whoever trusts the last key alone believes what is proven.
+    pub fn is_signed_by_the_last_key(&self) -> bool {
+        self.last_has_signed
     }
 
     /// The keys it is held against.

@@ -8,7 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::fingerprint::Fingerprint;
 use super::shards::Shards;
 use super::{NotKept, Registry, check_id, database, entry_column};
-use crate::terms::{CustomerRef, PartnerId};
+use crate::terms::{Contacts, CustomerRef, PartnerId};
+
+/// Most fingerprints that one customer is found by. Where there would be more, former ones go.
+pub const FINGERPRINTS_MAX: u32 = 64;
 
 /// A customer in the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,26 +81,51 @@ impl Registry {
         self.memory.customers.rows.len()
     }
 
-    /// Remembers whose customer `id` is, durably. A customer that is there already keeps its
-    /// reference; one of another partner is a contradiction and stays where it is. There is no
-    /// variant that is written later: an entry whose reference no book knows could not be accounted.
+    /// Remembers whose customer `id` is and by what it is found, durably and together; of `contacts` only
+    /// fingerprints are kept. A customer that is there already keeps its reference; one of another partner is
+    /// a contradiction and stays as it is. There is no variant that is written later: an entry whose
+    /// reference no book knows could not be accounted.
     pub async fn remember_customer(
         &self,
         id: &str,
         partner: &PartnerId,
+        contacts: &Contacts,
         entry_index: u64,
     ) -> Result<CustomerRow, NotKept> {
         check_id(id)?;
-        if let Some(known) = self.customer(id) {
+        let fingerprints = self.fingerprints.of_contacts(contacts);
+        if let Some(known) = self.customer(id)
+            && fingerprints.is_empty()
+        {
             return same_partner(id, known, partner);
         }
         let memory = Arc::clone(&self.memory);
         let (id, partner): (Arc<str>, _) = (id.into(), partner.clone());
         let written = Arc::clone(&id);
-        let change =
-            move |connection: &Connection| keep(connection, &written, &partner, entry_index);
+        let change = move |connection: &Connection| {
+            let row = keep(connection, &written, &partner, entry_index)?;
+            add_fingerprints(connection, &written, &fingerprints)?;
+            Ok(row)
+        };
         let apply = move |row: &CustomerRow| memory.customers.insert(&id, row);
         self.writer.write(change, apply).await
+    }
+
+    /// Adds to what a customer of the book is found by, durably; only fingerprints are kept. Whoever is not
+    /// in the book, or has been forgotten meanwhile, is not added.
+    pub async fn add_contacts(&self, id: &str, contacts: &Contacts) -> Result<(), NotKept> {
+        let fingerprints = self.fingerprints.of_contacts(contacts);
+        if fingerprints.is_empty() {
+            return Ok(());
+        }
+        let id = id.to_owned();
+        let change = move |connection: &Connection| {
+            if find(connection, &id)?.is_some() {
+                add_fingerprints(connection, &id, &fingerprints)?;
+            }
+            Ok(())
+        };
+        self.writer.write(change, |()| {}).await
     }
 
     /// Ids of the customers meant by `typed`: an id, a reference, an e-mail address, a telephone
@@ -179,17 +207,38 @@ pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option
         .optional()
 }
 
-/// Adds ways to find a customer. Former ones stay: who is searched by an old address is found too.
+/// Adds ways to find a customer. Former ones stay, since who is searched by an old address is to be found
+/// too, until there would be more than [`FINGERPRINTS_MAX`].
 pub(super) fn add_fingerprints(
     connection: &Connection,
     id: &str,
     fingerprints: &[Fingerprint],
 ) -> rusqlite::Result<()> {
+    if insert_fingerprints(connection, id, fingerprints)? == 0 {
+        return Ok(());
+    }
+    let count: u32 = connection
+        .prepare_cached("SELECT count(*) FROM fingerprint WHERE customer = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    if count > FINGERPRINTS_MAX {
+        connection.execute("DELETE FROM fingerprint WHERE customer = ?1", [id])?;
+        insert_fingerprints(connection, id, fingerprints)?;
+    }
+    Ok(())
+}
+
+/// How many of them are new.
+fn insert_fingerprints(
+    connection: &Connection,
+    id: &str,
+    fingerprints: &[Fingerprint],
+) -> rusqlite::Result<usize> {
     let mut statement = connection.prepare_cached(
         "INSERT OR IGNORE INTO fingerprint (fingerprint, customer) VALUES (?1, ?2)",
     )?;
+    let mut new = 0;
     for fingerprint in fingerprints {
-        statement.execute(params![fingerprint, id])?;
+        new += statement.execute(params![fingerprint, id])?;
     }
-    Ok(())
+    Ok(new)
 }

@@ -11,12 +11,22 @@ use jiff::Timestamp;
 use super::keys::{beside, key};
 use super::recipient_keys::{Period, RecipientKeys, RecipientMonths};
 use super::{CannotOpen, NotKept};
-use crate::terms::CustomerRef;
+use crate::terms::{ContactKind, Contacts, CustomerRef};
 
 pub(super) type Fingerprint = [u8; 32];
 
 /// Fewer digits are not a telephone number anyone would search for.
 const TELEPHONE_DIGITS_MIN: usize = 7;
+
+/// What ends a part of an address, or of a name.
+const PART_ENDS: [char; 3] = [',', ';', '/'];
+
+/// The country that is left out of addresses at home, as for telephone numbers, by the names it goes by
+/// there; normalised.
+const HOME_COUNTRY: [&str; 4] = ["us", "usa", "unitedstates", "unitedstatesofamerica"];
+
+/// Most words of such a name.
+const HOME_COUNTRY_WORDS_MAX: usize = 4;
 
 pub(super) struct Fingerprints {
     lookup: hmac::Key,
@@ -42,12 +52,23 @@ impl Fingerprints {
         })
     }
 
-    pub(super) fn email(&self, email: &str) -> Option<Fingerprint> {
+    /// Of all that a customer is reached by: at most two for each contact.
+    pub(super) fn of_contacts(&self, contacts: &Contacts) -> Vec<Fingerprint> {
+        let of_kind = |kind| contacts.of(kind).iter().map(String::as_str);
+        let mut found: Vec<_> = of_kind(ContactKind::Email)
+            .filter_map(|email| self.email(email))
+            .collect();
+        found.extend(of_kind(ContactKind::Telephone).filter_map(|one| self.telephone(one)));
+        found.extend(of_kind(ContactKind::Address).flat_map(|one| self.address(one)));
+        found
+    }
+
+    fn email(&self, email: &str) -> Option<Fingerprint> {
         let normal = email.trim().to_lowercase();
         (!normal.is_empty()).then(|| sign(&self.lookup, &[b"email", normal.as_bytes()]))
     }
 
-    pub(super) fn telephone(&self, telephone: &str) -> Option<Fingerprint> {
+    fn telephone(&self, telephone: &str) -> Option<Fingerprint> {
         let digits: String = telephone.chars().filter(char::is_ascii_digit).collect();
         // +1 555 010 0199 and 555 010 0199 are one telephone.
         let national = match digits.strip_prefix('1') {
@@ -58,19 +79,25 @@ impl Fingerprints {
             .then(|| sign(&self.lookup, &[b"telephone", national.as_bytes()]))
     }
 
-    pub(super) fn address(&self, address: &str) -> Option<Fingerprint> {
-        let normal = letters_and_digits(address);
-        (!normal.is_empty()).then(|| sign(&self.lookup, &[b"address", normal.as_bytes()]))
+    /// Of an address as it is written, whatever its signs and spaces (the only one in books of before), and
+    /// of its words in any order, with the home country or without.
+    fn address(&self, address: &str) -> Vec<Fingerprint> {
+        let written = letters_and_digits(address);
+        let words = sorted(words_without_home_country(address));
+        let of = |what: &[u8], normal: String| {
+            (!normal.is_empty()).then(|| sign(&self.lookup, &[what, normal.as_bytes()]))
+        };
+        let both = [of(b"address", written), of(b"address words", words)];
+        both.into_iter().flatten().collect()
     }
 
     /// Whatever the text may be: an e-mail address, a telephone number or a postal address.
     pub(super) fn of_typed(&self, typed: &str) -> Vec<Fingerprint> {
-        let all = [
-            self.email(typed),
-            self.telephone(typed),
-            self.address(typed),
-        ];
-        all.into_iter().flatten().collect()
+        let mut contacts = Contacts::default();
+        for kind in ContactKind::ALL {
+            contacts.add(kind, typed);
+        }
+        self.of_contacts(&contacts)
     }
 
     /// The recipient as entries of this moment name them, and the month whose key was made for it, if one
@@ -110,11 +137,32 @@ fn letters_and_digits(text: &str) -> String {
 /// The words in order of the alphabet: who types an address does not know in which order the core's answers
 /// have its parts.
 fn words(text: &str) -> String {
-    let ends = |letter: char| letter.is_whitespace() || [',', ';', '/'].contains(&letter);
-    let mut words: Vec<_> = text.split(ends).map(letters_and_digits).collect();
-    words.retain(|word| !word.is_empty());
+    sorted(words_of(text).collect())
+}
+
+fn sorted(mut words: Vec<String>) -> String {
     words.sort_unstable();
     words.join(" ")
+}
+
+fn words_of(text: &str) -> impl Iterator<Item = String> {
+    let ends = |letter: char| letter.is_whitespace() || PART_ENDS.contains(&letter);
+    let words = text.split(ends).map(letters_and_digits);
+    words.filter(|word| !word.is_empty())
+}
+
+/// The words of an address but for the home country, where that is a part of its own or stands at the end.
+fn words_without_home_country(address: &str) -> Vec<String> {
+    let is_home = |part: &str| HOME_COUNTRY.contains(&&*letters_and_digits(part));
+    let parts = address.split(|letter| letter == '\n' || PART_ENDS.contains(&letter));
+    let parts = parts.filter(|part| !is_home(part));
+    let mut words: Vec<_> = parts.flat_map(words_of).collect();
+    let home = (1..=HOME_COUNTRY_WORDS_MAX).rev().find_map(|count| {
+        let start = words.len().checked_sub(count)?;
+        is_home(&words.get(start..)?.concat()).then_some(start)
+    });
+    words.truncate(home.unwrap_or(words.len()));
+    words
 }
 
 fn sign(key: &hmac::Key, parts: &[&[u8]]) -> Fingerprint {
@@ -160,6 +208,28 @@ mod tests {
             prints.address("1 Main St., Springfield"),
             prints.address("1 MAIN ST SPRINGFIELD")
         );
+        let written = "1 Main St., Bath, ME 04530-1234, US";
+        for typed in [
+            "1 main st., bath, me, 045301234",
+            "04530-1234 Bath/ME; 1 Main St",
+            "1 MAIN ST BATH ME 04530-1234 U.S.A.",
+            "United States of America\n04530-1234 Bath ME\n1 Main St.",
+            "1 Main St, Bath ME 04530-1234, United States",
+        ] {
+            let found = prints.of_typed(typed);
+            let is_found = |print: &Fingerprint| found.contains(print);
+            assert!(prints.address(written).iter().any(is_found), "{typed}");
+        }
+        for other in [
+            "1 Main St., Bath, ME 04530-1234, DE",
+            "1 Main St., Bath, ME 04530, US",
+            "1 US Main St., Bath, ME 04530-1234",
+            "US",
+        ] {
+            let found = prints.of_typed(other);
+            let is_found = |print: &Fingerprint| found.contains(print);
+            assert!(!prints.address(written).iter().any(is_found), "{other}");
+        }
         let recipient = |name, address| {
             let named = prints.recipient(name, address, Timestamp::UNIX_EPOCH);
             named.unwrap().0
@@ -179,7 +249,7 @@ mod tests {
         let prints = open(&folder.path().join("registry"), true).unwrap();
         assert_eq!(prints.email("  "), None);
         assert_eq!(prints.telephone("n/a 12"), None);
-        assert_eq!(prints.address("-"), None);
+        assert!(prints.address("-").is_empty());
         let nobody = prints.recipient("--", " ", Timestamp::UNIX_EPOCH);
         assert_eq!(nobody.unwrap().0, None);
     }

@@ -22,7 +22,7 @@ use super::fingerprint::{Fingerprint, Fingerprints};
 use super::resources::{self, Owned};
 use super::{NotKept, Registry, is_id};
 use crate::taxonomy::{Category, CategorySet, Purpose};
-use crate::terms::{CustomerRef, PartnerId, ResourceKind};
+use crate::terms::{ContactKind, Contacts, CustomerRef, PartnerId, ResourceKind};
 
 /// Lines in one import; a larger book comes in several.
 pub const IMPORT_ROWS_MAX: usize = 1_000_000;
@@ -301,15 +301,17 @@ fn read(text: &str, prints: &Fingerprints) -> Result<Row, String> {
         } => {
             let partner = PartnerId::parse(&partner)
                 .ok_or_else(|| format!("`{partner}` is not a partner's id"))?;
-            let fingerprints = [
-                email.and_then(|email| prints.email(&email)),
-                telephone.and_then(|telephone| prints.telephone(&telephone)),
-                address.and_then(|address| prints.address(&address)),
-            ];
+            let mut contacts = Contacts::default();
+            for (kind, written) in ContactKind::ALL
+                .into_iter()
+                .zip([email, telephone, address])
+            {
+                contacts.add(kind, written.as_deref().unwrap_or_default());
+            }
             return Ok(Row::Customer {
                 id: id_of(&id)?,
                 partner,
-                fingerprints: fingerprints.into_iter().flatten().collect(),
+                fingerprints: prints.of_contacts(&contacts),
             });
         }
         Line::Agreement(line) => return agreement(&line),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::taxonomy::{Category, CategorySet, Purpose};
-use crate::terms::{PartnerId, Principal, ResourceKind};
+use crate::terms::{ContactKind, Contacts, PartnerId, Principal, ResourceKind};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -77,7 +77,7 @@ async fn a_forgotten_customer_stays_forgotten_and_a_held_one_stays_held_after_a_
     assert_eq!(registry.customer_count(), 0);
     // Somebody whom the core shows again is somebody new.
     let again = registry
-        .remember_customer("cus_2", &partner("bright"), 9)
+        .remember_customer("cus_2", &partner("bright"), &Contacts::default(), 9)
         .await
         .unwrap();
     assert_ne!(again.reference, forgotten);
@@ -144,6 +144,126 @@ async fn people_are_found_as_someone_types_them() {
     for email in ["ann@example.org", "ann@new.example"] {
         let found = registry.lookup_typed(email).await.unwrap();
         assert_eq!(found, ["cus_1".into()], "{email}");
+    }
+}
+
+fn contacts(written: &[(ContactKind, &str)]) -> Contacts {
+    let mut contacts = Contacts::default();
+    for (kind, written) in written {
+        contacts.add(*kind, written);
+    }
+    contacts
+}
+
+async fn found(registry: &Registry, typed: &str) -> Vec<Arc<str>> {
+    registry.lookup_typed(typed).await.unwrap()
+}
+
+fn fingerprints_on_disk(fixture: &Fixture) -> u32 {
+    let connection = database::open(&fixture.path()).unwrap();
+    let count = "SELECT count(*) FROM fingerprint";
+    connection.query_row(count, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn whoever_is_remembered_with_contacts_is_found_by_them_until_forgotten() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let acme = partner("acme");
+    let first = contacts(&[
+        (ContactKind::Email, "Ann@example.org"),
+        (ContactKind::Telephone, "+1 555 010 0199"),
+        (
+            ContactKind::Address,
+            "1 Main St., Springfield, IL, 62701, US",
+        ),
+    ]);
+    let row = registry.remember_customer("cus_1", &acme, &first, 1).await;
+    drop(registry);
+    let registry = fixture.open();
+    let by_first = [
+        "ann@example.org",
+        "5550100199",
+        "62701 Springfield IL, 1 main st",
+    ];
+    for typed in by_first {
+        assert_eq!(found(&registry, typed).await, ["cus_1".into()], "{typed}");
+    }
+    // Somebody else's id adds nothing to anyone, nor does nobody's.
+    let other = contacts(&[(ContactKind::Email, "eve@example.org")]);
+    let bright = partner("bright");
+    let foreign = registry.remember_customer("cus_1", &bright, &other, 2);
+    assert!(matches!(foreign.await, Err(NotKept::Contradiction(_))));
+    registry.add_contacts("cus_2", &other).await.unwrap();
+    assert!(found(&registry, "eve@example.org").await.is_empty());
+    assert_eq!(registry.customer_count(), 1);
+    // Said again, and said otherwise: the same customer, found by both.
+    let again = registry.remember_customer("cus_1", &acme, &first, 3).await;
+    assert_eq!(again, row);
+    registry.add_contacts("cus_1", &other).await.unwrap();
+    for typed in by_first.iter().chain(&["eve@example.org"]) {
+        assert_eq!(found(&registry, typed).await, ["cus_1".into()], "{typed}");
+    }
+    registry.forget_customer("cus_1").await.unwrap();
+    registry.add_contacts("cus_1", &other).await.unwrap();
+    for typed in by_first.iter().chain(&["eve@example.org"]) {
+        assert!(found(&registry, typed).await.is_empty(), "{typed}");
+    }
+    drop(registry);
+    assert_eq!(fingerprints_on_disk(&fixture), 0);
+}
+
+#[tokio::test]
+async fn a_customer_is_found_by_a_limited_number_of_contacts_and_always_by_the_last() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let acme = partner("acme");
+    let first = contacts(&[(ContactKind::Email, "0@example.org")]);
+    registry
+        .remember_customer("cus_1", &acme, &first, 1)
+        .await
+        .unwrap();
+    for number in 1..=FINGERPRINTS_MAX {
+        let next = contacts(&[(ContactKind::Email, &format!("{number}@example.org"))]);
+        registry.add_contacts("cus_1", &next).await.unwrap();
+        let typed = format!("{number}@example.org");
+        assert_eq!(found(&registry, &typed).await, ["cus_1".into()], "{typed}");
+        let oldest = found(&registry, "0@example.org").await;
+        assert_eq!(oldest.is_empty(), number == FINGERPRINTS_MAX, "{number}");
+    }
+    let mut most = Contacts::default();
+    for number in 0..100 {
+        for kind in ContactKind::ALL {
+            most.add(kind, &format!("9075550{number:03}, Bath"));
+        }
+    }
+    registry.add_contacts("cus_1", &most).await.unwrap();
+    drop(registry);
+    assert_eq!(fingerprints_on_disk(&fixture), FINGERPRINTS_MAX);
+}
+
+#[tokio::test]
+async fn an_address_in_a_book_of_before_is_found_as_it_was_and_in_any_order_once_imported_again() {
+    let fixture = Fixture::new();
+    let registry = fixture.open();
+    let line = r#"{"kind":"customer","id":"cus_1","partner":"acme","address":"1 Main St., Springfield, US"}"#;
+    import(&registry, line).await.unwrap();
+    let written = "1 MAIN ST SPRINGFIELD US";
+    // Only the fingerprint that earlier programs made.
+    let of_before = registry.fingerprints.of_typed(written);
+    drop(registry);
+    let connection = database::open(&fixture.path()).unwrap();
+    let sql = "DELETE FROM fingerprint WHERE fingerprint <> ?1";
+    let before = of_before.get(of_before.len() - 2).unwrap();
+    assert_eq!(connection.execute(sql, [before]).unwrap(), 1);
+    drop(connection);
+
+    let registry = fixture.open();
+    assert_eq!(found(&registry, written).await, ["cus_1".into()]);
+    assert!(found(&registry, "Springfield, 1 Main St").await.is_empty());
+    import(&registry, line).await.unwrap();
+    for typed in [written, "Springfield, 1 Main St", "1 Main St. Springfield"] {
+        assert_eq!(found(&registry, typed).await, ["cus_1".into()], "{typed}");
     }
 }
 
@@ -218,7 +338,7 @@ async fn a_customer_remembered_by_many_at_once_has_one_reference() {
         calls.spawn(async move {
             let acme = partner("acme");
             registry
-                .remember_customer("cus_1", &acme, entry_index)
+                .remember_customer("cus_1", &acme, &Contacts::default(), entry_index)
                 .await
                 .unwrap()
         });
@@ -226,7 +346,7 @@ async fn a_customer_remembered_by_many_at_once_has_one_reference() {
     let rows = calls.join_all().await;
     assert!(rows.iter().all(|row| *row == rows[0]));
     let stolen = registry
-        .remember_customer("cus_1", &partner("bright"), 9)
+        .remember_customer("cus_1", &partner("bright"), &Contacts::default(), 9)
         .await;
     assert!(matches!(stolen, Err(NotKept::Contradiction(_))));
     assert_eq!(registry.customer("cus_1").unwrap().partner, partner("acme"));
@@ -578,7 +698,9 @@ async fn one_change_that_fails_undoes_only_itself() {
     let registry = fixture.open();
     let acme = partner("acme");
     let failing = registry.remember_resource(ResourceKind::Job, "job_1", "cus_1", None, 1);
-    let (failed, kept) = tokio::join!(failing, registry.remember_customer("cus_2", &acme, 2));
+    let nothing = Contacts::default();
+    let keeping = registry.remember_customer("cus_2", &acme, &nothing, 2);
+    let (failed, kept) = tokio::join!(failing, keeping);
     assert!(failed.is_err());
     drop(registry);
     assert_eq!(fixture.open().customer("cus_2"), Some(kept.unwrap()));

@@ -231,6 +231,35 @@ async fn members_of_any_name_leave_in_json_under_keys_that_are_written_anew() {
 }
 
 #[tokio::test]
+async fn no_document_leaves_in_a_name_or_behind_marks_in_a_text() {
+    let lab = Lab::start(&[]).await;
+    for (hidden, status) in [
+        ("{\"email\":\"canary\"}", 502),
+        ("[\"canary\"]", 502),
+        ("\u{feff}{\"email\":\"canary\"}", 502),
+        ("{}\n{\"email\":\"canary\"}", 502),
+        ("{\"email\":\"canary\"},", 502),
+        ("{name}", 200),
+        ("[1]", 200),
+    ] {
+        let variables = serde_json::json!({hidden: "Rex"});
+        let letter = format!("[{{\"customer\":\"OWN\",\"merge_variables\":{variables}}}]");
+        let quoted = format!("\"{}\"", hidden.replace('"', "\"\""));
+        let column = format!("Customer,First_name,{quoted}\r\nOWN,Ann,Rex\r\n");
+        let cell = format!("Customer,First_name\r\nOWN,{quoted}\r\n");
+        for (path, media_type, body) in [
+            ("/lab/letters", "application/vnd.lab+json", letter),
+            ("/lab/recipients.csv", "text/csv", column),
+            ("/lab/recipients.csv", "text/csv", cell),
+        ] {
+            let reply = lab.ask(path, media_type, &body).await;
+            assert_eq!(reply.status, status, "{body}");
+            assert!(!reply.everything().contains("canary"), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn name_and_address_in_one_text_are_a_category_that_neither_name_nor_address_opens() {
     let body = "<tracking xmlns='urn:lab:tracking'><mailPiece customer='OWN'><address>Ann Lee\n1 Main \
                 Street</address><status>DELIVERED</status></mailPiece><mailPiece \

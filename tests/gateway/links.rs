@@ -7,8 +7,9 @@ use covenant::entry::Event;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::caller::{Call, Reply};
+use crate::caller::{Call, Reply, Version};
 use crate::lab::{Scripted, ScriptedCore, Service};
+use crate::large::{LARGE, WHOLE_BYTES_MAX, receive};
 use crate::refusals::refused;
 use crate::stand::{SERVICE, Stand};
 
@@ -269,6 +270,121 @@ async fn a_link_that_leads_nowhere_is_withheld_and_said_to_be() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_is_a_customer_whom_the_page_does_not_show_is_withheld_with_its_link() {
+    let (stand, core, origin) = things().await;
+    let customers = stand.customers_of("acme");
+    let (own, later) = (&customers[0], &customers[1]);
+    let foreign = &stand.customers_of("bluebird")[0];
+    let mut acme = stand.partner("acme").await;
+    let thing = |customer: &str| json!({"id": format!("of {customer}"), "customer": customer, "here": "/lab/things/1"});
+    let page_of_own = json!([thing(own)]);
+    for (path, data, cursor, leaves) in [
+        ("/lab/things".to_owned(), &page_of_own, own.clone(), true),
+        ("/lab/things".to_owned(), &page_of_own, later.clone(), false),
+        (
+            "/lab/things".to_owned(),
+            &page_of_own,
+            foreign.clone(),
+            false,
+        ),
+        ("/lab/things".to_owned(), &json!([]), own.clone(), false),
+        ("/lab/things".to_owned(), &json!([]), foreign.clone(), false),
+        (
+            "/lab/things".to_owned(),
+            &page_of_own,
+            format!("{own}:after"),
+            true,
+        ),
+        (
+            "/lab/things".to_owned(),
+            &page_of_own,
+            format!("after:{foreign}"),
+            false,
+        ),
+        (
+            "/lab/things".to_owned(),
+            &page_of_own,
+            "opaque".to_owned(),
+            true,
+        ),
+        // What the partner said, it may hear.
+        (
+            format!("/lab/things?cursor={later}"),
+            &json!([]),
+            later.clone(),
+            true,
+        ),
+        (
+            format!("/lab/things?cursor={foreign}"),
+            &json!([]),
+            foreign.clone(),
+            true,
+        ),
+    ] {
+        let link = format!("{origin}/lab/things?cursor={cursor}");
+        let scripted = page(&json!({"data": data, "next": link}));
+        let header = format!("<{link}>; rel=next");
+        core.answer("/lab/things", scripted.header("link", &header));
+        let reply = acme.get(&path, SERVICE).await;
+        assert_eq!(reply.status, 200, "{path} {cursor}: {}", reply.everything());
+        let next = reply.json()["next"].is_string();
+        let header = reply.headers.contains_key("link");
+        assert_eq!((next, header), (leaves, leaves), "{path} {cursor}");
+        let named: &[&str] = if leaves { &[] } else { &["Link", "$.next"] };
+        let mut redacted = redacted(&reply);
+        redacted.sort_by_key(|name| name.starts_with('$'));
+        assert_eq!(redacted, named, "{path} {cursor}");
+    }
+    // A record links by what itself says, whatever stands beside it.
+    let to = |cursor: &str| format!("{origin}/lab/things?cursor={cursor}");
+    let mut first = thing(own);
+    first["more"] = json!([to(own), to(later), to(foreign)]);
+    core.answer("/lab/things", page(&json!({"data": [first, thing(later)]})));
+    let reply = acme.get("/lab/things", SERVICE).await;
+    let more = &reply.json()["data"][0]["more"];
+    assert_eq!(
+        *more,
+        json!([format!("https://localhost/lab/things?cursor={own}")])
+    );
+}
+
+#[tokio::test]
+async fn a_large_answer_names_no_customer_in_the_links_around_its_records() {
+    let small = |config: &mut Config| config.limits.whole_answer_bytes_max = WHOLE_BYTES_MAX;
+    let (stand, core) = THINGS.start(&[LARGE], small).await;
+    let own = &stand.customers_of("acme")[0];
+    let foreign = &stand.customers_of("bluebird")[0];
+    let name = "Ann ".repeat(64);
+    let of =
+        |customer| json!({"id": "1", "customer": customer, "name": name, "here": "/lab/things/1"});
+    let mut data = vec![of(own); 1_000];
+    data[500] = of(foreign);
+    let data = Value::from(data).to_string();
+    for (path, cursor, leaves) in [
+        ("/lab/things".to_owned(), foreign, false),
+        // What else streams is not known where a link stands before it or long after it.
+        ("/lab/things".to_owned(), own, false),
+        (format!("/lab/things?cursor={own}"), own, true),
+        ("/lab/things".to_owned(), &"opaque".to_owned(), true),
+    ] {
+        let next = format!("\"next\":\"/lab/things?cursor={cursor}\"");
+        for body in [
+            format!("{{{next},\"data\":{data}}}"),
+            format!("{{\"data\":{data},{next}}}"),
+        ] {
+            core.answer("/lab/things", Scripted::new("application/json", body));
+            let (_, received, complete) = receive(&stand, Version::Http1, &path).await;
+            assert!(complete, "{path} {cursor}");
+            let received = String::from_utf8(received).unwrap();
+            assert!(!received.contains(foreign.as_str()), "{path} {cursor}");
+            let received: Value = serde_json::from_str(&received).unwrap();
+            assert_eq!(received["data"].as_array().map(Vec::len), Some(999));
+            assert_eq!(received["next"].is_string(), leaves, "{path} {cursor}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn location_leads_through_the_gateway_or_is_dropped_and_a_redirect_to_nowhere_is_a_fault() {
     let (stand, core, origin) = things().await;
     let mut acme = stand.partner("acme").await;
@@ -379,11 +495,15 @@ async fn no_name_of_the_core_leaves_in_any_field_of_an_answer() {
             assert!(!all.contains(&name.to_lowercase()), "{text}: {all}");
 
             let site = format!("https://x.example/?{}", text.replace(['\n', ' '], ""));
-            let thing = json!({"id": "1", "customer": own, "here": "/lab/things/1", "site": site});
-            core.answer("/lab/things", page(&json!({"data": [thing]})));
-            let reply = acme.get("/lab/things", SERVICE).await;
-            assert_eq!(reply.status, 200, "{text}: {}", reply.everything());
-            assert_eq!(redacted(&reply), ["$.data[*].site"], "{text}");
+            let escaped = site.replace('.', "%2e");
+            for site in [site, escaped] {
+                let thing =
+                    json!({"id": "1", "customer": own, "here": "/lab/things/1", "site": site});
+                core.answer("/lab/things", page(&json!({"data": [thing]})));
+                let reply = acme.get("/lab/things", SERVICE).await;
+                assert_eq!(reply.status, 200, "{text}: {}", reply.everything());
+                assert_eq!(redacted(&reply), ["$.data[*].site"], "{site}");
+            }
         }
     }
 }

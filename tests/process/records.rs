@@ -1,9 +1,13 @@
 //! What is found in a ledger by its index, what is handed out of it, and who is forgotten, over restarts.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::installation::Installation;
-use crate::program::{covenant, finish, page, shell, until, without};
+use covenant::clock::Clock;
+use covenant::registry::{Proposal, Registry};
+
+use crate::installation::{Installation, PURPOSE};
+use crate::program::{covenant, finish, page, shell, until};
 
 const TARGET: &str = "/v1/customers/cus_000001";
 
@@ -65,83 +69,6 @@ async fn the_index_is_made_again_after_it_is_deleted_and_goes_on_after_a_kill() 
     assert_eq!(place.found(partner).await, 4);
     assert_eq!(gateway.stop().await, 0);
     place.verify().await;
-}
-
-#[tokio::test]
-async fn evidence_verifies_with_programs_of_others_as_its_readme_says() {
-    let place = Installation::new().await;
-    let _core = place.start_core().await;
-    let mut gateway = place.serve().await;
-    place.import_book().await;
-    let id = place
-        .get("acme", TARGET)
-        .await
-        .header("request-id")
-        .to_owned();
-    let build = "ledger evidence build --customer cus_000001 --because asked --out package.zip";
-    place.run(build).await.with(0);
-    let refused = place.run(build).await.with(1);
-    assert!(
-        refused.err.contains("package.zip"),
-        "nothing is overwritten"
-    );
-    let of_request = format!("ledger evidence build --request {id} --out request.zip");
-    place.run(&of_request).await.with(0);
-    let page = place
-        .run("ledger report --customer cus_000001 --as html")
-        .await
-        .with(0);
-    assert!(page.out.contains("Acme Print &amp; Mail"), "{page:?}");
-    assert_eq!(gateway.stop().await, 0);
-
-    // Offline, somewhere else, without configuration.
-    let elsewhere = tempfile::tempdir().unwrap();
-    for name in ["package.zip", "request.zip", "ledger/verifier.key"] {
-        let to = elsewhere.path().join(name.rsplit('/').next().unwrap());
-        fs::copy(place.path(name), to).unwrap();
-    }
-    let run = async |words: &str| crate::program::run(elsewhere.path(), words).await;
-    let verified = run("ledger verify package.zip --key verifier.key -o json")
-        .await
-        .with(0)
-        .json();
-    assert_eq!(verified["policies"].as_array().unwrap().len(), 1);
-    assert_eq!(verified["approvals"], 1);
-    run("ledger evidence verify request.zip --key verifier.key")
-        .await
-        .with(0);
-    let mut changed = fs::read(elsewhere.path().join("package.zip")).unwrap();
-    let middle = changed.len() / 2;
-    changed[middle] ^= 1;
-    fs::write(elsewhere.path().join("changed.zip"), changed).unwrap();
-    run("ledger verify changed.zip --key verifier.key")
-        .await
-        .with(6);
-
-    let programs = "python3 --version && openssl version && sha256sum --version";
-    if shell(elsewhere.path(), programs).await.code != 0 {
-        return without("`python3`, `openssl` and `sha256sum`");
-    }
-    let unpack = "mkdir unpacked && python3 -m zipfile -e package.zip unpacked";
-    shell(elsewhere.path(), unpack).await.with(0);
-    let unpacked = elsewhere.path().join("unpacked");
-    let readme = fs::read_to_string(unpacked.join("README.txt")).unwrap();
-    let of_others = readme
-        .split_once("With programs that others wrote")
-        .unwrap()
-        .1;
-    let lines: Vec<_> = of_others
-        .lines()
-        .filter_map(|line| line.strip_prefix("  "))
-        .collect();
-    let end = lines.iter().rposition(|line| line.trim() == "END").unwrap();
-    let script = format!("set -e\n{}\n", lines[..=end].join("\n"));
-    let said = shell(&unpacked, &script).await.with(0);
-    assert!(
-        said.out.contains("Signature Verified Successfully"),
-        "{said:?}"
-    );
-    assert!(said.out.contains("in the log at"), "{said:?}");
 }
 
 /// The first person on a customer's list, as the core has it: the name, and the address as on a letter.
@@ -318,6 +245,105 @@ async fn nobody_is_forgotten_by_one_person_alone_or_under_a_hold_over_a_restart(
         .await;
     alone.with(1);
     assert_eq!(gateway.stop().await, 0);
+    place.verify().await;
+}
+
+/// A customer who is made through the gateway, and how a person in the legal department may type what
+/// the customer is reached by.
+fn zoe() -> serde_json::Value {
+    serde_json::json!({
+        "name": "Zoe Quill", "organization": null, "email": "Zoe.Quill@Example.org",
+        "phone": "+1-907-555-9142",
+        "address": {"street": "77 Elm Street", "city": "Portland", "state": "ME",
+            "postal_code": "04101", "country": "US"},
+    })
+}
+
+const ZOE_AS_TYPED: [&str; 6] = [
+    "zoe.quill@example.org",
+    "(907) 555-9142",
+    "77 Elm Street, Portland, ME 04101, US",
+    "77 elm street, portland, me 04101",
+    "04101 Portland ME, 77 Elm Street",
+    "77 Elm Street Portland ME 04101 USA",
+];
+
+/// Puts another person's name on what waits, as only another user of the system could.
+async fn somebody_else_asked_to_forget(place: &Installation) {
+    let path = place.path("registry/registry.sqlite");
+    let registry = Registry::open(&path, Clock::system()).unwrap();
+    let waiting = registry.proposals("customers.forget").await.unwrap();
+    let other = Proposal {
+        actor: "Lee Counsel".to_owned(),
+        role: "legal".to_owned(),
+        ..waiting.into_iter().next().unwrap()
+    };
+    registry.propose(other, 0).await.unwrap();
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}
+
+fn nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(place: &Installation) {
+    let mut all = files(&place.path("registry"));
+    all.extend(files(&place.path("ledger")));
+    all.push(place.path("serve.log"));
+    assert!(all.len() > 5, "{all:?}");
+    for path in all {
+        let bytes = fs::read(&path).unwrap().to_ascii_lowercase();
+        for canary in ["zoe", "quill@", "555-9142", "9075559142", "elm street"] {
+            let found = memchr::memmem::find(&bytes, canary.as_bytes());
+            assert_eq!(found, None, "{canary} in {}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_customer_made_through_the_gateway_is_found_as_typed_until_forgotten_and_nowhere_in_clear()
+ {
+    let place = Installation::new().await;
+    let _core = place.start_core().await;
+    let mut gateway = place.serve().await;
+    place.import_book().await;
+    let run = async |words: &[&str]| finish(covenant(place.folder(), words)).await;
+    let mut acme = place.connect("acme").await;
+    let made = acme.post("/v1/customers", PURPOSE, &zoe()).await.unwrap();
+    assert_eq!(made.status, 201);
+    let request = made.header("request-id");
+    for typed in ZOE_AS_TYPED {
+        let found = run(&["ledger", "search", "--customer", typed]).await;
+        assert!(found.with(0).out.contains(request), "{typed}");
+        let report = run(&["ledger", "report", "--customer", typed]).await;
+        assert!(report.with(0).out.contains("createCustomer"), "{typed}");
+    }
+    let forget = ["customers", "forget", ZOE_AS_TYPED[3], "--because", "asked"];
+    let asked = run(&forget).await.with(0);
+    assert!(asked.out.contains("another person"), "{asked:?}");
+    assert_eq!(gateway.stop().await, 0);
+    nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(&place);
+    somebody_else_asked_to_forget(&place).await;
+
+    let mut gateway = place.serve().await;
+    run(&forget).await.with(0);
+    for typed in ZOE_AS_TYPED {
+        let found = run(&["ledger", "search", "--customer", typed]).await;
+        assert!(!found.out.contains(request), "{typed}: {found:?}");
+        run(&["ledger", "report", "--customer", typed])
+            .await
+            .with(1);
+    }
+    assert_eq!(gateway.stop().await, 0);
+    nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(&place);
     place.verify().await;
 }
 

@@ -410,7 +410,7 @@ async fn an_entry_is_proven_under_the_checkpoint_that_most_witnesses_have_cosign
 }
 
 /// The gateway's own configuration with these witnesses.
-fn configure(place: &Installation, witnesses: &[&Witness], more: &str) {
+pub(crate) fn configure(place: &Installation, witnesses: &[&Witness], more: &str) {
     let one = |witness: &&Witness| {
         format!(
             "{{ url = \"{}\", key = \"{}\" }}",
@@ -427,7 +427,7 @@ fn configure(place: &Installation, witnesses: &[&Witness], more: &str) {
 }
 
 /// The log's verifier key, before the gateway's first start.
-fn log_key(place: &Installation) -> String {
+pub(crate) fn log_key(place: &Installation) -> String {
     let signer = Signer::create_file(&place.path("ledger.key"), LOG).unwrap();
     signer.verifier_key().to_string()
 }

@@ -89,11 +89,13 @@ pub struct Purged {
 pub struct Destroyed {
     /// How many entries, from the first of the log on.
     pub entries: u64,
+    /// How many of them were gone before the latest purge: all, where it destroyed keys alone.
+    pub entries_before: u64,
     /// Time of the newest of them.
     pub newest: Option<Timestamp>,
-    /// The entry that says so.
+    /// The entry about the latest purge.
     pub entry: u64,
-    /// The terms then: setting to days.
+    /// The terms that allowed what that one destroyed: setting to days.
     pub terms: BTreeMap<String, u64>,
     /// The newest month whose key of mail recipients' fingerprints was destroyed.
     pub recipient_keys_until: Option<String>,

@@ -248,6 +248,59 @@ async fn nothing_is_destroyed_that_a_witness_needs_to_see_the_log_grow() {
 }
 
 #[tokio::test]
+async fn evidence_is_built_past_what_only_a_former_witness_has_cosigned_of_what_is_gone() {
+    let fixture = Fixture::keeping(|folder| Some(terms(folder))).await;
+    fixture.import(BOOK).await.unwrap();
+    fixture.published().await;
+    Witness::new().cosign(&fixture).await;
+    fixture.disclosures(300).await;
+    fixture.clock.advance(DAY * 61);
+    fixture.disclosures(300).await;
+    fixture.published().await;
+    fixture.purged().await;
+    let query = SearchQuery {
+        customer: Some("cus_1".to_owned()),
+        ..SearchQuery::default()
+    };
+    let leo = actor("Leo", Role::Legal);
+    let package = fixture.service.evidence(&leo, &query).await.unwrap();
+    evidence::verify(&package, None).unwrap();
+}
+
+#[tokio::test]
+async fn a_purge_of_keys_alone_is_not_said_to_have_destroyed_entries() {
+    let mut fixture = Fixture::aged(61).await;
+    let registry = &fixture.service.registry;
+    registry.recipient_reference("Ann", "1 Main St").unwrap();
+    fixture.purged().await;
+    let longer = RetentionSettings {
+        disclosures_days: 3_000,
+        refusals_days: 3_000,
+        operations_days: 3_000,
+        ..terms(fixture.folder.path())
+    };
+    Arc::get_mut(&mut fixture.service).unwrap().retention = Some(longer);
+    fixture.clock.set("2027-03-10T00:00:00Z".parse().unwrap());
+    let (purged, purge) = fixture.purged().await;
+    assert_eq!((purge.minimum_before, purge.minimum), (256, 256));
+    assert!(!purge.recipient_keys.is_empty());
+    let report = fixture.report("cus_1").await;
+    let destroyed = report.destroyed.as_ref().unwrap();
+    assert_eq!((destroyed.entries, destroyed.entries_before), (256, 256));
+    let told = format!("in purges before entry {}, which", purged.entry);
+    for paper in [
+        paper::text(&report),
+        paper::csv(&report),
+        paper::html(&report),
+    ] {
+        let words: Vec<_> = paper.split_whitespace().collect();
+        let paper = words.join(" ");
+        assert!(paper.contains(&told), "{paper}");
+        assert!(!paper.contains("disclosures_days"), "{paper}");
+    }
+}
+
+#[tokio::test]
 async fn the_index_forgets_what_was_destroyed_and_finds_what_is_left() {
     let fixture = Fixture::aged(61).await;
     let index = &fixture.service.index;

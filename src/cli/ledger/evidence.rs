@@ -205,6 +205,7 @@ fn tell(verified: &Verified, vouched: &[(String, usize)], format: Format) {
             "seal": verified.seal,
             "origin": verified.origin,
             "witnesses": witnesses.collect::<Vec<_>>(),
+            "followed": verified.followed.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
         return;
     }
@@ -216,6 +217,11 @@ fn tell(verified: &Verified, vouched: &[(String, usize)], format: Format) {
         verified.policies.len(),
         verified.seal
     ));
+    for key in &verified.followed {
+        say(&format!(
+            "the log is signed with `{key}` by now: the key before it has signed the entry that says so\n"
+        ));
+    }
     for (name, entries) in vouched {
         say(&format!(
             "witness {name}: vouches for {entries} of the proofs\n"

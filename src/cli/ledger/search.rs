@@ -96,9 +96,10 @@ pub(super) async fn run(client: &Client, arguments: SearchArguments, format: For
         if rows.is_empty() {
             complain("no entry fits");
         }
-        if let Some(destroyed) = &answer.destroyed {
+        let destroyed = answer.destroyed.as_ref();
+        if let Some(destroyed) = destroyed.filter(|destroyed| destroyed.entries > 0) {
             complain(format!(
-                "those before entry {} were destroyed, as entry {} says",
+                "those before entry {} were destroyed; entry {} is the latest about a purge",
                 destroyed.entries, destroyed.entry
             ));
         }

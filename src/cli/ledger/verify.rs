@@ -249,7 +249,7 @@ fn sound(verified: &Verified, vouches: &[Vouch], witnesses: &Named, format: Form
             && verified.minimum.index > 0
         {
             say(&format!(
-                "verified from entry {} on: those before were destroyed, as entry {purge} says\n",
+                "verified from entry {} on: those before were destroyed; entry {purge} is the latest about a purge\n",
                 verified.minimum.index
             ));
         }

@@ -5,7 +5,7 @@
 use super::gathered::{Gathered, Value};
 use super::index;
 use super::marks::Marks;
-use crate::catalogue::{FieldId, Node, ObjectNode, Shape};
+use crate::catalogue::{FieldId, Node, ObjectNode, Shape, is_document};
 use crate::filter::Limits;
 use crate::filter::field_set::FieldSet;
 use crate::filter::piece::{OTHER, Token};
@@ -187,6 +187,9 @@ fn header(
             others += 1;
             if others > limits.other_members_max || written.len() > limits.name_bytes_max {
                 return Err(refuse(Reason::TooManyMembers));
+            }
+            if is_document(&name) {
+                return Err(refuse(Reason::Mismatch));
             }
         }
         header.push(known.or(other.map(|field| (OTHER, field))).map(column));

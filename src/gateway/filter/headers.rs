@@ -31,6 +31,7 @@ pub(super) fn lead(
     let mut alone = shown.iter().copied();
     let seen = Seen {
         shown: alone.next().filter(|_| alone.next().is_none()),
+        on_page: &shown,
         hidden: &hidden,
     };
     let about = match permit.customer() {

@@ -16,7 +16,7 @@ use crate::catalogue::{Format, Shape};
 use crate::edge::body::ResponseBody;
 use crate::entry::Withheld;
 use crate::filter::stream::{Stream, streams};
-use crate::filter::{Limits, Scanned, Uninspectable};
+use crate::filter::{Book, Limits, Scanned, Uninspectable};
 use crate::gateway::budget::{refused, tell};
 use crate::gateway::decide::Permit;
 use crate::gateway::exchange::Exchange;
@@ -321,7 +321,9 @@ impl Task {
             owners: whose.records,
             envelope: whose.around,
         };
-        let links = links(&self.permit, &self.house.base_uri, &self.house.names);
+        let is_customer = |id: &str| self.house.registry.customer(id).is_some();
+        let (base_uri, names) = (&self.house.base_uri, &self.house.names);
+        let links = links(&self.permit, base_uri, names, Book(&is_customer));
         let release = document.release(self.permit.grant(), &self.house.key, &links);
         let release = release.ok_or_else(Refusal::not_found)?;
         let nothing = Filtered::nothing(self.batch.status);

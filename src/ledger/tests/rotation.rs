@@ -1,5 +1,7 @@
 //! The signing key changes, and everybody can still verify.
 
+use super::super::proof::checkpoint_of;
+use super::super::rotation::{follow, rotations};
 use super::super::verify::verify_once;
 use super::*;
 
@@ -89,4 +91,36 @@ async fn whoever_has_an_earlier_key_alone_can_write_no_end_of_the_log() {
     ledger.close().await;
     let forged = verify_once(&place.path(), &trusted, None);
     assert!(matches!(forged, Err(ReadError::Damaged(_))), "{forged:?}");
+}
+
+#[tokio::test]
+async fn a_key_is_followed_only_where_the_one_before_has_signed_the_entry_that_names_it() {
+    let (place, second) = rotated().await;
+    let keys = keys_in(&place);
+    let changes = rotations(&place.path(), &keys).unwrap();
+    assert_eq!(changes.len(), 1);
+    let (entry, proof) = (&changes[0].entry, &changes[0].proof);
+    let first = Keys::from(place.signer().verifier_key().clone());
+    assert_eq!(follow(&first, entry, proof).as_ref(), Some(&keys));
+    assert_eq!(
+        follow(&keys, entry, proof),
+        None,
+        "nothing follows on the last"
+    );
+    // Anybody can add a line to what both have signed.
+    let stranger = Signer::generate(ORIGIN).unwrap();
+    let checkpoint = first.read_checkpoint(checkpoint_of(proof)).unwrap();
+    let signed = checkpoint.sign_by(&[&stranger]).unwrap();
+    let (_, line) = signed.rsplit_once("\n\n").unwrap();
+    let added = format!("{proof}{line}");
+    assert_eq!(follow(&first, entry, &added).as_ref(), Some(&keys));
+    let [theirs, named] = [&stranger, &second].map(|signer| signer.verifier_key().to_string());
+    let forged = String::from_utf8(entry.clone()).unwrap();
+    let forged = forged.replace(&named, &theirs);
+    assert_ne!(forged.as_bytes(), entry);
+    assert_eq!(follow(&first, forged.as_bytes(), &added), None);
+    // What is kept of the change and is not about it is damage.
+    let note = std::fs::read_to_string(place.path().join("checkpoint")).unwrap();
+    std::fs::write(place.path().join("rotation-1.checkpoint"), note).unwrap();
+    assert!(rotations(&place.path(), &keys).is_err());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::catalogue::{Catalogue, Operation};
 use crate::edge::AcceptedHead;
-use crate::filter::{CoreNames, Links};
+use crate::filter::{Book, CoreNames, Links};
 use crate::policy::Contract;
 
 /// The host that the requests of cases are sent to.
@@ -29,13 +29,15 @@ pub(super) fn core_names(catalogue: &Catalogue, operation: &Operation) -> CoreNa
     CoreNames::new(servers.chain([made_up]), [HOST])
 }
 
-/// Where links lead in an answer of this operation, about the customer whom the request names.
+/// Where links lead in an answer of this operation, about the customer whom the request names. The book of a
+/// case has the customers that the case names.
 pub(super) fn links<'a>(
     catalogue: &'a Catalogue,
     names: &'a CoreNames,
     contract: &'a Contract,
     operation: &'a Operation,
     customer: Option<&'a str>,
+    (said, book): (&'a [Box<str>], Book<'a>),
 ) -> Links<'a> {
     Links {
         base_uri: BASE_URI,
@@ -44,5 +46,7 @@ pub(super) fn links<'a>(
         service: &operation.service,
         operations: &contract.operations,
         customer,
+        said,
+        book,
     }
 }

@@ -15,7 +15,7 @@ use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
-use crate::filter::{self, Plan, PseudonymSecret, Released};
+use crate::filter::{self, Book, Plan, PseudonymSecret, Released};
 use crate::judgement::{
     self, Asked, Call, Document, Figures, Granted, OnBehalf, Opened, Owner, Question, Selector,
     Subject, uninspectable,
@@ -109,6 +109,7 @@ impl Case {
                     rules,
                     contract,
                     here: String::new(),
+                    said: Vec::new(),
                     outcome: &mut outcome,
                 };
                 if let Err(stopped) = trial.judge() {
@@ -157,6 +158,8 @@ struct Trial<'a> {
     contract: &'a Contract,
     /// Where links of an answer that is made up lead.
     here: String,
+    /// What the request says in its path and its query.
+    said: Vec<Box<str>>,
     outcome: &'a mut Outcome,
 }
 
@@ -165,6 +168,7 @@ impl Trial<'_> {
         let (case, policy) = (self.case, &self.rules.policy);
         let head = accepted(&case.request)?;
         self.here = links::here(&head);
+        self.said = judgement::said(&head);
         let routed = self
             .rules
             .catalogue
@@ -354,7 +358,10 @@ impl Trial<'_> {
         let (catalogue, contract) = (&self.rules.catalogue, self.contract);
         let names = links::core_names(catalogue, operation);
         let customer = named.map(|customer| &*customer.id);
-        let links = links::links(catalogue, &names, contract, operation, customer);
+        let named = &self.case.given.customers.value.named;
+        let is_named = |id: &str| named.contains_key(id);
+        let says = (&*self.said, Book(&is_named));
+        let links = links::links(catalogue, &names, contract, operation, customer, says);
         let released = document
             .release(grant, &key, &links)
             .ok_or_else(Refusal::not_found)?;
