@@ -57,8 +57,8 @@ pub enum Content<'a> {
 /// Under this name a `core-rejected` carries what the core says is at fault.
 const REJECTION: &str = "core";
 
-/// Inspects, and enters in the book what came to be by this call, and by what a customer is found from now on: the core has done it, whatever
-/// becomes of the answer. The fact's entry is the call's intent.
+/// Inspects, and enters in the book what came to be by this call, and by what a customer is found from now
+/// on: the core has done it, whatever becomes of the answer. The fact's entry is the call's intent.
 ///
 /// # Errors
 /// `core-rejected`, `not-found`, `core-unavailable`, `response-uninspectable`; `record-unavailable`
