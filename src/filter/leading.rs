@@ -145,6 +145,8 @@ impl<'s> Customers<'s> {
             };
             if shows { &mut shown } else { &mut hidden }.insert(customer);
         }
+        // A key around the records does not leave with any one of them.
+        hidden.extend(scanned.envelope().customer());
         hidden.retain(|customer| !shown.contains(customer));
         Self { shown, hidden }
     }
