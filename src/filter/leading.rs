@@ -130,9 +130,7 @@ impl<'s> Customers<'s> {
     fn of(scanned: &'s Scanned<'s>, decisions: &[RecordDecision<'_>]) -> Self {
         let decided = decisions.iter().map(Some).chain(std::iter::repeat(None));
         let records = scanned.records().iter().zip(decided);
-        let mut shown = BTreeSet::new();
-        // A key around the records does not leave with any one of them.
-        let mut hidden: BTreeSet<_> = scanned.envelope().customer().into_iter().collect();
+        let (mut shown, mut hidden) = (BTreeSet::new(), BTreeSet::new());
         for (record, decision) in records {
             let Some(customer) = record.customer() else {
                 continue;
