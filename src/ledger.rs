@@ -257,8 +257,10 @@ impl Ledger {
     /// it is: for ever where it cannot be, so whoever calls sets a limit.
     pub async fn publish(&self) {
         let size = self.size();
-        while self.published() < size {
+        if self.published() < size {
             self.shared.publish_asked.store(true, Ordering::SeqCst);
+        }
+        while self.published() < size {
             tokio::time::sleep(PUBLISHED_LOOKED_AT_EVERY).await;
         }
     }

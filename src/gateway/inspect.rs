@@ -11,7 +11,7 @@ use super::decide::Permit;
 use super::exchange::Exchange;
 use super::figures;
 use super::forward::Answer;
-use crate::catalogue::{self, Body, Creates, FieldRole, Format, HeaderLink, Shape};
+use crate::catalogue::{self, Body, Creates, FieldRole, Format, HeaderLink, Role, Shape};
 use crate::filter::{self, CoreNames, Record, Scanned};
 use crate::judgement::{self, Document, Figures, Owner, Whose, is_media_type, uninspectable};
 use crate::policy::Circumstances;
@@ -264,7 +264,8 @@ fn not_kept(error: &NotKept) -> Fault {
 }
 
 /// Keeps current by what a customer is found, where a call that changes something is answered with what is
-/// the customer's own record and no job's, list's or document's: the address of a letter is not its.
+/// the customer's own record, and no job, list or document is asked for or answered: the address of a letter is
+/// not its.
 async fn keep_current(
     exchange: &Exchange,
     permit: &Permit,
@@ -273,11 +274,13 @@ async fn keep_current(
     registry: &Registry,
 ) -> Result<(), Fault> {
     let is_thing = |role| matches!(role, FieldRole::ResourceId(_));
+    let mut asked = permit.operation().parameters.iter();
+    let asks_for_thing = asked.any(|one| matches!(one.role, Role::Resource(_)));
     let (Some(customer), Some(_)) = (permit.customer(), exchange.intent) else {
         return Ok(());
     };
     let creates = permit.operation().creates.is_some();
-    if creates || shape.fields.iter().any(|field| is_thing(field.role)) {
+    if creates || asks_for_thing || shape.fields.iter().any(|field| is_thing(field.role)) {
         return Ok(());
     }
     let is_of_it = |part: &Record<'_>| part.customer().is_none_or(|id| *id == *customer.id);

@@ -182,8 +182,11 @@ impl Publisher {
             let last = tick != Err(RecvTimeoutError::Timeout);
             // A full queue means that there is something to commit, which looks too.
             order(Order::Check);
-            let advanced = self.advance(last).and_then(|()| self.prune(&order));
-            if let Err(error) = advanced {
+            // Taken before it is looked how far the log is, which is at least as far as whoever asked knew.
+            let asked = self.shared.publish_asked.swap(false, Ordering::SeqCst);
+            let advanced = self.advance(last || asked);
+            if let Err(error) = advanced.and_then(|()| self.prune(&order)) {
+                self.shared.publish_asked.fetch_or(asked, Ordering::SeqCst);
                 tracing::warn!(%error, "the ledger could not be published; its entries are safe");
             }
             if last {
@@ -192,7 +195,7 @@ impl Publisher {
         }
     }
 
-    /// Writes what has become full, and all with a checkpoint if it is time, somebody asked or `now` is set.
+    /// Writes what has become full, and all with a checkpoint if it is time or `now` is set.
     fn advance(&mut self, now: bool) -> Result<(), ReadError> {
         let mut work = match self.work.take() {
             Some(work) => work,
@@ -210,8 +213,7 @@ impl Publisher {
         let due = self
             .published_at
             .is_none_or(|published| time.duration_since(published) >= self.interval);
-        let asked = self.shared.publish_asked.swap(false, Ordering::SeqCst);
-        if (now || due || asked) && self.published_size() != Some(durable.size) {
+        if (now || due) && self.published_size() != Some(durable.size) {
             self.publish(&mut work, &durable.checkpoint)?;
             self.published_at = Some(time);
             self.published = Some((durable.size, work.tiles.frontier().root()));

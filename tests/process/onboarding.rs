@@ -179,6 +179,11 @@ async fn what_cannot_be_added_leaves_nothing_behind_and_says_why() {
             "not a certificate signing request",
         ),
         ("--certificate acme.key", 1, "is not a certificate"),
+        (
+            "--certificate certs/ca.crt",
+            1,
+            "the gateway would not let anybody in with `certs/ca.crt`",
+        ),
         ("--certificate-name 'no name'", 1, "is not a DNS name"),
         ("--accepted-on 2999-01-01", 2, "is after today"),
         ("--kind friend", 2, "kinds are"),

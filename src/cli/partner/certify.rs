@@ -77,9 +77,10 @@ impl Certified {
     ) -> Result<Obtained, DevelopmentError> {
         let out = self.out.clone().unwrap_or_else(|| beside.join("partners"));
         if let Some(path) = &self.certificate {
+            let certificate = read_certificate(path)?;
             would_be_taken(path, &config.gateway.partner_authority, clock)?;
             return Ok(Obtained {
-                certificate: read_certificate(path)?,
+                certificate,
                 path: path.clone(),
                 key: None,
                 out,
