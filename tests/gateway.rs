@@ -53,6 +53,8 @@ mod leaving;
 mod links;
 #[path = "gateway/misbehaving.rs"]
 mod misbehaving;
+#[path = "gateway/numbered.rs"]
+mod numbered;
 #[path = "gateway/pages.rs"]
 mod pages;
 #[path = "gateway/possession.rs"]

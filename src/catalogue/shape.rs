@@ -166,6 +166,15 @@ impl Field {
         }
     }
 
+    /// An id as the field may hold it, written without quotes: `plain` where that is allowed, for a whole
+    /// number the number one. `None` if none is found.
+    pub fn example_id(&self, plain: &str) -> Option<String> {
+        match self.kind {
+            ScalarKind::String => self.check.example_text(plain),
+            _ => self.check.example_bare("1"),
+        }
+    }
+
     fn is_within(&self, key: &str) -> bool {
         let both = self.category.zip(Category::parse(key));
         both.is_some_and(|(category, around)| category.is_within(around))

@@ -36,6 +36,8 @@ const RELATIONS: [&str; 8] = [
 const HEADER_LINKS_MAX: usize = 16;
 /// Most parts of one value of a link that are looked up; one of more parts leads nowhere.
 const VALUE_PARTS_MAX: usize = 32;
+/// Most digits of a part of a value that is taken for part of a time of day or a year, and for nobody's id.
+const SMALL_DIGITS_MAX: usize = 4;
 
 /// Where links lead for one partner, in one answer.
 #[derive(Clone, Copy, Debug)]
@@ -179,10 +181,12 @@ impl<'a> Links<'a> {
         let in_path = template.zip(path.segments());
         let mut in_path = in_path.filter(|(part, _)| part.starts_with('{'));
         let mut in_query = query.iter();
-        let says_what_it_may = in_path.clone().all(|(_, value)| self.may_say(value, seen))
-            && in_query.all(|(name, value)| {
-                is_page_size(operation, name, value) || self.may_say(value, seen)
-            });
+        let says_what_it_may = in_path.clone().all(|(part, value)| {
+            let name = part.trim_matches(['{', '}']);
+            is_nobody(operation, Place::Path, name, value) || self.may_say(value, seen)
+        }) && in_query.all(|(name, value)| {
+            is_nobody(operation, Place::Query, name, value) || self.may_say(value, seen)
+        });
         if !says_what_it_may {
             return false;
         }
@@ -200,7 +204,8 @@ impl<'a> Links<'a> {
     }
 
     /// Whether neither a value of a link, nor a part of it between marks, is the id of a customer that
-    /// the partner does not have anyway. A part of digits alone is no id: it stands in every date.
+    /// the partner does not have anyway. A part of a few digits alone is no id: it stands in every time
+    /// of day.
     fn may_say(&self, value: &str, seen: &Seen<'_>) -> bool {
         let has = |id: &str| {
             self.customer == Some(id)
@@ -213,8 +218,8 @@ impl<'a> Links<'a> {
             return true;
         }
         let mark = |letter: char| letter.is_whitespace() || ",;:|/=&\"'()[]{}<>".contains(letter);
-        let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let mut parts = value.split(mark).filter(|part| !is_number(part));
+        let is_small = |part: &str| part.len() <= SMALL_DIGITS_MAX && is_number(part);
+        let mut parts = value.split(mark).filter(|part| !is_small(part));
         let mut some = parts.by_ref().take(VALUE_PARTS_MAX);
         !tells(value) && !some.any(tells) && parts.next().is_none()
     }
@@ -240,14 +245,20 @@ fn is_parameter(part: &str, name: &str) -> bool {
     inner == Some(name)
 }
 
-/// Whether a value of a query is the number of records on a page, which is nobody's id.
-fn is_page_size(operation: &Operation, name: &str, value: &str) -> bool {
+/// Whether a value is nobody's id by where it stands: the number of records on a page, or the number of a
+/// thing, which may be that of some customer too.
+fn is_nobody(operation: &Operation, place: Place, name: &str, value: &str) -> bool {
     let mut parameters = operation.parameters.iter();
-    let parameter = parameters.find(|one| one.place == Place::Query && &*one.name == name);
+    let parameter = parameters.find(|one| one.place == place && &*one.name == name);
     match parameter.map(|one| &one.role) {
         Some(Role::PageSize { max }) => value.parse().is_ok_and(|size: u32| size <= *max),
+        Some(Role::Resource(_)) => is_number(value),
         _ => false,
     }
+}
+
+fn is_number(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether the gateway would take this query, and nothing that the operation needs is missing.
@@ -596,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_page_is_nobodys_id() {
+    fn the_size_of_a_page_and_the_number_of_a_thing_are_nobodys_id() {
         let links = Links {
             book: Book(&|id| id.bytes().all(|byte| byte.is_ascii_digit())),
             ..links(None)
@@ -607,6 +618,9 @@ mod tests {
             hidden: &BTreeSet::new(),
         };
         let lead = |link: &str| links.rewritten(link, &seen).is_some();
+        assert!(lead("/v1/documents/70001"), "the number of a document");
+        assert!(lead("/v1/jobs?cursor=2026,10:00"));
+        assert!(!lead("/v1/jobs?cursor=after:70001"));
         assert!(lead("/v1/jobs?limit=25&cursor=job_25"));
         assert!(lead("/v1/jobs?limit=25&cursor=2026-11-28T10:00:00"));
         assert!(!lead("/v1/jobs?limit=25&cursor=25"));

@@ -250,17 +250,17 @@ async fn nobody_is_forgotten_by_one_person_alone_or_under_a_hold_over_a_restart(
 
 /// A customer who is made through the gateway, and how a person in the legal department may type what
 /// the customer is reached by.
-fn zoe() -> serde_json::Value {
+fn zoraida() -> serde_json::Value {
     serde_json::json!({
-        "name": "Zoe Quill", "organization": null, "email": "Zoe.Quill@Example.org",
+        "name": "Zoraida Quill", "organization": null, "email": "Zoraida.Quill@Example.org",
         "phone": "+1-907-555-9142",
         "address": {"street": "77 Elm Street", "city": "Portland", "state": "ME",
             "postal_code": "04101", "country": "US"},
     })
 }
 
-const ZOE_AS_TYPED: [&str; 6] = [
-    "zoe.quill@example.org",
+const ZORAIDA_AS_TYPED: [&str; 6] = [
+    "zoraida.quill@example.org",
     "(907) 555-9142",
     "77 Elm Street, Portland, ME 04101, US",
     "77 elm street, portland, me 04101",
@@ -294,14 +294,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(place: &Installation) {
+fn nothing_of_zoraida_is_in_the_registry_the_ledger_or_the_log(place: &Installation) {
     let mut all = files(&place.path("registry"));
     all.extend(files(&place.path("ledger")));
     all.push(place.path("serve.log"));
     assert!(all.len() > 5, "{all:?}");
     for path in all {
         let bytes = fs::read(&path).unwrap().to_ascii_lowercase();
-        for canary in ["zoe", "quill@", "555-9142", "9075559142", "elm street"] {
+        for canary in ["zoraida", "quill@", "555-9142", "9075559142", "elm street"] {
             let found = memchr::memmem::find(&bytes, canary.as_bytes());
             assert_eq!(found, None, "{canary} in {}", path.display());
         }
@@ -317,25 +317,34 @@ async fn a_customer_made_through_the_gateway_is_found_as_typed_until_forgotten_a
     place.import_book().await;
     let run = async |words: &[&str]| finish(covenant(place.folder(), words)).await;
     let mut acme = place.connect("acme").await;
-    let made = acme.post("/v1/customers", PURPOSE, &zoe()).await.unwrap();
+    let made = acme
+        .post("/v1/customers", PURPOSE, &zoraida())
+        .await
+        .unwrap();
     assert_eq!(made.status, 201);
     let request = made.header("request-id");
-    for typed in ZOE_AS_TYPED {
+    for typed in ZORAIDA_AS_TYPED {
         let found = run(&["ledger", "search", "--customer", typed]).await;
         assert!(found.with(0).out.contains(request), "{typed}");
         let report = run(&["ledger", "report", "--customer", typed]).await;
         assert!(report.with(0).out.contains("createCustomer"), "{typed}");
     }
-    let forget = ["customers", "forget", ZOE_AS_TYPED[3], "--because", "asked"];
+    let forget = [
+        "customers",
+        "forget",
+        ZORAIDA_AS_TYPED[3],
+        "--because",
+        "asked",
+    ];
     let asked = run(&forget).await.with(0);
     assert!(asked.out.contains("another person"), "{asked:?}");
     assert_eq!(gateway.stop().await, 0);
-    nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(&place);
+    nothing_of_zoraida_is_in_the_registry_the_ledger_or_the_log(&place);
     somebody_else_asked_to_forget(&place).await;
 
     let mut gateway = place.serve().await;
     run(&forget).await.with(0);
-    for typed in ZOE_AS_TYPED {
+    for typed in ZORAIDA_AS_TYPED {
         let found = run(&["ledger", "search", "--customer", typed]).await;
         assert!(!found.out.contains(request), "{typed}: {found:?}");
         run(&["ledger", "report", "--customer", typed])
@@ -343,7 +352,7 @@ async fn a_customer_made_through_the_gateway_is_found_as_typed_until_forgotten_a
             .with(1);
     }
     assert_eq!(gateway.stop().await, 0);
-    nothing_of_zoe_is_in_the_registry_the_ledger_or_the_log(&place);
+    nothing_of_zoraida_is_in_the_registry_the_ledger_or_the_log(&place);
     place.verify().await;
 }
 

@@ -173,7 +173,7 @@ impl Proposals {
         for (field, mut guess) in fields {
             if guess.customer_key {
                 keys += 1;
-                guess.customer_key = keys == 1 && field.is_text && !field.in_list;
+                guess.customer_key = keys == 1 && field.may_be_id && !field.in_list;
             }
             let target = survey.target(&field.pointer);
             proposals.push(proposal(field, &object.name, &guess, target.clone()));
@@ -286,7 +286,7 @@ fn holds_id(survey: &Survey<'_>, objects: &[usize], kind: &str) -> bool {
 }
 
 fn is_own_id(field: &Field<'_>) -> bool {
-    guess::words(&field.name) == "id" && field.is_text && !field.in_list
+    guess::words(&field.name) == "id" && field.may_be_id && !field.in_list
 }
 
 fn guessed(field: &Field<'_>, holder: &str) -> Guess {

@@ -46,7 +46,7 @@ pub(super) struct Field<'a> {
     /// The first of its fixed values, where it must be there, cannot be null, and has fixed values:
     /// then the overlay must say what stands there when it is withheld.
     pub(super) fixed: Option<serde_json::Value>,
-    pub(super) is_text: bool,
+    pub(super) may_be_id: bool,
     /// Whether it is in a list of its object.
     pub(super) in_list: bool,
 }
@@ -315,7 +315,7 @@ impl<'a> Survey<'a> {
             format: text("format"),
             description: text("description"),
             fixed: fixed.filter(|_| needed),
-            is_text: kind == "string",
+            may_be_id: matches!(kind, "string" | "integer"),
             in_list: reached.in_list,
         });
     }

@@ -89,7 +89,9 @@ fn value_of(key: &str) -> Value {
             "Of an operation: what a successful call brings into being.",
             things(),
         ),
-        "customer-key" => boolean("Of a text: the id of the customer to whom the record belongs."),
+        "customer-key" => {
+            boolean("Of a text or whole number: the id of the customer to whom the record belongs.")
+        }
         "data-category" => one_of(
             "What a field holds; without it, the field is never released.",
             Category::all().map(Category::key),
@@ -116,7 +118,7 @@ fn value_of(key: &str) -> Value {
         "record" => boolean("Of an object: each belongs to one customer."),
         "refusal" => refusal(),
         "resource-id" => one_of(
-            "Of a text: the id of a thing that belongs to the customer.",
+            "Of a text or whole number: the id of a thing that belongs to the customer.",
             ResourceKind::ALL.map(ResourceKind::word),
         ),
         "role" => one_of(

@@ -33,10 +33,13 @@ impl<'a> Shaping<'a, '_> {
                 let message = "how many customers a group is must be a whole number";
                 self.reading.mistake(schema.place, message);
             }
-            FieldRole::CustomerKey | FieldRole::ResourceId(_) if kind == ScalarKind::String => {}
-            FieldRole::CustomerKey | FieldRole::ResourceId(_) => {
-                self.reading.mistake(schema.place, "an id must be a text");
-            }
+            FieldRole::CustomerKey | FieldRole::ResourceId(_) => match kind {
+                ScalarKind::String | ScalarKind::Integer => {}
+                ScalarKind::Number | ScalarKind::Boolean => {
+                    let message = "an id must be a text or a whole number";
+                    self.reading.mistake(schema.place, message);
+                }
+            },
         }
         role
     }

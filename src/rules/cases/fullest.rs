@@ -67,6 +67,9 @@ impl Making<'_> {
                 ScalarKind::String => field.check.example_text(PLAIN).unwrap_or_default().into(),
                 // Enough customers for any group, and for all together.
                 ScalarKind::Integer if field.role == FieldRole::GroupSize => MANY.into(),
+                ScalarKind::Integer if field.role == FieldRole::CustomerKey => {
+                    bare(field, self.customer)
+                }
                 ScalarKind::Integer | ScalarKind::Number => bare(field, "1"),
                 ScalarKind::Boolean => bare(field, "true"),
             },

@@ -235,7 +235,7 @@ impl Trial<'_> {
         });
         let mut fields = shape.iter().flat_map(|shape| &shape.fields);
         let key = fields.find(|field| field.role == FieldRole::CustomerKey);
-        let id = key.and_then(|key| key.check.example_text(SOMEBODY));
+        let id = key.and_then(|key| key.example_id(SOMEBODY));
         id.unwrap_or_else(|| SOMEBODY.to_owned())
     }
 

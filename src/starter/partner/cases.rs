@@ -169,7 +169,7 @@ fn some_id(operation: &Operation) -> String {
         });
     let mut fields = shapes.flat_map(|shape| &shape.fields);
     let key = fields.find(|field| field.role == FieldRole::CustomerKey);
-    let id = key.and_then(|key| key.check.example_text(SOMETHING));
+    let id = key.and_then(|key| key.example_id(SOMETHING));
     id.unwrap_or_else(|| SOMETHING.to_owned())
 }
 
