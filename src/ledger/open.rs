@@ -2,7 +2,7 @@
 //! tail and records the cut, and starts the writer. Where something is damaged it refuses and says
 //! what to do; it never repairs.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -426,19 +426,15 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), OpenErr
 }
 
 /// Takes the lock that every writer of `directory` must hold. It goes when the file is closed, by
-/// whatever end the process comes to.
+/// whatever end the process comes to. It is on the directory itself: a file of its own could be deleted, and
+/// made again by a second writer.
 fn lock(directory: &Path) -> Result<File, OpenError> {
-    let path = directory.join("lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| OpenError::system(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
+    let system = |error| OpenError::system(directory, error);
+    let opened = File::open(directory).map_err(system)?;
+    match opened.try_lock() {
+        Ok(()) => Ok(opened),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::system(&path, error)),
+        Err(TryLockError::Error(error)) => Err(system(error)),
     }
 }
 

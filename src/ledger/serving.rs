@@ -275,7 +275,7 @@ mod tests {
     fn no_other_spelling_and_no_other_file_is_served() {
         for name in [
             "",
-            "lock",
+            "counted",
             "verifier.key",
             "journal/0000000000.segment",
             "tile/0",

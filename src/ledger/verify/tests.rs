@@ -58,7 +58,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         let path = file.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if !["lock", "spare", KEYS_FILE]
+        } else if !["spare", KEYS_FILE]
             .into_iter()
             .any(|name| path.ends_with(name))
         {
