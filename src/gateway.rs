@@ -236,8 +236,11 @@ impl Gateway {
             }
         };
         let core_names = self.names.under(&permit.partner().rules().catalogue);
-        let is_customer = |id: &str| self.registry.customer(id).is_some();
-        let book = Book(&is_customer);
+        let calling = &permit.partner().contract().partner;
+        let book = Book {
+            has_customer: &|id| self.registry.customer(id).is_some(),
+            is_anothers: &|kind, id| self.registry.is_anothers(kind, id, calling),
+        };
         let links = names::links(&permit, &self.about.base_uri, &core_names, book);
         let inspected =
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;

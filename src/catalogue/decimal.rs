@@ -7,7 +7,7 @@ use super::byte_ranges::{self, words};
 
 /// Largest exponent, either way, that is compared: more than any reader of doubles can hold. A number
 /// written with a larger one satisfies no bound.
-const EXPONENT_MAX: i64 = 400;
+const EXPONENT_MAX: u64 = 400;
 
 /// A number, as it is written.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl<'a> Decimal<'a> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let exponent: i64 = exponent.parse().ok()?;
         let sound = !whole.is_empty() && digits(whole) && digits(fraction);
-        (sound && exponent.abs() <= EXPONENT_MAX).then_some(Self {
+        (sound && exponent.unsigned_abs() <= EXPONENT_MAX).then_some(Self {
             negative,
             whole: whole.as_bytes(),
             fraction: fraction.as_bytes(),
@@ -267,6 +267,8 @@ mod tests {
             "1e",
             "1e401",
             "1e-999999999999",
+            "0.1e-9223372036854775808",
+            "1e9223372036854775807",
             "0x1",
             "1.2.3",
             "--1",

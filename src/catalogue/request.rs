@@ -124,6 +124,8 @@ pub enum ExpectedKind {
     List(Box<ExpectedList>),
     /// Named members.
     Members(ExpectedMembers),
+    /// A scalar, or these members in its place: an id, or the thing itself.
+    ScalarOr(ExpectedMembers),
     /// A file of a multipart body, passed unopened.
     File {
         /// The media types it may have, `image/*` among them.
@@ -217,7 +219,7 @@ impl Expected {
                 ExpectedKind::Scalar if list.item.role == Role::Plain => {}
                 _ => list.item.collect(&format!("{path}[*]"), found),
             },
-            ExpectedKind::Members(members) => {
+            ExpectedKind::Members(members) | ExpectedKind::ScalarOr(members) => {
                 for member in &members.named {
                     let below = format!("{path}.{}", member.name);
                     member.value.collect(&below, found);

@@ -266,20 +266,77 @@ impl<'a> Content<'a, '_> {
     }
 
     fn value(&mut self, part: &'a Part) -> Expected {
-        let role = self.role(part);
-        let kind = match self.kind(part) {
+        let scalar_or_object = self.scalar_or_object(part);
+        let mut role = self.role(part);
+        let kind = match scalar_or_object {
+            Some((scalar, object)) => {
+                if role == Role::Plain {
+                    role = self.role(scalar);
+                }
+                self.scalar_or(object)
+            }
+            None => self.kind(part),
+        };
+        let kind = match kind {
             Ok(kind) => kind,
             Err(_) => {
                 self.watch(part);
                 ExpectedKind::Any
             }
         };
+        if role == Role::Plain && self.may_name(part) {
+            let message = "a text may stand here that is passed on unread; where it is the id of a \
+                           customer, or of a thing of one, say so with `x-covenant-role`";
+            self.reading.remark(&part.place, message);
+        }
         let ids = role.names_customer() || matches!(role, Role::PageSize { .. });
         if ids && matches!(kind, ExpectedKind::Members(_)) {
             let message = "an id or a number must be a text or a number, not an object";
             self.reading.mistake(&part.place, message);
         }
         Expected { role, kind }
+    }
+
+    /// The branches of a schema that is either a scalar or an object: of each the one.
+    fn scalar_or_object(&mut self, part: &'a Part) -> Option<(&'a Part, &'a Part)> {
+        let (mut scalars, mut objects) = (Vec::new(), Vec::new());
+        for branch in self.branches(part) {
+            let resolved = self.reading.resolve(branch)?;
+            match resolved.get("type").and_then(Part::text) {
+                Some("null") => {}
+                Some("string" | "integer") => scalars.push(branch),
+                _ => objects.push(branch),
+            }
+        }
+        match (scalars.as_slice(), objects.as_slice()) {
+            ([scalar], [object]) => Some((scalar, object)),
+            _ => None,
+        }
+    }
+
+    /// Whether a text is among what a schema of several branches admits.
+    fn may_name(&mut self, part: &'a Part) -> bool {
+        let branches = self.branches(part);
+        let mut resolved = branches.iter().filter_map(|one| self.reading.resolve(one));
+        branches.len() > 1
+            && resolved.any(|one| {
+                let is_text = one.get("type").and_then(Part::text) == Some("string");
+                is_text && one.get("enum").is_none() && one.get("format").is_none()
+            })
+    }
+
+    /// What stands in `oneOf` or `anyOf`.
+    fn branches(&mut self, part: &'a Part) -> &'a [Part] {
+        let target = self.reading.resolve(part);
+        let branches = target.and_then(|target| target.get("oneOf").or(target.get("anyOf")));
+        branches.map(Part::items).unwrap_or_default()
+    }
+
+    fn scalar_or(&mut self, object: &'a Part) -> Result<ExpectedKind, Unusable> {
+        match self.kind(object)? {
+            ExpectedKind::Members(members) => Ok(ExpectedKind::ScalarOr(members)),
+            _ => Ok(ExpectedKind::Any),
+        }
     }
 
     fn role(&mut self, part: &'a Part) -> Role {

@@ -366,12 +366,14 @@ impl<'a> Shaping<'a, '_> {
         let link = links::of_field(self.reading, schema, kind, category);
         let fit = self.fit(schema, kind, category);
         let role = self.role(schema, kind);
+        // An empty cell is how a table has no value where none is needed.
+        let is_cell = self.naming.format() == Format::Csv && !at.required;
         let mut field = Field {
             path: at.path.as_str().into(),
             category,
             kind,
-            nullable: null.nullable,
-            null_fits: null.fits,
+            nullable: null.nullable || is_cell,
+            null_fits: null.fits || is_cell,
             required: at.required,
             role,
             partial: self.partial(schema, kind, &fit),

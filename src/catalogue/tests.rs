@@ -930,7 +930,7 @@ fn a_role_of_a_request_that_nobody_could_read_is_a_mistake() {
             .err()
             .unwrap_or_default()
     };
-    let open = "{type: object, properties: {a: {oneOf: [{type: string}, {type: object, properties: {x: {type: string}}}]}}}";
+    let open = "{type: object, properties: {a: {oneOf: [{type: array, items: {type: string}}, {type: object, properties: {x: {type: string}}}]}}}";
     assert_eq!(
         told(open, "x-covenant-role: customer"),
         ["overlay:15 `x-covenant-role` has no effect here"]

@@ -34,8 +34,10 @@ const RELATIONS: [&str; 8] = [
 ];
 /// Most links of one `Link` header.
 const HEADER_LINKS_MAX: usize = 16;
-/// Most parts of one value of a link that are looked up; one of more parts leads nowhere.
-const VALUE_PARTS_MAX: usize = 32;
+/// Most runs of letters and digits in one value of a link that are looked up; one of more leads nowhere.
+const VALUE_PARTS_MAX: usize = 64;
+/// Most such runs that one id is put together from: a UUID has five.
+const ID_PARTS_MAX: usize = 8;
 /// Most digits of a part of a value that is taken for part of a time of day or a year, and for nobody's id.
 const SMALL_DIGITS_MAX: usize = 4;
 
@@ -60,9 +62,14 @@ pub struct Links<'a> {
     pub book: Book<'a>,
 }
 
-/// Which customers there are, whosever they are: whether one has this id of the core's.
+/// What the book says of ids of the core's.
 #[derive(Clone, Copy)]
-pub struct Book<'a>(pub &'a (dyn Fn(&str) -> bool + Sync));
+pub struct Book<'a> {
+    /// Whether a customer, whosever, has this id.
+    pub has_customer: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Whether a thing of another partner's customer has this id.
+    pub is_anothers: &'a (dyn Fn(ResourceKind, &str) -> bool + Sync),
+}
 
 impl fmt::Debug for Book<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,7 +194,7 @@ impl<'a> Links<'a> {
         }) && in_query.all(|(name, value)| {
             is_nobody(operation, Place::Query, name, value) || self.may_say(value, seen)
         });
-        if !says_what_it_may {
+        if !says_what_it_may || self.leads_to_anothers(operation, path, query) {
             return false;
         }
         let may = |value: &str| self.customer == Some(value) || seen.shown == Some(value);
@@ -203,9 +210,33 @@ impl<'a> Links<'a> {
         })
     }
 
-    /// Whether neither a value of a link, nor a part of it between marks, is the id of a customer that
-    /// the partner does not have anyway. A part of a few digits alone is no id: it stands in every time
-    /// of day.
+    /// Whether it names a job, list or document that the book has for another partner.
+    fn leads_to_anothers(
+        &self,
+        operation: &Operation,
+        path: &CanonicalPath,
+        query: &Query,
+    ) -> bool {
+        let segments = || operation.path.split('/').skip(1).zip(path.segments());
+        operation.parameters.iter().any(|one| {
+            let Role::Resource(kind) = one.role else {
+                return false;
+            };
+            let anothers = |id: &str| (self.book.is_anothers)(kind, id);
+            match one.place {
+                Place::Path => {
+                    segments().any(|(part, value)| is_parameter(part, &one.name) && anothers(value))
+                }
+                Place::Query => query.list(&one.name).any(anothers),
+                Place::Header => false,
+            }
+        })
+    }
+
+    /// Whether neither a value of a link, nor a part of it between two marks, is the id of a customer that
+    /// the partner does not have anyway. Every character is a mark that is neither letter nor digit, and
+    /// also one that an id may have in it, so parts overlap: the longest that says an id counts. A part of a
+    /// few digits alone is no id: it stands in every time of day.
     fn may_say(&self, value: &str, seen: &Seen<'_>) -> bool {
         let has = |id: &str| {
             self.customer == Some(id)
@@ -213,15 +244,33 @@ impl<'a> Links<'a> {
                 || seen.on_page.contains(id)
                 || self.said.iter().any(|said| **said == *id)
         };
-        let tells = |id: &str| !has(id) && (seen.hidden.contains(id) || (self.book.0)(id));
+        let tells = |id: &str| seen.hidden.contains(id) || (self.book.has_customer)(id);
         if has(value) {
             return true;
         }
-        let mark = |letter: char| letter.is_whitespace() || ",;:|/=&\"'()[]{}<>".contains(letter);
-        let is_small = |part: &str| part.len() <= SMALL_DIGITS_MAX && is_number(part);
-        let mut parts = value.split(mark).filter(|part| !is_small(part));
-        let mut some = parts.by_ref().take(VALUE_PARTS_MAX);
-        !tells(value) && !some.any(tells) && parts.next().is_none()
+        if tells(value) {
+            return false;
+        }
+        let runs = runs(value);
+        if runs.len() > VALUE_PARTS_MAX {
+            return false;
+        }
+        let mut from = 0;
+        while let Some((start, _)) = runs.get(from) {
+            let longest = runs.iter().enumerate().skip(from).take(ID_PARTS_MAX);
+            let known = longest.rev().find_map(|(place, (_, end))| {
+                let part = value.get(*start..*end)?;
+                let small = part.len() <= SMALL_DIGITS_MAX && is_number(part);
+                let known = !small && (has(part) || tells(part));
+                known.then_some((place, part))
+            });
+            match known {
+                Some((_, part)) if !has(part) => return false,
+                Some((place, _)) => from = place + 1,
+                None => from += 1,
+            }
+        }
+        true
     }
 
     /// The link as it leaves, looked at once more.
@@ -255,6 +304,22 @@ fn is_nobody(operation: &Operation, place: Place, name: &str, value: &str) -> bo
         Some(Role::Resource(_)) => is_number(value),
         _ => false,
     }
+}
+
+/// Where letters and digits stand that nothing else stands between.
+fn runs(value: &str) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (place, letter) in value
+        .char_indices()
+        .filter(|(_, one)| one.is_alphanumeric())
+    {
+        let end = place + letter.len_utf8();
+        match runs.last_mut() {
+            Some(run) if run.1 == place => run.1 = end,
+            _ => runs.push((place, end)),
+        }
+    }
+    runs
 }
 
 fn is_number(value: &str) -> bool {
@@ -403,7 +468,10 @@ mod tests {
             operations: &OPERATIONS,
             customer,
             said: &[],
-            book: Book(&|id| id.starts_with("known_") && id.len() == 7),
+            book: Book {
+                has_customer: &|id| id.starts_with("known_") && id.len() == 7,
+                is_anothers: &|kind, id| kind == ResourceKind::Document && id == "doc_foreign",
+            },
         }
     }
 
@@ -571,6 +639,15 @@ mod tests {
             "5%7Cknown_9%7C2026-11-28",
             "%7B%22id%22:%22known_9%22%7D",
             "known_1:known_9",
+            "known_9-55",
+            "known_9.55",
+            "1732838400.known_9",
+            "2026-11-29T00:00:00Z_known_9",
+            "created~known_9",
+            "@known_9$",
+            "%23known_9%2B",
+            "%E2%80%8Bknown_9",
+            "known_1_known_9",
         ] {
             assert!(
                 !lead(&format!("/v1/customers?cursor={spelled}")),
@@ -588,6 +665,7 @@ mod tests {
             "known_3",
             "known_4",
             "known_4:known_1",
+            "known_4_known_1-known_2",
             "job_9",
             "9",
             "unknown_9",
@@ -597,6 +675,8 @@ mod tests {
                 "{spelled}"
             );
         }
+        assert!(lead("/v1/documents/doc_own"));
+        assert!(!lead("/v1/documents/doc_foreign"), "another partner's");
         // To be about a customer, a link needs more than an id that is on the page or was said.
         for about in ["known_3", "known_4"] {
             assert!(!lead(&format!("/v1/customers/{about}")), "{about}");
@@ -609,7 +689,10 @@ mod tests {
     #[test]
     fn the_size_of_a_page_and_the_number_of_a_thing_are_nobodys_id() {
         let links = Links {
-            book: Book(&|id| id.bytes().all(|byte| byte.is_ascii_digit())),
+            book: Book {
+                has_customer: &|id| id.bytes().all(|byte| byte.is_ascii_digit()),
+                is_anothers: &|_, _| false,
+            },
             ..links(None)
         };
         let seen = Seen {

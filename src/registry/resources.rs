@@ -77,6 +77,12 @@ impl Registry {
         self.memory.resource(kind, id)
     }
 
+    /// Whether this job, list or document is that of a customer of another partner.
+    pub fn is_anothers(&self, kind: ResourceKind, id: &str, partner: &PartnerId) -> bool {
+        let known = self.resource(kind, id);
+        known.is_some_and(|known| known.partner != *partner)
+    }
+
     /// Remembers, durably, whose job, list or document `id` is and what it was uploaded for. The
     /// customer must be in the book. A resource without a purpose takes the one given; another
     /// purpose or customer than the one it has is a contradiction, and it stays as it is.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::caller::Call;
 use crate::lab::{Scripted, ScriptedCore, Service};
+use crate::refusals::refused;
 use crate::stand::{SERVICE, Stand, facts};
 
 const ORDERS: Service<'_> = Service {
@@ -52,7 +53,14 @@ const ORDERS: Service<'_> = Service {
         use_type: {type: string}
         username: {type: string}
         password: {type: string}
-        note: {type: string}",
+        note: {type: string}
+        to:
+          oneOf:
+            - {type: string}
+            - type: object
+              properties:
+                name: {type: string}
+                customer_id: {type: string}",
     actions: r"
   - target: $.paths['/lab/orders'].post
     update: {x-covenant-channel: write, x-covenant-creates: job}
@@ -64,6 +72,8 @@ const ORDERS: Service<'_> = Service {
     update: {x-covenant-role: customer}
   - target: $.components.schemas.Order.properties.use_type
     update: {x-covenant-role: use-type, x-covenant-operational: [operational, transactional]}
+  - target: $.components.schemas.Order.properties.to.oneOf[0]
+    update: {x-covenant-role: list}
   - target: $.components.schemas.Order.properties['username','password']
     update: {x-covenant-role: credential}
   - target: $.paths['/lab/orders'].post.responses..properties.id
@@ -275,4 +285,77 @@ async fn a_multipart_header_set_by_hand_is_explained() {
     let reply = acme.call(coded).await;
     assert_eq!(reply.status, 415, "{}", reply.everything());
     assert!(core.received().is_empty(), "the core was asked");
+}
+
+/// An order to somebody who is named, or told in full, in every format.
+fn to(named: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("application/json", json!({ "to": named }).to_string()),
+        (FORM, format!("to={named}")),
+        (
+            "multipart/form-data; boundary=edge",
+            multipart(&[("name=to", named)]),
+        ),
+        (
+            "application/xml",
+            format!("<Order><to>{named}</to></Order>"),
+        ),
+    ]
+}
+
+fn to_whom(member: &str, value: &str) -> Vec<(&'static str, String)> {
+    let document = json!({ member: value }).to_string();
+    vec![
+        (
+            "application/json",
+            json!({"to": {member: value}}).to_string(),
+        ),
+        (FORM, format!("to%5B{member}%5D={value}")),
+        (
+            "multipart/form-data; boundary=edge",
+            multipart(&[(&format!("name=\"to[{member}]\""), value)]),
+        ),
+        (
+            "multipart/form-data; boundary=edge",
+            multipart(&[("name=to", &document)]),
+        ),
+        (
+            "application/xml",
+            format!("<Order><to><{member}>{value}</{member}></to></Order>"),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn whom_an_id_or_a_thing_in_its_place_names_is_looked_up_in_every_format() {
+    let (stand, core) = stand().await;
+    let (own, foreign) = (stand.subject("acme", 0), stand.subject("bluebird", 0));
+    let mut acme = stand.partner("acme").await;
+    for (content_type, body) in to(&own.list) {
+        let reply = acme.call(order(content_type, &body)).await;
+        assert_eq!(reply.status, 201, "{content_type} {}", reply.everything());
+        let received = core.received().pop().unwrap();
+        assert_eq!(received.headers["on-behalf-of"], own.customer.as_str());
+    }
+    for (content_type, body) in to_whom("customer_id", &own.customer) {
+        let reply = acme.call(order(content_type, &body)).await;
+        assert_eq!(reply.status, 201, "{body} {}", reply.everything());
+    }
+    // It may be there, and names nobody.
+    for (content_type, body) in to_whom("name", "Ann") {
+        let reply = acme.call(order(content_type, &body)).await;
+        refused(&reply, 400, "request-malformed");
+        assert!(reply.everything().contains("whose job"), "{body}");
+    }
+    let asked = core.received().len();
+    let named = to(&foreign.list).into_iter();
+    for (content_type, body) in named.chain(to_whom("customer_id", &foreign.customer)) {
+        let reply = acme.call(order(content_type, &body)).await;
+        refused(&reply, 404, "not-found");
+    }
+    for (content_type, body) in to_whom("list_id", &foreign.list) {
+        let reply = acme.call(order(content_type, &body)).await;
+        refused(&reply, 400, "request-malformed");
+    }
+    assert_eq!(core.received().len(), asked, "the core is not asked");
 }

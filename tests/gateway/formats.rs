@@ -290,7 +290,7 @@ async fn rows_of_csv_leave_by_their_customers_and_without_formulas() {
     let body = "First_name,Customer,Amount,Secret,\"Pet, name\"\n\
                 =HYPERLINK(1),OWN,-12.5,canary,@SUM(A1)\n\
                 canary,FOREIGN,1,canary,canary\n\
-                \"+1 \"\"Ann\"\"\",OWN,7,canary,Rex\n";
+                \"+1 \"\"Ann\"\"\",OWN,7,canary,Rex\nBo,OWN,,canary,\n";
     let reply = lab
         .ask("/lab/recipients.csv", "text/csv; charset=utf-8", body)
         .await;
@@ -300,7 +300,7 @@ async fn rows_of_csv_leave_by_their_customers_and_without_formulas() {
         std::str::from_utf8(&reply.body).unwrap(),
         lab.said(
             "First_name,Customer,Amount,\"Pet, name\"\r\n'=HYPERLINK(1),OWN,-12.5,'@SUM(A1)\r\n\
-             \"'+1 \"\"Ann\"\"\",OWN,7,Rex\r\n"
+             \"'+1 \"\"Ann\"\"\",OWN,7,Rex\r\nBo,OWN,,\r\n"
         )
     );
 }

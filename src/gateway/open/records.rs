@@ -321,9 +321,16 @@ impl Task {
             owners: whose.records,
             envelope: whose.around,
         };
-        let is_customer = |id: &str| self.house.registry.customer(id).is_some();
+        let (registry, calling) = (
+            &self.house.registry,
+            &self.permit.partner().contract().partner,
+        );
+        let book = Book {
+            has_customer: &|id| registry.customer(id).is_some(),
+            is_anothers: &|kind, id| registry.is_anothers(kind, id, calling),
+        };
         let (base_uri, names) = (&self.house.base_uri, &self.house.names);
-        let links = links(&self.permit, base_uri, names, Book(&is_customer));
+        let links = links(&self.permit, base_uri, names, book);
         let release = document.release(self.permit.grant(), &self.house.key, &links);
         let release = release.ok_or_else(Refusal::not_found)?;
         let nothing = Filtered::nothing(self.batch.status);

@@ -88,6 +88,11 @@ impl<'a> Holding<'a> {
     }
 
     fn value(&mut self, expected: &Expected, sent: &Sent, name: &str) -> Result<(), Box<Refusal>> {
+        if let ExpectedKind::ScalarOr(members) = &expected.kind
+            && expected.role.names_customer()
+        {
+            return self.named_or_told(expected, members, sent, name);
+        }
         let signals = self.asked.marketing_signals.len();
         let place = format!("body member `{}`", printable(name));
         let items = match (&expected.kind, sent) {
@@ -107,6 +112,9 @@ impl<'a> Holding<'a> {
         let signalled = self.asked.marketing_signals.len() > signals;
         match (&expected.kind, sent) {
             (_, Sent::Null) => Ok(()),
+            (ExpectedKind::ScalarOr(members), sent) => {
+                self.scalar_or_members(members, sent, name).map(drop)
+            }
             (ExpectedKind::Scalar, Sent::Truth | Sent::Number(_) | Sent::Text(_)) => Ok(()),
             (ExpectedKind::Scalar, Sent::List(items))
                 if matches!(expected.role, Role::Include { .. })
@@ -120,10 +128,9 @@ impl<'a> Holding<'a> {
             },
             (ExpectedKind::Any, sent) => self.watch(sent),
             // So forms send an object by default (OpenAPI 3.1 section 4.8.15), and some always.
-            (ExpectedKind::Members(_), Sent::Text(text)) if self.is_form && !signalled => {
-                let document = document(text).filter(|one| matches!(one, Sent::Members(_)));
-                let document = document.ok_or_else(|| Box::new(misshapen(name)))?;
-                self.within_document(expected, &document, name)
+            (ExpectedKind::Members(members), Sent::Text(text)) if self.is_form && !signalled => {
+                let document = members_of(text).ok_or_else(|| Box::new(misshapen(name)))?;
+                self.within_document(members, &document)
             }
             (ExpectedKind::File { media_types }, Sent::File(media_type)) => {
                 check_file(media_types, media_type, name)
@@ -144,18 +151,47 @@ impl<'a> Holding<'a> {
         }
     }
 
+    /// A thing that is named by its id, which then decides, or told in full, where only what is in it does.
+    fn named_or_told(
+        &mut self,
+        expected: &Expected,
+        members: &ExpectedMembers,
+        sent: &Sent,
+        name: &str,
+    ) -> Result<(), Box<Refusal>> {
+        if self.scalar_or_members(members, sent, name)? == Held::Members {
+            return Ok(());
+        }
+        let place = format!("body member `{}`", printable(name));
+        self.asked.note(&expected.role, sent, &place)
+    }
+
+    /// A scalar, or an object in its place; in a form also as the text of a JSON document.
+    fn scalar_or_members(
+        &mut self,
+        expected: &ExpectedMembers,
+        sent: &Sent,
+        name: &str,
+    ) -> Result<Held, Box<Refusal>> {
+        match sent {
+            Sent::Members(members) => self.members(expected, members)?,
+            Sent::Text(text) if self.is_form => match members_of(text) {
+                Some(members) => self.within_document(expected, &members)?,
+                None => return Ok(Held::Scalar),
+            },
+            Sent::Null | Sent::Truth | Sent::Number(_) | Sent::Text(_) => return Ok(Held::Scalar),
+            Sent::File(_) | Sent::List(_) => return Err(misshapen(name).into()),
+        }
+        Ok(Held::Members)
+    }
+
     /// An object that stands in a form as the text of a JSON document: what is in it is no form. What it
     /// decides was noted of the text already.
     fn within_document(
         &mut self,
-        expected: &Expected,
-        document: &Sent,
-        name: &str,
+        expected: &ExpectedMembers,
+        members: &[(String, Sent)],
     ) -> Result<(), Box<Refusal>> {
-        let (ExpectedKind::Members(expected), Sent::Members(members)) = (&expected.kind, document)
-        else {
-            return Err(misshapen(name).into());
-        };
         self.is_form = false;
         let held = self.members(expected, members);
         self.is_form = true;
@@ -213,6 +249,13 @@ impl<'a> Holding<'a> {
             }),
         }
     }
+}
+
+/// What stood where either may.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Scalar,
+    Members,
 }
 
 impl Asked {
@@ -292,6 +335,14 @@ fn page_size(sent: &Sent) -> Result<u32, Box<Refusal>> {
         )
         .into()
     })
+}
+
+/// The members of the JSON object that a text is, if it is a strict one.
+fn members_of(text: &str) -> Option<Vec<(String, Sent)>> {
+    match document(text) {
+        Some(Sent::Members(members)) => Some(members),
+        _ => None,
+    }
 }
 
 /// The JSON document that a text is, if it is a strict one of an object or a list.

@@ -292,13 +292,18 @@ pub(super) fn fields(
 fn value(element: &Element, expected: &Expected) -> Result<Sent, Box<Refusal>> {
     match &expected.kind {
         ExpectedKind::Members(expected) => members(element, expected),
-        ExpectedKind::Scalar if element.elements.is_empty() && element.attributes.is_empty() => {
+        ExpectedKind::ScalarOr(expected) if !is_scalar(element) => members(element, expected),
+        ExpectedKind::Scalar | ExpectedKind::ScalarOr(_) if is_scalar(element) => {
             Ok(Sent::Text(element.text.clone()))
         }
         // What is not as the catalogue has it is for whoever holds the members against it.
-        ExpectedKind::Scalar | ExpectedKind::Any => Ok(open(element)),
+        ExpectedKind::Scalar | ExpectedKind::ScalarOr(_) | ExpectedKind::Any => Ok(open(element)),
         ExpectedKind::List(_) | ExpectedKind::File { .. } => Err(misshapen(&element.name).into()),
     }
+}
+
+fn is_scalar(element: &Element) -> bool {
+    element.elements.is_empty() && element.attributes.is_empty()
 }
 
 fn members(element: &Element, expected: &ExpectedMembers) -> Result<Sent, Box<Refusal>> {

@@ -353,8 +353,11 @@ impl Trial<'_> {
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
         let (catalogue, contract) = (&self.rules.catalogue, self.contract);
         let names = links::core_names(catalogue, operation);
-        let is_named = |id: &str| self.case.given.customers.value.named.contains_key(id);
-        let says = (&self.heard, Book(&is_named));
+        let book = Book {
+            has_customer: &|id| self.case.given.customers.value.named.contains_key(id),
+            is_anothers: &|_, _| false,
+        };
+        let says = (&self.heard, book);
         let links = links::links(catalogue, &names, contract, operation, named, says);
         let released = document.release(grant, &key, &links);
         let released = released.ok_or_else(Refusal::not_found)?;
