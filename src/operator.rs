@@ -55,6 +55,7 @@ pub async fn serve(
         .route("/minimum", get(published))
         .route("/tile/{*path}", get(published))
         .route("/cosigned/{id}", get(published))
+        .route("/{rotation}", get(published))
         .with_state(operator);
     let (close, time_is_up) = drain::bounded(shutdown);
     let serving = axum::serve(listener, router).with_graceful_shutdown(close);

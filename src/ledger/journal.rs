@@ -23,7 +23,7 @@ use super::merkle::Hash;
 use super::reads;
 use super::scan::{End, Next, Scan};
 use super::segment;
-use super::storage::Storage;
+use super::storage::{Storage, make_folders};
 
 /// Called with each batch found and its digest.
 pub type Each<'a> = dyn FnMut(&Batch, Hash) -> Result<(), Damage> + 'a;
@@ -203,6 +203,9 @@ impl FileJournal {
         let (log, number, bytes) = (self.log, self.next_number, self.segment_bytes);
         let storage = Arc::clone(&self.storage);
         thread::spawn(move || {
+            if let Some(folder) = path.parent() {
+                make_folders(&*storage, folder, true)?;
+            }
             // What a crash left under this name is of no use.
             let file = storage.make(&path)?;
             segment::fill(&*storage, &file, log, number, bytes)?;
@@ -240,8 +243,6 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn recover(&mut self, each: &mut Each<'_>) -> Result<u64, ReadError> {
         let Some(mut scan) = Scan::open(&self.directory)? else {
-            // A new log: its first segment is made while the rest starts up.
-            self.spare = Some(self.prepare_spare());
             return Ok(0);
         };
         if scan.log() != self.log {
@@ -261,7 +262,16 @@ impl Journal for FileJournal {
     }
 
     fn check(&mut self) -> Result<(), JournalError> {
-        self.unless_poisoned(|journal| journal.open.as_ref().map_or(Ok(()), OpenSegment::check))
+        self.unless_poisoned(|journal| match &journal.open {
+            Some(open) => open.check(),
+            None => {
+                // A new log: its first segment is made while the rest starts up.
+                if journal.spare.is_none() {
+                    journal.spare = Some(journal.prepare_spare());
+                }
+                Ok(())
+            }
+        })
     }
 
     fn begin_segment(&mut self) {

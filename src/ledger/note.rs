@@ -24,7 +24,9 @@ pub enum NoteError {
     #[error("not a signed note: {0}")]
     Malformed(&'static str),
     /// The key that was asked for has not signed.
-    #[error("the note is not signed by `{0}`")]
+    #[error(
+        "the note is not signed by the key of `{0}` that was named; if that log's key was changed since, name its newest"
+    )]
     NotSigned(String),
     /// The signature by the key that was asked for is wrong.
     #[error("the signature by `{0}` is wrong: text or signature was changed")]

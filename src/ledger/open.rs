@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
+use super::Ledger;
 use super::batch::{Leaf, log_id};
 use super::checkpoint::Checkpoint;
 use super::cosigned::cosigned;
@@ -30,7 +31,6 @@ use super::scan::Scan;
 use super::sequencer::{Sequencer, Shared};
 use super::storage::{Disk, Storage, make_folders, replace_file};
 use super::tiles::{CHECKPOINT, Tiles, entries_shown};
-use super::{Ledger, segment};
 use crate::clock::Clock;
 use crate::entry::{Entry, EntryError, Event, GatewayNote};
 
@@ -143,11 +143,10 @@ impl Ledger {
     ) -> Result<(Self, Recovery), OpenError> {
         options.check(&signers.now).map_err(OpenError::Options)?;
         let directory = &options.directory;
-        let folder = directory.join(segment::FOLDER);
-        for path in [directory, &folder] {
-            // A folder that a power cut takes away takes along what is in it.
-            make_folders(&*storage, path, true).map_err(|error| OpenError::system(path, error))?;
-        }
+        // A folder that a power cut takes away takes along what is in it. More is made only once it is clear
+        // that the log opens: whoever looks into the reason for a refusal finds what the start has found.
+        make_folders(&*storage, directory, true)
+            .map_err(|error| OpenError::system(directory, error))?;
         let lock = lock(directory)?;
         let keys = keys(directory, &signers)?;
         let log = log_id(&options.origin);

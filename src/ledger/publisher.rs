@@ -60,6 +60,8 @@ pub(super) struct Publisher {
     pruned: u64,
     /// The minimum index for whose sake the writer was asked to begin a segment.
     asked: u64,
+    /// Whether the last attempt found entries damaged that are durable.
+    is_doubtful: bool,
 }
 
 /// How far the log has been read and written, of which only names and hashes are in memory.
@@ -142,6 +144,7 @@ impl Publisher {
             announced: None,
             pruned: 0,
             asked: 0,
+            is_doubtful: false,
         };
         publisher.work = Some(publisher.begin()?);
         Ok(publisher)
@@ -185,14 +188,39 @@ impl Publisher {
             // Taken before it is looked how far the log is, which is at least as far as whoever asked knew.
             let asked = self.shared.publish_asked.swap(false, Ordering::SeqCst);
             let advanced = self.advance(last || asked);
-            if let Err(error) = advanced.and_then(|()| self.prune(&order)) {
-                self.shared.publish_asked.fetch_or(asked, Ordering::SeqCst);
-                tracing::warn!(%error, "the ledger could not be published; its entries are safe");
+            match advanced.and_then(|()| self.prune(&order)) {
+                Ok(()) => self.is_doubtful = false,
+                Err(error) => {
+                    self.shared.publish_asked.fetch_or(asked, Ordering::SeqCst);
+                    self.hear(&error, &order);
+                }
             }
             if last {
                 return;
             }
         }
+    }
+
+    /// Says why nothing was published. Entries that are damaged where they were made durable, also when they
+    /// are read anew, are not on record any more, and what would come behind them could not be verified: no
+    /// more may be disclosed.
+    fn hear(&mut self, error: &ReadError, order: &impl Fn(Order) -> bool) {
+        let ReadError::Damaged(damage) = error else {
+            tracing::warn!(%error, "the ledger could not be published; its entries are safe");
+            return;
+        };
+        if !std::mem::replace(&mut self.is_doubtful, true) {
+            tracing::warn!(%damage, "the ledger could not be published, and is read once more");
+            return;
+        }
+        if self.shared.open.swap(false, Ordering::SeqCst) {
+            tracing::error!(
+                %damage,
+                "the ledger is damaged on the disk: nothing is disclosed any more. Stop the gateway and run \
+                 `covenant ledger verify`; docs/operating.md says how to go on"
+            );
+        }
+        order(Order::GiveUp);
     }
 
     /// Writes what has become full, and all with a checkpoint if it is time or `now` is set.

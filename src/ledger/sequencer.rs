@@ -35,6 +35,8 @@ pub(super) enum Order {
     Check,
     /// Begin a segment with the next batch.
     BeginSegment,
+    /// Stop at once: what was made durable is not there any more.
+    GiveUp,
     /// Finish what was handed in before, then stop.
     Close,
 }
@@ -227,6 +229,7 @@ impl Sequencer {
             let mut leaves = Vec::with_capacity(orders.len());
             let mut waiting = Vec::with_capacity(orders.len());
             let mut check = false;
+            let mut gives_up = false;
             for order in orders.drain(..) {
                 match order {
                     Order::Append(leaf, waiter) => {
@@ -237,7 +240,12 @@ impl Sequencer {
                     Order::Close => queue.close(),
                     Order::Check => check = true,
                     Order::BeginSegment => self.begin_segment(),
+                    Order::GiveUp => gives_up = true,
                 }
+            }
+            if gives_up {
+                tracing::error!("the ledger is closed: nothing is recorded any more");
+                break;
             }
             // A commit looks by itself.
             let checked = match check && leaves.is_empty() {

@@ -11,6 +11,7 @@ use super::merkle::Hash;
 use super::note;
 use super::pruning::{self, MINIMUM, Minimum};
 use super::reads;
+use super::rotation;
 use super::tiles::{self, CHECKPOINT, WIDTH, bundle_path, entries_under, tile_path};
 
 /// Digits of an index in a path come in groups of three; no log reaches more groups.
@@ -30,6 +31,8 @@ pub struct Served {
 enum Name {
     Checkpoint,
     Minimum,
+    /// The checkpoint that two keys have signed, by the number of the change.
+    Rotation(usize),
     /// The newest checkpoint that the witness whose key has this id has cosigned.
     Cosigned(String),
     Tile {
@@ -103,7 +106,7 @@ impl Name {
     /// How many entries a log must have for this to be in it.
     fn entries(&self) -> u64 {
         match *self {
-            Self::Checkpoint | Self::Minimum | Self::Cosigned(_) => 0,
+            Self::Checkpoint | Self::Minimum | Self::Rotation(_) | Self::Cosigned(_) => 0,
             Self::Tile {
                 level,
                 index,
@@ -116,7 +119,7 @@ impl Name {
     /// The first entry that the full tile or bundle does not span: C2SP tlog-tiles' end index.
     fn end(&self) -> u64 {
         match *self {
-            Self::Checkpoint | Self::Minimum | Self::Cosigned(_) => u64::MAX,
+            Self::Checkpoint | Self::Minimum | Self::Rotation(_) | Self::Cosigned(_) => u64::MAX,
             Self::Tile { level, index, .. } => entries_under(level, index, WIDTH),
             Self::Bundle { index, .. } => entries_under(0, index, WIDTH),
         }
@@ -130,7 +133,7 @@ impl Name {
                 let entries = tiles::entries(bytes).map(|entry| entry.map(drop));
                 entries.eq(std::iter::repeat_n(Some(()), *width))
             }
-            Self::Checkpoint | Self::Cosigned(_) => {
+            Self::Checkpoint | Self::Rotation(_) | Self::Cosigned(_) => {
                 str::from_utf8(bytes).is_ok_and(|note| note::parts(note).is_ok())
             }
             Self::Minimum => Minimum::parse(bytes).is_some(),
@@ -179,6 +182,7 @@ impl Name {
         match *self {
             Self::Checkpoint => directory.join(CHECKPOINT),
             Self::Minimum => directory.join(MINIMUM),
+            Self::Rotation(number) => directory.join(rotation::file_name(number)),
             Self::Cosigned(ref id) => cosigned::path(directory, id),
             Self::Tile {
                 level,
@@ -197,6 +201,13 @@ fn parse(name: &str) -> Option<Name> {
     }
     if name == MINIMUM {
         return Some(Name::Minimum);
+    }
+    if let Some(rest) = name.strip_prefix("rotation-") {
+        let number = decimal(rest.strip_suffix(".checkpoint")?)?;
+        return usize::try_from(number)
+            .ok()
+            .filter(|number| *number > 0)
+            .map(Name::Rotation);
     }
     if let Some(id) = name.strip_prefix("cosigned/") {
         return cosigned::is_id(id).then(|| Name::Cosigned(id.to_owned()));

@@ -1,5 +1,6 @@
 //! The ledger as its users see it.
 
+mod damage;
 mod power;
 mod pruning;
 mod reads;

@@ -192,6 +192,14 @@ async fn an_export_has_every_entry_in_every_form() {
         );
         place.run(&out).await.with(1);
     }
+    // What is not what was recorded is not handed on.
+    let forge = "cp -r ledger forged && sed -i 's/essential.service/essential.servise/g' forged/tile/entries/000.p/*";
+    shell(place.folder(), forge).await.with(0);
+    for format in ["jsonl", "ocsf", "cloudevents"] {
+        let export = format!("ledger export --dir forged --key ledger.key --format {format}");
+        let forged = place.run(&export).await.with(6);
+        assert_eq!(forged.out, "");
+    }
     // Where a gateway runs on it, it stands in there who took it along, and a role that may not is no way.
     let mut gateway = place.serve().await;
     let export = "ledger export --dir ledger --key ledger.key --from 2";

@@ -17,6 +17,7 @@ use crate::cli::output::complain;
 use crate::cli::{EXIT_DAMAGED, EXIT_OTHER, EXIT_USAGE};
 use crate::entry::Entry;
 use crate::export;
+use crate::ledger::verify::verify_telling;
 use crate::ledger::{Keys, ReadError, reading};
 
 /// What to export, and how.
@@ -90,9 +91,13 @@ pub(in crate::cli) fn run(arguments: &ExportArguments) -> u8 {
             return EXIT_USAGE;
         }
     };
+    let entries = match verified(directory, &keys) {
+        Ok(entries) => entries,
+        Err(error) => return said(arguments, NotExported::Read(error)),
+    };
     let written = match &arguments.out {
         out if arguments.format == ExportFormat::Parquet => {
-            match parquet(arguments, out.as_deref(), &keys) {
+            match parquet(arguments, entries, out.as_deref(), &keys) {
                 Ok(written) => written,
                 Err(message) => {
                     complain(message);
@@ -102,41 +107,54 @@ pub(in crate::cli) fn run(arguments: &ExportArguments) -> u8 {
         }
         None => export(
             arguments,
+            entries,
             keys.name(),
             &mut BufWriter::new(io::stdout().lock()),
         ),
         Some(out) => make(out).map_err(NotExported::Write).and_then(|file| {
             let mut file = BufWriter::new(file);
-            export(arguments, keys.name(), &mut file)?;
+            export(arguments, entries, keys.name(), &mut file)?;
             let file = file
                 .into_inner()
                 .map_err(|error| NotExported::Write(error.into_error()))?;
             file.sync_all().map_err(NotExported::Write)
         }),
     };
-    match written {
-        Ok(()) => 0,
-        Err(NotExported::Write(error))
+    written.map_or_else(|error| said(arguments, error), |()| 0)
+}
+
+/// How many entries there are, each of which is one that the log's checkpoint has: what is handed on is what was
+/// recorded.
+fn verified(directory: &Path, keys: &Keys) -> Result<u64, ReadError> {
+    let progress = Progress::begin("entries verified");
+    let verified = verify_telling(directory, keys, &[], &|entries| progress.tell(entries))?;
+    Ok(verified.entries)
+}
+
+/// Says what went wrong; the exit code.
+fn said(arguments: &ExportArguments, error: NotExported) -> u8 {
+    let directory = arguments.place.dir.display();
+    match error {
+        NotExported::Write(error)
             if arguments.out.is_none() && error.kind() == io::ErrorKind::BrokenPipe =>
         {
             0
         }
-        Err(NotExported::Write(error)) => {
+        NotExported::Write(error) => {
             complain(format!("the export cannot be written: {error}"));
             EXIT_OTHER
         }
-        Err(NotExported::Read(ReadError::Damaged(damage))) => {
+        NotExported::Read(ReadError::Damaged(damage)) => {
             complain(format!(
-                "the ledger in `{}` is damaged: {damage}",
-                directory.display()
+                "the ledger in `{directory}` is damaged, so nothing more is exported: {damage}"
             ));
             EXIT_DAMAGED
         }
-        Err(NotExported::Read(error)) => {
+        NotExported::Read(error) => {
             complain(error);
             EXIT_OTHER
         }
-        Err(NotExported::Entry(message)) => {
+        NotExported::Entry(message) => {
             complain(message);
             EXIT_DAMAGED
         }
@@ -153,6 +171,7 @@ fn make(path: &Path) -> io::Result<File> {
 #[cfg(feature = "parquet")]
 fn parquet(
     arguments: &ExportArguments,
+    entries: u64,
     out: Option<&Path>,
     keys: &Keys,
 ) -> Result<Result<(), NotExported>, String> {
@@ -161,7 +180,7 @@ fn parquet(
     let write = || {
         let file = BufWriter::new(make(out).map_err(NotExported::Write)?);
         let mut table = export::table::Table::new(file, keys.name()).map_err(failed)?;
-        each(arguments, |index, bytes, entry| {
+        each(arguments, entries, |index, bytes, entry| {
             table.add(index, bytes, entry).map_err(failed)
         })?;
         let file = table.finish().map_err(failed)?.into_inner();
@@ -175,6 +194,7 @@ fn parquet(
 #[cfg(not(feature = "parquet"))]
 fn parquet(
     _: &ExportArguments,
+    _: u64,
     _: Option<&Path>,
     _: &Keys,
 ) -> Result<Result<(), NotExported>, String> {
@@ -186,6 +206,7 @@ fn parquet(
 
 fn export(
     arguments: &ExportArguments,
+    entries: u64,
     origin: &str,
     out: &mut dyn Write,
 ) -> Result<(), NotExported> {
@@ -193,7 +214,7 @@ fn export(
         let headings = export::CSV_HEADINGS.as_bytes();
         out.write_all(headings).map_err(NotExported::Write)?;
     }
-    each(arguments, |index, bytes, entry| {
+    each(arguments, entries, |index, bytes, entry| {
         let line = match arguments.format {
             ExportFormat::Jsonl | ExportFormat::Parquet => [&bytes[..], b"\n"].concat(),
             ExportFormat::Csv => export::csv(index, entry).into_bytes(),
@@ -209,14 +230,18 @@ fn export(
     out.flush().map_err(NotExported::Write)
 }
 
-/// Reads the entries that were asked for, one after another.
+/// Reads the entries that were asked for, one after another, of the first `entries`.
 fn each(
     arguments: &ExportArguments,
+    entries: u64,
     mut write: impl FnMut(u64, Vec<u8>, &Entry) -> Result<(), NotExported>,
 ) -> Result<(), NotExported> {
     let progress = Progress::begin("entries exported");
     for item in reading::entries(&arguments.place.dir, arguments.from) {
         let (index, bytes) = item.map_err(NotExported::Read)?;
+        if index >= entries {
+            break;
+        }
         progress.tell(index);
         let entry = Entry::parse(&bytes)
             .map_err(|error| NotExported::Entry(format!("entry {index}: {error}")))?;
