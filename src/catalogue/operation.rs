@@ -91,6 +91,19 @@ pub struct Parameter {
     pub required: bool,
     /// What it decides, beyond being passed on.
     pub role: Role,
+    /// Whether any `name[member]` is of it: of a query parameter of the style `deepObject` (OpenAPI 3.1
+    /// section 4.8.12.6) those members that its schema leaves open. Each that the schema names is a parameter
+    /// by itself.
+    pub open: bool,
+}
+
+impl Parameter {
+    /// The member of an open one that a name in the query is.
+    pub fn open_member<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let within = name.strip_prefix(&*self.name)?.strip_prefix('[')?;
+        let member = within.strip_suffix(']').filter(|_| self.open)?;
+        (!member.is_empty() && !member.contains(['[', ']'])).then_some(member)
+    }
 }
 
 /// One answer of an operation.

@@ -203,14 +203,13 @@ impl<'a> Call<'a, '_> {
         for holder in [&self.entry.part, self.item] {
             let parts = holder.get("parameters").map(Part::items);
             for part in parts.unwrap_or_default() {
-                let Some(parameter) = self.parameter(part) else {
-                    continue;
-                };
-                let same = |known: &Parameter| {
-                    known.name == parameter.name && known.place == parameter.place
-                };
-                if !parameters.iter().any(same) {
-                    parameters.push(parameter);
+                for parameter in self.parameter(part) {
+                    let same = |known: &Parameter| {
+                        known.name == parameter.name && known.place == parameter.place
+                    };
+                    if !parameters.iter().any(same) {
+                        parameters.push(parameter);
+                    }
                 }
             }
         }
@@ -218,7 +217,73 @@ impl<'a> Call<'a, '_> {
         parameters
     }
 
-    fn parameter(&mut self, part: &'a Part) -> Option<Parameter> {
+    /// What one `parameter` comes to: itself, or its members.
+    fn parameter(&mut self, part: &'a Part) -> Vec<Parameter> {
+        let Some((resolved, name, place)) = self.placed(part) else {
+            return Vec::new();
+        };
+        let text = |key: &str| resolved.get(key).and_then(Part::text);
+        let schema = resolved.get("schema");
+        if place == Place::Query
+            && text("style") == Some("deepObject")
+            && let Some(schema) = schema.and_then(|schema| self.reading.resolve(schema))
+        {
+            return self.members_of(&name, schema);
+        }
+        let required = resolved.get("required").and_then(Part::boolean) == Some(true);
+        let role = match self.reading.extension(part, "role") {
+            None => self.reading.extension(resolved, "role"),
+            role => role,
+        };
+        let role = role.map_or(Role::Plain, |role| {
+            roles::read(self.reading, role, &[part, resolved], schema)
+        });
+        vec![Parameter {
+            name: name.into(),
+            place,
+            required: required || place == Place::Path,
+            role,
+            open: false,
+        }]
+    }
+
+    /// The parameters that an object in the query is: `created[gt]`, and what its schema leaves open.
+    fn members_of(&mut self, name: &str, schema: &'a Part) -> Vec<Parameter> {
+        let mut parameters = Vec::new();
+        let properties = schema.get("properties").map(Part::entries);
+        for entry in properties.unwrap_or_default() {
+            let target = self.reading.resolve(&entry.part);
+            let role = match self.reading.extension(&entry.part, "role") {
+                None => target.and_then(|target| self.reading.extension(target, "role")),
+                role => role,
+            };
+            let role = role.map_or(Role::Plain, |role| {
+                roles::read(self.reading, role, &[&entry.part], Some(&entry.part))
+            });
+            parameters.push(Parameter {
+                name: format!("{name}[{}]", entry.name).into(),
+                place: Place::Query,
+                required: false,
+                role,
+                open: false,
+            });
+        }
+        let others = schema.get("additionalProperties");
+        let is_closed = others.and_then(Part::boolean) == Some(false);
+        if !is_closed && (others.is_some() || parameters.is_empty()) {
+            parameters.push(Parameter {
+                name: name.into(),
+                place: Place::Query,
+                required: false,
+                role: Role::Plain,
+                open: true,
+            });
+        }
+        parameters
+    }
+
+    /// A parameter that is passed on: its description, its name, and where it stands.
+    fn placed(&mut self, part: &'a Part) -> Option<(&'a Part, String, Place)> {
         let resolved = self.reading.resolve(part)?;
         let name = resolved.get("name").and_then(Part::text)?;
         let (name, place) = match resolved.get("in").and_then(Part::text)? {
@@ -236,21 +301,7 @@ impl<'a> Call<'a, '_> {
             // No cookie crosses the gateway (P17).
             _ => return None,
         };
-        let required = resolved.get("required").and_then(Part::boolean) == Some(true);
-        let role = match self.reading.extension(part, "role") {
-            None => self.reading.extension(resolved, "role"),
-            role => role,
-        };
-        let schema = resolved.get("schema");
-        let role = role.map_or(Role::Plain, |role| {
-            roles::read(self.reading, role, &[part, resolved], schema)
-        });
-        Some(Parameter {
-            name: name.into(),
-            place,
-            required: required || place == Place::Path,
-            role,
-        })
+        Some((resolved, name, place))
     }
 
     /// What tells one question about figures from another is said of questions about figures, and once.

@@ -12,6 +12,16 @@ use crate::edge::AcceptedHead;
 use crate::judgement::check_query;
 use crate::refusal::{Refusal, Stopped};
 
+/// Has refusals written as the client of the operation reads them, before it is known who calls: that an access
+/// token has expired is told where nothing else about the caller is known. What form a path has says no more than
+/// the service's own documentation.
+pub fn speak(exchange: &mut Exchange, catalogue: &Catalogue, head: &AcceptedHead) {
+    let routed = catalogue.route(head.method(), head.path().as_str());
+    if let Some(routed) = routed.filter(|_| !asks_for_problem(head.headers())) {
+        exchange.refusal_form.clone_from(&routed.operation.refusal);
+    }
+}
+
 /// Finds the operation.
 ///
 /// # Errors
@@ -26,9 +36,6 @@ pub fn route(
         .ok_or_else(Refusal::not_found)?;
     exchange.facts.operation = Some(routed.operation.id.to_string());
     exchange.route = Some(Arc::clone(&routed.operation.path));
-    if !asks_for_problem(head.headers()) {
-        exchange.refusal_form.clone_from(&routed.operation.refusal);
-    }
     check_query(&routed.operation, head)?;
     Ok(routed)
 }

@@ -17,6 +17,8 @@ const ORDERS: Service<'_> = Service {
       parameters:
         - {name: use_type, in: query, schema: {type: string}}
         - {name: 'include[]', in: query, schema: {type: string, enum: [total_count]}}
+        - {name: metadata, in: query, style: deepObject, schema: {type: object, additionalProperties: {type: string}}}
+        - {name: placed, in: query, style: deepObject, schema: {type: object, properties: {gt: {type: string}}}}
       requestBody:
         required: true
         content:
@@ -358,4 +360,72 @@ async fn whom_an_id_or_a_thing_in_its_place_names_is_looked_up_in_every_format()
         refused(&reply, 400, "request-malformed");
     }
     assert_eq!(core.received().len(), asked, "the core is not asked");
+}
+
+#[tokio::test]
+async fn a_list_of_a_form_may_be_the_text_of_a_document_and_is_read_as_one() {
+    let (stand, core) = stand().await;
+    let own = stand.customers_of("acme").remove(0);
+    let foreign = stand.customers_of("bluebird").remove(0);
+    let mut acme = stand.partner("acme").await;
+    let listed = |customer: &str| {
+        let jobs = json!([{"customer_id": customer, "copies": 2}]).to_string();
+        let form = http_form(&jobs);
+        let parts = multipart(&[("name=jobs", &jobs)]);
+        [(FORM, form), ("multipart/form-data; boundary=edge", parts)]
+    };
+    for (content_type, body) in listed(&own) {
+        let reply = acme.call(order(content_type, &body)).await;
+        assert_eq!(reply.status, 201, "{body} {}", reply.everything());
+    }
+    let asked = core.received().len();
+    for (content_type, body) in listed(&foreign) {
+        let reply = acme.call(order(content_type, &body)).await;
+        refused(&reply, 404, "not-found");
+    }
+    for text in ["{}", "[1]", "[{}", "[{\"customer\":\"x\"}]", "x"] {
+        let reply = acme.call(order(FORM, &http_form(text))).await;
+        refused(&reply, 400, "request-malformed");
+    }
+    assert_eq!(core.received().len(), asked, "the core is not asked");
+}
+
+fn http_form(jobs: &str) -> String {
+    let escaped = jobs.bytes().map(|byte| format!("%{byte:02X}"));
+    format!("jobs={}", escaped.collect::<String>())
+}
+
+#[tokio::test]
+async fn members_of_an_object_in_the_query_are_those_of_its_schema() {
+    let (stand, core) = stand().await;
+    let own = stand.customers_of("acme").remove(0);
+    let mut acme = stand.partner("acme").await;
+    let (content_type, body) = in_every_format(&own, "operational").remove(0);
+    let mut asked = async |query: &str| {
+        let mut call = order(content_type, &body);
+        call.target = format!("/lab/orders?{query}");
+        acme.call(call).await
+    };
+    for query in [
+        "metadata[spiffy]=true&metadata[other]=1",
+        "placed%5Bgt%5D=2026-11-28",
+    ] {
+        let reply = asked(query).await;
+        assert_eq!(reply.status, 201, "{query} {}", reply.everything());
+        let received = core.received().pop().unwrap().target;
+        assert!(received.contains('?'), "{received}");
+    }
+    for query in [
+        "metadata=x",
+        "metadata[]=x",
+        "metadata[a][b]=x",
+        "metadata[a]=x&metadata[a]=y",
+        "metadata[Use-Type]=marketing",
+        "metadata[customer_id]=x",
+        "placed[lt]=x",
+        "placed=x",
+    ] {
+        let reply = asked(query).await;
+        refused(&reply, 400, "request-malformed");
+    }
 }

@@ -88,7 +88,8 @@ async fn a_refusal_is_written_as_the_operations_own_errors_are() {
 }
 
 #[tokio::test]
-async fn before_an_operation_is_known_a_refusal_is_a_problem_document() {
+async fn who_has_no_credentials_is_told_in_the_form_of_the_path_and_elsewhere_by_a_problem_document()
+ {
     let paths = paths();
     let service = Service {
         paths: &paths,
@@ -102,7 +103,10 @@ async fn before_an_operation_is_known_a_refusal_is_a_problem_document() {
     let mut nobody = stand
         .connect(&credentials, crate::caller::Version::Http1)
         .await;
-    let reply = nobody.get("/lab/letters", SERVICE).await;
-    refused(&reply, 401, "credentials-missing");
-    assert_eq!(reply.header("covenant-code"), "credentials-missing");
+    let told = nobody.get("/lab/letters", SERVICE).await;
+    assert_eq!(told.status, 401);
+    assert_eq!(told.header("covenant-code"), "credentials-missing");
+    assert_eq!(told.json()["error"]["code"], "credentials-missing");
+    let elsewhere = nobody.get("/lab/elsewhere", SERVICE).await;
+    refused(&elsewhere, 401, "credentials-missing");
 }

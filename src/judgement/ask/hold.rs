@@ -132,6 +132,12 @@ impl<'a> Holding<'a> {
                 let document = members_of(text).ok_or_else(|| Box::new(misshapen(name)))?;
                 self.within_document(members, &document)
             }
+            // Of texts it could be one of them.
+            (ExpectedKind::List(list), Sent::Text(text))
+                if self.is_form && matches!(list.item.kind, ExpectedKind::Members(_)) =>
+            {
+                self.listed_in_document(&list.item, text, name)
+            }
             (ExpectedKind::File { media_types }, Sent::File(media_type)) => {
                 check_file(media_types, media_type, name)
             }
@@ -194,6 +200,23 @@ impl<'a> Holding<'a> {
     ) -> Result<(), Box<Refusal>> {
         self.is_form = false;
         let held = self.members(expected, members);
+        self.is_form = true;
+        held
+    }
+
+    /// Likewise a list of objects.
+    fn listed_in_document(
+        &mut self,
+        item: &Expected,
+        text: &str,
+        name: &str,
+    ) -> Result<(), Box<Refusal>> {
+        let Some(Sent::List(items)) = document(text) else {
+            return Err(misshapen(name).into());
+        };
+        self.is_form = false;
+        let mut items = items.iter();
+        let held = items.try_for_each(|one| self.value(item, one, name));
         self.is_form = true;
         held
     }

@@ -72,6 +72,7 @@ fn a_record_of_a_named_customer_of_which_nothing_personal_leaves_is_told_to_be_l
             place: Place::Path,
             required: true,
             role,
+            open: false,
         }];
         let (left_out, text) = explained(&operation);
         assert!(left_out, "{text}");
