@@ -375,7 +375,7 @@ fn is_ones_own(guess: &Guess) -> bool {
         let both = guess.category.zip(Category::parse(key));
         both.is_some_and(|(category, around)| category.is_within(around))
     };
-    OF_ONES_OWN.iter().any(|key| within(&key)) && !LISTED.iter().any(|key| within(&key))
+    OF_ONES_OWN.iter().any(within) && !LISTED.iter().any(within)
 }
 
 fn by_name(seen: Seen<'_>, name: &str) -> Option<Guess> {
