@@ -8,8 +8,9 @@ use http::header::LOCATION;
 use super::document::{Entry, Part};
 use super::links;
 use super::operation::{Answer, Body, Format};
-use super::reading::Reading;
+use super::reading::{Reading, Unusable};
 use super::schema::{Kind, Schema};
+use super::shape::ScalarKind;
 use super::shaping::{self, Ownership};
 use crate::taxonomy::Category;
 use crate::terms::Channel;
@@ -147,10 +148,21 @@ fn is_described<'a>(reading: &mut Reading<'a>, schema: &'a Part) -> bool {
     matches!(kind, Ok((Kind::Object | Kind::Array, _)))
 }
 
+/// Whether a filter reads this media type, and the schema says more of it than that it is a text.
+fn may_have_members<'a>(reading: &mut Reading<'a>, entry: &'a Entry) -> bool {
+    let schema = entry.part.get("schema");
+    let schema = schema.filter(|schema| !schema.entries().is_empty());
+    let Some(schema) = schema.filter(|_| format_of(&media_type(entry)).is_some()) else {
+        return false;
+    };
+    let kind = Schema::read(reading, schema).and_then(|(schema, _)| schema.kind());
+    !matches!(kind, Ok((Kind::Scalar(ScalarKind::String), _)))
+}
+
 /// A body that passes unopened: only private content, and only where a document is read back.
 fn document<'a>(
     reading: &mut Reading<'a>,
-    entry: &Entry,
+    entry: &'a Entry,
     category: &'a Part,
     channel: Option<Channel>,
 ) -> Option<Body> {
@@ -161,6 +173,21 @@ fn document<'a>(
         let message = "only private content (`user.content.*`) passes unopened, and only on the \
                        channel `document`";
         reading.mistake(place, message);
+        return None;
+    }
+    if may_have_members(reading, entry) {
+        let reason = format!(
+            "`{}` is read field by field, and its schema says of which: as a whole everything in it \
+             would leave. Give its fields categories instead; or, where it is what a customer wrote, make \
+             its schema `{{type: string}}` in the document",
+            media_type(entry)
+        );
+        let unusable = Unusable {
+            place: place.clone(),
+            reason,
+            broken: true,
+        };
+        reading.give_up(unusable, "");
         return None;
     }
     Some(Body::Document {

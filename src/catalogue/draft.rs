@@ -8,6 +8,7 @@
 
 mod bundle;
 mod calls;
+mod contents;
 mod guess;
 mod proposals;
 mod survey;

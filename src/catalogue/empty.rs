@@ -3,7 +3,7 @@
 //! `emptyValue`).
 //!
 //! Of an enumeration none is chosen here: a status nobody has would be a statement about someone. The
-//! overlay names one with `x-covenant-empty`.
+//! overlay names one with `x-covenant-empty`. Where there is one value only, that stands there anyway.
 
 use serde_json::{Value, json};
 
@@ -14,6 +14,17 @@ use super::pattern::Pattern;
 use super::schema::Schema;
 use super::shape::ScalarKind;
 
+/// Words of an enumeration that say nothing of anyone, the plainest first; in lower case, with `_`
+/// between words.
+const NOTHING: [&str; 7] = [
+    "",
+    "unknown",
+    "none",
+    "other",
+    "n/a",
+    "not_available",
+    "unspecified",
+];
 /// Longest text that is made up to satisfy a `minLength`.
 const LENGTH_MAX: i64 = 1_024;
 
@@ -31,10 +42,14 @@ pub(super) fn value(
             Some(reason) => Err(format!("`x-covenant-empty` {reason}")),
         };
     }
-    let fixed = schema.keyword("const").map(Part::to_value);
-    let words = schema.keyword("enum").map(Part::items).unwrap_or_default();
-    if fixed.is_some() || !words.is_empty() {
-        return Err("a required field of fixed values needs `x-covenant-empty`".to_owned());
+    if ["const", "enum"]
+        .iter()
+        .any(|key| schema.keyword(key).is_some())
+    {
+        return match fixed(schema, fit).as_slice() {
+            [only] => Ok(only.clone()),
+            _ => Err("a required field of fixed values needs `x-covenant-empty`".to_owned()),
+        };
     }
     // Whether an example satisfies a pattern that is not understood, nobody can say.
     let example = schema.keyword("example").map(Part::to_value);
@@ -45,6 +60,46 @@ pub(super) fn value(
         "a required field needs `x-covenant-empty`: no value satisfies its schema by itself"
             .to_owned()
     })
+}
+
+/// The first of `words` that says nothing, in whatever case and with whatever between its words.
+pub(super) fn nothing(words: &[Value]) -> Option<&Value> {
+    NOTHING.iter().find_map(|nothing| {
+        let mut words = words.iter();
+        words.find(|word| word.as_str().map(plain).as_deref() == Some(*nothing))
+    })
+}
+
+fn plain(word: &str) -> String {
+    word.trim().to_lowercase().replace([' ', '-'], "_")
+}
+
+/// Whether `value`, where it stands for nothing, could be taken for something that is so: a number, a
+/// date, one of several words.
+pub(super) fn says_something(schema: &Schema<'_>, fit: &Fit, value: &Value) -> bool {
+    let only = fixed(schema, fit).len() == 1;
+    let Some(text) = value.as_str() else {
+        return !only && !value.is_null();
+    };
+    let format = schema.keyword("format").and_then(Part::text);
+    let format = format.unwrap_or_default();
+    let is_time = matches!(format, "date-time" | "date" | "time" | "duration");
+    let of_format = !is_time && format != "decimal" && text == format::nothing(format);
+    let dashes = text.bytes().all(|byte| byte == b'-');
+    !only && !of_format && !dashes && !NOTHING.contains(&plain(text).as_str())
+}
+
+/// The values that `const` and `enum` leave, each once.
+fn fixed(schema: &Schema<'_>, fit: &Fit) -> Vec<Value> {
+    let fixed = schema.keyword("const").map(Part::to_value);
+    let words = schema.keyword("enum").map(Part::items).unwrap_or_default();
+    let mut values: Vec<Value> = Vec::new();
+    for value in fixed.into_iter().chain(words.iter().map(Part::to_value)) {
+        if fit.misfit(&value).is_none() && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
 }
 
 /// Values that may fit, the plainest first.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
+use super::check::Check;
 use super::refusal_form::RefusalForm;
 use super::request::{RequestBody, Role};
-use super::shape::Shape;
+use super::shape::{ScalarKind, Shape};
 use crate::taxonomy::{Category, Purpose};
 use crate::terms::{Channel, ResourceKind};
 
@@ -95,6 +96,11 @@ pub struct Parameter {
     /// section 4.8.12.6) those members that its schema leaves open. Each that the schema names is a parameter
     /// by itself.
     pub open: bool,
+    /// The type of its values, for one in the path.
+    pub kind: ScalarKind,
+    /// What its values must be by its schema, for one in the path. Nothing is held to it: a core refuses
+    /// what it does not know.
+    pub check: Check,
 }
 
 impl Parameter {
@@ -103,6 +109,17 @@ impl Parameter {
         let within = name.strip_prefix(&*self.name)?.strip_prefix('[')?;
         let member = within.strip_suffix(']').filter(|_| self.open)?;
         (!member.is_empty() && !member.contains(['[', ']'])).then_some(member)
+    }
+
+    /// A value that its schema admits and that is written in a path as it is: `plain` where that will do.
+    pub fn example(&self, plain: &str) -> Option<String> {
+        let example = match self.kind {
+            ScalarKind::String => self.check.example_text(plain),
+            _ => self.check.example_bare("1"),
+        };
+        // RFC 3986 section 2.3.
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        example.filter(|text| !text.is_empty() && text.bytes().all(unreserved))
     }
 }
 

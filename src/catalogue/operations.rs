@@ -7,7 +7,9 @@ use std::sync::Arc;
 use http::Method;
 
 use super::answers;
+use super::check::Check;
 use super::document::{Entry, Part};
+use super::fitting::Fit;
 use super::operation::{Answer, Body, Creates, Operation, Parameter, Place, Unserved};
 use super::reading::Reading;
 use super::refusal_forms;
@@ -15,8 +17,9 @@ use super::request::Role;
 use super::requests;
 use super::roles;
 use super::router::{parameter_name, segments};
+use super::schema::{Kind, Schema};
 use super::servers;
-use super::shape::{FieldRole, Shape};
+use super::shape::{FieldRole, ScalarKind, Shape};
 use super::shaping::Ownership;
 use crate::terms::{Channel, ResourceKind};
 
@@ -238,12 +241,17 @@ impl<'a> Call<'a, '_> {
         let role = role.map_or(Role::Plain, |role| {
             roles::read(self.reading, role, &[part, resolved], schema)
         });
+        let in_path = schema.filter(|_| place == Place::Path);
+        let values = in_path.and_then(|schema| self.values(schema));
+        let (kind, check) = values.unwrap_or_default();
         vec![Parameter {
             name: name.into(),
             place,
             required: required || place == Place::Path,
             role,
             open: false,
+            kind,
+            check,
         }]
     }
 
@@ -266,6 +274,8 @@ impl<'a> Call<'a, '_> {
                 required: false,
                 role,
                 open: false,
+                kind: ScalarKind::default(),
+                check: Check::default(),
             });
         }
         let others = schema.get("additionalProperties");
@@ -277,6 +287,8 @@ impl<'a> Call<'a, '_> {
                 required: false,
                 role: Role::Plain,
                 open: true,
+                kind: ScalarKind::default(),
+                check: Check::default(),
             });
         }
         parameters
@@ -302,6 +314,17 @@ impl<'a> Call<'a, '_> {
             _ => return None,
         };
         Some((resolved, name, place))
+    }
+
+    /// What the values of a parameter of this schema are. What is said of one that is not understood is said
+    /// where it is needed.
+    fn values(&mut self, schema: &'a Part) -> Option<(ScalarKind, Check)> {
+        let (schema, _) = Schema::read(self.reading, schema).ok()?;
+        let Ok((Kind::Scalar(kind), _)) = schema.kind() else {
+            return None;
+        };
+        let fit = Fit::of(self.reading, &schema, kind, true);
+        Some((kind, fit.check))
     }
 
     /// What tells one question about figures from another is said of questions about figures, and once.

@@ -131,6 +131,9 @@ pub struct Field {
     pub figure: bool,
     /// Whether it is about a recipient of mail rather than the customer (`x-covenant-data-subject`).
     pub recipient: bool,
+    /// Whether what stands for nothing in it, where it is required, could be taken for a value that is so:
+    /// `0`, a date, one of several words.
+    pub made_up: bool,
     /// The value that stands for "nothing" where it is required and not nullable, or where a part or a
     /// pseudonym of a value cannot be made, as JSON; it satisfies the field's type and check.
     pub empty: Arc<[u8]>,

@@ -386,6 +386,7 @@ impl<'a> Shaping<'a, '_> {
             // Whose list it is stands among the people on it.
             recipient: at.recipient && role != FieldRole::CustomerKey,
             link,
+            made_up: false,
             empty: Arc::from(&b"null"[..]),
         };
         self.empty(schema, &fit, &mut field);

@@ -615,8 +615,54 @@ fn a_required_enumeration_needs_a_named_empty_value_that_fits() {
 }
 
 #[test]
+fn of_one_fixed_value_that_one_stands_there_and_of_others_it_is_known_which_are_made_up() {
+    for (schema, empty, made_up) in [
+        ("{type: string, enum: [letter]}", "\"letter\"", false),
+        (
+            "{type: string, enum: [letter, letter]}",
+            "\"letter\"",
+            false,
+        ),
+        ("{type: string, enum: [letter, 5]}", "\"letter\"", false),
+        ("{const: letter, type: string}", "\"letter\"", false),
+        ("{type: integer, enum: [5]}", "5", false),
+        ("{type: string}", "\"\"", false),
+        (
+            "{type: string, format: email}",
+            "\"withheld@example.invalid\"",
+            false,
+        ),
+        ("{type: string, minLength: 2}", "\"--\"", false),
+        (
+            "{type: string, enum: [a, Not Available], x-covenant-empty: Not Available}",
+            "\"Not Available\"",
+            false,
+        ),
+        (
+            "{type: string, enum: [a, b], x-covenant-empty: b}",
+            "\"b\"",
+            true,
+        ),
+        ("{type: integer}", "0", true),
+        ("{type: boolean}", "false", true),
+        ("{type: string, format: date}", "\"1970-01-01\"", true),
+        ("{type: string, pattern: '^[0-9]{5}$'}", "\"00000\"", true),
+        ("{type: [integer, 'null']}", "null", false),
+    ] {
+        let document = DOCUMENT.replace("id: {type: string}", &format!("id: {schema}"));
+        let catalogue = load(&document, OVERLAY).unwrap_or_else(|told| panic!("{schema} {told:?}"));
+        let field = field(&catalogue, "getPet", "$.id");
+        let stands = String::from_utf8_lossy(field.stand_in());
+        assert_eq!((&*stands, field.made_up), (empty, made_up), "{schema}");
+    }
+    let words = "owner: {type: string, enum: [a], const: b}";
+    let message = "openapi:21 a required field of fixed values needs `x-covenant-empty`";
+    assert_eq!(document_mistakes("owner: {type: string}", words), [message]);
+}
+
+#[test]
 fn only_private_content_read_back_passes_unopened() {
-    let document = DOCUMENT.replace("application/json", "text/csv");
+    let document = DOCUMENT.replace("application/json", "application/pdf");
     let overlay = "overlay: 1.0.0\ninfo: {title: t, version: '1'}\nactions:\n  - target: \
                    $.paths['/pets/{pet_id}'].get\n    update: {x-covenant-channel: list}\n  - target: \
                    $.paths.*.get.responses.*.content.*\n    update: {x-covenant-data-category: \

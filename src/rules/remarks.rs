@@ -26,6 +26,8 @@ pub enum Topic {
     FieldsWithoutCategory,
     /// Texts that a contract gets in clear and that may be anything, so that anything could hide in them.
     FieldsUnbounded,
+    /// Required fields in which, where they are withheld, a value stands that could be taken for one.
+    FieldsMadeUp,
     /// An operation that does not exist for partners, because no overlay opens it.
     OperationNotServed,
     /// A word of a document that is not known, or not read.
@@ -44,6 +46,7 @@ impl Topic {
         match self {
             Self::FieldsWithoutCategory => "fields-without-category",
             Self::FieldsUnbounded => "fields-unbounded",
+            Self::FieldsMadeUp => "fields-made-up",
             Self::OperationNotServed => "operation-not-served",
             Self::Document => "document",
             Self::Contract => "contract",
@@ -61,6 +64,10 @@ impl Topic {
             Self::FieldsUnbounded => {
                 "texts that leave in clear and may be anything; bound each with `maxLength` or `pattern` \
                  in the overlay:"
+            }
+            Self::FieldsMadeUp => {
+                "required fields that leave with a made-up value where they are withheld, which a partner may \
+                 take for true (`x-covenant-empty` names another):"
             }
             Self::OperationNotServed => {
                 "operations that do not exist for partners, because the overlay gives them no \
@@ -85,7 +92,7 @@ pub struct Remark {
     pub about: String,
     /// What should be seen, beside the heading of the topic; may be empty.
     pub message: String,
-    /// Paths of the fields it is about.
+    /// Paths of the fields it is about; of made-up values with the value behind it.
     pub fields: Vec<String>,
     /// Where, if that is one place: file and line from 1.
     pub place: Option<(PathBuf, usize)>,
@@ -114,6 +121,7 @@ pub fn of(rules: &Rules, folder: &Folder, today: Date, noted: &Mistakes) -> Vec<
     let without = grouped(Topic::FieldsWithoutCategory, rules.catalogue.unclassified());
     let mut remarks: Vec<Remark> = without.collect();
     remarks.extend(grouped(Topic::FieldsUnbounded, unbounded(rules)));
+    remarks.extend(grouped(Topic::FieldsMadeUp, made_up(rules)));
     remarks.extend(rules.catalogue.unserved().iter().map(|one| Remark {
         topic: Topic::OperationNotServed,
         about: one.operation.to_string(),
@@ -185,6 +193,38 @@ fn unbounded(rules: &Rules) -> Vec<(Arc<str>, Arc<str>)> {
                     let open = open.filter(|field| field.category.is_some_and(&mut leaves));
                     found.extend(open.map(|field| (operation.id.clone(), field.path.clone())));
                 }
+            }
+        }
+    }
+    found
+}
+
+/// Operation, and path and value of each required field that a contract may get made up: no category says
+/// what it is, or the contract does not get that in clear.
+fn made_up(rules: &Rules) -> Vec<(Arc<str>, Arc<str>)> {
+    let mut found = Vec::new();
+    for contract in rules.policy.contracts() {
+        let operations = contract.operations.iter();
+        for operation in operations.filter_map(|id| rules.catalogue.operation(id)) {
+            let in_clear = |category: Category| {
+                let forms = contract.categories.get(category.index());
+                forms.is_some_and(|forms| forms.contains(Form::Clear))
+            };
+            for answer in &operation.answers {
+                let Body::Data { shape, .. } = &answer.body else {
+                    continue;
+                };
+                // Of a list the items that may not leave are left out.
+                let fields = shape.fields.iter().filter(|field| {
+                    field.made_up
+                        && !field.path.ends_with("[*]")
+                        && !field.category.is_some_and(in_clear)
+                });
+                found.extend(fields.map(|field| {
+                    let value = String::from_utf8_lossy(field.stand_in());
+                    let told = format!("{} ({value})", field.path);
+                    (operation.id.clone(), told.into())
+                }));
             }
         }
     }

@@ -233,10 +233,25 @@ impl NewPartner {
                 "the catalogue has no operation `{unknown}`"
             )));
         }
-        if self.operations.is_empty() {
-            return Ok(contract::reading(rules));
+        if !self.operations.is_empty() {
+            return Ok(self.operations.clone());
         }
-        Ok(self.operations.clone())
+        let reading = contract::reading(rules);
+        match (reading.is_empty(), rules.catalogue.operations.is_empty()) {
+            (false, _) => Ok(reading),
+            (true, true) => Err(NotAdded::Mistaken(
+                "the catalogue has no operation that a partner could call: give those it shall call an \
+                 `x-covenant-channel` in the overlays of `catalogue/` (`covenant policy import-openapi` \
+                 drafts one), then add the partner"
+                    .to_owned(),
+            )),
+            (true, false) => Err(NotAdded::Mistaken(
+                "the catalogue has no operation that reads records or lists (GET, `x-covenant-channel: \
+                 record` or `list`), which are all that a new contract has where none are named: name the \
+                 operations it shall have with `--operation`, or open such in the overlays of `catalogue/`"
+                    .to_owned(),
+            )),
+        }
     }
 }
 
@@ -282,3 +297,6 @@ fn write(file: &NewFile) -> io::Result<()> {
     }
     files::write_new(&file.path, file.text.as_bytes(), file.readers)
 }
+
+#[cfg(test)]
+mod tests;

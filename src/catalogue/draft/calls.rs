@@ -2,9 +2,10 @@
 //! members of its request decide. The words of its path and id tell more than its method, so they come
 //! first: a `GET` of an export is an export.
 
-use super::super::answers::{JSON, media_type, status};
+use super::super::answers::status;
 use super::super::document::{Entry, Part};
-use super::super::requests::is_read;
+use super::super::operation::Format;
+use super::contents::{Content, contents, schema};
 use super::guess::{has, is_customer, words};
 use super::survey::{Place, Survey, escaped};
 use crate::terms::Channel;
@@ -18,15 +19,14 @@ pub(super) struct Call<'a> {
     /// The part that holds the path's own parameters, and where it stands.
     item: Place<'a>,
     pub(super) id: Option<&'a str>,
-    /// Answers of success: media type, whether it is JSON, the place of the content.
-    answers: Vec<Content<'a>>,
+    /// The contents of each answer of success.
+    answers: Vec<Vec<Content<'a>>>,
 }
 
-/// One content of an answer or a request.
-#[derive(Clone)]
-pub(super) struct Content<'a> {
-    pub(super) media_type: String,
-    pub(super) place: Place<'a>,
+/// The schema of an answer that a filter reads.
+pub(super) struct Read<'a> {
+    pub(super) schema: Place<'a>,
+    pub(super) in_xml: bool,
 }
 
 /// What something decides about a call.
@@ -226,7 +226,7 @@ fn call<'a>(
     for response in responses.unwrap_or_default() {
         if status(response).is_some_and(|status| status < 300) {
             let place = format!("{pointer}/responses/{}", escaped(&response.name));
-            answers.extend(contents(survey, (place, &response.part)));
+            answers.push(contents(survey, (place, &response.part)));
         }
     }
     Call {
@@ -240,32 +240,31 @@ fn call<'a>(
     }
 }
 
-/// The contents of a response or of a request body.
-fn contents<'a>(survey: &Survey<'a>, place: Place<'a>) -> Vec<Content<'a>> {
-    let Some((pointer, part)) = survey.resolve(place) else {
-        return Vec::new();
-    };
-    let entries = part.get("content").map(Part::entries).unwrap_or_default();
-    let content = |entry: &'a Entry| Content {
-        media_type: media_type(entry),
-        place: (
-            format!("{pointer}/content/{}", escaped(&entry.name)),
-            &entry.part,
-        ),
-    };
-    entries.iter().map(content).collect()
-}
-
 impl<'a> Call<'a> {
-    /// The schemas of its JSON answers.
-    pub(super) fn schemas(&self) -> Vec<Place<'a>> {
-        let json = self.answers.iter().filter(|one| one.media_type == JSON);
-        json.filter_map(|one| schema(&one.place)).collect()
+    /// The schemas of its answers that a filter reads, and whether they are in XML: of each answer that
+    /// of the content that the core is asked for.
+    pub(super) fn schemas(&self, survey: &Survey<'a>) -> Vec<Read<'a>> {
+        let read = self.answers.iter().filter_map(|answer| {
+            let ranked = answer
+                .iter()
+                .filter_map(|one| Some((one.rank(survey)?, one)));
+            let (_, content) = ranked.min_by_key(|(rank, _)| *rank)?;
+            let schema = schema(&content.place)?;
+            let in_xml = content.format() == Some(Format::Xml);
+            Some(Read { schema, in_xml })
+        });
+        read.collect()
     }
 
-    /// Its answers that are not JSON.
-    pub(super) fn others(&self) -> impl Iterator<Item = &Content<'a>> {
-        self.answers.iter().filter(|one| one.media_type != JSON)
+    /// The contents of its answers of which no content is read.
+    pub(super) fn unread(&self, survey: &Survey<'a>) -> Vec<&Content<'a>> {
+        let is_read =
+            |answer: &&Vec<Content<'a>>| answer.iter().any(|one| one.rank(survey).is_some());
+        let answers = self.answers.iter();
+        answers
+            .filter(|answer| !is_read(answer))
+            .flatten()
+            .collect()
     }
 
     /// A name made of its method and path, for an operation that has none.
@@ -297,10 +296,9 @@ impl<'a> Call<'a> {
                 return (channel, format!("`{word}` in its path or id"));
             }
         }
-        let media: Vec<&str> = self.others().map(|one| one.media_type.as_str()).collect();
-        let is_table = |media: &&&str| EXPORTS.iter().any(|word| media.contains(word));
-        let table = media.iter().find(is_table);
-        if let Some(media) = table {
+        let mut media = self.answers.iter().flatten().map(|one| &one.media_type);
+        let is_table = |media: &&String| EXPORTS.iter().any(|word| media.contains(word));
+        if let Some(media) = media.find(is_table) {
             return (Channel::Export, format!("it answers with {media}"));
         }
         let last = self.path.rsplit('/').next().unwrap_or_default();
@@ -315,8 +313,11 @@ impl<'a> Call<'a> {
             }
             (method, _) => return (Channel::Write, format!("{method} changes something")),
         }
-        if self.schemas().is_empty() && !media.is_empty() {
-            return (Channel::Document, format!("GET of {}", media.join(", ")));
+        let schemas = self.schemas(survey);
+        let mut unread = self.unread(survey).into_iter();
+        let whole = unread.find(|one| one.may_pass_unopened());
+        if let Some(whole) = whole.filter(|_| schemas.is_empty()) {
+            return (Channel::Document, format!("GET of {}", whole.media_type));
         }
         if DOCUMENTS.contains(&self::words(last).as_str()) {
             return (Channel::Document, format!("GET of `{last}`"));
@@ -324,8 +325,7 @@ impl<'a> Call<'a> {
         if last.starts_with('{') {
             return (Channel::Record, format!("GET with `{last}` at its end"));
         }
-        let lists = self.schemas().iter().any(|place| is_list(survey, place));
-        if lists {
+        if schemas.iter().any(|read| is_list(survey, &read.schema)) {
             (Channel::List, "GET of a list".to_owned())
         } else {
             (Channel::Record, "GET of one thing".to_owned())
@@ -380,7 +380,7 @@ impl<'a> Call<'a> {
         let place = (format!("{}/requestBody", self.pointer), body);
         let read = contents(survey, place).into_iter();
         let schemas = read
-            .filter(Content::is_read)
+            .filter(Content::is_read_request)
             .filter_map(|one| schema(&one.place));
         let mut found = Vec::new();
         for (pointer, part) in schemas.flat_map(|schema| survey.pieces(schema)) {
@@ -404,16 +404,9 @@ impl<'a> Call<'a> {
         let body = self.part.get("requestBody")?;
         let place = (format!("{}/requestBody", self.pointer), body);
         let contents = contents(survey, place);
-        let read = contents.iter().any(Content::is_read);
+        let read = contents.iter().any(Content::is_read_request);
         let first = contents.into_iter().next()?;
         (!read).then_some(first.media_type)
-    }
-}
-
-impl Content<'_> {
-    /// Whether a request of this content can be inspected.
-    fn is_read(&self) -> bool {
-        is_read(&self.media_type, self.place.1.get("schema"))
     }
 }
 
@@ -444,10 +437,6 @@ pub(super) fn thing(name: &str) -> Option<&'static str> {
     let mut things = THINGS.iter();
     let found = things.find(|(_, names)| names.contains(&one));
     found.map(|(thing, _)| *thing)
-}
-
-fn schema<'a>(content: &Place<'a>) -> Option<Place<'a>> {
-    Some((format!("{}/schema", content.0), content.1.get("schema")?))
 }
 
 /// Whether it is a list, or an object with a list of objects.

@@ -47,6 +47,8 @@ pub(super) struct Seen<'a> {
     pub(super) holder: &'a str,
     pub(super) format: Option<&'a str>,
     pub(super) description: Option<&'a str>,
+    /// Whether the document lists all that may stand there.
+    pub(super) fixed: bool,
 }
 
 /// Names of the customer's id: whose a record is.
@@ -61,15 +63,27 @@ const CUSTOMER_KEYS: [&str; 9] = [
     "subscriber_id",
     "member_id",
 ];
-/// Objects whose own `id` is a customer's.
+/// Objects whose own `id` is a customer's; also where a word stands before it, as in `RetailCustomer`.
 const CUSTOMERS: [&str; 6] = [
     "customer",
-    "account",
     "contact",
     "user",
     "client",
     "subscriber",
+    "member",
 ];
+/// The same by the whole name alone: a bank account is nobody's account with the service.
+const ACCOUNTS: [&str; 4] = [
+    "account",
+    "account_holder",
+    "customer_account",
+    "user_account",
+];
+/// What somebody is named or reached by: there are no fixed words for these, so what has fixed words is
+/// something else of a like name.
+const OF_ONES_OWN: [&str; 3] = ["user.name", "user.contact", "user.account"];
+/// Parts of an address of which there are lists.
+const LISTED: [&str; 2] = ["user.contact.address.state", "user.contact.address.country"];
 /// Objects that are people who get mail, not customers.
 pub(super) const RECIPIENTS: [&str; 7] = [
     "recipient",
@@ -306,7 +320,8 @@ pub(super) fn is_one(words: &str, names: &[&str]) -> bool {
 
 /// Whether an object of this name is a customer.
 pub(super) fn is_customer(holder: &str) -> bool {
-    is_one(&words(holder), &CUSTOMERS)
+    let words = words(holder);
+    is_one(&words, &CUSTOMERS) || ACCOUNTS.contains(&words.as_str())
 }
 
 /// What the field probably holds.
@@ -344,9 +359,23 @@ pub(super) fn guess(seen: Seen<'_>) -> Guess {
     if FREE_TEXT.contains(&name.as_str()) {
         return none("free text may hold anything about anyone; better withheld");
     }
-    by_name(seen, &name)
-        .or_else(|| by_description(seen))
-        .unwrap_or_else(|| none("nothing in its name, format or description says what it holds"))
+    let found = by_name(seen, &name).or_else(|| by_description(seen));
+    match found {
+        Some(guess) if seen.fixed && is_ones_own(&guess) => none(
+            "its words are fixed, so that it is no name and no address of a person; what they tell is \
+             for a person to say",
+        ),
+        Some(guess) => guess,
+        None => none("nothing in its name, format or description says what it holds"),
+    }
+}
+
+fn is_ones_own(guess: &Guess) -> bool {
+    let within = |key: &&str| {
+        let both = guess.category.zip(Category::parse(key));
+        both.is_some_and(|(category, around)| category.is_within(around))
+    };
+    OF_ONES_OWN.iter().any(within) && !LISTED.iter().any(within)
 }
 
 fn by_name(seen: Seen<'_>, name: &str) -> Option<Guess> {
@@ -506,6 +535,35 @@ mod tests {
             key("Customer", "id") && key("Letter", "customer_id") && key("RetailCustomer", "id")
         );
         assert!(!key("Letter", "id") && !key("Customer", "letter_id"));
+        assert!(key("Account", "id") && key("AccountHolder", "id") && key("TeamMember", "id"));
+        assert!(!key("BankAccount", "id") && !key("bank_accounts", "id"));
+    }
+
+    #[test]
+    fn what_has_fixed_words_is_no_name_and_no_address_of_a_person() {
+        let guessed = |name| {
+            let guess = guess(Seen {
+                name,
+                holder: "Address",
+                fixed: true,
+                ..Seen::default()
+            });
+            guess.category.map_or("", Category::key)
+        };
+        for (name, category) in [
+            ("name", ""),
+            ("email", ""),
+            ("address_type", ""),
+            ("street_predirection", ""),
+            ("zip_code_type", ""),
+            ("phone_type", ""),
+            ("country", "user.contact.address.country"),
+            ("state", "user.contact.address.state"),
+            ("gender", "user.demographic.gender"),
+            ("status", "system.operations"),
+        ] {
+            assert_eq!(guessed(name), category, "{name}");
+        }
     }
 
     #[test]

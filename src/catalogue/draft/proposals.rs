@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::super::empty;
 use super::calls::{Call, thing};
+use super::contents::nameless;
 use super::guess::{self, Confidence, Guess, Seen};
 use super::survey::{Field, Survey};
 use super::{FieldDraft, OperationDraft};
@@ -14,6 +16,9 @@ use crate::terms::Channel;
 
 /// What a page size may be at most where the document does not say: a start for whoever decides.
 const PAGE_RECORDS_MAX: u32 = 100;
+
+/// Most words of an enumeration that are shown to choose from.
+const WORDS_SHOWN_MAX: usize = 8;
 
 /// Lines under a heading.
 pub(super) struct Group {
@@ -86,6 +91,7 @@ impl Proposals {
         );
         let mut proposals = vec![propose(about, survey.target(&call.pointer), update)];
         let uninspectable = bodies(survey, call, channel, created, &mut proposals);
+        proposals.extend(names_in_xml(survey, call));
         let (method, path) = (call.method.clone(), call.path.clone());
         self.groups.push(Group {
             heading: format!("{method} {path} ({id})"),
@@ -224,7 +230,7 @@ impl Proposals {
     }
 }
 
-/// What there is to decide about contents that are not JSON; gives those that nothing can read. An
+/// What there is to decide about contents that no filter reads; gives those that nothing can read. An
 /// uploaded list or document passes unopened, and is not among them.
 fn bodies<'a>(
     survey: &Survey<'a>,
@@ -234,31 +240,57 @@ fn bodies<'a>(
     proposals: &mut Vec<Proposal>,
 ) -> Vec<String> {
     let mut uninspectable = Vec::new();
-    for content in call.others() {
-        if channel == Channel::Document {
+    for content in call.unread(survey) {
+        let media_type = &content.media_type;
+        if !content.may_pass_unopened() {
+            proposals.push(remark(format!(
+                "answers with {media_type}, which a filter reads once its schema says what is in it; until \
+                 then nothing of it leaves"
+            )));
+            uninspectable.push(format!(
+                "answers with {media_type} of which no schema says what is in it"
+            ));
+        } else if channel == Channel::Document {
             let target = survey.target(&content.place.0);
             let about = format!(
-                "decide whether {} may pass unopened, to whoever may read private content",
-                content.media_type
+                "decide whether {media_type} may pass unopened, to whoever may read private content"
             );
             let update = one("x-covenant-data-category", json!("user.content.private"));
             proposals.push(propose(about, target, update));
-        } else if call.schemas().is_empty() {
-            uninspectable.push(format!("answers with {}", content.media_type));
+        } else {
+            let what = format!("answers with {media_type}");
+            proposals.push(remark(format!("{what}: no filter reads that")));
+            uninspectable.push(what);
         }
     }
-    if !matches!(created, Some("list" | "document")) {
-        let request = call.uninspectable_request(survey);
-        uninspectable.extend(request.map(|media| format!("takes {media}")));
+    if !matches!(created, Some("list" | "document"))
+        && let Some(media_type) = call.uninspectable_request(survey)
+    {
+        let what = format!("takes {media_type}");
+        proposals.push(remark(format!("{what}: no filter reads that")));
+        uninspectable.push(what);
     }
-    let told = uninspectable.iter();
-    proposals.extend(told.map(|what| remark(format!("{what}: no filter reads that"))));
     uninspectable
+}
+
+/// What an XML answer lacks to be read.
+fn names_in_xml<'a>(survey: &Survey<'a>, call: &Call<'a>) -> Vec<Proposal> {
+    let mut proposals = Vec::new();
+    for read in call.schemas(survey).iter().filter(|read| read.in_xml) {
+        for pointer in nameless(survey, &read.schema) {
+            proposals.push(remark(format!(
+                "{}: nothing says what this element is called; say it with `xml: {{name: …}}`, or its \
+                 operation cannot be opened",
+                survey.target(&pointer)
+            )));
+        }
+    }
+    proposals
 }
 
 /// The objects that an operation's answers are.
 fn answers<'a>(survey: &mut Survey<'a>, call: &Call<'a>) -> Vec<usize> {
-    let schemas = call.schemas().into_iter();
+    let schemas = call.schemas(survey).into_iter().map(|read| read.schema);
     schemas
         .flat_map(|(pointer, part)| survey.answer(&pointer, part, "answer"))
         .collect()
@@ -295,6 +327,7 @@ fn guessed(field: &Field<'_>, holder: &str) -> Guess {
         holder,
         format: field.format,
         description: field.description,
+        fixed: !field.words.is_empty(),
     })
 }
 
@@ -319,15 +352,36 @@ fn proposal(field: &Field<'_>, holder: &str, guess: &Guess, target: String) -> P
         Confidence::None => format!("withheld: {}", guess.reason),
         _ => format!("decide: {}", guess.reason),
     };
-    if let Some(value) = &field.fixed {
-        update.insert("x-covenant-empty".to_owned(), value.clone());
+    // One value alone stands there anyway.
+    if field.needed && field.words.len() > 1 {
         about
             .push_str("; it must be there, so decide which value stands there when it is withheld");
+        match empty::nothing(&field.words) {
+            Some(word) => {
+                update.insert("x-covenant-empty".to_owned(), word.clone());
+            }
+            None => about.push_str(&choice(&field.words)),
+        }
     }
     if update.is_empty() {
         return remark(format!("{target} {about}"));
     }
     propose(about, target, update)
+}
+
+/// That a person must choose, where each word says something of someone.
+fn choice(words: &[Json]) -> String {
+    let shown = words.iter().take(WORDS_SHOWN_MAX).map(Json::to_string);
+    let shown: Vec<String> = shown.collect();
+    let more = if words.len() > shown.len() {
+        ", …"
+    } else {
+        ""
+    };
+    format!(
+        " (`x-covenant-empty`): each says something, so none is proposed: {}{more}",
+        shown.join(", ")
+    )
 }
 
 fn propose(about: String, target: String, update: Map<String, Json>) -> Proposal {

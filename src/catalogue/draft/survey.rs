@@ -43,9 +43,10 @@ pub(super) struct Field<'a> {
     pub(super) name: String,
     pub(super) format: Option<&'a str>,
     pub(super) description: Option<&'a str>,
-    /// The first of its fixed values, where it must be there, cannot be null, and has fixed values:
-    /// then the overlay must say what stands there when it is withheld.
-    pub(super) fixed: Option<serde_json::Value>,
+    /// Its fixed values but `null`; empty where it may be anything.
+    pub(super) words: Vec<serde_json::Value>,
+    /// Whether it must be there and cannot be null, so that something stands there when it is withheld.
+    pub(super) needed: bool,
     pub(super) may_be_id: bool,
     /// Whether it is in a list of its object.
     pub(super) in_list: bool,
@@ -221,6 +222,15 @@ impl<'a> Survey<'a> {
         pieces
     }
 
+    /// Whether what a schema describes may be more than one text. Of a schema that says nothing nobody
+    /// could say what to read.
+    pub(super) fn may_have_members(&self, place: &Place<'a>) -> bool {
+        let pieces = self.pieces(place.clone());
+        let leaves_open = |part: &Part| OPEN.iter().any(|keyword| part.get(keyword).is_some());
+        let open = pieces.iter().any(|(_, part)| leaves_open(part));
+        !place.1.entries().is_empty() && (open || kind(&pieces) != Ok("string"))
+    }
+
     fn object(&mut self, pieces: &[Place<'a>], reached: &Reached, level: usize) -> Vec<usize> {
         let named = pieces.iter().filter(|(_, part)| {
             let properties = part.get("properties").map(Part::entries);
@@ -297,14 +307,12 @@ impl<'a> Survey<'a> {
             return;
         }
         let text = |key| found(pieces, key).and_then(|(_, part)| part.text());
-        let values = found(pieces, "enum").map(|(_, part)| part.items());
-        let first = values.and_then(|values| {
-            let mut values = values.iter().map(Part::to_value);
-            values.find(|value| !value.is_null())
-        });
-        let fixed = found(pieces, "const")
-            .map(|(_, part)| part.to_value())
-            .or(first);
+        let words = found(pieces, "enum").map_or(&[][..], |(_, part)| part.items());
+        let mut words: Vec<_> = words.iter().map(Part::to_value).collect();
+        if let Some((_, fixed)) = found(pieces, "const") {
+            words = vec![fixed.to_value()];
+        }
+        words.retain(|word| !word.is_null());
         let needed = (reached.required || reached.in_list) && !is_nullable(pieces);
         if let Some(object) = self.objects.get_mut(object) {
             object.fields.push(self.fields.len());
@@ -314,7 +322,8 @@ impl<'a> Survey<'a> {
             name: reached.name.clone(),
             format: text("format"),
             description: text("description"),
-            fixed: fixed.filter(|_| needed),
+            words,
+            needed,
             may_be_id: matches!(kind, "string" | "integer"),
             in_list: reached.in_list,
         });

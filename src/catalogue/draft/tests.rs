@@ -144,7 +144,8 @@ fn every_guess_says_what_it_rests_on_beside_its_line() {
          #   - {target: \"$.paths['/letters.csv'].get\", update: {x-covenant-channel: export}}\n",
         "update: {operationId: createLetters, x-covenant-channel: write, x-covenant-creates: job}}\n",
         "update: {schema: {maximum: 100}, x-covenant-role: page-size}}\n",
-        "{x-covenant-data-category: system.operations, x-covenant-empty: draft}}\n",
+        "stands there when it is withheld (`x-covenant-empty`): each says something, so none is proposed: \
+         \"draft\", \"mailed\"\n",
         "  # $.components.schemas.LetterList.allOf[0].properties.next_url withheld: a link",
         "  # $.components.schemas.Letter.properties.reply_before: it holds itself; left out",
     ] {
@@ -179,9 +180,34 @@ fn operations_and_fields_come_with_their_guesses() {
 #[test]
 fn with_every_guess_taken_the_whole_service_loads() {
     let draft = draft_of(MAIL).unwrap();
+    // Which status stands where none may leave, a person says.
+    assert_eq!(draft.remaining.len(), 1, "{:?}", draft.remaining);
+    assert!(draft.remaining[0].contains("needs `x-covenant-empty`"));
+    let draft = draft_of(&MAIL.replace("[draft, mailed]", "[draft, mailed, unknown]")).unwrap();
     assert_eq!(draft.remaining, Vec::<String>::new());
     let (_, taken) = lines(&draft);
     assert_eq!(catalogue(&draft, &taken).operations.len(), 6);
+}
+
+#[test]
+fn what_stands_for_a_withheld_word_is_one_that_says_nothing_or_is_left_to_a_person() {
+    for (words, proposed) in [
+        ("[Y, N, '']", Some("\"\"")),
+        ("[deliverable, other, UNKNOWN]", Some("UNKNOWN")),
+        ("[letter, Not Available]", Some("\"Not Available\"")),
+        ("[residential, None]", Some("None")),
+        ("[deliverable, undeliverable]", None),
+        ("['Y', 'N']", None),
+        ("[letter]", None),
+    ] {
+        let draft = draft_of(&MAIL.replace("[draft, mailed]", words)).unwrap();
+        let found = draft.overlay.split("x-covenant-empty: ").nth(1);
+        let found = found.and_then(|rest| rest.split('}').next());
+        assert_eq!(found, proposed, "{words}");
+        let left = proposed.is_none() && words != "[letter]";
+        assert_eq!(draft.overlay.contains("none is proposed"), left, "{words}");
+        assert_eq!(draft.remaining.is_empty(), !left, "{words}");
+    }
 }
 
 #[test]
@@ -313,7 +339,7 @@ fn names_made_to_break_out_of_a_comment_do_not() {
         "/a\n  - {target: $, update: {x: 1}}": {"get": {"operationId": "b\n  - {target: $, update: {}}",
         "responses": {"200": {"description": "", "content": {"application/json": {"schema": {"type": "object",
         "required": ["email'\n#   - {"],
-        "properties": {"email'\n#   - {": {"type": "string", "enum": ["\n- x: {}"]}, "\\": {"type": "string", "format": "email"}}}}}}}}}}}"#;
+        "properties": {"email'\n#   - {": {"type": "string", "enum": ["\n- x: {}", "\n"]}, "\\": {"type": "string", "format": "email"}}}}}}}}}}}"#;
     let draft = draft_of(text).unwrap();
     let catalogue = catalogue(&draft, &draft.overlay);
     assert!(catalogue.operations.is_empty());
@@ -339,4 +365,144 @@ fn an_operation_that_the_filter_cannot_read_does_not_hinder_the_others() {
         .find(|one| one.method == "PUT")
         .unwrap();
     assert_eq!(put.uninspectable, ["takes application/xml"]);
+}
+
+/// A service that answers in XML and CSV alone.
+const LISTS: &str = r"openapi: 3.1.0
+info: {title: Lists, version: '1'}
+paths:
+  /addressLists:
+    get:
+      operationId: addressLists
+      responses: {'200': {description: ok, content: {application/xml: {schema: {$ref: '#/components/schemas/addressLists'}}}}}
+    post:
+      operationId: addList
+      responses: {'201': {description: ok, content: {text/xml: {schema: {$ref: '#/components/schemas/addressList'}}}}}
+  /addressLists/{id}:
+    get:
+      operationId: addressList
+      parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
+      responses: {'200': {description: ok, content: {application/vnd.lists+xml: {schema: {$ref: '#/components/schemas/addressList'}}}}}
+  /members:
+    get:
+      operationId: members
+      responses:
+        '200': {description: ok, content: {text/csv: {schema: {type: array, items: {$ref: '#/components/schemas/Member'}}}}}
+components:
+  schemas:
+    addressLists:
+      type: object
+      properties:
+        status: {type: integer}
+        list: {type: array, items: {$ref: '#/components/schemas/addressList'}}
+    addressList:
+      type: object
+      properties:
+        id: {type: integer, xml: {attribute: true}}
+        account_id: {type: integer}
+        email: {type: string, format: email}
+        address: {$ref: '#/components/schemas/address'}
+    address: {type: object, properties: {First_name: {type: string}, city: {type: string}}}
+    Member: {type: object, properties: {customer_id: {type: string}, last_name: {type: string}}}
+";
+
+#[test]
+fn answers_in_xml_and_csv_are_drafted_field_by_field_as_json_is() {
+    let draft = draft_of(LISTS).unwrap();
+    let told = draft.operations.iter().map(|one| {
+        assert!(one.uninspectable.is_empty(), "{one:?}");
+        format!("{} {}", one.id, one.channel.word())
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "addressLists list",
+            "addList write",
+            "addressList record",
+            "members export"
+        ]
+    );
+    for part in [
+        "{target: \"$.components.schemas.address.properties.First_name\", update: \
+         {x-covenant-data-category: user.name.first}}",
+        "{target: \"$.components.schemas.addressList\", update: {x-covenant-record: true}}",
+        "{target: \"$.components.schemas.addressList.properties.account_id\", update: \
+         {x-covenant-data-category: user.unique_id, x-covenant-customer-key: true}}",
+        "{x-covenant-channel: write, x-covenant-creates: list}",
+        "{x-covenant-data-category: system.operations, x-covenant-resource-id: list}",
+        "{target: \"$.components.schemas.Member\", update: {x-covenant-record: true}}",
+        "{x-covenant-data-category: user.name.last}",
+    ] {
+        assert!(draft.overlay.contains(part), "{part}\n{}", draft.overlay);
+    }
+    assert!(!draft.overlay.contains(".content["), "{}", draft.overlay);
+    let (_, taken) = lines(&draft);
+    let catalogue = catalogue(&draft, &taken);
+    assert_eq!(catalogue.operations.len(), 4);
+    for operation in &catalogue.operations {
+        let body = &operation.answers[0].body;
+        assert!(matches!(body, crate::catalogue::Body::Data { .. }));
+    }
+}
+
+#[test]
+fn nothing_that_a_filter_could_read_is_proposed_as_a_document() {
+    let whole = "{schema: {$ref: '#/components/schemas/addressList'}}";
+    for content in [
+        "application/xml: {schema: {type: string}}",
+        "application/xml: {schema: {oneOf: [{type: string}, {type: object}]}}",
+        "text/csv: {}",
+        "application/json: {}",
+        "application/x-ndjson: {schema: {}}",
+    ] {
+        let text = LISTS.replace(&format!("application/vnd.lists+xml: {whole}"), content);
+        let draft = draft_of(&text).unwrap();
+        assert!(!draft.overlay.contains("user.content"), "{}", draft.overlay);
+        assert_ne!(draft.operations[2].channel, Channel::Document, "{content}");
+        let told = !draft.operations[2].uninspectable.is_empty() || !draft.uncarried.is_empty();
+        assert!(told, "{content}: {}", draft.overlay);
+    }
+}
+
+#[test]
+fn of_several_contents_of_one_answer_that_is_drafted_which_the_core_is_asked_for() {
+    let xml = "application/xml: {schema: {$ref: '#/components/schemas/addressLists'}}";
+    let both = format!(
+        "{xml}, application/json: {{schema: {{type: object, properties: {{mode: {{type: string}}}}}}}}, \
+         application/pdf: {{}}"
+    );
+    let draft = draft_of(&LISTS.replace(xml, &both)).unwrap();
+    assert!(
+        draft.overlay.contains("properties.mode"),
+        "{}",
+        draft.overlay
+    );
+    assert!(
+        !draft.overlay.contains("schemas.addressLists"),
+        "{}",
+        draft.overlay
+    );
+    assert_eq!(draft.remaining, Vec::<String>::new());
+}
+
+#[test]
+fn an_xml_answer_whose_outermost_element_has_no_name_says_so() {
+    let text = LISTS.replace(
+        "{$ref: '#/components/schemas/addressLists'}",
+        "{type: array, items: {$ref: '#/components/schemas/addressList'}}",
+    );
+    let draft = draft_of(&text).unwrap();
+    for pointer in ["schema", "schema.items"] {
+        let told =
+            format!("['application/xml'].{pointer}: nothing says what this element is called");
+        assert!(draft.overlay.contains(&told), "{}", draft.overlay);
+    }
+    assert!(!draft.remaining.is_empty());
+    let named = text.replace(
+        "{type: array, items: {$ref: '#/components/schemas/addressList'}}",
+        "{type: array, xml: {name: a}, items: {xml: {name: b}, $ref: '#/components/schemas/addressList'}}",
+    );
+    let draft = draft_of(&named).unwrap();
+    assert_eq!(draft.remaining, Vec::<String>::new());
+    assert!(!draft.overlay.contains("nothing says what this element"));
 }

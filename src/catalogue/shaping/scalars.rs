@@ -92,7 +92,11 @@ impl<'a> Shaping<'a, '_> {
             self.reading.remark(&named.place, message);
         }
         match empty::value(schema, field.kind, fit, named) {
-            Ok(value) if needed || wanted => field.empty = value.to_string().into_bytes().into(),
+            Ok(value) if needed || wanted => {
+                field.made_up =
+                    !null && field.required && empty::says_something(schema, fit, &value);
+                field.empty = value.to_string().into_bytes().into();
+            }
             Ok(_) => {}
             Err(reason) if needed || named.is_some() => {
                 let place = named.map_or(schema.place, |named| &named.place);

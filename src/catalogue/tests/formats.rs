@@ -262,3 +262,47 @@ fn members_of_any_name_are_one_field_where_an_overlay_says_what_they_are() {
     let wrong = load(&objects, &overlay(category)).unwrap_err().join("\n");
     assert!(wrong.contains("has no effect here"), "{wrong}");
 }
+
+#[test]
+fn what_a_filter_reads_member_by_member_never_passes_unopened() {
+    let document = |media_type: &str, schema: &str| content(media_type, schema);
+    let overlay = "overlay: 1.0.0\ninfo: {title: t, version: '1'}\nactions:\n  - target: \
+                   $.paths['/pets/{pet_id}'].get\n    update: {x-covenant-channel: document}\n  - target: \
+                   $.paths.*.get.responses.*.content.*\n    update: {x-covenant-data-category: \
+                   user.content.private}\n  - target: $.components.schemas.Pet.properties.name\n    \
+                   update: {x-covenant-data-category: user.name}\n";
+    let rows = "{type: array, items: {$ref: '#/components/schemas/Pet'}}";
+    let either = "{oneOf: [{$ref: '#/components/schemas/Pet'}, {type: string}]}";
+    for (media_type, schema) in [
+        ("application/xml", PET),
+        ("text/xml; charset=utf-8", PET),
+        ("application/vnd.zoo+xml", PET),
+        ("application/vnd.zoo+json", PET),
+        ("application/x-ndjson", PET),
+        ("text/csv", rows),
+        ("application/xml", either),
+        ("application/xml", "{type: object}"),
+        ("application/xml", "{type: [string, object]}"),
+    ] {
+        let wrong = load(&document(media_type, schema), overlay).unwrap_err();
+        assert_eq!(wrong.len(), 1, "{media_type} {schema}: {wrong:?}");
+        assert!(
+            wrong[0].contains("as a whole everything in it would leave"),
+            "{wrong:?}"
+        );
+    }
+    let (overlay, _) = overlay.split_once("  - target: $.components").unwrap();
+    for (media_type, schema) in [
+        ("application/xml", "{type: string}"),
+        ("application/xml", "{type: string, format: binary}"),
+        ("text/csv", "{}"),
+        ("application/pdf", PET),
+    ] {
+        let catalogue = load(&document(media_type, schema), overlay).unwrap();
+        let body = &catalogue.operation("getPet").unwrap().answers[0].body;
+        assert!(
+            matches!(body, Body::Document { .. }),
+            "{media_type} {schema}: {body:?}"
+        );
+    }
+}

@@ -86,7 +86,7 @@ fn tell_remarks(remarks: &[Remark], out: &mut dyn Write) -> io::Result<()> {
         let fields = remark.fields.join(", ");
         if matches!(
             remark.topic,
-            Topic::FieldsWithoutCategory | Topic::FieldsUnbounded
+            Topic::FieldsWithoutCategory | Topic::FieldsUnbounded | Topic::FieldsMadeUp
         ) {
             write_wrapped(&fields, "  ", "  ", out)?;
             write_wrapped(&format!("in {}", remark.about), "    ", "    ", out)?;

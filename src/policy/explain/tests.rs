@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::fixture::{self, request};
 use super::*;
-use crate::catalogue::{Parameter, Place, Role};
+use crate::catalogue::{Check, Parameter, Place, Role, ScalarKind};
 use crate::refusal::Code;
 use crate::terms::{Channel, ResourceKind};
 
@@ -73,6 +73,8 @@ fn a_record_of_a_named_customer_of_which_nothing_personal_leaves_is_told_to_be_l
             required: true,
             role,
             open: false,
+            kind: ScalarKind::String,
+            check: Check::default(),
         }];
         let (left_out, text) = explained(&operation);
         assert!(left_out, "{text}");

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use super::contract::quoted;
 use super::{NewPartner, names, with};
-use crate::catalogue::{Body, FieldRole, Operation, Role};
+use crate::catalogue::{Body, FieldRole, Operation, Place, Role};
 use crate::mistakes::Mistakes;
 use crate::refusal::Code;
 use crate::rules::Rules;
@@ -143,9 +143,13 @@ fn ask(operation: &Operation, name: String, purpose: Purpose, query: &str) -> Qu
     let mut target = String::new();
     let mut rest = &*operation.path;
     while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        let mut parameters = operation.parameters.iter();
+        let named = parameters.find(|one| one.place == Place::Path && *one.name == *name);
+        let example = named.and_then(|parameter| parameter.example(&id));
         target.push_str(before);
-        target.push_str(&id);
-        rest = after.split_once('}').map_or("", |(_, after)| after);
+        target.push_str(example.as_deref().unwrap_or(&id));
+        rest = after;
     }
     target.push_str(rest);
     target.push_str(query);
