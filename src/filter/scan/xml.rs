@@ -155,6 +155,9 @@ impl<'a> Scanner<'a> {
             };
             let uri = text.get(one.start..one.end).filter(|_| !one.marked);
             let mut known = self.namespaces.iter();
+            if of_schema(prefix, uri) && known.clone().all(|one| *one.prefix != *prefix) {
+                continue;
+            }
             let known =
                 known.position(|known| *known.prefix == *prefix && Some(&*known.uri) == uri);
             unprefixed |= prefix.is_empty();
@@ -371,6 +374,16 @@ impl<'a> Scanner<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether this declares one of the two prefixes of XML Schema that some writers declare whether they are used
+/// or not (.NET's `XmlSerializer`). It is left out; what is called by such a prefix stays unknown.
+fn of_schema(prefix: &str, uri: Option<&str>) -> bool {
+    match prefix {
+        "xsi" => uri == Some("http://www.w3.org/2001/XMLSchema-instance"),
+        "xsd" => uri == Some("http://www.w3.org/2001/XMLSchema"),
+        _ => false,
     }
 }
 

@@ -431,6 +431,7 @@ fn namespaces_are_the_catalogues_and_declared() {
         "<page xmlns='urn:page' xmlns:p='urn:person' p:id='1'><p:name>A</p:name></page>",
         "<page p:id='1' xmlns='urn:page' xmlns:p='urn:person'><p:name>A</p:name><new/></page>",
         "<page p:id='1' xmlns='urn:page' xmlns:p='urn:person'><new xmlns='urn:page'/><p:name>A</p:name></page>",
+        "<page xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xmlns='urn:page' xmlns:xsd='http://www.w3.org/2001/XMLSchema' xmlns:p='urn:person' p:id='1'><p:name>A</p:name></page>",
     ] {
         assert_eq!(
             everything(&shape, body),
@@ -450,6 +451,8 @@ fn namespaces_are_the_catalogues_and_declared() {
         "<page xmlns='urn:page' q:a=''/>",
         "<page xmlns='urn&#58;page'/>",
         "<page xmlns='urn:page'><new xmlns=''/></page>",
+        "<page xmlns='urn:page' xmlns:xsd='http://www.w3.org/2001/XMLSchema-instance'/>",
+        "<page xmlns='urn:page' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:nil='true'/>",
         "<page xmlns='urn:page' xmlns:xml='http://www.w3.org/XML/1998/namespace'/>",
     ] {
         assert_eq!(reason_by(&shape, body), Some(Reason::Namespace), "{body}");
