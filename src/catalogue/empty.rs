@@ -31,9 +31,7 @@ pub(super) fn value(
             Some(reason) => Err(format!("`x-covenant-empty` {reason}")),
         };
     }
-    let fixed = schema.keyword("const").map(Part::to_value);
-    let words = schema.keyword("enum").map(Part::items).unwrap_or_default();
-    if fixed.is_some() || !words.is_empty() {
+    if schema.values().is_some() {
         return Err("a required field of fixed values needs `x-covenant-empty`".to_owned());
     }
     // Whether an example satisfies a pattern that is not understood, nobody can say.

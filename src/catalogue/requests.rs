@@ -44,7 +44,7 @@ pub(super) fn read<'a>(
             reading,
             creates,
             entry,
-            references: Vec::new(),
+            open: Vec::new(),
             levels: 0,
             visits: 0,
             names: &mut names,
@@ -119,8 +119,8 @@ struct Content<'a, 'run> {
     reading: &'run mut Reading<'a>,
     creates: Option<Creates>,
     entry: &'a Entry,
-    /// The references that lead to where the reading is.
-    references: Vec<&'a str>,
+    /// The schemas that are open where the reading is.
+    open: Vec<&'a Part>,
     levels: usize,
     visits: usize,
     /// The names that decide.
@@ -302,20 +302,19 @@ impl<'a> Content<'a, '_> {
     fn kind(&mut self, part: &'a Part) -> Result<ExpectedKind, Unusable> {
         let (schema, _) = Schema::read(self.reading, part)?;
         self.visits += 1;
-        let references = &schema.references;
-        let circle = references.iter().any(|one| self.references.contains(one));
+        let circle = schema.is_within(&self.open);
         if self.levels == LEVELS_MAX || self.visits > VISITS_MAX || circle {
             return Err(schema.unusable("it holds itself, or is nested too deep"));
         }
         self.levels += 1;
-        let before = self.references.len();
-        self.references.extend(&schema.references);
+        let before = self.open.len();
+        self.open.extend(schema.whole());
         let kind = schema.kind().and_then(|(kind, _)| match kind {
             Kind::Scalar(_) => Ok(ExpectedKind::Scalar),
             Kind::Array => self.list(&schema),
             Kind::Object => self.object(&schema),
         });
-        self.references.truncate(before);
+        self.open.truncate(before);
         self.levels -= 1;
         kind
     }
@@ -332,6 +331,9 @@ impl<'a> Content<'a, '_> {
     }
 
     fn object(&mut self, schema: &Schema<'a>) -> Result<ExpectedKind, Unusable> {
+        if schema.open {
+            return Err(schema.unusable("one of its alternatives has members that nothing names"));
+        }
         let others = schema.keyword("additionalProperties");
         let others = match (others, others.and_then(Part::boolean)) {
             (None, _) | (_, Some(false)) => None,

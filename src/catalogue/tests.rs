@@ -1,5 +1,6 @@
 //! The shipped catalogue, and what the loader says about small ones that are wrong.
 
+mod composition;
 mod formats;
 
 use std::path::Path;
