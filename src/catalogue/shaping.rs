@@ -280,7 +280,12 @@ impl<'a> Shaping<'a, '_> {
             Ok((name, node))
         });
         match named {
-            Ok((name, node)) => Some((name.attribute, self.naming.member(name, required, node))),
+            Ok((name, node)) => {
+                let attribute = name.attribute;
+                let mut member = self.naming.member(name, required, node);
+                member.nullable_list = self.is_nullable_list(&entry.part, &member.node);
+                Some((attribute, member))
+            }
             Err(unusable) => {
                 self.fields.truncate(fields);
                 self.places.truncate(fields);
@@ -308,8 +313,8 @@ impl<'a> Shaping<'a, '_> {
         nullable: bool,
         at: &Standing,
     ) -> Result<Node, Unusable> {
-        if nullable {
-            return Err(schema.unusable("a list that may be null"));
+        if nullable && self.levels == 1 {
+            return Err(schema.unusable("an answer that is a list or null"));
         }
         let Some(items) = schema.keyword("items").filter(|items| items.is_map()) else {
             return Err(schema.unusable("a list that does not say what its items are"));

@@ -61,6 +61,8 @@ const MAIL: Service<'_> = Service {
             customer: {type: string, description: whose it is}
             name: {type: string, maxLength: 20}
             picture: {type: string, maxLength: 20}
+            tags: {type: [array, 'null'], items: {type: string, maxLength: 20}}
+            scars: {type: [array, 'null'], items: {type: string}}
             insides: {type: string}
             measure: {type: integer}
     Pieces:
@@ -77,7 +79,7 @@ const MAIL: Service<'_> = Service {
   - target: $.paths.*.get
     update: {x-covenant-channel: list}
   - target: $.paths.*.post
-    update: {x-covenant-channel: write, x-covenant-creates: job}
+    update: {x-covenant-channel: write}
   - target: $..requestBody..properties.customer
     update: {x-covenant-role: customer}
   - target: $.components.schemas.Pieces.properties.data.items
@@ -93,6 +95,8 @@ const MAIL: Service<'_> = Service {
   - target: $.components.schemas.Postcard..properties.object
     update: {x-covenant-empty: postcard}
   - target: $..properties['made','picture']
+    update: {x-covenant-data-category: system.operations}
+  - target: $..properties.tags.items
     update: {x-covenant-data-category: system.operations}
   - target: $..properties.city
     update: {x-covenant-data-category: user.contact.address.city}",
@@ -120,7 +124,7 @@ fn letter(customer: &str) -> Value {
 fn postcard(customer: &str) -> Value {
     json!({
         "object": "postcard", "customer": customer, "name": "Ben Holm",
-        "picture": "a lighthouse", "insides": "SECRET", "measure": 7_717,
+        "picture": "a lighthouse", "insides": "SECRET", "measure": 7_717, "tags": null, "scars": null,
     })
 }
 
@@ -145,7 +149,10 @@ async fn promise_1_of_alternatives_only_what_was_granted_leaves_and_only_its_own
             "object": "letter", "customer": own, "name": "Ann Holm", "made": "2026-01-02T03:04:05Z",
             "to": {"made": "2026-01-02T03:04:05Z", "city": "Arlington"},
         },
-        {"object": "postcard", "customer": own, "name": "Ben Holm", "picture": "a lighthouse"},
+        {
+            "object": "postcard", "customer": own, "name": "Ben Holm", "picture": "a lighthouse",
+            "tags": null,
+        },
     ]);
     assert_eq!(reply.json()["data"], left, "{}", reply.everything());
     let all = reply.everything();
@@ -165,6 +172,7 @@ async fn a_value_that_no_alternative_allows_is_no_answer() {
         ("picture", json!({"of": "SECRET"})),
         ("to", json!("SECRET")),
         ("customer", json!(null)),
+        ("tags", json!([null])),
     ] {
         for mut piece in [letter(own), postcard(own)] {
             piece[member] = value.clone();

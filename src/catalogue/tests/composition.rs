@@ -402,6 +402,42 @@ fn alternatives_may_be_null_and_stand_beside_members_that_all_have() {
 }
 
 #[test]
+fn a_list_may_be_null_where_json_has_a_member_for_it() {
+    let nullable = |schema: &str| {
+        let document = document(&format!("odd: {schema}"), "");
+        let catalogue = load(
+            &document.replace("[id, owner]", "[id, owner, odd]"),
+            OVERLAY,
+        )
+        .unwrap();
+        let Node::Object(pet) = &shape(&catalogue, "getPet").root else {
+            panic!("a pet")
+        };
+        let odd = pet.members.iter().find(|one| &*one.name == "odd").unwrap();
+        assert!(matches!(odd.node, Node::Array(_)), "{schema}");
+        odd.nullable_list
+    };
+    for (schema, may_be) in [
+        ("{type: [array, 'null'], items: {type: string}}", true),
+        ("{type: array, nullable: true, items: {type: string}}", true),
+        (
+            "{anyOf: [{type: array, items: {type: string}}, {type: 'null'}]}",
+            true,
+        ),
+        ("{type: array, items: {type: string}}", false),
+        ("{type: array, items: {type: [string, 'null']}}", false),
+    ] {
+        assert_eq!(nullable(schema), may_be, "{schema}");
+    }
+    let root = "schema: {type: [array, 'null'], items: {$ref: '#/components/schemas/Pet'}}";
+    let wrong = document_mistakes("schema: {$ref: '#/components/schemas/Pet'}", root);
+    assert!(
+        wrong[0].contains("an answer that is a list or null"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
 fn alternatives_of_fixed_words_are_one_text() {
     let field =
         member("{oneOf: [{const: a, title: first}, {const: b}, {type: string, enum: [c]}]}")

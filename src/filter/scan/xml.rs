@@ -263,7 +263,7 @@ impl<'a> Scanner<'a> {
             && !began_record
             && let Some(piece) = self.found.pieces.get_mut(place)
         {
-            piece.content = Content::NullObject;
+            piece.content = Content::Null;
         }
         Ok(())
     }
