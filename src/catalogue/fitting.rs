@@ -172,14 +172,6 @@ impl Fit {
     }
 }
 
-/// Whether `null`, which the type allows, is also among the field's values.
-pub(super) fn null_fits(schema: &Schema<'_>) -> bool {
-    let words = schema.words();
-    let among = words.is_empty() || words.iter().any(|word| word.to_value().is_null());
-    let fixed = schema.keyword("const").map(Part::to_value);
-    among && fixed.is_none_or(|fixed| fixed.is_null())
-}
-
 /// The values that `enum` and `const` leave, each as `written` has it, but `null` and those of other types.
 fn words(schema: &Schema<'_>, written: impl Fn(&Value) -> Option<String>) -> Option<Vec<String>> {
     let words: Vec<Value> = schema.values()?.into_iter().map(Part::to_value).collect();

@@ -210,6 +210,13 @@ impl<'a> Schema<'a> {
         }
     }
 
+    /// Whether `null`, which the type allows, is also among the values.
+    pub(super) fn null_fits(&self) -> bool {
+        let is_null = |value: &Part| value.to_value().is_null();
+        let among = self.words().is_empty() || self.words().iter().any(|word| is_null(word));
+        among && self.keyword("const").is_none_or(is_null)
+    }
+
     /// Whether a schema that is open around it, of which `open` are all, is this one again.
     pub(super) fn is_within(&self, open: &[&'a Part]) -> bool {
         let is_open = |one: &&'a Part| open.iter().any(|open| std::ptr::eq(*open, *one));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::check::Check;
 use super::document::{Entry, Origin, Part};
-use super::fitting::{self, Fit};
+use super::fitting::Fit;
 use super::links;
 use super::naming::{self, Naming};
 use super::operation::Format;
@@ -187,7 +187,7 @@ impl<'a> Shaping<'a, '_> {
             Kind::Scalar(kind) => {
                 let null = Null {
                     nullable,
-                    fits: nullable_outside || fitting::null_fits(&schema),
+                    fits: nullable_outside || schema.null_fits(),
                 };
                 self.scalar(&schema, kind, null, at)
             }

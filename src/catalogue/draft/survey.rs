@@ -464,6 +464,21 @@ mod tests {
     }
 
     #[test]
+    fn alternatives_of_objects_and_parts_used_twice_are_looked_through() {
+        let (fields, uncarried) = surveyed(
+            "{A: {allOf: [{$ref: '#/components/schemas/B'}, {properties: {in: {allOf: [{$ref: '#/components/schemas/B'}]}, \
+             one: {oneOf: [{$ref: '#/components/schemas/C'}, {type: 'null'}, {$ref: '#/components/schemas/D'}]}}, anyOf: [{required: [in]}, {required: [one]}]}]}, \
+             B: {properties: {b: {const: x}}}, C: {type: object, required: [c], properties: {c: {enum: [y]}}}, \
+             D: {type: object, properties: {d: {type: string}}}}",
+        );
+        let component = |pointer: &str| format!("$.components.schemas.{pointer}");
+        let expected = ["B.properties.b", "C.properties.c", "D.properties.d"].map(component);
+        let fields: HashSet<_> = fields.into_iter().collect();
+        assert_eq!(fields, expected.into());
+        assert!(uncarried.is_empty(), "{uncarried:?}");
+    }
+
+    #[test]
     fn references_that_lead_to_each_other_or_nowhere_end() {
         let (fields, uncarried) =
             surveyed("{A: {$ref: '#/components/schemas/B'}, B: {$ref: '#/components/schemas/A'}}");

@@ -193,7 +193,11 @@ impl<'a> Gathering<'a, '_> {
         }
         for name in names {
             let same = same_keyword(ones, name).flatten();
-            same.ok_or_else(|| leaves_open(entry))?;
+            same.ok_or_else(|| Unusable {
+                place: entry.place.clone(),
+                reason: format!("its alternatives differ in `{name}`; an overlay can change that"),
+                broken: false,
+            })?;
         }
         let types = first.types.clone();
         let types = types.unwrap_or_else(|| first.types_of_values());

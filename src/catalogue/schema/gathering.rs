@@ -130,11 +130,7 @@ impl<'a> Gathering<'a, '_> {
                     open.extend(items.iter().map(|part| Piece { part, whole }));
                 }
                 "anyOf" | "oneOf" => {
-                    let is_null =
-                        |part: &&Part| part.get("type").and_then(Part::text) == Some("null");
-                    let (nulls, parts): (Vec<_>, Vec<_>) =
-                        entry.part.items().iter().partition(is_null);
-                    let null = !nulls.is_empty();
+                    let (null, parts) = without_null(&entry.part);
                     match parts.as_slice() {
                         [] => return Err(leaves_open(entry)),
                         [part] => {
@@ -168,6 +164,13 @@ impl<'a> Gathering<'a, '_> {
         }
         Ok(nullable)
     }
+}
+
+/// Whether `null` is among alternatives, and the others.
+fn without_null(alternatives: &Part) -> (bool, Vec<&Part>) {
+    let is_null = |part: &&Part| part.get("type").and_then(Part::text) == Some("null");
+    let (nulls, parts): (Vec<_>, Vec<_>) = alternatives.items().iter().partition(is_null);
+    (!nulls.is_empty(), parts)
 }
 
 /// The types that a piece names, `null` among them where it says so in the way of 3.0.

@@ -3,7 +3,6 @@
 //! it is made of.
 
 use super::super::document::{Entry, Origin, Part};
-use super::super::fitting;
 use super::super::reading::Unusable;
 use super::super::shape::ScalarKind;
 use super::gathering::Gathering;
@@ -51,7 +50,7 @@ impl<'a> Gathering<'a, '_> {
             if let Ok((kind, inside)) = one.kind() {
                 kinds.push(kind);
                 nullable &= outside || inside;
-                null_fits &= outside || fitting::null_fits(&one);
+                null_fits &= outside || one.null_fits();
             }
         }
         let (merged, _) = self.shallow(&parts)?;
@@ -97,7 +96,7 @@ impl<'a> Gathering<'a, '_> {
         if read.and_then(|(one, _)| one.kind()).is_err() {
             let message = format!(
                 "`{}` is described differently by alternatives, in more than fixed values: no answer \
-                 carries it, and in a request it is open",
+                 carries it, and in a request it is open; an overlay can describe it alike",
                 composed.name
             );
             self.reading.remark(&first.place, message);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Shaping, Standing};
 use crate::catalogue::document::Part;
-use crate::catalogue::fitting;
 use crate::catalogue::operation::Format;
 use crate::catalogue::reading::Unusable;
 use crate::catalogue::schema::{Kind, Schema};
@@ -65,7 +64,7 @@ impl<'a> Shaping<'a, '_> {
             check: fit.check,
             kind,
             nullable: nullable_outside || nullable_inside,
-            null_fits: nullable_outside || fitting::null_fits(&schema),
+            null_fits: nullable_outside || schema.null_fits(),
             recipient,
             empty: Arc::from(&b"null"[..]),
             ..Field::default()
