@@ -41,6 +41,7 @@
 mod answers;
 mod byte_ranges;
 mod check;
+mod composed;
 mod decimal;
 mod document;
 pub mod draft;
@@ -80,6 +81,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use http::Method;
 
+use self::composed::Composed;
 use self::document::{Origin, Part};
 use self::reading::Reading;
 use self::router::Router;
@@ -273,7 +275,8 @@ impl Loading {
         };
         let mut document = Part::new(&source, &document);
         overlay::apply(&mut document, &overlay_source, &overlay, mistakes);
-        let mut reading = Reading::new(&document, mistakes);
+        let composed = Composed::new();
+        let mut reading = Reading::new(&document, &composed, mistakes);
         keywords::check(&mut reading);
         let offered = operations::read(&mut reading, service);
         for (operation, place) in offered.operations {

@@ -9,6 +9,8 @@
     reason = "a test may fail loudly"
 )]
 
+#[path = "gateway/alternatives.rs"]
+mod alternatives;
 #[path = "gateway/asking.rs"]
 mod asking;
 #[path = "gateway/authorization_server.rs"]

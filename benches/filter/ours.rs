@@ -177,6 +177,7 @@ fn object(members: Vec<(&str, Node)>) -> ObjectNode {
             name: Arc::from(name),
             encoded: Arc::from(format!("\"{name}\":").as_bytes()),
             required: false,
+            nullable_list: false,
             node,
         })
         .collect();

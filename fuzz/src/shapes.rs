@@ -68,6 +68,7 @@ pub(crate) fn object(members: impl IntoIterator<Item = (String, Node)>) -> Objec
             name: Arc::from(name),
             encoded: Arc::from(encoded.as_bytes()),
             required,
+            nullable_list: false,
             node,
         }
     };

@@ -43,6 +43,17 @@ pub(super) struct Entry {
     pub(super) part: Part,
 }
 
+impl Entry {
+    /// A key that stands in no file, with what stands under it.
+    pub(super) fn new(name: &str, part: Part) -> Self {
+        Self {
+            name: name.to_owned(),
+            place: part.place.clone(),
+            part,
+        }
+    }
+}
+
 impl Part {
     /// The same tree as `node`, which was read from `source`.
     pub(super) fn new(source: &Arc<Source>, node: &Node) -> Self {
@@ -67,6 +78,31 @@ impl Part {
         Self {
             content,
             place: place(node.span),
+        }
+    }
+
+    /// A mapping that stands in no file, at `place`.
+    pub(super) fn map(place: &Origin, entries: Vec<Entry>) -> Self {
+        Self {
+            content: Content::Map(entries),
+            place: place.clone(),
+        }
+    }
+
+    /// A list that stands in no file, at `place`.
+    pub(super) fn list(place: &Origin, items: Vec<Self>) -> Self {
+        Self {
+            content: Content::List(items),
+            place: place.clone(),
+        }
+    }
+
+    /// A value that stands in no file, at `place`.
+    pub(super) fn of_value(place: &Origin, value: Value) -> Self {
+        let span = place.span;
+        Self {
+            content: Content::Scalar(Node { value, span }),
+            place: place.clone(),
         }
     }
 

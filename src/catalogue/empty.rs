@@ -42,10 +42,7 @@ pub(super) fn value(
             Some(reason) => Err(format!("`x-covenant-empty` {reason}")),
         };
     }
-    if ["const", "enum"]
-        .iter()
-        .any(|key| schema.keyword(key).is_some())
-    {
+    if schema.values().is_some() {
         return match fixed(schema, fit).as_slice() {
             [only] => Ok(only.clone()),
             _ => Err("a required field of fixed values needs `x-covenant-empty`".to_owned()),
@@ -91,10 +88,9 @@ pub(super) fn says_something(schema: &Schema<'_>, fit: &Fit, value: &Value) -> b
 
 /// The values that `const` and `enum` leave, each once.
 fn fixed(schema: &Schema<'_>, fit: &Fit) -> Vec<Value> {
-    let fixed = schema.keyword("const").map(Part::to_value);
-    let words = schema.keyword("enum").map(Part::items).unwrap_or_default();
     let mut values: Vec<Value> = Vec::new();
-    for value in fixed.into_iter().chain(words.iter().map(Part::to_value)) {
+    let all = schema.values().unwrap_or_default();
+    for value in all.into_iter().map(Part::to_value) {
         if fit.misfit(&value).is_none() && !values.contains(&value) {
             values.push(value);
         }

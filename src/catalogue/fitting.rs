@@ -172,25 +172,9 @@ impl Fit {
     }
 }
 
-/// Whether `null`, which the type allows, is also among the field's values.
-pub(super) fn null_fits(schema: &Schema<'_>) -> bool {
-    let words = schema.keyword("enum").map(Part::items).unwrap_or_default();
-    let among = words.is_empty() || words.iter().any(|word| word.to_value().is_null());
-    let fixed = schema.keyword("const").map(Part::to_value);
-    among && fixed.is_none_or(|fixed| fixed.is_null())
-}
-
 /// The values that `enum` and `const` leave, each as `written` has it, but `null` and those of other types.
 fn words(schema: &Schema<'_>, written: impl Fn(&Value) -> Option<String>) -> Option<Vec<String>> {
-    let fixed = schema.keyword("const").map(Part::to_value);
-    let words = schema.keyword("enum").map(Part::items).unwrap_or_default();
-    let words: Vec<Value> = words.iter().map(Part::to_value).collect();
-    let words = match fixed {
-        Some(fixed) if words.is_empty() || words.contains(&fixed) => vec![fixed],
-        Some(_) => Vec::new(),
-        None if words.is_empty() => return None,
-        None => words,
-    };
+    let words: Vec<Value> = schema.values()?.into_iter().map(Part::to_value).collect();
     Some(words.iter().filter_map(written).collect())
 }
 
@@ -245,7 +229,7 @@ fn number_bounds(schema: &Schema<'_>) -> NumberBounds {
 /// Why no link of the gateway can satisfy the field's schema, whatever it is.
 pub(super) fn link_misfit(schema: &Schema<'_>) -> Option<&'static str> {
     let format = format_of(schema);
-    if schema.keyword("enum").or(schema.keyword("const")).is_some() {
+    if schema.values().is_some() {
         Some("is none of the field's values")
     } else if !format::is_link(format) && !format::is_free(format) {
         Some("is not of the field's format")

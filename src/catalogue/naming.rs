@@ -183,6 +183,7 @@ impl Naming {
             name: text.into(),
             encoded: encoded.into_bytes().into(),
             required,
+            nullable_list: false,
             node,
         }
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::check::{self, BadPattern};
+use super::composed::Composed;
 use super::document::{Entry, Origin, Part};
 use super::matcher::Matcher;
 use super::partial::Partial;
@@ -66,9 +67,14 @@ pub(super) struct Mediated {
 /// The reading of one service.
 pub(super) struct Reading<'a> {
     root: &'a Part,
+    composed: &'a Composed,
+    /// What was put together of which parts, by their addresses.
+    known: BTreeMap<(&'static str, Vec<usize>), &'a Entry>,
     mistakes: &'a mut Mistakes,
     noted: BTreeSet<((usize, Span), String)>,
     asked: BTreeSet<(usize, Span)>,
+    /// Places of keys that say the same of the same.
+    twins: BTreeSet<[(usize, Span); 2]>,
     /// The operations that are not served, by where they stand.
     left: BTreeMap<(usize, Span), Arc<str>>,
     /// Links to operations that may not have been read yet.
@@ -79,17 +85,37 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(root: &'a Part, mistakes: &'a mut Mistakes) -> Self {
+    pub(super) fn new(root: &'a Part, composed: &'a Composed, mistakes: &'a mut Mistakes) -> Self {
         Self {
             root,
+            composed,
+            known: BTreeMap::new(),
             mistakes,
             noted: BTreeSet::new(),
             asked: BTreeSet::new(),
+            twins: BTreeSet::new(),
             left: BTreeMap::new(),
             mediated: Vec::new(),
             gave_up: false,
             matchers: BTreeMap::new(),
         }
+    }
+
+    /// What was put together of `parts` under this keyword before.
+    pub(super) fn known(&self, keyword: &'static str, parts: &[&'a Entry]) -> Option<&'a Entry> {
+        self.known.get(&(keyword, addresses(parts))).copied()
+    }
+
+    /// Keeps what is put together of `parts` under this keyword.
+    pub(super) fn compose(
+        &mut self,
+        keyword: &'static str,
+        parts: &[&'a Entry],
+        entry: Entry,
+    ) -> Option<&'a Entry> {
+        let entry = self.composed.keep(self.known.len(), entry)?;
+        self.known.insert((keyword, addresses(parts)), entry);
+        Some(entry)
     }
 
     /// Keeps a link to an operation until all operations are known.
@@ -206,6 +232,23 @@ impl<'a> Reading<'a> {
     /// Notes that a key was read.
     pub(super) fn asked(&mut self, entry: &Entry) {
         self.asked.insert(entry.place.key());
+    }
+
+    /// Notes that two keys say the same of the same: one that is read has been read in both places.
+    pub(super) fn twin(&mut self, one: &Entry, other: &Entry) {
+        self.twins.insert([one.place.key(), other.place.key()]);
+    }
+
+    fn ask_twins(&mut self) {
+        let mut grown = true;
+        while std::mem::take(&mut grown) {
+            for [one, other] in &self.twins {
+                if self.asked.contains(one) != self.asked.contains(other) {
+                    self.asked.extend([one, other]);
+                    grown = true;
+                }
+            }
+        }
     }
 
     /// A truth value; absent is false, and what is neither counts as true, being meant.
@@ -333,6 +376,7 @@ impl<'a> Reading<'a> {
 
     /// Notes the keys that are unknown, and those that no reader asked for.
     pub(super) fn finish(mut self) {
+        self.ask_twins();
         let mut open = vec![(self.root, None)];
         while let Some((part, outer)) = open.pop() {
             let left = self.left.get(&part.place.key()).cloned().or(outer);
@@ -371,4 +415,10 @@ impl<'a> Reading<'a> {
             self.mistake(&entry.place, message);
         }
     }
+}
+
+/// What tells parts of a document apart, as long as it lives.
+fn addresses(parts: &[&Entry]) -> Vec<usize> {
+    let address = |entry: &&Entry| std::ptr::from_ref::<Entry>(entry).addr();
+    parts.iter().map(address).collect()
 }

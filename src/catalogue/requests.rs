@@ -2,6 +2,8 @@
 //! members and what they decide. What the schema leaves open is open in the tree too, and watched for
 //! names that decide; a kind of body of which nothing is named is not in the catalogue.
 
+mod scalar_or;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ pub(super) fn read<'a>(
             reading,
             creates,
             entry,
-            references: Vec::new(),
+            open: Vec::new(),
             levels: 0,
             visits: 0,
             names: &mut names,
@@ -119,8 +121,8 @@ struct Content<'a, 'run> {
     reading: &'run mut Reading<'a>,
     creates: Option<Creates>,
     entry: &'a Entry,
-    /// The references that lead to where the reading is.
-    references: Vec<&'a str>,
+    /// The schemas that are open where the reading is.
+    open: Vec<&'a Part>,
     levels: usize,
     visits: usize,
     /// The names that decide.
@@ -269,11 +271,11 @@ impl<'a> Content<'a, '_> {
         let scalar_or_object = self.scalar_or_object(part);
         let mut role = self.role(part);
         let kind = match scalar_or_object {
-            Some((scalar, object)) => {
+            Some((scalar, objects)) => {
                 if role == Role::Plain {
                     role = self.role(scalar);
                 }
-                self.scalar_or(object)
+                self.scalar_or(&objects)
             }
             None => self.kind(part),
         };
@@ -297,48 +299,6 @@ impl<'a> Content<'a, '_> {
         Expected { role, kind }
     }
 
-    /// The branches of a schema that is either a scalar or an object: of each the one.
-    fn scalar_or_object(&mut self, part: &'a Part) -> Option<(&'a Part, &'a Part)> {
-        let (mut scalars, mut objects) = (Vec::new(), Vec::new());
-        for branch in self.branches(part) {
-            let resolved = self.reading.resolve(branch)?;
-            match resolved.get("type").and_then(Part::text) {
-                Some("null") => {}
-                Some("string" | "integer") => scalars.push(branch),
-                _ => objects.push(branch),
-            }
-        }
-        match (scalars.as_slice(), objects.as_slice()) {
-            ([scalar], [object]) => Some((scalar, object)),
-            _ => None,
-        }
-    }
-
-    /// Whether a text is among what a schema of several branches admits.
-    fn may_name(&mut self, part: &'a Part) -> bool {
-        let branches = self.branches(part);
-        let mut resolved = branches.iter().filter_map(|one| self.reading.resolve(one));
-        branches.len() > 1
-            && resolved.any(|one| {
-                let is_text = one.get("type").and_then(Part::text) == Some("string");
-                is_text && one.get("enum").is_none() && one.get("format").is_none()
-            })
-    }
-
-    /// What stands in `oneOf` or `anyOf`.
-    fn branches(&mut self, part: &'a Part) -> &'a [Part] {
-        let target = self.reading.resolve(part);
-        let branches = target.and_then(|target| target.get("oneOf").or(target.get("anyOf")));
-        branches.map(Part::items).unwrap_or_default()
-    }
-
-    fn scalar_or(&mut self, object: &'a Part) -> Result<ExpectedKind, Unusable> {
-        match self.kind(object)? {
-            ExpectedKind::Members(members) => Ok(ExpectedKind::ScalarOr(members)),
-            _ => Ok(ExpectedKind::Any),
-        }
-    }
-
     fn role(&mut self, part: &'a Part) -> Role {
         let target = self.reading.resolve(part);
         let holders: Vec<&'a Part> = std::iter::once(part).chain(target).collect();
@@ -359,20 +319,19 @@ impl<'a> Content<'a, '_> {
     fn kind(&mut self, part: &'a Part) -> Result<ExpectedKind, Unusable> {
         let (schema, _) = Schema::read(self.reading, part)?;
         self.visits += 1;
-        let references = &schema.references;
-        let circle = references.iter().any(|one| self.references.contains(one));
+        let circle = schema.is_within(&self.open);
         if self.levels == LEVELS_MAX || self.visits > VISITS_MAX || circle {
             return Err(schema.unusable("it holds itself, or is nested too deep"));
         }
         self.levels += 1;
-        let before = self.references.len();
-        self.references.extend(&schema.references);
+        let before = self.open.len();
+        self.open.extend(schema.whole());
         let kind = schema.kind().and_then(|(kind, _)| match kind {
             Kind::Scalar(_) => Ok(ExpectedKind::Scalar),
             Kind::Array => self.list(&schema),
             Kind::Object => self.object(&schema),
         });
-        self.references.truncate(before);
+        self.open.truncate(before);
         self.levels -= 1;
         kind
     }
@@ -389,6 +348,9 @@ impl<'a> Content<'a, '_> {
     }
 
     fn object(&mut self, schema: &Schema<'a>) -> Result<ExpectedKind, Unusable> {
+        if schema.open {
+            return Err(schema.unusable("one of its alternatives has members that nothing names"));
+        }
         let others = schema.keyword("additionalProperties");
         let others = match (others, others.and_then(Part::boolean)) {
             (None, _) | (_, Some(false)) => None,

@@ -1,18 +1,24 @@
-//! One schema, flattened: references followed, `allOf` merged, the type known. Understood is what
-//! describes JSON records: objects with named properties, arrays of one kind of item, scalars. What
-//! leaves open what an answer holds (`oneOf`, free-form objects, tuples) is [`Unusable`]; it is
-//! never guessed.
+//! One schema, flattened: references followed, `allOf` merged, the alternatives of objects united, the
+//! type known. Understood is what describes JSON records: objects with named properties, arrays of one
+//! kind of item, scalars. What leaves open what an answer holds (alternatives of several kinds,
+//! free-form objects, tuples) is [`Unusable`]; it is never guessed.
+
+mod alternatives;
+mod gathering;
+mod likeness;
+mod properties;
 
 use std::collections::BTreeMap;
 
-use super::document::{Content, Entry, Origin, Part};
-use super::reading::{Reading, Unusable};
+use self::gathering::Gathering;
+use self::likeness::{is_free, is_mark, keyword_alike, twin};
+use super::decimal::Decimal;
+use super::document::{Entry, Origin, Part};
+use super::reading::{PREFIX, Reading, Unusable};
 use super::shape::ScalarKind;
 
 /// Keywords that change what a value may be and that are not understood.
-const UNSUPPORTED: [&str; 13] = [
-    "oneOf",
-    "anyOf",
+const UNSUPPORTED: [&str; 11] = [
     "not",
     "if",
     "patternProperties",
@@ -25,21 +31,21 @@ const UNSUPPORTED: [&str; 13] = [
     "$dynamicRef",
     "$recursiveRef",
 ];
-/// Keywords that say nothing about what a value may be; of several, the outermost counts.
-const ANNOTATIONS: [&str; 9] = [
-    "title",
-    "description",
-    "default",
-    "example",
-    "examples",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "xml",
+/// Keywords of which, given twice, the greater number holds, and those of which the smaller does.
+const LEAST: [&str; 5] = [
+    "exclusiveMinimum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
 ];
-/// Most schemas that one schema is put together from.
-const PIECES_MAX: usize = 64;
-
+const MOST: [&str; 5] = [
+    "exclusiveMaximum",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+];
 /// What a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -53,103 +59,179 @@ pub(super) enum Kind {
 pub(super) struct Schema<'a> {
     /// Where it stands, or where its reference does.
     pub(super) place: &'a Origin,
-    /// The references that were followed, so that a circle is seen.
+    /// The references that were followed.
     pub(super) references: Vec<&'a str>,
+    /// The schemas that are this one as a whole, so that a circle is seen: itself, and those that its
+    /// references lead to; not those that are a piece of it.
+    whole: Vec<&'a Part>,
+    /// Whether one of its alternatives has members that nothing names.
+    pub(super) open: bool,
     properties: Vec<&'a Entry>,
     required: Vec<&'a Part>,
     keywords: BTreeMap<&'a str, &'a Entry>,
+    /// The types that all its pieces allow.
+    types: Option<Vec<&'a str>>,
+    /// The values that all its pieces allow (`enum`).
+    words: Option<Vec<&'a Part>>,
+    /// Whether `null` is allowed beside all that.
+    nullable: bool,
+    /// Whether `minimum` or `maximum` was given twice, and differently.
+    narrowed: bool,
 }
 
 impl<'a> Schema<'a> {
-    /// Flattens the schema at `part`.
+    /// Flattens the schema at `part`. Also whether `null` satisfies it in all it says.
     pub(super) fn read(
         reading: &mut Reading<'a>,
         part: &'a Part,
     ) -> Result<(Self, bool), Unusable> {
-        let mut schema = Self {
-            place: &part.place,
+        let mut gathering = Gathering {
+            reading,
+            pieces: 0,
+            levels: 0,
+            composes: true,
+        };
+        gathering.schema(&[part])
+    }
+
+    fn empty(place: &'a Origin) -> Self {
+        Self {
+            place,
             references: Vec::new(),
+            whole: Vec::new(),
+            open: false,
             properties: Vec::new(),
             required: Vec::new(),
             keywords: BTreeMap::new(),
-        };
-        let mut nullable = false;
-        let mut open = vec![part];
-        let mut pieces = 0;
-        while let Some(piece) = open.pop() {
-            pieces += 1;
-            if pieces > PIECES_MAX {
-                return Err(schema.unusable("it is put together from too many schemas"));
-            }
-            for entry in piece.entries() {
-                match entry.name.as_str() {
-                    "$ref" => {
-                        let target = reading.follow(&entry.part)?;
-                        let reference = entry.part.text().unwrap_or_default();
-                        // What is said twice is said once; so a circle ends here.
-                        if !schema.references.contains(&reference) {
-                            schema.references.push(reference);
-                            open.push(target);
-                        }
-                    }
-                    "allOf" => open.extend(entry.part.items()),
-                    "anyOf" | "oneOf" if nullable_alternative(&entry.part).is_some() => {
-                        nullable = true;
-                        open.extend(nullable_alternative(&entry.part));
-                    }
-                    "properties" => schema.add_properties(&entry.part)?,
-                    "required" => {
-                        let names = entry.part.items().iter();
-                        schema
-                            .required
-                            .extend(names.filter(|name| name.text().is_some()));
-                    }
-                    _ => schema.add_keyword(entry)?,
-                }
-            }
+            types: None,
+            words: None,
+            nullable: false,
+            narrowed: false,
         }
-        Ok((schema, nullable))
     }
 
-    fn add_properties(&mut self, properties: &'a Part) -> Result<(), Unusable> {
-        for entry in properties.entries() {
-            if self.properties.iter().any(|known| known.name == entry.name) {
-                let name = &entry.name;
-                return Err(Unusable {
-                    place: entry.place.clone(),
-                    reason: format!("`{name}` is described twice"),
-                    broken: false,
-                });
-            }
-            self.properties.push(entry);
+    fn add_keyword(&mut self, reading: &mut Reading<'a>, entry: &'a Entry) -> Result<(), Unusable> {
+        let name = entry.name.as_str();
+        if UNSUPPORTED.contains(&name) {
+            return Err(leaves_open(entry));
         }
+        let Some(known) = self.keywords.get(name).copied() else {
+            self.keywords.insert(name, entry);
+            return Ok(());
+        };
+        if is_free(name) {
+            if is_mark(name) && known.part.to_value() == entry.part.to_value() {
+                reading.twin(known, entry);
+            }
+            return Ok(());
+        }
+        if keyword_alike(name, &known.part, &entry.part) {
+            twin(reading, &known.part, &entry.part);
+            return Ok(());
+        }
+        let narrower = narrower(name, known, entry).ok_or_else(|| differs(entry))?;
+        self.keywords.insert(name, narrower);
+        self.narrowed |= ["minimum", "maximum"].contains(&name);
         Ok(())
     }
 
-    fn add_keyword(&mut self, entry: &'a Entry) -> Result<(), Unusable> {
-        let name = entry.name.as_str();
-        if UNSUPPORTED.contains(&name) {
-            return Err(Unusable {
-                place: entry.place.clone(),
-                reason: format!("`{name}` leaves open what stands there"),
-                broken: false,
-            });
-        }
-        let free = ANNOTATIONS.contains(&name) || name.starts_with("x-");
-        match self.keywords.get(name) {
-            Some(known) if !free && known.part.to_value() != entry.part.to_value() => {
-                Err(Unusable {
-                    place: entry.place.clone(),
-                    reason: format!("`{name}` is given twice, and differently"),
-                    broken: false,
-                })
+    /// In 3.0 a flag says that the other bound is exclusive: of two bounds nobody could say which.
+    fn check_flags(&self) -> Result<(), Unusable> {
+        let flags = ["exclusiveMinimum", "exclusiveMaximum"].into_iter();
+        let mut flags = flags.filter_map(|flag| self.keywords.get(flag));
+        let flag = flags.find(|entry| self.narrowed && entry.part.boolean().is_some());
+        flag.map_or(Ok(()), |flag| Err(differs(flag)))
+    }
+
+    /// Keeps the types that are allowed by all pieces, this one among them.
+    fn narrow_types(&mut self, entry: &Origin, types: Vec<&'a str>) -> Result<(), Unusable> {
+        let Some(known) = self.types.take() else {
+            self.types = Some(types);
+            return Ok(());
+        };
+        let both = |one: &'a str| {
+            let within = |wide: &[&str]| {
+                wide.contains(&one) || (one == "integer" && wide.contains(&"number"))
+            };
+            within(&known) && within(&types)
+        };
+        let mut left: Vec<&'a str> = Vec::new();
+        for one in known.iter().chain(&types).copied() {
+            if both(one) && !left.contains(&one) {
+                left.push(one);
             }
-            Some(_) => Ok(()),
-            None => {
-                self.keywords.insert(name, entry);
-                Ok(())
-            }
         }
+        if left.iter().all(|one| *one == "null") {
+            return Err(differs_at(entry, "type"));
+        }
+        self.types = Some(left);
+        Ok(())
+    }
+
+    /// Keeps this type, and `null` where that is allowed.
+    fn narrow_type(&mut self, place: &Origin, word: &'a str) -> Result<(), Unusable> {
+        let both = self.types.is_some().then_some("null");
+        self.narrow_types(place, [word].into_iter().chain(both).collect())
+    }
+
+    /// Keeps the values that are allowed by all pieces, these among them.
+    fn narrow_words(&mut self, place: &Origin, words: Vec<&'a Part>) -> Result<(), Unusable> {
+        let Some(known) = self.words.take() else {
+            self.words = Some(words);
+            return Ok(());
+        };
+        let has = |known: &&Part| {
+            let mut words = words.iter();
+            words.any(|word| word.to_value() == known.to_value())
+        };
+        let left: Vec<&'a Part> = known.into_iter().filter(has).collect();
+        if left.is_empty() {
+            return Err(differs_at(place, "enum"));
+        }
+        self.words = Some(left);
+        Ok(())
+    }
+
+    /// The values of `enum`, all that there are.
+    pub(super) fn words(&self) -> &[&'a Part] {
+        self.words.as_deref().unwrap_or_default()
+    }
+
+    /// The values of `enum` and `const`, all that there are; `None` where neither says any.
+    pub(super) fn values(&self) -> Option<Vec<&'a Part>> {
+        let fixed = self.keyword("const");
+        match (fixed, &self.words) {
+            (None, words) => words.clone(),
+            (Some(fixed), Some(words)) => {
+                let has = words.iter().any(|word| word.to_value() == fixed.to_value());
+                Some(has.then_some(fixed).into_iter().collect())
+            }
+            (Some(fixed), None) => Some(vec![fixed]),
+        }
+    }
+
+    /// Whether `null`, which the type allows, is also among the values.
+    pub(super) fn null_fits(&self) -> bool {
+        let is_null = |value: &Part| value.to_value().is_null();
+        let among = self.words().is_empty() || self.words().iter().any(|word| is_null(word));
+        among && self.keyword("const").is_none_or(is_null)
+    }
+
+    /// Whether a schema that is open around it, of which `open` are all, is this one again.
+    pub(super) fn is_within(&self, open: &[&'a Part]) -> bool {
+        let is_open = |one: &&'a Part| open.iter().any(|open| std::ptr::eq(*open, *one));
+        self.whole.iter().any(is_open)
+    }
+
+    /// The schemas that are this one as a whole.
+    pub(super) fn whole(&self) -> &[&'a Part] {
+        &self.whole
+    }
+
+    /// What an overlay says of it.
+    fn marks(&self) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        let marks = self.keywords.iter().filter(|(name, _)| is_mark(name));
+        marks.map(|(name, entry)| (*name, *entry))
     }
 
     /// The value of a keyword.
@@ -159,7 +241,7 @@ impl<'a> Schema<'a> {
 
     /// The value of an `x-covenant-*` key.
     pub(super) fn extension(&self, reading: &mut Reading<'a>, key: &str) -> Option<&'a Part> {
-        let name = format!("x-covenant-{key}");
+        let name = format!("{PREFIX}{key}");
         let entry = self.keywords.get(name.as_str())?;
         reading.asked(entry);
         Some(&entry.part)
@@ -187,32 +269,37 @@ impl<'a> Schema<'a> {
 
     /// What it describes, and whether `null` is among its types (3.1) or allowed by `nullable` (3.0).
     pub(super) fn kind(&self) -> Result<(Kind, bool), Unusable> {
-        let nullable = self.keyword("nullable").and_then(Part::boolean) == Some(true);
-        let Some(types) = self.keyword("type") else {
-            return match (self.properties.is_empty(), self.keyword("enum")) {
-                (false, _) => Ok((Kind::Object, nullable)),
-                (true, Some(words)) if words.items().iter().all(|word| word.text().is_some()) => {
-                    Ok((Kind::Scalar(ScalarKind::String), nullable))
-                }
-                _ => Err(self.unusable("a schema without a type")),
-            };
+        let types = match &self.types {
+            Some(types) => types.clone(),
+            None if !self.properties.is_empty() => vec!["object"],
+            None => self.types_of_values(),
         };
-        let names: Vec<&str> = match &types.content {
-            Content::List(items) => items.iter().filter_map(Part::text).collect(),
-            _ => types.text().into_iter().collect(),
-        };
-        let nullable = nullable || names.contains(&"null");
-        let others: Vec<&str> = names.into_iter().filter(|name| *name != "null").collect();
-        let kind = match others.as_slice() {
+        let nullable = self.nullable || types.contains(&"null");
+        let others = types.iter().filter(|name| **name != "null");
+        let kind = match others.copied().collect::<Vec<_>>().as_slice() {
             ["object"] => Kind::Object,
             ["array"] => Kind::Array,
             ["string"] => Kind::Scalar(ScalarKind::String),
             ["integer"] => Kind::Scalar(ScalarKind::Integer),
             ["number"] => Kind::Scalar(ScalarKind::Number),
             ["boolean"] => Kind::Scalar(ScalarKind::Boolean),
+            [] => return Err(self.unusable("a schema without a type")),
             _ => return Err(self.unusable("more than one type")),
         };
         Ok((kind, nullable))
+    }
+
+    /// The types of the values that there are, where nothing names a type.
+    fn types_of_values(&self) -> Vec<&'static str> {
+        let fixed = self.keyword("const");
+        let values = fixed.map_or_else(|| self.words().to_vec(), |fixed| vec![fixed]);
+        let mut types: Vec<&str> = values.into_iter().map(type_of).collect();
+        types.sort_unstable();
+        types.dedup();
+        if types.contains(&"number") {
+            types.retain(|one| *one != "integer");
+        }
+        types
     }
 
     pub(super) fn unusable(&self, reason: impl Into<String>) -> Unusable {
@@ -224,12 +311,46 @@ impl<'a> Schema<'a> {
     }
 }
 
-/// The one schema beside `{type: null}` in an `anyOf` or `oneOf` of the two.
-fn nullable_alternative(alternatives: &Part) -> Option<&Part> {
-    let is_null = |part: &&Part| part.get("type").and_then(Part::text) == Some("null");
-    let (nulls, others): (Vec<_>, Vec<_>) = alternatives.items().iter().partition(is_null);
-    match (nulls.as_slice(), others.as_slice()) {
-        ([_], [other]) => Some(*other),
+fn type_of(value: &Part) -> &'static str {
+    match value.to_value() {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "boolean",
+        serde_json::Value::Number(number) if number.is_f64() => "number",
+        serde_json::Value::Number(_) => "integer",
+        serde_json::Value::String(_) => "string",
+        serde_json::Value::Array(_) => "array",
+        serde_json::Value::Object(_) => "object",
+    }
+}
+
+/// Of two bounds on the same side the one that the other holds within.
+fn narrower<'a>(name: &str, one: &'a Entry, other: &'a Entry) -> Option<&'a Entry> {
+    let (least, most) = (LEAST.contains(&name), MOST.contains(&name));
+    let [written, other_written] = [one, other].map(|entry| entry.part.to_value().to_string());
+    let order = Decimal::read(&written)?.compare(&Decimal::read(&other_written)?);
+    match (least, most) {
+        (true, _) => Some(if order.is_lt() { other } else { one }),
+        (_, true) => Some(if order.is_gt() { other } else { one }),
         _ => None,
+    }
+}
+
+fn differs(entry: &Entry) -> Unusable {
+    differs_at(&entry.place, &entry.name)
+}
+
+fn differs_at(place: &Origin, name: &str) -> Unusable {
+    Unusable {
+        place: place.clone(),
+        reason: format!("`{name}` is given twice, and differently"),
+        broken: false,
+    }
+}
+
+fn leaves_open(entry: &Entry) -> Unusable {
+    Unusable {
+        place: entry.place.clone(),
+        reason: format!("`{}` leaves open what stands there", entry.name),
+        broken: false,
     }
 }

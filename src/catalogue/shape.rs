@@ -88,6 +88,9 @@ pub struct Member {
     pub encoded: Arc<[u8]>,
     /// Whether the schema requires it: then it is emptied instead of removed.
     pub required: bool,
+    /// Whether it is a list in whose place `null` may stand; only in JSON. Of other nodes that is said
+    /// where they are.
+    pub nullable_list: bool,
     /// What stands there.
     pub node: Node,
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::check::Check;
 use super::document::{Entry, Origin, Part};
-use super::fitting::{self, Fit};
+use super::fitting::Fit;
 use super::links;
 use super::naming::{self, Naming};
 use super::operation::Format;
@@ -60,7 +60,7 @@ pub(super) fn shape<'a>(
         places: Vec::new(),
         mediated: Vec::new(),
         left_out: Vec::new(),
-        references: Vec::new(),
+        open: Vec::new(),
         levels: 0,
         visits: 0,
         in_record: false,
@@ -113,8 +113,8 @@ struct Shaping<'a, 'run> {
     /// Where it is said that a field is a link to an operation.
     mediated: Vec<(FieldId, &'a Origin)>,
     left_out: Vec<String>,
-    /// The references that lead to where the reading is.
-    references: Vec<&'a str>,
+    /// The schemas that are open where the reading is.
+    open: Vec<&'a Part>,
     levels: usize,
     visits: usize,
     in_record: bool,
@@ -164,7 +164,7 @@ impl<'a> Shaping<'a, '_> {
     fn node(&mut self, part: &'a Part, at: &Standing) -> Result<Node, Unusable> {
         let (schema, nullable_outside) = Schema::read(self.reading, part)?;
         self.visits += 1;
-        if self.levels == LEVELS_MAX || self.visits > VISITS_MAX || self.is_circle(&schema) {
+        if self.levels == LEVELS_MAX || self.visits > VISITS_MAX || schema.is_within(&self.open) {
             return Err(schema.unusable("it holds itself, or is nested too deep"));
         }
         let (kind, nullable_inside) = schema.kind()?;
@@ -179,27 +179,22 @@ impl<'a> Shaping<'a, '_> {
             recipient: self.is_recipient(&schema, at.recipient),
         };
         self.levels += 1;
-        let references = self.references.len();
-        self.references.extend(&schema.references);
+        let open = self.open.len();
+        self.open.extend(schema.whole());
         let node = match kind {
             Kind::Object => self.object(&schema, nullable, at),
             Kind::Array => self.array(&schema, nullable, at),
             Kind::Scalar(kind) => {
                 let null = Null {
                     nullable,
-                    fits: nullable_outside || fitting::null_fits(&schema),
+                    fits: nullable_outside || schema.null_fits(),
                 };
                 self.scalar(&schema, kind, null, at)
             }
         };
-        self.references.truncate(references);
+        self.open.truncate(open);
         self.levels -= 1;
         node
-    }
-
-    fn is_circle(&self, schema: &Schema<'_>) -> bool {
-        let references = &schema.references;
-        references.iter().any(|one| self.references.contains(one))
     }
 
     fn is_recipient(&mut self, schema: &Schema<'a>, inherited: bool) -> bool {
@@ -285,7 +280,12 @@ impl<'a> Shaping<'a, '_> {
             Ok((name, node))
         });
         match named {
-            Ok((name, node)) => Some((name.attribute, self.naming.member(name, required, node))),
+            Ok((name, node)) => {
+                let attribute = name.attribute;
+                let mut member = self.naming.member(name, required, node);
+                member.nullable_list = self.is_nullable_list(&entry.part, &member.node);
+                Some((attribute, member))
+            }
             Err(unusable) => {
                 self.fields.truncate(fields);
                 self.places.truncate(fields);
@@ -313,8 +313,8 @@ impl<'a> Shaping<'a, '_> {
         nullable: bool,
         at: &Standing,
     ) -> Result<Node, Unusable> {
-        if nullable {
-            return Err(schema.unusable("a list that may be null"));
+        if nullable && self.levels == 1 {
+            return Err(schema.unusable("an answer that is a list or null"));
         }
         let Some(items) = schema.keyword("items").filter(|items| items.is_map()) else {
             return Err(schema.unusable("a list that does not say what its items are"));

@@ -222,8 +222,14 @@ impl<'s, 'p> Writer<'s, 'p> {
             (Content::Array { after }, Node::Array(item)) => {
                 self.array(item, place + 1..after as usize, plan)
             }
-            (Content::NullObject, Node::Object(_)) => {
+            (Content::Null, Node::Object(_)) => {
                 self.write(b"null");
+                Some(())
+            }
+            // Where nothing of the items may leave, not even whether there is a list does.
+            (Content::Null, Node::Array(item)) => {
+                let opens = plan.opens(item);
+                self.write(if opens { b"null" } else { b"[]" });
                 Some(())
             }
             (Content::Scalar(scalar), Node::Scalar(_)) => {
@@ -424,7 +430,7 @@ fn stays(piece: &Piece, member: &Member, plan: &Plan) -> bool {
         // What has its own name is written with it.
         Content::Name { .. } => false,
         Content::Record { .. } => true,
-        Content::Object { .. } | Content::Array { .. } | Content::NullObject => {
+        Content::Object { .. } | Content::Array { .. } | Content::Null => {
             member.required || plan.opens(&member.node)
         }
     }

@@ -68,8 +68,8 @@ impl Model<'_> {
         let left = match (node, value) {
             (Node::Scalar(id), _) => self.scalar(*id, value, required, forms),
             _ if !required && !self.anything_leaves(node, forms) => None,
-            (_, Value::Null) => Some(Value::Null),
             (Node::Array(item), _) if !self.anything_leaves(item, forms) => Some(json!([])),
+            (_, Value::Null) => Some(Value::Null),
             (Node::Array(item), Value::Array(items)) => Some(
                 items
                     .iter()

@@ -30,8 +30,8 @@ pub(super) enum Content {
     /// The name of a member that the catalogue does not list; its scalar is the next piece. In XML and CSV
     /// as it is written, in JSON as a token.
     Name { start: u32, end: u32 },
-    /// `null` where an object may stand.
-    NullObject,
+    /// `null` where an object or a list may stand.
+    Null,
     /// A scalar.
     Scalar(Scalar),
 }
@@ -93,7 +93,7 @@ impl Piece {
             | Content::Record { after, .. }
             | Content::Array { after } => after as usize,
             Content::Name { .. } => place + 2,
-            Content::NullObject | Content::Scalar(_) => place + 1,
+            Content::Null | Content::Scalar(_) => place + 1,
         }
     }
 }

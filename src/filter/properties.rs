@@ -281,6 +281,20 @@ fn any_shape(random: &mut Random) -> Shape {
     make.shape(root)
 }
 
+/// Lets some lists be null, as they may in JSON.
+fn let_lists_be_null(random: &mut Random, node: &mut Node) {
+    match node {
+        Node::Scalar(_) => {}
+        Node::Array(item) => let_lists_be_null(random, item),
+        Node::Object(object) => {
+            for known in &mut object.members {
+                known.nullable_list = matches!(known.node, Node::Array(_)) && random.one_in(2);
+                let_lists_be_null(random, &mut known.node);
+            }
+        }
+    }
+}
+
 /// A value of this shape in which every string and number occurs nowhere else.
 fn any_value(random: &mut Random, shape: &Shape, node: &Node, next: &mut u64) -> Value {
     *next += 1;
@@ -307,10 +321,11 @@ fn any_value(random: &mut Random, shape: &Shape, node: &Node, next: &mut u64) ->
                 .chain(&object.members[..rotation])
             {
                 if !random.one_in(5) {
-                    members.insert(
-                        known.name.to_string(),
-                        any_value(random, shape, &known.node, next),
-                    );
+                    let value = match known.nullable_list && random.one_in(3) {
+                        true => Value::Null,
+                        false => any_value(random, shape, &known.node, next),
+                    };
+                    members.insert(known.name.to_string(), value);
                 }
                 if let Some(others) = object.others.filter(|_| random.one_in(3)) {
                     *next += 1;
@@ -471,7 +486,8 @@ struct Case {
 
 impl Case {
     fn new(random: &mut Random) -> Self {
-        let shape = any_shape(random);
+        let mut shape = any_shape(random);
+        let_lists_be_null(random, &mut shape.root);
         let forms: Vec<_> = (0..3).map(|_| any_forms(random)).collect();
         let answer = any_value(random, &shape, &shape.root, &mut 0);
         let mut body = String::new();

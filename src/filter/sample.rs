@@ -63,6 +63,7 @@ pub(super) fn member(name: &str, node: Node) -> Member {
         name: name.into(),
         encoded: encoded.into(),
         required,
+        nullable_list: false,
         node,
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn member<'a>(
     limits: &Limits,
 ) -> Result<Scanned<'a>, Uninspectable> {
     let mut scanner = Scanner::new(shape, text, limits)?;
-    scanner.value(&member.node, 0, 0..0, depth)?;
+    scanner.container(member, 0, 0..0, depth)?;
     scanner.walk.reader.end()?;
     Ok(scanner.finish(&member.node, Written::Member(member)))
 }
@@ -171,6 +171,30 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Reads the value of `known`, which is `member` of the object around it.
+    fn container(
+        &mut self,
+        known: &'a Member,
+        member: u16,
+        alike: Guess,
+        depth: u8,
+    ) -> Result<(), Uninspectable> {
+        if known.nullable_list && self.walk.reader.next() == Some(b'n') {
+            return self.null(member);
+        }
+        self.value(&known.node, member, alike, depth)
+    }
+
+    /// Reads `null` where an object or a list may stand.
+    fn null(&mut self, member: u16) -> Result<(), Uninspectable> {
+        self.walk.reader.literal(b"null")?;
+        self.pieces.push(Piece {
+            member,
+            content: Content::Null,
+        });
+        Ok(())
+    }
+
     fn object(
         &mut self,
         node: &'a ObjectNode,
@@ -180,14 +204,7 @@ impl<'a> Scanner<'a> {
     ) -> Result<(), Uninspectable> {
         match self.walk.reader.next() {
             Some(b'{') => self.walk.check_depth(depth)?,
-            Some(b'n') if node.nullable => {
-                self.walk.reader.literal(b"null")?;
-                self.pieces.push(Piece {
-                    member,
-                    content: Content::NullObject,
-                });
-                return Ok(());
-            }
+            Some(b'n') if node.nullable => return self.null(member),
             _ => return Err(self.walk.reader.not_this_value()),
         }
         let place = self.pieces.len();
@@ -245,9 +262,9 @@ impl<'a> Scanner<'a> {
                 }
                 match &known.node {
                     Node::Scalar(field) => self.scalar(&mut reader, *field, member)?,
-                    container => {
+                    Node::Object(_) | Node::Array(_) => {
                         self.walk.reader = reader;
-                        self.value(container, member, inside, depth + 1)?;
+                        self.container(known, member, inside, depth + 1)?;
                         reader = self.walk.reader;
                     }
                 }

@@ -94,6 +94,7 @@ pub(super) fn customer_operation() -> Operation {
         name: name.into(),
         encoded: format!("\"{name}\":").into_bytes().into(),
         required: false,
+        nullable_list: false,
         node: Node::Scalar(FieldId(id)),
     };
     let shape = Shape {

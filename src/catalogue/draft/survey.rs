@@ -3,15 +3,18 @@
 //! once, however many operations lead to it, so that circles end and large documents take no longer
 //! than they are long.
 
+mod pieces;
+
 use std::collections::{HashMap, HashSet};
 
+use self::pieces::nullable;
 use super::super::document::{Content, Part, steps};
 use super::guess::{RECIPIENTS, is_one, words};
 
 /// Deepest nesting that is looked at in one go.
 const LEVELS_MAX: usize = 48;
-/// Most references or schemas that one schema is put together from.
-const PIECES_MAX: usize = 64;
+/// Most references that lead from one place.
+const REFERENCES_MAX: usize = 64;
 /// What leaves open what stands there.
 const OPEN: [&str; 7] = [
     "oneOf",
@@ -108,7 +111,7 @@ impl<'a> Survey<'a> {
     /// The place itself, or where its references lead within the document.
     pub(super) fn resolve(&self, place: Place<'a>) -> Option<Place<'a>> {
         let mut place = place;
-        for _ in 0..PIECES_MAX {
+        for _ in 0..REFERENCES_MAX {
             let Some(reference) = place.1.get("$ref").and_then(Part::text) else {
                 return Some(place);
             };
@@ -145,16 +148,14 @@ impl<'a> Survey<'a> {
             self.later.push((part, reached.clone()));
             return Vec::new();
         }
-        if pieces
-            .iter()
-            .any(|(pointer, _)| self.open.contains(pointer))
-        {
+        let whole = self.whole(&reached.pointer, part);
+        if whole.iter().any(|pointer| self.open.contains(pointer)) {
             self.give_up(reached, "it holds itself");
             return Vec::new();
         }
         let leaves_open = |part: &Part, keyword: &str| {
             let found = part.get(keyword);
-            found.is_some_and(|alternatives| nullable(alternatives).is_none())
+            found.is_some_and(|found| nullable(found).is_none() && !self.are_read(found))
         };
         let left_open = OPEN.iter().find(|keyword| {
             let mut pieces = pieces.iter();
@@ -168,7 +169,7 @@ impl<'a> Survey<'a> {
             return Vec::new();
         }
         match kind(&pieces) {
-            Ok("object") => self.object(&pieces, reached, level),
+            Ok("object") => self.object(&pieces, &whole, reached, level),
             Ok("array") => match found(&pieces, "items") {
                 Some((pointer, items)) if items.is_map() => {
                     let reached = Reached {
@@ -195,33 +196,6 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// The schemas that one is put together from: references followed, `allOf` taken apart, the one
-    /// beside `null` taken.
-    pub(super) fn pieces(&self, place: Place<'a>) -> Vec<Place<'a>> {
-        let mut pieces: Vec<Place<'a>> = Vec::new();
-        let mut open = vec![place];
-        while let Some((pointer, part)) = open.pop() {
-            if pieces.len() >= PIECES_MAX || pieces.iter().any(|(known, _)| *known == pointer) {
-                continue;
-            }
-            let reference = part.get("$ref").and_then(Part::text);
-            open.extend(reference.and_then(|reference| self.follow(reference)));
-            for keyword in ["allOf", "anyOf", "oneOf"] {
-                let Some(alternatives) = part.get(keyword) else {
-                    continue;
-                };
-                let one = nullable(alternatives);
-                for (index, item) in alternatives.items().iter().enumerate().rev() {
-                    if keyword == "allOf" || one == Some(index) {
-                        open.push((format!("{pointer}/{keyword}/{index}"), item));
-                    }
-                }
-            }
-            pieces.push((pointer, part));
-        }
-        pieces
-    }
-
     /// Whether what a schema describes may be more than one text. Of a schema that says nothing nobody
     /// could say what to read.
     pub(super) fn may_have_members(&self, place: &Place<'a>) -> bool {
@@ -231,7 +205,13 @@ impl<'a> Survey<'a> {
         !place.1.entries().is_empty() && (open || kind(&pieces) != Ok("string"))
     }
 
-    fn object(&mut self, pieces: &[Place<'a>], reached: &Reached, level: usize) -> Vec<usize> {
+    fn object(
+        &mut self,
+        pieces: &[Place<'a>],
+        whole: &[String],
+        reached: &Reached,
+        level: usize,
+    ) -> Vec<usize> {
         let named = pieces.iter().filter(|(_, part)| {
             let properties = part.get("properties").map(Part::entries);
             properties.is_some_and(|entries| !entries.is_empty())
@@ -246,15 +226,13 @@ impl<'a> Survey<'a> {
             self.recipients.push(reached.pointer.clone());
         }
         let depth = self.open.len();
-        self.open
-            .extend(pieces.iter().map(|(pointer, _)| pointer.clone()));
+        self.open.extend_from_slice(whole);
         let mut objects = Vec::new();
         for (pointer, part) in named {
             let index = self.object_at(pointer, &reached.name);
             objects.push(index);
             if self.seen.insert(pointer.clone()) {
-                let required = pieces.iter().flat_map(|(_, part)| required_of(part));
-                let required: Vec<&str> = required.collect();
+                let required = self.required(pieces);
                 self.members(pointer, part, index, &required, level);
             }
         }
@@ -396,24 +374,9 @@ fn quoted(name: &str) -> String {
     text
 }
 
-fn required_of(part: &Part) -> impl Iterator<Item = &str> {
-    let required = part.get("required").map(Part::items);
-    required.unwrap_or_default().iter().filter_map(Part::text)
-}
-
 fn found<'a>(pieces: &[Place<'a>], key: &str) -> Option<Place<'a>> {
     let mut pieces = pieces.iter();
     pieces.find_map(|(pointer, part)| Some((format!("{pointer}/{key}"), part.get(key)?)))
-}
-
-/// The index of the one schema beside `{type: null}` in a list of the two.
-fn nullable(alternatives: &Part) -> Option<usize> {
-    let is_null = |part: &Part| part.get("type").and_then(Part::text) == Some("null");
-    match alternatives.items() {
-        [null, other] if is_null(null) && !is_null(other) => Some(1),
-        [other, null] if is_null(null) && !is_null(other) => Some(0),
-        _ => None,
-    }
 }
 
 fn is_nullable(pieces: &[Place<'_>]) -> bool {
@@ -444,7 +407,7 @@ fn kind<'a>(pieces: &[Place<'a>]) -> Result<&'a str, &'static str> {
     match kinds.as_slice() {
         [kind] => Ok(kind),
         [] if found(pieces, "properties").is_some() => Ok("object"),
-        [] if found(pieces, "enum").is_some() => Ok("string"),
+        [] if found(pieces, "enum").or(found(pieces, "const")).is_some() => Ok("string"),
         [] => Err("a schema without a type"),
         _ => Err("more than one type"),
     }
@@ -507,6 +470,21 @@ mod tests {
                 "a list that does not say what its items are",
             ]
         );
+    }
+
+    #[test]
+    fn alternatives_of_objects_and_parts_used_twice_are_looked_through() {
+        let (fields, uncarried) = surveyed(
+            "{A: {allOf: [{$ref: '#/components/schemas/B'}, {properties: {in: {allOf: [{$ref: '#/components/schemas/B'}]}, \
+             one: {oneOf: [{$ref: '#/components/schemas/C'}, {type: 'null'}, {$ref: '#/components/schemas/D'}]}}, anyOf: [{required: [in]}, {required: [one]}]}]}, \
+             B: {properties: {b: {const: x}}}, C: {type: object, required: [c], properties: {c: {enum: [y]}}}, \
+             D: {type: object, properties: {d: {type: string}}}}",
+        );
+        let component = |pointer: &str| format!("$.components.schemas.{pointer}");
+        let expected = ["B.properties.b", "C.properties.c", "D.properties.d"].map(component);
+        let fields: HashSet<_> = fields.into_iter().collect();
+        assert_eq!(fields, expected.into());
+        assert!(uncarried.is_empty(), "{uncarried:?}");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{Shaping, Standing};
-use crate::catalogue::fitting;
+use crate::catalogue::document::Part;
+use crate::catalogue::operation::Format;
 use crate::catalogue::reading::Unusable;
 use crate::catalogue::schema::{Kind, Schema};
-use crate::catalogue::shape::{Field, FieldId, Member};
+use crate::catalogue::shape::{Field, FieldId, Member, Node};
 
 impl<'a> Shaping<'a, '_> {
     /// Puts attributes first, each kind sorted by name; how many attributes there are.
@@ -19,6 +20,17 @@ impl<'a> Shaping<'a, '_> {
             self.reading.mistake(schema.place, message);
         }
         members.iter().filter(|(attribute, _)| *attribute).count()
+    }
+
+    /// Whether `null` may stand in place of the list that a member is. In XML there is none: a list without
+    /// items has no elements.
+    pub(super) fn is_nullable_list(&mut self, part: &'a Part, node: &Node) -> bool {
+        if self.naming.format() != Format::Json || !matches!(node, Node::Array(_)) {
+            return false;
+        }
+        let read = Schema::read(self.reading, part);
+        let nullable = read.and_then(|(one, outside)| Ok(outside || one.kind()?.1));
+        nullable.unwrap_or_default()
     }
 
     /// The field that all members are which the schema does not list, where an overlay says what they
@@ -52,7 +64,7 @@ impl<'a> Shaping<'a, '_> {
             check: fit.check,
             kind,
             nullable: nullable_outside || nullable_inside,
-            null_fits: nullable_outside || fitting::null_fits(&schema),
+            null_fits: nullable_outside || schema.null_fits(),
             recipient,
             empty: Arc::from(&b"null"[..]),
             ..Field::default()

@@ -99,7 +99,7 @@ impl<'s> Writer<'s, '_> {
             (Content::Array { after }, Node::Array(item)) => {
                 self.items(start, item, place + 1..after as usize, plan)
             }
-            (Content::NullObject, Node::Object(_)) => self.close_tag(start, |_| Some(())),
+            (Content::Null, Node::Object(_)) => self.close_tag(start, |_| Some(())),
             (Content::Scalar(scalar), Node::Scalar(_)) => {
                 match self.treatment(scalar, plan) {
                     // A link that leads nowhere.

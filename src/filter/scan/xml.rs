@@ -266,7 +266,7 @@ impl<'a> Scanner<'a> {
             && !began_record
             && let Some(piece) = self.found.pieces.get_mut(place)
         {
-            piece.content = Content::NullObject;
+            piece.content = Content::Null;
         }
         Ok(())
     }

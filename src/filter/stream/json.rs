@@ -154,9 +154,9 @@ impl<'a> Json<'a> {
             return Err(Reason::ByteOrderMark);
         }
         self.begun = true;
-        // An optional object that is `null` is a value like any other.
-        if let (Next::Value(Node::Object(object), Some(member)), b'n') = (next, byte)
-            && object.nullable
+        // An object or a list that is `null` is a value like any other.
+        if let (Next::Value(node, Some(member)), b'n') = (next, byte)
+            && (member.nullable_list || matches!(node, Node::Object(object) if object.nullable))
         {
             self.next = Next::Member(Some(member));
             return Ok(());

@@ -96,6 +96,19 @@ fn nested() -> Shape {
     ])))
 }
 
+fn let_lists_be_null(node: &mut Node) {
+    match node {
+        Node::Scalar(_) => {}
+        Node::Array(item) => let_lists_be_null(item),
+        Node::Object(object) => {
+            for known in &mut object.members {
+                known.nullable_list = matches!(known.node, Node::Array(_));
+                let_lists_be_null(&mut known.node);
+            }
+        }
+    }
+}
+
 fn bodies() -> Vec<(Format, Shape, String)> {
     let page_of = |records: &str| {
         format!(r#" {{"count":2 , "data":[{records}],"next":"x","more":{{"a":["}}"]}}}} "#)
@@ -118,6 +131,14 @@ fn bodies() -> Vec<(Format, Shape, String)> {
         r#"{"customer":"foreign","groups":[{"inner":{"jobs":[{"id":"1"}]}}]}"#,
     ] {
         bodies.push((Format::Json, nested(), body.to_owned()));
+    }
+    let mut nullable = nested();
+    let_lists_be_null(&mut nullable.root);
+    for body in [
+        r#"{"customer":"c1","groups":[{"inner":{"jobs": null }},{"inner":{"jobs":[{"id":"1","email":"x"}]}}],"count":1}"#,
+        r#"{"customer":"c1","groups":null,"note":"n"}"#,
+    ] {
+        bodies.push((Format::Json, nullable.clone(), body.to_owned()));
     }
     let mut lines = page();
     let Node::Object(root) = &lines.root else {

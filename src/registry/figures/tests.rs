@@ -105,6 +105,7 @@ fn shape() -> Shape {
         name: name.into(),
         encoded: format!("\"{name}\":").into_bytes().into(),
         required: true,
+        nullable_list: false,
         node,
     };
     let object = |members, group| {

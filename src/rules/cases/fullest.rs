@@ -179,6 +179,7 @@ mod tests {
             name: name.into(),
             encoded: format!("<{name}>").into_bytes().into(),
             required: true,
+            nullable_list: false,
             node,
         }
     }
