@@ -256,6 +256,15 @@ pub struct RequestFacts {
     pub policy: Option<String>,
 }
 
+impl RequestFacts {
+    /// The name of the policy set in the `Covenant-Policy` label: `2026-11-22.3f9c` of
+    /// `"2026-11-22.3f9c";contract="acme.7"`.
+    pub fn policy_set(&self) -> Option<&str> {
+        let label = self.policy.as_deref()?.strip_prefix('"')?;
+        Some(label.split_once('"')?.0)
+    }
+}
+
 /// Who received a disclosure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

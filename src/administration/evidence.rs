@@ -161,7 +161,7 @@ impl Administration {
         } = wanted;
         let index = self.reader(scan);
         let directory = self.ledger_directory.clone();
-        let contracts = (self.contracts)();
+        let mut names = self.names();
         let checkpoint = self.ledger.checkpoint();
         let whom = whom.map(|whom| (self.about(&whom, checkpoint), whom));
         blocking(move || {
@@ -179,7 +179,7 @@ impl Administration {
                 .entries
                 .extend(deliveries(&index, &wanted, places, end)?);
             if let Some((about, whom)) = whom {
-                let accounted = account(&index, &whom, end, &contracts, None)?;
+                let accounted = account(&index, &whom, end, &mut names, None)?;
                 gathered.report = Some(about.report(accounted, destroyed(&directory)?));
             }
             Ok(gathered)
@@ -234,7 +234,7 @@ impl Administration {
     }
 }
 
-/// The name of the policy set in a `Covenant-Policy` label: `"2026-11-22.3f9c";contract="acme.7"`.
+/// The name of the policy set that decided.
 fn version_of(event: &Event) -> Option<String> {
     let request = match event {
         Event::Disclosure(disclosure) => &disclosure.request,
@@ -242,8 +242,7 @@ fn version_of(event: &Event) -> Option<String> {
         Event::Refusal(refusal) => &refusal.request,
         _ => return None,
     };
-    let label = request.policy.as_deref()?.strip_prefix('"')?;
-    Some(label.split_once('"')?.0.to_owned())
+    request.policy_set().map(str::to_owned)
 }
 
 fn contents(

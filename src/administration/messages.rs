@@ -15,9 +15,9 @@ mod ledger;
 mod purging;
 
 pub use ledger::{
-    CustomerChange, CustomerChanged, ExportTold, Found, HoldShown, Incomplete, Occurrence,
-    RecipientAccounted, RecipientShown, RecipientTyped, Report, ReportQuery, SearchAnswer,
-    SearchQuery, Series,
+    CustomerChange, CustomerChanged, ExportTold, Found, HoldShown, Incomplete, NameAndAddress,
+    Occurrence, RecipientAccounted, RecipientShown, RecipientTyped, Report, ReportQuery,
+    SearchAnswer, SearchQuery, Series,
 };
 pub use purging::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
 

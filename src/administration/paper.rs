@@ -7,7 +7,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::messages::{Destroyed, RecipientAccounted, RecipientShown, Report, Series};
+use super::messages::{
+    Destroyed, NameAndAddress, RecipientAccounted, RecipientShown, Report, Series,
+};
 use crate::terms::{csv_cell, escaped, escaped_html};
 
 /// For people, on paper as on a screen.
@@ -174,6 +176,7 @@ fn rows(series: &Series) -> Vec<(&'static str, String)> {
     vec![
         ("when", when),
         ("recipient", recipient(&series.recipient)),
+        ("now", present(&series.recipient)),
         ("data", data(series)),
         ("operation", series.operation.clone()),
         ("purpose", series.purpose.clone()),
@@ -199,6 +202,19 @@ fn recipient(recipient: &RecipientShown) -> String {
         [] => recipient.kind.clone(),
         known => format!("{}: {}", recipient.kind, known.join(", ")),
     }
+}
+
+/// How the recipient is named now, where it was named otherwise then, or nobody knows how.
+fn present(recipient: &RecipientShown) -> String {
+    let Some(present) = &recipient.present else {
+        return String::new();
+    };
+    let NameAndAddress { name, address } = present;
+    let then = match recipient.name {
+        Some(_) => "in the contract in force when this was made",
+        None => "in the contract in force when this was made; that of then is not kept",
+    };
+    format!("{name}, {address} ({then})")
 }
 
 fn data(series: &Series) -> String {
@@ -233,10 +249,11 @@ fn incomplete(series: &Series) -> String {
 
 /// One line for each series.
 pub fn csv(report: &Report) -> String {
-    let headings = "first,last,count,recipient,recipient_id,name,address,data,operation,purpose,\
-                    basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
+    let headings = "first,last,count,recipient,recipient_id,name,address,present_name,\
+                    present_address,data,operation,purpose,basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
     let line = |series: &Series| {
         let recipient = &series.recipient;
+        let present = recipient.present.as_ref();
         let optional = |value: &Option<String>| value.clone().unwrap_or_default();
         let cells = [
             series.first.time.to_string(),
@@ -246,6 +263,8 @@ pub fn csv(report: &Report) -> String {
             optional(&recipient.id),
             optional(&recipient.name),
             optional(&recipient.address),
+            present.map_or_else(String::new, |present| present.name.clone()),
+            present.map_or_else(String::new, |present| present.address.clone()),
             data(series),
             series.operation.clone(),
             series.purpose.clone(),
@@ -356,6 +375,10 @@ mod tests {
                     id: Some("acme".to_owned()),
                     name: Some("=Acme \"Ltd\"".to_owned()),
                     address: Some("2 Side Street, Anytown".to_owned()),
+                    present: Some(NameAndAddress {
+                        name: "Acme Group".to_owned(),
+                        address: "9 New Road, Anytown".to_owned(),
+                    }),
                 },
                 data: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
                 operation: "getCustomer".to_owned(),
@@ -395,6 +418,7 @@ mod tests {
         let text = text(&report());
         let told = "\n  1\n    when       2026-11-01T08:00:00Z to 2026-11-02T08:00:00Z, 2 times\n    \
                     recipient  partner: =Acme \"Ltd\", 2 Side Street, Anytown, acme\n    \
+                    now        Acme Group, 9 New Road, Anytown (in the contract in force when this was made)\n    \
                     data       user.name (clear)\n    operation  getCustomer\n    \
                     purpose    essential.service\n    basis      service\n    \
                     withheld   $.email (removal, P5)\n    \
