@@ -22,6 +22,7 @@ pub mod messages;
 pub mod paper;
 mod partners;
 mod policies;
+mod preserved;
 mod purging;
 mod report;
 pub mod server;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
-use super::destroyed::destroyed;
 use super::disclosures::{blocking, object, proven, prover, wanted};
 use super::messages::{Report, SearchQuery};
+use super::preserved::gone;
 use super::report::{account, deliveries};
 use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, paper, reason};
@@ -162,6 +162,7 @@ impl Administration {
         let index = self.reader(scan);
         let directory = self.ledger_directory.clone();
         let mut names = self.names();
+        let held = self.held();
         let checkpoint = self.ledger.checkpoint();
         let whom = whom.map(|whom| (self.about(&whom, checkpoint), whom));
         blocking(move || {
@@ -180,7 +181,8 @@ impl Administration {
                 .extend(deliveries(&index, &wanted, places, end)?);
             if let Some((about, whom)) = whom {
                 let accounted = account(&index, &whom, end, &mut names, None)?;
-                gathered.report = Some(about.report(accounted, destroyed(&directory)?));
+                let gone = gone(&directory, held.as_deref(), &whom)?;
+                gathered.report = Some(about.report(accounted, gone));
             }
             Ok(gathered)
         })

@@ -19,7 +19,9 @@ pub use ledger::{
     Occurrence, RecipientAccounted, RecipientShown, RecipientTyped, Report, ReportQuery,
     SearchAnswer, SearchQuery, Series,
 };
-pub use purging::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
+pub use purging::{
+    Destroyed, Held, Preserved, PreservedPackage, PurgeAsked, PurgePlan, PurgeProposed, Purged,
+};
 
 /// Header that names the role to act in, by its word.
 pub const ROLE_HEADER: &str = "covenant-role";

@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::messages::{
-    Destroyed, NameAndAddress, RecipientAccounted, RecipientShown, Report, Series,
+    Destroyed, NameAndAddress, Preserved, PreservedPackage, RecipientAccounted, RecipientShown,
+    Report, Series,
 };
 use crate::terms::{csv_cell, escaped, escaped_html};
 
@@ -86,6 +87,7 @@ fn remarks(report: &Report) -> Vec<String> {
         remarks.extend(unanswerable(recipient));
     }
     remarks.extend(report.destroyed.as_ref().and_then(gone));
+    remarks.extend(report.preserved.as_ref().map(kept));
     remarks
 }
 
@@ -150,6 +152,46 @@ fn gone(destroyed: &Destroyed) -> Option<String> {
     Some(format!(
         "The first {entries} entries of the ledger{until} were destroyed {how}. What they told is not in here."
     ))
+}
+
+/// Where what was destroyed can still be read.
+fn kept(preserved: &Preserved) -> String {
+    let folder = preserved.folder.as_deref();
+    if let Some(unknown) = &preserved.unknown {
+        let folder = folder.map_or_else(String::new, |folder| format!("`{folder}`: "));
+        return format!(
+            "Before that, what was on hold was copied into evidence packages. Which of them are about this \
+             person cannot be told ({folder}{unknown}). The latest purge made those of SHA-256 {}.",
+            preserved.made.join(", ")
+        );
+    }
+    let each = preserved.packages.iter().map(|package| {
+        let PreservedPackage { file, sha256, .. } = package;
+        match (&package.damage, package.entries.as_slice()) {
+            (Some(damage), _) => {
+                format!("`{file}` is not as it was made ({damage}): look for a copy of it")
+            }
+            (None, [first, .., last]) => format!(
+                "`{file}` has {} entries, from {first} to {last} (SHA-256 {sha256})",
+                package.entries.len()
+            ),
+            (None, places) => {
+                let places = places.iter().map(ToString::to_string);
+                let places = places.collect::<Vec<_>>().join(", ");
+                format!("`{file}` has entry {places} (SHA-256 {sha256})")
+            }
+        }
+    });
+    let mut each: Vec<_> = each.collect();
+    if preserved.more > 0 {
+        each.push(format!("{} more were not looked into", preserved.more));
+    }
+    format!(
+        "Before that, what was on hold was copied into evidence packages, which account for it and prove it. In \
+         `{}`, these are about this person: {}.",
+        folder.unwrap_or_default(),
+        each.join("; ")
+    )
 }
 
 fn paragraph(number: usize, series: &Series) -> String {
@@ -410,6 +452,7 @@ mod tests {
             }],
             checkpoint: "covenant.example/log\n9\n".to_owned(),
             destroyed: None,
+            preserved: None,
         }
     }
 

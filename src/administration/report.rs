@@ -14,9 +14,11 @@ use jiff::Timestamp;
 use self::accounts::Accounts;
 pub(super) use self::names::Names;
 
-use super::destroyed::destroyed;
 use super::disclosures::{blocking, proven, prover};
-use super::messages::{Destroyed, RecipientAccounted, RecipientShown, Report, ReportQuery, Series};
+use super::messages::{
+    Destroyed, Preserved, RecipientAccounted, RecipientShown, Report, ReportQuery, Series,
+};
+use super::preserved::gone;
 use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, reason};
 use crate::entry::{Disclosure, Entry, Event, SubjectGroup};
@@ -63,11 +65,12 @@ impl Administration {
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
         let about = self.about(&whom, Arc::clone(&checkpoint));
+        let held = self.held();
         blocking(move || {
             let prover = prover(&directory, &checkpoint)?;
             let accounted = account(&index, &whom, end, &mut names, Some(&prover))?;
             // Asked last: what is destroyed meanwhile is told too.
-            Ok(about.report(accounted, destroyed(&directory)?))
+            Ok(about.report(accounted, gone(&directory, held.as_deref(), &whom)?))
         })
         .await
     }
@@ -96,11 +99,11 @@ pub(super) struct About {
 }
 
 impl About {
-    /// The report, with the disclosures and how many entries were read for them.
+    /// The report, with the disclosures and how many entries were read for them, and what is gone and kept.
     pub(super) fn report(
         self,
         (disclosures, entries_read): (Vec<Series>, u64),
-        destroyed: Option<Destroyed>,
+        (destroyed, preserved): (Option<Destroyed>, Option<Preserved>),
     ) -> Report {
         Report {
             reference: self.reference,
@@ -111,6 +114,7 @@ impl About {
             disclosures,
             checkpoint: self.checkpoint.to_string(),
             destroyed,
+            preserved,
         }
     }
 }

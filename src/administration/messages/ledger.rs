@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ByAndWhy, Destroyed};
+use super::{ByAndWhy, Destroyed, Preserved};
 use crate::entry::{Entry, Withheld};
 
 /// What to look for in the ledger; everything that is given must fit.
@@ -146,6 +146,9 @@ pub struct Report {
     /// What is not in the ledger any more, and so not accounted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroyed: Option<Destroyed>,
+    /// Packages that have entries about this person which are not in the ledger any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preserved: Option<Preserved>,
 }
 
 /// Disclosures to one recipient of the same data for the same purpose on the same basis.

@@ -329,6 +329,61 @@ async fn the_index_forgets_what_was_destroyed_and_finds_what_is_left() {
     assert_eq!(search(false).await, found);
 }
 
+/// A report about who was on hold names the package, and says where it is damaged or cannot be looked for; one
+/// about somebody else knows of none.
+async fn says_where_it_is_kept(fixture: &Fixture, sha256: &str) {
+    let held = fixture.folder.path().join("held");
+    let report = fixture.report("cus_2").await;
+    let preserved = report.preserved.clone().unwrap();
+    let [package] = preserved.packages.as_slice() else {
+        panic!("{preserved:?}")
+    };
+    assert_eq!(
+        (package.sha256.as_str(), package.entries.len()),
+        (sha256, 85)
+    );
+    assert!(package.entries.iter().all(|entry| *entry < 256));
+    for paper in [
+        paper::text(&report),
+        paper::html(&report),
+        paper::csv(&report),
+    ] {
+        assert!(
+            paper.contains(&package.file) && paper.contains("has 85 entries"),
+            "{paper}"
+        );
+    }
+    assert_eq!(fixture.report("cus_1").await.preserved, None);
+    // The same goes along as evidence.
+    let query = SearchQuery {
+        customer: Some("cus_2".to_owned()),
+        ..SearchQuery::default()
+    };
+    let leo = actor("Leo", Role::Legal);
+    let packed = fixture.service.evidence(&leo, &query).await.unwrap();
+    let members = evidence::archive::read(&packed).unwrap();
+    let packed: Report = serde_json::from_slice(&members["report.json"]).unwrap();
+    assert_eq!(packed.preserved, Some(preserved.clone()));
+
+    let file = held.join(&package.file);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let told = paper::text(&fixture.report("cus_2").await);
+    assert!(told.contains("is not as it was made"), "{told}");
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+
+    std::fs::rename(&held, fixture.folder.path().join("elsewhere")).unwrap();
+    let told = paper::text(&fixture.report("cus_1").await);
+    assert!(
+        told.contains("cannot be told") && told.contains(sha256),
+        "{told}"
+    );
+    std::fs::rename(fixture.folder.path().join("elsewhere"), &held).unwrap();
+}
+
 #[tokio::test]
 async fn what_is_on_hold_is_kept_in_packages_that_stay_valid() {
     let fixture = Fixture::aged(61).await;
@@ -356,6 +411,7 @@ async fn what_is_on_hold_is_kept_in_packages_that_stay_valid() {
         verified.entries
     });
     assert_eq!(entries.collect::<Vec<_>>(), [85, 1]);
+    says_where_it_is_kept(&fixture, &purge.held[0]).await;
     // Where they cannot be kept nothing is destroyed.
     fixture.clock.advance(DAY * 61);
     std::fs::remove_dir_all(fixture.folder.path().join("held")).unwrap();
