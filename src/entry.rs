@@ -242,7 +242,8 @@ pub struct RequestFacts {
     /// Operation id of the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// Purpose it was asked for.
+    /// Purpose it was asked for: the one chosen; of what was refused before one was, the one declared, if it
+    /// is one of the vocabulary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
     /// How many records the page it asked for should have.
