@@ -172,6 +172,18 @@ pub enum Event {
 }
 
 impl Event {
+    /// The words for all kinds.
+    pub const KINDS: [&str; 8] = [
+        "disclosure",
+        "intent",
+        "refusal",
+        "act",
+        "gateway",
+        "shadow",
+        "delivered",
+        "purge",
+    ];
+
     /// The word for its kind, as it stands in the entry.
     pub fn kind(&self) -> &'static str {
         match self {

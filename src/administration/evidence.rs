@@ -16,7 +16,6 @@ use crate::evidence::archive::{self, Members};
 use crate::evidence::{self, ENTRIES, SEAL, SEAL_PROOF, SEALED, SUMS};
 use crate::export;
 use crate::index::{Hit, Query};
-use crate::ledger::ReadError;
 use crate::ledger::proof::Prover;
 use crate::ledger::rotation::{Rotation, rotations};
 
@@ -75,7 +74,8 @@ impl Administration {
     /// entry first; that it was made is another, which seals it.
     ///
     /// # Errors
-    /// [`NotDone`]; [`NotDone::Mistaken`] where it would be too large.
+    /// [`NotDone`]; [`NotDone::Mistaken`] where it would be too large, or would hold no entry of a request or of
+    /// a time.
     pub async fn evidence(&self, actor: &Actor, query: &SearchQuery) -> Result<Vec<u8>, NotDone> {
         Self::allow(actor, Deed::LedgerEvidence)?;
         let because = query.because.as_deref().map(reason).transpose()?;
@@ -108,7 +108,19 @@ impl Administration {
         wanted: Wanted,
     ) -> Result<Package, NotDone> {
         let end = self.ledger.size();
+        let narrowed = Query {
+            references: Vec::new(),
+            ..wanted.query.clone()
+        };
         let gathered = self.gather(wanted, end).await?;
+        // Of one person it says something that nothing was disclosed; of a request or a time, nothing.
+        if gathered.entries.is_empty() && narrowed.says_something() {
+            return Err(NotDone::Mistaken(
+                "no entry fits, so there is nothing to prove and no package was made; look with `covenant ledger \
+                 search` for what there is, or leave --request, --partner, --since and --until out"
+                    .to_owned(),
+            ));
+        }
         let (policies, approvals) = self.policies_of(&gathered, end).await?;
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
@@ -135,12 +147,9 @@ impl Administration {
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
         blocking(move || {
-            let unreadable = |error: String| NotDone::Unreadable(error);
             let entry = crate::ledger::reading::entries(&directory, seal).next();
-            let missing = || unreadable(format!("entry {seal} is missing"));
-            let (_, bytes) = entry
-                .ok_or_else(missing)?
-                .map_err(|error| unreadable(error.to_string()))?;
+            let missing = || NotDone::Damaged(format!("entry {seal} is missing"));
+            let (_, bytes) = entry.ok_or_else(missing)??;
             let proof = proven(&prover(&directory, &checkpoint)?, seal, &bytes)?;
             members.insert(SEAL.to_owned(), bytes);
             members.insert(SEAL_PROOF.to_owned(), proof.into());
@@ -288,10 +297,9 @@ struct Provers {
 
 impl Provers {
     fn new(directory: &Path, checkpoint: &str) -> Result<Self, NotDone> {
-        let unreadable = |error: ReadError| NotDone::Unreadable(error.to_string());
         let newest = prover(directory, checkpoint)?;
-        let cosigned = Prover::cosigned(directory, newest.keys()).map_err(unreadable)?;
-        let rotations = rotations(directory, newest.keys()).map_err(unreadable)?;
+        let cosigned = Prover::cosigned(directory, newest.keys())?;
+        let rotations = rotations(directory, newest.keys())?;
         Ok(Self {
             newest,
             cosigned,

@@ -32,6 +32,22 @@ pub const ROLE_HEADER: &str = "covenant-role";
 pub struct Problem {
     /// What went wrong and what to do, for people.
     pub error: String,
+    /// What kind of thing that is, for programs.
+    #[serde(default)]
+    pub kind: ProblemKind,
+}
+
+/// What a command makes of a [`Problem`] beside its status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// What the status says.
+    #[default]
+    Other,
+    /// What was asked makes no sense.
+    Usage,
+    /// The ledger is damaged.
+    Damaged,
 }
 
 /// A partner, as listed and shown.

@@ -61,9 +61,7 @@ pub(super) fn gone(
 
 /// The packages that the purge at this place made first.
 fn made(directory: &Path, purge: u64) -> Result<Vec<String>, NotDone> {
-    let found = reading::entries(directory, purge).next();
-    let found = found.transpose();
-    let found = found.map_err(|error| NotDone::Unreadable(error.to_string()))?;
+    let found = reading::entries(directory, purge).next().transpose()?;
     let purge = found.and_then(|(_, bytes)| Purge::of(&bytes));
     Ok(purge.map_or_else(Vec::new, |purge| purge.held))
 }

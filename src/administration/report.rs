@@ -48,13 +48,13 @@ impl Administration {
     /// entry itself; disclosures after that entry are not in it.
     ///
     /// # Errors
-    /// [`NotDone`]; [`NotDone::Unreadable`] also where an entry is not what was recorded.
+    /// [`NotDone`]; [`NotDone::Damaged`] where an entry is not what was recorded.
     pub async fn report(&self, actor: &Actor, query: &ReportQuery) -> Result<Report, NotDone> {
         Self::allow(actor, Deed::LedgerReport)?;
         let because = query.because.as_deref().map(reason).transpose()?;
         let (customer, recipient) = (query.customer.as_deref(), query.recipient.as_ref());
         let whom = self.whom(customer, recipient).await?.ok_or_else(|| {
-            NotDone::Mistaken("name a customer or a recipient to account for".to_owned())
+            NotDone::Misasked("name a customer or a recipient to account for".to_owned())
         })?;
         let action = Deed::LedgerReport.name().to_owned();
         let object = whom.object().to_owned();

@@ -499,7 +499,7 @@ async fn a_search_finds_what_is_about_a_customer_and_is_itself_on_record() {
             .is_empty()
     );
     let anything = fixture.service.search(&leo, SearchQuery::default()).await;
-    assert!(matches!(anything, Err(NotDone::Mistaken(_))));
+    assert!(matches!(anything, Err(NotDone::Misasked(_))));
 }
 
 #[tokio::test]

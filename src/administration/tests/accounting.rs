@@ -1,10 +1,13 @@
 //! What an accounting of disclosures says of whom and of what.
 
+use std::os::unix::fs::FileExt as _;
+
 use super::*;
 use crate::evidence;
 
 const ACME: &str = "partners/acme.yaml";
 const RENAMED: (&str, &str, &str) = (ACME, "name: Acme Print & Mail", "name: Acme Mail Group");
+const UNKNOWN: &str = "6f1c3a52-9d0e-4b7a-8c11-0e2f4a6b8c9d";
 const MOVED: (&str, &str, &str) = (
     ACME,
     "address: 12 Foundry Lane, Portland, ME 04101, United States",
@@ -118,4 +121,154 @@ async fn a_report_names_who_received_it_as_they_were_then_and_as_they_are_now() 
     let members = evidence::archive::read(&package).unwrap();
     let packed: Report = serde_json::from_slice(&members["report.json"]).unwrap();
     assert_eq!(packed.disclosures, report.disclosures);
+}
+
+/// Changes a byte of an entry wherever the log has it.
+fn tamper(folder: &std::path::Path, needle: &str) -> usize {
+    let mut changed = 0;
+    for item in std::fs::read_dir(folder).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            changed += tamper(&path, needle);
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        if let Some(place) = memchr::memmem::find(&bytes, needle.as_bytes()) {
+            let last = place + needle.len() - 1;
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            // In place: the gateway has it open.
+            file.write_all_at(&[bytes[last] ^ 1], last as u64).unwrap();
+            changed += 1;
+        }
+    }
+    changed
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_says_what_to_do_and_ends_the_command_with_its_code() {
+    let fixture = Fixture::new().await;
+    fixture.import(BOOK).await.unwrap();
+    fixture.disclose("cus_1", "req_tampered", &[]).await;
+    let socket = fixture.folder.path().join("administration.sock");
+    let actors = Actors::new([Mapped {
+        user: user_name(rustix::process::getuid().as_raw()),
+        name: "Leo".to_owned(),
+        role: Role::Legal,
+    }]);
+    let listener = server::bind(&socket).unwrap();
+    let service = Arc::clone(&fixture.service);
+    tokio::spawn(server::serve(
+        listener,
+        service,
+        actors.unwrap(),
+        std::future::pending(),
+    ));
+    let leo = Client::new(&socket, Some(Role::Legal));
+    let asked = async |path: &str, query: &SearchQuery| {
+        let answer = leo.post_for_bytes(path, query).await;
+        answer.map_or_else(
+            |error| (error.exit_code(), error.to_string()),
+            |_| (0, String::new()),
+        )
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let customer = |id: &str| SearchQuery {
+        customer: some(id),
+        ..SearchQuery::default()
+    };
+    let (search, package) = ("/ledger/search", "/ledger/evidence");
+    for (path, query, code, told) in [
+        (
+            search,
+            SearchQuery {
+                purpose: some("selling"),
+                ..customer("cus_1")
+            },
+            2,
+            "is not a purpose",
+        ),
+        (
+            search,
+            SearchQuery {
+                request: some("req"),
+                ..customer("cus_1")
+            },
+            2,
+            "is not a request's id",
+        ),
+        (
+            search,
+            SearchQuery {
+                because: some(" "),
+                ..customer("cus_1")
+            },
+            2,
+            "say why with --because",
+        ),
+        (
+            search,
+            SearchQuery {
+                because: Some("x".repeat(100_000)),
+                ..customer("cus_1")
+            },
+            2,
+            "shorten",
+        ),
+        (search, SearchQuery::default(), 2, "name a customer"),
+        (search, customer("cus_9"), 1, "nobody in the book"),
+        (package, customer("cus_2"), 0, ""),
+        (
+            package,
+            SearchQuery {
+                partner: some("bright"),
+                ..customer("cus_1")
+            },
+            1,
+            "no package was made",
+        ),
+        (
+            package,
+            SearchQuery {
+                until: Some("2020-01-01T00:00:00Z".parse().unwrap()),
+                ..customer("cus_1")
+            },
+            1,
+            "no package was made",
+        ),
+        (
+            package,
+            SearchQuery {
+                request: some(UNKNOWN),
+                ..SearchQuery::default()
+            },
+            1,
+            "no package was made",
+        ),
+    ] {
+        let (exit, message) = asked(path, &query).await;
+        assert_eq!(exit, code, "{message}");
+        assert!(message.contains(told), "{message}");
+    }
+    let sealed = fixture.acts().into_iter();
+    let sealed = sealed.filter(|(act, ..)| act == evidence::SEALED);
+    assert_eq!(sealed.count(), 1);
+
+    // What is written behind the log's end has read it before.
+    fixture.published().await;
+    assert!(tamper(&fixture.folder.path().join("ledger"), "req_tampered") > 0);
+    for path in [search, package, "/ledger/report"] {
+        let (exit, message) = match path {
+            "/ledger/report" => {
+                let query = ReportQuery {
+                    customer: some("cus_1"),
+                    ..ReportQuery::default()
+                };
+                let error = leo.post::<Report>(path, &query).await.unwrap_err();
+                (error.exit_code(), error.to_string())
+            }
+            path => asked(path, &customer("cus_1")).await,
+        };
+        assert_eq!(exit, 6, "{message}");
+        assert!(message.contains("covenant ledger verify"), "{message}");
+    }
 }

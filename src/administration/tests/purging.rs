@@ -46,7 +46,7 @@ impl Fixture {
         }
     }
 
-    async fn published(&self) {
+    pub(super) async fn published(&self) {
         let size = self.ledger.size();
         self.clock.advance(Duration::from_secs(10));
         self.until(|| self.ledger.published() >= size).await;
@@ -650,13 +650,13 @@ async fn evidence_about_a_recipient_has_its_entries_and_nothing_that_was_typed()
         ..query
     };
     let refused = fixture.service.evidence(&leo, &both).await;
-    assert!(matches!(refused, Err(NotDone::Mistaken(_))));
+    assert!(matches!(refused, Err(NotDone::Misasked(_))));
     let nobody = ReportQuery {
         recipient: Some(RecipientTyped::default()),
         ..ReportQuery::default()
     };
     for query in [nobody, ReportQuery::default()] {
         let refused = fixture.service.report(&leo, &query).await;
-        assert!(matches!(refused, Err(NotDone::Mistaken(_))), "{query:?}");
+        assert!(matches!(refused, Err(NotDone::Misasked(_))), "{query:?}");
     }
 }
