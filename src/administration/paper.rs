@@ -1,6 +1,8 @@
 //! An accounting of disclosures on paper: as text, as a page of HTML to be printed, and as CSV (RFC 4180).
 //! Whatever stands in it may have been written by somebody else, so none of it is markup or a formula.
 
+mod plain;
+
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -25,14 +27,15 @@ pub fn text(report: &Report) -> String {
     for (number, series) in (1..).zip(&report.disclosures) {
         text.push_str(&paragraph(number, series));
     }
-    text.push_str("\nSigned checkpoint of the ledger when this was made:\n\n");
-    for line in report.checkpoint.lines() {
-        text.push_str(&format!("    {}\n", escaped(line)));
-    }
     text.push_str(
-        "\nTo verify: save the checkpoint to a file, and run\n\n    covenant ledger verify --dir \
-         <the ledger's directory> --key <its verifier key> --since <that file>\n",
+        "\nTo verify: save what follows this paragraph, to the end and as it stands, to a file. It is the signed \
+         checkpoint of the ledger when this was made. Then run\n\n    covenant ledger verify --dir LEDGER --key KEY \
+         --since-checkpoint FILE\n\nwith the ledger's directory and its verifier key.\n\n",
     );
+    // Not indented, or what is saved would be no signed note.
+    for line in report.checkpoint.lines() {
+        text.push_str(&format!("{}\n", escaped(line)));
+    }
     text
 }
 
@@ -220,6 +223,7 @@ fn rows(series: &Series) -> Vec<(&'static str, String)> {
         ("recipient", recipient(&series.recipient)),
         ("now", present(&series.recipient)),
         ("data", data(series)),
+        ("in words", plain::words(series)),
         ("operation", series.operation.clone()),
         ("purpose", series.purpose.clone()),
         ("basis", basis(series)),
@@ -292,7 +296,7 @@ fn incomplete(series: &Series) -> String {
 /// One line for each series.
 pub fn csv(report: &Report) -> String {
     let headings = "first,last,count,recipient,recipient_id,name,address,present_name,\
-                    present_address,data,operation,purpose,basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
+                    present_address,data,in_words,operation,purpose,basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
     let line = |series: &Series| {
         let recipient = &series.recipient;
         let present = recipient.present.as_ref();
@@ -308,6 +312,7 @@ pub fn csv(report: &Report) -> String {
             present.map_or_else(String::new, |present| present.name.clone()),
             present.map_or_else(String::new, |present| present.address.clone()),
             data(series),
+            plain::words(series),
             series.operation.clone(),
             series.purpose.clone(),
             basis(series),
@@ -462,7 +467,8 @@ mod tests {
         let told = "\n  1\n    when       2026-11-01T08:00:00Z to 2026-11-02T08:00:00Z, 2 times\n    \
                     recipient  partner: =Acme \"Ltd\", 2 Side Street, Anytown, acme\n    \
                     now        Acme Group, 9 New Road, Anytown (in the contract in force when this was made)\n    \
-                    data       user.name (clear)\n    operation  getCustomer\n    \
+                    data       user.name (clear)\n    \
+                    in words   name in full; not disclosed as it is: email (left out)\n    operation  getCustomer\n    \
                     purpose    essential.service\n    basis      service\n    \
                     withheld   $.email (removal, P5)\n    \
                     request    first req_1 (entry 3), last req_2 (entry 7)\n    \
@@ -538,6 +544,12 @@ mod tests {
     }
 
     #[test]
+    fn the_checkpoint_is_what_the_text_ends_with_so_that_it_can_be_saved() {
+        let text = text(&report());
+        assert!(text.ends_with("\n\ncovenant.example/log\n9\n"), "{text}");
+    }
+
+    #[test]
     fn a_line_of_csv_is_quoted_and_no_formula() {
         let csv = csv(&report());
         let lines: Vec<_> = csv.split("\r\n").collect();
@@ -557,6 +569,10 @@ mod tests {
         let series = &mut report.disclosures[0];
         series.recipient.name = Some(hostile.to_owned());
         series.recipient.address = Some(hostile.to_owned());
+        series.recipient.present = Some(NameAndAddress {
+            name: hostile.to_owned(),
+            address: hostile.to_owned(),
+        });
         for text in [
             &mut series.operation,
             &mut series.purpose,
@@ -577,7 +593,7 @@ mod tests {
         );
         assert!(lower.contains("default-src 'none'"), "{page}");
         let shown = "&lt;/td&gt;&lt;script src=//evil.example&gt;&amp;&quot;&#39;\\u{202e}";
-        assert_eq!(page.matches(shown).count(), 13, "{page}");
+        assert_eq!(page.matches(shown).count(), 16, "{page}");
         // What is left of the page is what this file wrote.
         let tags = page.replace(shown, "");
         roxmltree::Document::parse(

@@ -130,6 +130,7 @@ impl Administration {
             recipient_keys: words(&due.keys),
             recipient_keys_held: words(&due.keys_held),
             proposed,
+            remark: retention.remark(),
         })
     }
 

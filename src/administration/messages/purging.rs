@@ -31,6 +31,9 @@ pub struct PurgePlan {
     pub recipient_keys_held: Vec<String>,
     /// What one person asked for already, where a second is awaited.
     pub proposed: Option<PurgeProposed>,
+    /// What should be known of the terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }
 
 /// Entries that are kept, though they are destroyed in the ledger.

@@ -128,6 +128,12 @@ async fn the_kind_that_must_be_kept_longest_decides_for_its_bundle() {
     assert_eq!(plan.entries["disclosure"], 254);
     assert_eq!(plan.newest.unwrap().to_string(), "2026-11-22T12:00:00Z");
     assert_eq!(plan.terms["disclosures_days"], 60);
+    assert!(plan.remark.unwrap().contains("goes back six years"));
+    let six_years = RetentionSettings {
+        disclosures_days: 2_192,
+        ..terms(Path::new("ledger"))
+    };
+    assert_eq!(six_years.remark(), None);
 }
 
 #[tokio::test]
