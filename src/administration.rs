@@ -22,6 +22,7 @@ pub mod messages;
 pub mod paper;
 mod partners;
 mod policies;
+mod preserved;
 mod purging;
 mod report;
 pub mod server;
@@ -30,6 +31,7 @@ mod simulate;
 mod suspensions;
 mod two_persons;
 mod whom;
+mod words;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -39,12 +41,15 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use self::messages::ProblemKind;
+
 use crate::allowance::Allowance;
 use crate::clock::Clock;
 use crate::config::RetentionSettings;
 use crate::entry::{Act, Entry, Event};
 use crate::index::{FindError, Index};
-use crate::ledger::{Ledger, NotRecorded, WitnessKey};
+use crate::ledger::proof::NotProven;
+use crate::ledger::{Ledger, NotRecorded, ReadError, WitnessKey};
 use crate::mistakes::{Look, Mistakes};
 use crate::policy::contract::Contract;
 use crate::publishing::Publishing;
@@ -233,6 +238,9 @@ pub enum NotDone {
     /// It cannot be done like this; the message says how.
     #[error("{0}")]
     Mistaken(String),
+    /// What was asked makes no sense; the message says what would.
+    #[error("{0}")]
+    Misasked(String),
     /// The policies sent have mistakes: all of them, rendered.
     #[error("nothing was changed, because of {count}:\n\n{rendered}")]
     Invalid {
@@ -250,6 +258,13 @@ pub enum NotDone {
     /// The ledger could not be read.
     #[error("the ledger could not be read: {0}")]
     Unreadable(String),
+    /// Something in the ledger is not what was recorded.
+    #[error(
+        "the ledger is damaged: {0}. Leave it as it is, copy its directory, and run `covenant ledger verify --dir \
+         COPY --key KEY`, which names the first bad entry; what to do then is told in docs/operating.md, \"When the \
+         ledger is damaged\""
+    )]
+    Damaged(String),
 }
 
 impl NotDone {
@@ -259,14 +274,23 @@ impl NotDone {
             Self::NotAllowed { .. } => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
-            Self::Mistaken(_) | Self::NotKept(NotKept::Import(_)) => {
+            Self::Mistaken(_) | Self::Misasked(_) | Self::NotKept(NotKept::Import(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::NotKept(NotKept::Contradiction(_)) => StatusCode::CONFLICT,
             Self::NotRecorded(_) | Self::NotKept(NotKept::Storage(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unreadable(_) | Self::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What a command makes of it.
+    fn kind(&self) -> ProblemKind {
+        match self {
+            Self::Misasked(_) => ProblemKind::Usage,
+            Self::Damaged(_) => ProblemKind::Damaged,
+            _ => ProblemKind::Other,
         }
     }
 }
@@ -288,7 +312,29 @@ impl From<NotRecorded> for NotDone {
 
 impl From<FindError> for NotDone {
     fn from(error: FindError) -> Self {
-        Self::Unreadable(error.to_string())
+        match error {
+            FindError::Log(error) => error.into(),
+            FindError::Entry { .. } => Self::Damaged(error.to_string()),
+            FindError::Index(_) | FindError::File { .. } => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for NotDone {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged(damage) => Self::Damaged(damage.to_string()),
+            error => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+impl From<NotProven> for NotDone {
+    fn from(error: NotProven) -> Self {
+        match error {
+            NotProven::Read(error) => error.into(),
+            error => Self::Unreadable(error.to_string()),
+        }
     }
 }
 
@@ -410,8 +456,8 @@ fn reason(because: &str) -> Result<String, NotDone> {
     let because = because.trim();
     if because.is_empty() || because.len() > BECAUSE_BYTES_MAX || because.contains(char::is_control)
     {
-        return Err(NotDone::Mistaken(format!(
-            "say why, on one line of at most {BECAUSE_BYTES_MAX} bytes"
+        return Err(NotDone::Misasked(format!(
+            "say why with --because, on one line of at most {BECAUSE_BYTES_MAX} bytes"
         )));
     }
     Ok(because.to_owned())

@@ -214,6 +214,23 @@ pub struct RetentionSettings {
     pub held: PathBuf,
 }
 
+/// Days of six years, whichever they are.
+const ACCOUNTING_DAYS: u32 = 2_192;
+
+impl RetentionSettings {
+    /// Where disclosures may be destroyed before the six years are over that an accounting goes back: what that
+    /// means.
+    pub fn remark(&self) -> Option<String> {
+        let days = self.disclosures_days;
+        (days < ACCOUNTING_DAYS).then(|| {
+            format!(
+                "disclosures_days is {days}: an accounting of disclosures goes back six years ({ACCOUNTING_DAYS} \
+                 days; 45 CFR 164.528), and of what a purge destroys before, there is none"
+            )
+        })
+    }
+}
+
 /// `[ledger.witnessing]`: witnesses (C2SP tlog-witness) that cosign the published log.
 #[derive(Clone, Debug)]
 pub struct WitnessingSettings {

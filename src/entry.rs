@@ -172,6 +172,18 @@ pub enum Event {
 }
 
 impl Event {
+    /// The words for all kinds.
+    pub const KINDS: [&str; 8] = [
+        "disclosure",
+        "intent",
+        "refusal",
+        "act",
+        "gateway",
+        "shadow",
+        "delivered",
+        "purge",
+    ];
+
     /// The word for its kind, as it stands in the entry.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -242,7 +254,8 @@ pub struct RequestFacts {
     /// Operation id of the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// Purpose it was asked for.
+    /// Purpose it was asked for: the one chosen; of what was refused before one was, the one declared, if it
+    /// is one of the vocabulary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
     /// How many records the page it asked for should have.
@@ -254,6 +267,15 @@ pub struct RequestFacts {
     /// Version of the policy set and contract that decided, as in `Covenant-Policy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+}
+
+impl RequestFacts {
+    /// The name of the policy set in the `Covenant-Policy` label: `2026-11-22.3f9c` of
+    /// `"2026-11-22.3f9c";contract="acme.7"`.
+    pub fn policy_set(&self) -> Option<&str> {
+        let label = self.policy.as_deref()?.strip_prefix('"')?;
+        Some(label.split_once('"')?.0)
+    }
 }
 
 /// Who received a disclosure.

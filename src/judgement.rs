@@ -20,7 +20,7 @@ pub use self::answer::{
     uninspectable, whose,
 };
 pub use self::ask::{Asked, INCLUDED, Selector, ask, is_media_type};
-pub use self::decide::{Call, choose_purpose, decide};
+pub use self::decide::{Call, choose_purpose, decide, purpose_named};
 pub use self::figures::{Earlier, Figures, Label, Leaving, TOTAL};
 pub use self::question::Question;
 pub use self::recipients::Recipient;

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::Role;
-use super::messages::{Problem, ROLE_HEADER};
+use super::messages::{Problem, ProblemKind, ROLE_HEADER};
 
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -44,6 +44,8 @@ pub enum ClientError {
     Refused {
         /// With which status.
         status: StatusCode,
+        /// What kind of thing was wrong.
+        kind: ProblemKind,
         /// What went wrong and what to do.
         message: String,
     },
@@ -57,8 +59,13 @@ impl ClientError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::CannotReach { .. } => 7,
-            Self::Refused { status, .. } if *status == StatusCode::BAD_REQUEST => 3,
-            Self::Refused { .. } | Self::Broken(_) => 1,
+            Self::Refused { status, kind, .. } => match kind {
+                ProblemKind::Usage => 2,
+                ProblemKind::Damaged => 6,
+                ProblemKind::Other if *status == StatusCode::BAD_REQUEST => 3,
+                ProblemKind::Other => 1,
+            },
+            Self::Broken(_) => 1,
         }
     }
 }
@@ -151,11 +158,23 @@ impl Client {
         if status.is_success() {
             return Ok(body);
         }
-        // What axum itself refuses (a body too large) is plain text.
-        let message = serde_json::from_slice(&body).map_or_else(
-            |_| format!("{status}: {}", String::from_utf8_lossy(&body)),
-            |problem: Problem| problem.error,
-        );
-        Err(ClientError::Refused { status, message })
+        // What axum itself refuses is plain text.
+        let problem = serde_json::from_slice(&body).unwrap_or_else(|_| match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem {
+                error: "what was sent is larger than the gateway takes at once: shorten what you typed, or divide \
+                        the file"
+                    .to_owned(),
+                kind: ProblemKind::Usage,
+            },
+            _ => Problem {
+                error: format!("{status}: {}", String::from_utf8_lossy(&body)),
+                kind: ProblemKind::Other,
+            },
+        });
+        Err(ClientError::Refused {
+            status,
+            kind: problem.kind,
+            message: problem.error,
+        })
     }
 }

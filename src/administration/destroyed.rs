@@ -9,16 +9,15 @@ use crate::ledger::reading;
 
 /// What the ledger in `directory` says of entries that are not in it any more.
 pub(super) fn destroyed(directory: &Path) -> Result<Option<Destroyed>, NotDone> {
-    let unreadable = |error: &dyn std::fmt::Display| NotDone::Unreadable(error.to_string());
-    let minimum = reading::minimum(directory).map_err(|error| unreadable(&error))?;
+    let minimum = reading::minimum(directory)?;
     let Some(index) = minimum.purge else {
         return Ok(None);
     };
-    let missing = || unreadable(&format!("entry {index} is missing"));
+    let missing = || NotDone::Damaged(format!("entry {index} is missing"));
     let found = reading::entries(directory, index)
         .next()
         .ok_or_else(missing)?;
-    let (place, bytes) = found.map_err(|error| unreadable(&error))?;
+    let (place, bytes) = found?;
     let purge = Purge::of(&bytes)
         .filter(|_| place == index)
         .ok_or_else(missing)?;

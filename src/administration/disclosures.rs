@@ -7,7 +7,7 @@ use super::customers::nobody;
 use super::destroyed::destroyed;
 use super::messages::{ExportTold, Found, SearchAnswer, SearchQuery};
 use super::whom::Whom;
-use super::{Actor, Administration, Deed, NotDone, reason};
+use super::{Actor, Administration, Deed, NotDone, reason, words};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;
 use crate::ledger::{KEYS_FILE, Keys};
@@ -26,7 +26,7 @@ impl Administration {
     /// names customers by reference; what comes after that entry is not searched.
     ///
     /// # Errors
-    /// [`NotDone`]; [`NotDone::Unreadable`] also where an entry is not what was recorded.
+    /// [`NotDone`]; [`NotDone::Damaged`] where an entry is not what was recorded.
     pub async fn search(&self, actor: &Actor, query: SearchQuery) -> Result<SearchAnswer, NotDone> {
         Self::allow(actor, Deed::LedgerSearch)?;
         let because = query.because.as_deref().map(reason).transpose()?;
@@ -43,6 +43,7 @@ impl Administration {
         let begin = query.after.map_or(0, |after| after.saturating_add(1));
         let most = query.limit.unwrap_or(FOUND_MAX).clamp(1, FOUND_MAX) as usize;
         let index = self.reader(query.scan);
+        let rules = self.publishing.rules().load_full();
         let (directory, checkpoint) = (self.ledger_directory.clone(), self.ledger.checkpoint());
         blocking(move || {
             let mut hits = Vec::new();
@@ -56,6 +57,9 @@ impl Administration {
                 !more
             })?;
             if hits.is_empty() {
+                if begin == 0 {
+                    words::unknown(&wanted, &rules.catalogue, &index, end)?;
+                }
                 let (found, checkpoint) = (Vec::new(), None);
                 return Ok(SearchAnswer {
                     found,
@@ -93,7 +97,7 @@ impl Administration {
         Self::allow(actor, Deed::LedgerExport)?;
         if !is_word(&told.format) {
             let mistake = format!("`{}` is not a form of export", told.format);
-            return Err(NotDone::Mistaken(mistake));
+            return Err(NotDone::Misasked(mistake));
         }
         let mut object = format!("format:{} from:{}", told.format, told.from);
         for (word, time) in [("since", told.since), ("until", told.until)] {
@@ -128,8 +132,7 @@ impl Administration {
 
 /// What proves entries under this checkpoint of the open ledger.
 pub(super) fn prover(directory: &Path, checkpoint: &str) -> Result<Prover, NotDone> {
-    let prover = Prover::new(directory, keys(directory)?, checkpoint);
-    prover.map_err(|error| NotDone::Unreadable(error.to_string()))
+    Ok(Prover::new(directory, keys(directory)?, checkpoint)?)
 }
 
 /// The keys of the open ledger.
@@ -142,8 +145,7 @@ pub(super) fn keys(directory: &Path) -> Result<Keys, NotDone> {
 
 /// The proof of an entry, checked.
 pub(super) fn proven(prover: &Prover, index: u64, bytes: &[u8]) -> Result<String, NotDone> {
-    let proof = prover.prove(index, bytes);
-    proof.map_err(|error| NotDone::Unreadable(error.to_string()))
+    Ok(prover.prove(index, bytes)?)
 }
 
 /// Runs what reads files off the threads that serve.
@@ -156,7 +158,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// The query with every word of it understood: what an entry keeps of it holds nothing else.
 pub(super) fn wanted(whom: Option<&Whom>, query: &SearchQuery) -> Result<Query, NotDone> {
-    let mistaken = |text: &str, what| NotDone::Mistaken(format!("`{text}` is not {what}"));
+    let mistaken = |text: &str, what| NotDone::Misasked(format!("`{text}` is not {what}"));
     let partner = query
         .partner
         .as_deref()
@@ -181,7 +183,8 @@ pub(super) fn wanted(whom: Option<&Whom>, query: &SearchQuery) -> Result<Query, 
         decision: word(
             &query.decision,
             "a kind of entry, a decision, a code or an act",
-        )?,
+        )?
+        .map(|word| words::of_the_ledger(&word).to_owned()),
         requests: request
             .transpose()?
             .map(|request| request.to_string())
@@ -193,7 +196,7 @@ pub(super) fn wanted(whom: Option<&Whom>, query: &SearchQuery) -> Result<Query, 
     if whom.is_none() && !wanted.says_something() {
         let mistake = "name a customer, a recipient, a partner, a request, a purpose, an operation, a decision \
                        or a time to search for";
-        return Err(NotDone::Mistaken(mistake.to_owned()));
+        return Err(NotDone::Misasked(mistake.to_owned()));
     }
     Ok(wanted)
 }

@@ -13,7 +13,7 @@ use crate::ledger::reading;
 /// older than `since`, in order; `read` is told how many were read so far.
 ///
 /// # Errors
-/// [`NotDone::Unreadable`].
+/// [`NotDone::Unreadable`], [`NotDone::Damaged`].
 pub fn each(
     directory: &Path,
     places: Range<u64>,
@@ -22,7 +22,7 @@ pub fn each(
     mut read: impl FnMut(u64),
 ) -> Result<(), NotDone> {
     for item in reading::entries(directory, places.start) {
-        let (index, bytes) = item.map_err(|error| NotDone::Unreadable(error.to_string()))?;
+        let (index, bytes) = item?;
         if index >= places.end {
             break;
         }
@@ -31,7 +31,7 @@ pub fn each(
             continue;
         }
         let entry = Entry::parse(&bytes)
-            .map_err(|error| NotDone::Unreadable(format!("entry {index}: {error}")))?;
+            .map_err(|error| NotDone::Damaged(format!("entry {index}: {error}")))?;
         take(index, &entry);
     }
     Ok(())

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
-use super::destroyed::destroyed;
 use super::disclosures::{blocking, object, proven, prover, wanted};
 use super::messages::{Report, SearchQuery};
+use super::preserved::gone;
 use super::report::{account, deliveries};
 use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, paper, reason};
@@ -16,7 +16,6 @@ use crate::evidence::archive::{self, Members};
 use crate::evidence::{self, ENTRIES, SEAL, SEAL_PROOF, SEALED, SUMS};
 use crate::export;
 use crate::index::{Hit, Query};
-use crate::ledger::ReadError;
 use crate::ledger::proof::Prover;
 use crate::ledger::rotation::{Rotation, rotations};
 
@@ -75,7 +74,8 @@ impl Administration {
     /// entry first; that it was made is another, which seals it.
     ///
     /// # Errors
-    /// [`NotDone`]; [`NotDone::Mistaken`] where it would be too large.
+    /// [`NotDone`]; [`NotDone::Mistaken`] where it would be too large, or would hold no entry of a request or of
+    /// a time.
     pub async fn evidence(&self, actor: &Actor, query: &SearchQuery) -> Result<Vec<u8>, NotDone> {
         Self::allow(actor, Deed::LedgerEvidence)?;
         let because = query.because.as_deref().map(reason).transpose()?;
@@ -108,7 +108,19 @@ impl Administration {
         wanted: Wanted,
     ) -> Result<Package, NotDone> {
         let end = self.ledger.size();
+        let narrowed = Query {
+            references: Vec::new(),
+            ..wanted.query.clone()
+        };
         let gathered = self.gather(wanted, end).await?;
+        // Of one person it says something that nothing was disclosed; of a request or a time, nothing.
+        if gathered.entries.is_empty() && narrowed.says_something() {
+            return Err(NotDone::Mistaken(
+                "no entry fits, so there is nothing to prove and no package was made; look with `covenant ledger \
+                 search` for what there is, or leave --request, --partner, --since and --until out"
+                    .to_owned(),
+            ));
+        }
         let (policies, approvals) = self.policies_of(&gathered, end).await?;
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
@@ -135,12 +147,9 @@ impl Administration {
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
         blocking(move || {
-            let unreadable = |error: String| NotDone::Unreadable(error);
             let entry = crate::ledger::reading::entries(&directory, seal).next();
-            let missing = || unreadable(format!("entry {seal} is missing"));
-            let (_, bytes) = entry
-                .ok_or_else(missing)?
-                .map_err(|error| unreadable(error.to_string()))?;
+            let missing = || NotDone::Damaged(format!("entry {seal} is missing"));
+            let (_, bytes) = entry.ok_or_else(missing)??;
             let proof = proven(&prover(&directory, &checkpoint)?, seal, &bytes)?;
             members.insert(SEAL.to_owned(), bytes);
             members.insert(SEAL_PROOF.to_owned(), proof.into());
@@ -161,7 +170,8 @@ impl Administration {
         } = wanted;
         let index = self.reader(scan);
         let directory = self.ledger_directory.clone();
-        let contracts = (self.contracts)();
+        let mut names = self.names();
+        let held = self.held();
         let checkpoint = self.ledger.checkpoint();
         let whom = whom.map(|whom| (self.about(&whom, checkpoint), whom));
         blocking(move || {
@@ -179,8 +189,9 @@ impl Administration {
                 .entries
                 .extend(deliveries(&index, &wanted, places, end)?);
             if let Some((about, whom)) = whom {
-                let accounted = account(&index, &whom, end, &contracts, None)?;
-                gathered.report = Some(about.report(accounted, destroyed(&directory)?));
+                let accounted = account(&index, &whom, end, &mut names, None)?;
+                let gone = gone(&directory, held.as_deref(), &whom)?;
+                gathered.report = Some(about.report(accounted, gone));
             }
             Ok(gathered)
         })
@@ -234,7 +245,7 @@ impl Administration {
     }
 }
 
-/// The name of the policy set in a `Covenant-Policy` label: `"2026-11-22.3f9c";contract="acme.7"`.
+/// The name of the policy set that decided.
 fn version_of(event: &Event) -> Option<String> {
     let request = match event {
         Event::Disclosure(disclosure) => &disclosure.request,
@@ -242,8 +253,7 @@ fn version_of(event: &Event) -> Option<String> {
         Event::Refusal(refusal) => &refusal.request,
         _ => return None,
     };
-    let label = request.policy.as_deref()?.strip_prefix('"')?;
-    Some(label.split_once('"')?.0.to_owned())
+    request.policy_set().map(str::to_owned)
 }
 
 fn contents(
@@ -287,10 +297,9 @@ struct Provers {
 
 impl Provers {
     fn new(directory: &Path, checkpoint: &str) -> Result<Self, NotDone> {
-        let unreadable = |error: ReadError| NotDone::Unreadable(error.to_string());
         let newest = prover(directory, checkpoint)?;
-        let cosigned = Prover::cosigned(directory, newest.keys()).map_err(unreadable)?;
-        let rotations = rotations(directory, newest.keys()).map_err(unreadable)?;
+        let cosigned = Prover::cosigned(directory, newest.keys())?;
+        let rotations = rotations(directory, newest.keys())?;
         Ok(Self {
             newest,
             cosigned,

@@ -15,11 +15,13 @@ mod ledger;
 mod purging;
 
 pub use ledger::{
-    CustomerChange, CustomerChanged, ExportTold, Found, HoldShown, Incomplete, Occurrence,
-    RecipientAccounted, RecipientShown, RecipientTyped, Report, ReportQuery, SearchAnswer,
-    SearchQuery, Series,
+    CustomerChange, CustomerChanged, ExportTold, Found, HoldShown, Incomplete, NameAndAddress,
+    Occurrence, RecipientAccounted, RecipientShown, RecipientTyped, Report, ReportQuery,
+    SearchAnswer, SearchQuery, Series,
 };
-pub use purging::{Destroyed, Held, PurgeAsked, PurgePlan, PurgeProposed, Purged};
+pub use purging::{
+    Destroyed, Held, Preserved, PreservedPackage, PurgeAsked, PurgePlan, PurgeProposed, Purged,
+};
 
 /// Header that names the role to act in, by its word.
 pub const ROLE_HEADER: &str = "covenant-role";
@@ -30,6 +32,22 @@ pub const ROLE_HEADER: &str = "covenant-role";
 pub struct Problem {
     /// What went wrong and what to do, for people.
     pub error: String,
+    /// What kind of thing that is, for programs.
+    #[serde(default)]
+    pub kind: ProblemKind,
+}
+
+/// What a command makes of a [`Problem`] beside its status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// What the status says.
+    #[default]
+    Other,
+    /// What was asked makes no sense.
+    Usage,
+    /// The ledger is damaged.
+    Damaged,
 }
 
 /// A partner, as listed and shown.

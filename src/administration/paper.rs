@@ -1,13 +1,18 @@
 //! An accounting of disclosures on paper: as text, as a page of HTML to be printed, and as CSV (RFC 4180).
 //! Whatever stands in it may have been written by somebody else, so none of it is markup or a formula.
 
+mod plain;
+
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::messages::{Destroyed, RecipientAccounted, RecipientShown, Report, Series};
+use super::messages::{
+    Destroyed, NameAndAddress, Preserved, PreservedPackage, RecipientAccounted, RecipientShown,
+    Report, Series,
+};
 use crate::terms::{csv_cell, escaped, escaped_html};
 
 /// For people, on paper as on a screen.
@@ -22,14 +27,15 @@ pub fn text(report: &Report) -> String {
     for (number, series) in (1..).zip(&report.disclosures) {
         text.push_str(&paragraph(number, series));
     }
-    text.push_str("\nSigned checkpoint of the ledger when this was made:\n\n");
-    for line in report.checkpoint.lines() {
-        text.push_str(&format!("    {}\n", escaped(line)));
-    }
     text.push_str(
-        "\nTo verify: save the checkpoint to a file, and run\n\n    covenant ledger verify --dir \
-         <the ledger's directory> --key <its verifier key> --since <that file>\n",
+        "\nTo verify: save what follows this paragraph, to the end and as it stands, to a file. It is the signed \
+         checkpoint of the ledger when this was made. Then run\n\n    covenant ledger verify --dir LEDGER --key KEY \
+         --since-checkpoint FILE\n\nwith the ledger's directory and its verifier key.\n\n",
     );
+    // Not indented, or what is saved would be no signed note.
+    for line in report.checkpoint.lines() {
+        text.push_str(&format!("{}\n", escaped(line)));
+    }
     text
 }
 
@@ -84,6 +90,7 @@ fn remarks(report: &Report) -> Vec<String> {
         remarks.extend(unanswerable(recipient));
     }
     remarks.extend(report.destroyed.as_ref().and_then(gone));
+    remarks.extend(report.preserved.as_ref().map(kept));
     remarks
 }
 
@@ -150,6 +157,46 @@ fn gone(destroyed: &Destroyed) -> Option<String> {
     ))
 }
 
+/// Where what was destroyed can still be read.
+fn kept(preserved: &Preserved) -> String {
+    let folder = preserved.folder.as_deref();
+    if let Some(unknown) = &preserved.unknown {
+        let folder = folder.map_or_else(String::new, |folder| format!("`{folder}`: "));
+        return format!(
+            "Before that, what was on hold was copied into evidence packages. Which of them are about this \
+             person cannot be told ({folder}{unknown}). The latest purge made those of SHA-256 {}.",
+            preserved.made.join(", ")
+        );
+    }
+    let each = preserved.packages.iter().map(|package| {
+        let PreservedPackage { file, sha256, .. } = package;
+        match (&package.damage, package.entries.as_slice()) {
+            (Some(damage), _) => {
+                format!("`{file}` is not as it was made ({damage}): look for a copy of it")
+            }
+            (None, [first, .., last]) => format!(
+                "`{file}` has {} entries, from {first} to {last} (SHA-256 {sha256})",
+                package.entries.len()
+            ),
+            (None, places) => {
+                let places = places.iter().map(ToString::to_string);
+                let places = places.collect::<Vec<_>>().join(", ");
+                format!("`{file}` has entry {places} (SHA-256 {sha256})")
+            }
+        }
+    });
+    let mut each: Vec<_> = each.collect();
+    if preserved.more > 0 {
+        each.push(format!("{} more were not looked into", preserved.more));
+    }
+    format!(
+        "Before that, what was on hold was copied into evidence packages, which account for it and prove it. In \
+         `{}`, these are about this person: {}.",
+        folder.unwrap_or_default(),
+        each.join("; ")
+    )
+}
+
 fn paragraph(number: usize, series: &Series) -> String {
     let rows = rows(series);
     let told = rows.iter().filter(|(_, value)| !value.is_empty());
@@ -174,7 +221,9 @@ fn rows(series: &Series) -> Vec<(&'static str, String)> {
     vec![
         ("when", when),
         ("recipient", recipient(&series.recipient)),
+        ("now", present(&series.recipient)),
         ("data", data(series)),
+        ("in words", plain::words(series)),
         ("operation", series.operation.clone()),
         ("purpose", series.purpose.clone()),
         ("basis", basis(series)),
@@ -199,6 +248,19 @@ fn recipient(recipient: &RecipientShown) -> String {
         [] => recipient.kind.clone(),
         known => format!("{}: {}", recipient.kind, known.join(", ")),
     }
+}
+
+/// How the recipient is named now, where it was named otherwise then, or nobody knows how.
+fn present(recipient: &RecipientShown) -> String {
+    let Some(present) = &recipient.present else {
+        return String::new();
+    };
+    let NameAndAddress { name, address } = present;
+    let then = match recipient.name {
+        Some(_) => "in the contract in force when this was made",
+        None => "in the contract in force when this was made; that of then is not kept",
+    };
+    format!("{name}, {address} ({then})")
 }
 
 fn data(series: &Series) -> String {
@@ -233,10 +295,11 @@ fn incomplete(series: &Series) -> String {
 
 /// One line for each series.
 pub fn csv(report: &Report) -> String {
-    let headings = "first,last,count,recipient,recipient_id,name,address,data,operation,purpose,\
-                    basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
+    let headings = "first,last,count,recipient,recipient_id,name,address,present_name,\
+                    present_address,data,in_words,operation,purpose,basis,withheld,first_request,last_request,first_entry,last_entry,incomplete\r\n";
     let line = |series: &Series| {
         let recipient = &series.recipient;
+        let present = recipient.present.as_ref();
         let optional = |value: &Option<String>| value.clone().unwrap_or_default();
         let cells = [
             series.first.time.to_string(),
@@ -246,7 +309,10 @@ pub fn csv(report: &Report) -> String {
             optional(&recipient.id),
             optional(&recipient.name),
             optional(&recipient.address),
+            present.map_or_else(String::new, |present| present.name.clone()),
+            present.map_or_else(String::new, |present| present.address.clone()),
             data(series),
+            plain::words(series),
             series.operation.clone(),
             series.purpose.clone(),
             basis(series),
@@ -356,6 +422,10 @@ mod tests {
                     id: Some("acme".to_owned()),
                     name: Some("=Acme \"Ltd\"".to_owned()),
                     address: Some("2 Side Street, Anytown".to_owned()),
+                    present: Some(NameAndAddress {
+                        name: "Acme Group".to_owned(),
+                        address: "9 New Road, Anytown".to_owned(),
+                    }),
                 },
                 data: BTreeMap::from([("user.name".to_owned(), "clear".to_owned())]),
                 operation: "getCustomer".to_owned(),
@@ -387,6 +457,7 @@ mod tests {
             }],
             checkpoint: "covenant.example/log\n9\n".to_owned(),
             destroyed: None,
+            preserved: None,
         }
     }
 
@@ -395,7 +466,9 @@ mod tests {
         let text = text(&report());
         let told = "\n  1\n    when       2026-11-01T08:00:00Z to 2026-11-02T08:00:00Z, 2 times\n    \
                     recipient  partner: =Acme \"Ltd\", 2 Side Street, Anytown, acme\n    \
-                    data       user.name (clear)\n    operation  getCustomer\n    \
+                    now        Acme Group, 9 New Road, Anytown (in the contract in force when this was made)\n    \
+                    data       user.name (clear)\n    \
+                    in words   name in full; not disclosed as it is: email (left out)\n    operation  getCustomer\n    \
                     purpose    essential.service\n    basis      service\n    \
                     withheld   $.email (removal, P5)\n    \
                     request    first req_1 (entry 3), last req_2 (entry 7)\n    \
@@ -471,6 +544,12 @@ mod tests {
     }
 
     #[test]
+    fn the_checkpoint_is_what_the_text_ends_with_so_that_it_can_be_saved() {
+        let text = text(&report());
+        assert!(text.ends_with("\n\ncovenant.example/log\n9\n"), "{text}");
+    }
+
+    #[test]
     fn a_line_of_csv_is_quoted_and_no_formula() {
         let csv = csv(&report());
         let lines: Vec<_> = csv.split("\r\n").collect();
@@ -490,6 +569,10 @@ mod tests {
         let series = &mut report.disclosures[0];
         series.recipient.name = Some(hostile.to_owned());
         series.recipient.address = Some(hostile.to_owned());
+        series.recipient.present = Some(NameAndAddress {
+            name: hostile.to_owned(),
+            address: hostile.to_owned(),
+        });
         for text in [
             &mut series.operation,
             &mut series.purpose,
@@ -510,7 +593,7 @@ mod tests {
         );
         assert!(lower.contains("default-src 'none'"), "{page}");
         let shown = "&lt;/td&gt;&lt;script src=//evil.example&gt;&amp;&quot;&#39;\\u{202e}";
-        assert_eq!(page.matches(shown).count(), 13, "{page}");
+        assert_eq!(page.matches(shown).count(), 16, "{page}");
         // What is left of the page is what this file wrote.
         let tags = page.replace(shown, "");
         roxmltree::Document::parse(

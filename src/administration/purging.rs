@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
@@ -130,6 +130,7 @@ impl Administration {
             recipient_keys: words(&due.keys),
             recipient_keys_held: words(&due.keys_held),
             proposed,
+            remark: retention.remark(),
         })
     }
 
@@ -299,6 +300,11 @@ impl Administration {
                     .to_owned(),
             )
         })
+    }
+
+    /// The folder of packages of what was on hold, where one is configured.
+    pub(super) fn held(&self) -> Option<PathBuf> {
+        self.retention.as_ref().map(|terms| terms.held.clone())
     }
 
     /// What waits for a second person, if anything does.

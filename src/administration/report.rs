@@ -3,6 +3,7 @@
 //! series of alike ones summed up as first, count and last; what was withheld; and of which not all left.
 
 mod accounts;
+mod names;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,16 +12,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use self::accounts::Accounts;
+pub(super) use self::names::Names;
 
-use super::destroyed::destroyed;
 use super::disclosures::{blocking, proven, prover};
-use super::messages::{Destroyed, RecipientAccounted, RecipientShown, Report, ReportQuery, Series};
+use super::messages::{
+    Destroyed, Preserved, RecipientAccounted, RecipientShown, Report, ReportQuery, Series,
+};
+use super::preserved::gone;
 use super::whom::Whom;
 use super::{Actor, Administration, Deed, NotDone, reason};
-use crate::entry::{Disclosure, Entry, Event, Recipient, SubjectGroup};
+use crate::entry::{Disclosure, Entry, Event, SubjectGroup};
 use crate::index::{Index, Query};
 use crate::ledger::proof::Prover;
-use crate::policy::contract::Contract;
 
 /// Series in one report.
 const SERIES_MAX: usize = 10_000;
@@ -45,28 +48,29 @@ impl Administration {
     /// entry itself; disclosures after that entry are not in it.
     ///
     /// # Errors
-    /// [`NotDone`]; [`NotDone::Unreadable`] also where an entry is not what was recorded.
+    /// [`NotDone`]; [`NotDone::Damaged`] where an entry is not what was recorded.
     pub async fn report(&self, actor: &Actor, query: &ReportQuery) -> Result<Report, NotDone> {
         Self::allow(actor, Deed::LedgerReport)?;
         let because = query.because.as_deref().map(reason).transpose()?;
         let (customer, recipient) = (query.customer.as_deref(), query.recipient.as_ref());
         let whom = self.whom(customer, recipient).await?.ok_or_else(|| {
-            NotDone::Mistaken("name a customer or a recipient to account for".to_owned())
+            NotDone::Misasked("name a customer or a recipient to account for".to_owned())
         })?;
         let action = Deed::LedgerReport.name().to_owned();
         let object = whom.object().to_owned();
         let end = self.enter(actor, action, Some(object), because).await?;
         self.is_one(&whom)?;
         let index = self.reader(query.scan);
-        let contracts = (self.contracts)();
+        let mut names = self.names();
         let checkpoint = self.ledger.checkpoint();
         let directory = self.ledger_directory.clone();
         let about = self.about(&whom, Arc::clone(&checkpoint));
+        let held = self.held();
         blocking(move || {
             let prover = prover(&directory, &checkpoint)?;
-            let accounted = account(&index, &whom, end, &contracts, Some(&prover))?;
+            let accounted = account(&index, &whom, end, &mut names, Some(&prover))?;
             // Asked last: what is destroyed meanwhile is told too.
-            Ok(about.report(accounted, destroyed(&directory)?))
+            Ok(about.report(accounted, gone(&directory, held.as_deref(), &whom)?))
         })
         .await
     }
@@ -95,11 +99,11 @@ pub(super) struct About {
 }
 
 impl About {
-    /// The report, with the disclosures and how many entries were read for them.
+    /// The report, with the disclosures and how many entries were read for them, and what is gone and kept.
     pub(super) fn report(
         self,
         (disclosures, entries_read): (Vec<Series>, u64),
-        destroyed: Option<Destroyed>,
+        (destroyed, preserved): (Option<Destroyed>, Option<Preserved>),
     ) -> Report {
         Report {
             reference: self.reference,
@@ -110,6 +114,7 @@ impl About {
             disclosures,
             checkpoint: self.checkpoint.to_string(),
             destroyed,
+            preserved,
         }
     }
 }
@@ -120,7 +125,7 @@ pub(super) fn account(
     index: &Index,
     whom: &Whom,
     end: u64,
-    contracts: &[Arc<Contract>],
+    names: &mut Names,
     prover: Option<&Prover>,
 ) -> Result<(Vec<Series>, u64), NotDone> {
     let wanted = Query {
@@ -129,28 +134,32 @@ pub(super) fn account(
     };
     let mut deliveries = deliveries(index, &wanted, 0..end, end)?;
     let mut accounts = Accounts::new(whom);
-    let mut unproven = None;
-    let check = |place, bytes: &[u8]| match prover {
-        Some(prover) => proven(prover, place, bytes).err(),
-        None => None,
+    let mut add = |place, bytes: &[u8], entry: &Entry| {
+        accounts.add(place, entry, names)?;
+        prover.map_or(Ok(()), |prover| proven(prover, place, bytes).map(drop))?;
+        Ok(accounts.len() <= SERIES_MAX)
     };
+    let mut failed = None;
     let read = index.find(&wanted, 0..end, |(place, bytes, entry)| {
         // What was delivered of an answer comes in its turn, for the next may be of the same series.
         let later = deliveries.split_off(&place);
-        for (place, (bytes, entry)) in std::mem::replace(&mut deliveries, later) {
-            accounts.add(place, &entry, contracts);
-            unproven = unproven.take().or_else(|| check(place, &bytes));
+        let earlier = std::mem::replace(&mut deliveries, later);
+        let mut earlier = earlier.iter();
+        let added =
+            earlier.try_for_each(|(place, (bytes, entry))| add(*place, bytes, entry).map(drop));
+        match added.and_then(|()| add(place, &bytes, &entry)) {
+            Ok(goes_on) => goes_on,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
         }
-        accounts.add(place, &entry, contracts);
-        unproven = unproven.take().or_else(|| check(place, &bytes));
-        accounts.len() <= SERIES_MAX && unproven.is_none()
     })?;
-    for (place, (bytes, entry)) in deliveries {
-        accounts.add(place, &entry, contracts);
-        unproven = unproven.take().or_else(|| check(place, &bytes));
+    if let Some(failed) = failed {
+        return Err(failed);
     }
-    if let Some(unproven) = unproven {
-        return Err(unproven);
+    for (place, (bytes, entry)) in deliveries {
+        add(place, &bytes, &entry)?;
     }
     if accounts.len() > SERIES_MAX {
         let mistake = format!("there are more than {SERIES_MAX} kinds of disclosure");
@@ -199,41 +208,19 @@ pub(super) fn deliveries(
     Ok(found)
 }
 
-fn alike(disclosure: &Disclosure, group: &SubjectGroup, contracts: &[Arc<Contract>]) -> Alike {
+fn alike(
+    disclosure: &Disclosure,
+    group: &SubjectGroup,
+    names: &mut Names,
+) -> Result<Alike, NotDone> {
     let unknown = || "(not recorded)".to_owned();
     let request = &disclosure.request;
-    Alike {
-        recipient: shown(request.recipient.as_ref(), contracts),
+    Ok(Alike {
+        recipient: names.shown(request)?,
         operation: request.operation.clone().unwrap_or_else(unknown),
         purpose: request.purpose.clone().unwrap_or_else(unknown),
         basis: group.basis.clone(),
         basis_reference: group.basis_reference.clone(),
         data: group.categories.clone(),
-    }
-}
-
-/// Name and address are those of the contract in force now; a partner without one keeps its id.
-fn shown(recipient: Option<&Recipient>, contracts: &[Arc<Contract>]) -> RecipientShown {
-    let plain = |kind: &str, id: Option<&String>| RecipientShown {
-        kind: kind.to_owned(),
-        id: id.cloned(),
-        name: None,
-        address: None,
-    };
-    match recipient {
-        Some(Recipient::Partner { id, .. }) => {
-            let contract = contracts
-                .iter()
-                .find(|contract| contract.partner.as_str() == id);
-            RecipientShown {
-                name: contract.map(|contract| contract.name.to_string()),
-                address: contract.map(|contract| contract.address.to_string()),
-                ..plain("partner", Some(id))
-            }
-        }
-        Some(Recipient::Customer) => plain("customer", None),
-        Some(Recipient::Authority { reference }) => plain("authority", Some(reference)),
-        Some(Recipient::Staff { name }) => plain("staff", Some(name)),
-        None => plain("not recorded", None),
-    }
+    })
 }

@@ -22,8 +22,8 @@ use tokio::net::UnixListener;
 use super::actors::{Actors, Caller, user_name};
 use super::messages::{
     CustomerChange, CustomerQuery, ExportTold, HitsQuery, PartnerEnd, PolicyPublish,
-    PolicyRollback, PolicyShadow, Problem, PurgeAsked, ROLE_HEADER, ReportQuery, SearchQuery,
-    SimulateQuery, Suspend,
+    PolicyRollback, PolicyShadow, Problem, ProblemKind, PurgeAsked, ROLE_HEADER, ReportQuery,
+    SearchQuery, SimulateQuery, Suspend,
 };
 use super::{Administration, Deed, NotDone, Role};
 use crate::drain;
@@ -150,12 +150,14 @@ type Answer = Result<Response, NotDone>;
 
 impl IntoResponse for NotDone {
     fn into_response(self) -> Response {
-        problem(self.status(), self.to_string())
+        let (error, kind) = (self.to_string(), self.kind());
+        (self.status(), Json(Problem { error, kind })).into_response()
     }
 }
 
 fn problem(status: StatusCode, error: String) -> Response {
-    (status, Json(Problem { error })).into_response()
+    let kind = ProblemKind::Other;
+    (status, Json(Problem { error, kind })).into_response()
 }
 
 fn answer<T: Serialize>(value: Result<T, NotDone>) -> Answer {

@@ -71,14 +71,14 @@ impl Administration {
     /// where it names neither.
     ///
     /// # Errors
-    /// [`NotDone::Mistaken`] where it names both, or a recipient whom no entry could name.
+    /// [`NotDone::Misasked`] where it names both, or a recipient whom no entry could name.
     pub(super) async fn whom(
         &self,
         customer: Option<&str>,
         recipient: Option<&RecipientTyped>,
     ) -> Result<Option<Whom>, NotDone> {
         match (customer, recipient) {
-            (Some(_), Some(_)) => Err(NotDone::Mistaken(
+            (Some(_), Some(_)) => Err(NotDone::Misasked(
                 "name a customer or a recipient, not both".to_owned(),
             )),
             (Some(typed), None) => Ok(Some(Whom::customers(self.references(typed).await?))),
@@ -107,7 +107,7 @@ impl Administration {
         let now = self.registry.recipient_reference(&who.name, &who.address)?;
         let now = now.ok_or_else(|| {
             let mistake = "name and address of a recipient are as its list has them, both whole";
-            NotDone::Mistaken(mistake.to_owned())
+            NotDone::Misasked(mistake.to_owned())
         })?;
         let this_month = Period::of(self.clock.now());
         let months = self.registry.recipient_months(&who.name, &who.address);

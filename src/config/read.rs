@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource, LedgerSettings,
-    LimitSettings, RetentionSettings, RevocationList, TelemetrySettings, TermsSettings,
-    TokenSettings, WitnessSettings, WitnessingSettings, services,
+    ACCOUNTING_DAYS, ActorSettings, AdministrationSettings, Config, GatewaySettings, KeySource,
+    LedgerSettings, LimitSettings, RetentionSettings, RevocationList, TelemetrySettings,
+    TermsSettings, TokenSettings, WitnessSettings, WitnessingSettings, services,
 };
 
 use super::services::read::origin;
@@ -344,7 +344,7 @@ fn retention(fields: &mut Fields<'_, '_>, base: &Path, held: PathBuf) -> Retenti
         days.unwrap_or(default)
     };
     RetentionSettings {
-        disclosures_days: days("disclosures_days", 2_192),
+        disclosures_days: days("disclosures_days", ACCOUNTING_DAYS),
         refusals_days: days("refusals_days", 1_096),
         operations_days: days("operations_days", 2_192),
         recipient_keys_days: days("recipient_keys_days", 2_192),

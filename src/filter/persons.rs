@@ -22,7 +22,7 @@ pub struct Person {
 pub struct Particulars {
     /// The parts of the name, a space between any two.
     pub name: String,
-    /// The parts of the postal address, likewise.
+    /// The parts of the postal address, each a line.
     pub address: String,
 }
 
@@ -71,13 +71,14 @@ impl Scanned<'_> {
         told.sort_by_key(|(category, field, ..)| (*category, *field));
         let mut particulars = Particulars::default();
         for (_, _, who, value) in told {
-            let parts = match who {
-                TellsWho::Name => &mut particulars.name,
-                TellsWho::Address => &mut particulars.address,
+            // The last word of one part is not the beginning of the next; and of an address it must be seen where
+            // a part ends, for the country at home is left out where it is one.
+            let (parts, end) = match who {
+                TellsWho::Name => (&mut particulars.name, ' '),
+                TellsWho::Address => (&mut particulars.address, '\n'),
             };
-            // The last word of one part is not the beginning of the next.
             if !parts.is_empty() {
-                parts.push(' ');
+                parts.push(end);
             }
             parts.push_str(&value);
         }
@@ -178,8 +179,8 @@ mod tests {
             let Particulars { name, address } = scanned.particulars(persons[place]);
             (name, address)
         };
-        assert_eq!(told(0), ("Ann Bell".to_owned(), "Bonn Main 1".to_owned()));
-        assert_eq!(told(1), (String::new(), "1 Main Flat 2".to_owned()));
+        assert_eq!(told(0), ("Ann Bell".to_owned(), "Bonn\nMain 1".to_owned()));
+        assert_eq!(told(1), (String::new(), "1 Main\nFlat 2".to_owned()));
         assert!(scanned.particulars(persons[1]).tell_anyone());
         assert!(!scanned.particulars(persons[2]).tell_anyone());
         let values = |place: usize| scanned.held(persons[place]).iter().count();

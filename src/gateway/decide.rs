@@ -76,11 +76,11 @@ pub fn decide(
     let contract = partner.contract();
     let policy = &partner.rules().policy;
     let narrowed = partner.purposes();
-    let purpose = judgement::choose_purpose(policy, contract, narrowed, head)?;
     let facts = &mut exchange.facts;
-    facts.purpose = Some(purpose.key().to_owned());
     facts.page_records = reading.asked.page_records;
     facts.signals = reading.asked.signals();
+    let purpose = judgement::choose_purpose(policy, contract, narrowed, head)?;
+    facts.purpose = Some(purpose.key().to_owned());
     let call = reading.call(contract, operation, purpose, exchange.today());
     let grant = judgement::decide(policy, &call, head)?;
     Ok(Permit {

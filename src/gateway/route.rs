@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use super::refuse;
 use crate::catalogue::{Catalogue, Routed};
 use crate::edge::AcceptedHead;
-use crate::judgement::check_query;
+use crate::judgement::{check_query, purpose_named};
 use crate::refusal::{Refusal, Stopped};
 
 /// Has refusals written as the client of the operation reads them, before it is known who calls: that an access
@@ -31,6 +31,9 @@ pub fn route(
     catalogue: &Catalogue,
     head: &AcceptedHead,
 ) -> Result<Routed, Stopped> {
+    // Until it is chosen: what is refused before or by that is on record with what it was asked for.
+    let named = purpose_named(head);
+    exchange.facts.purpose = named.map(|purpose| purpose.key().to_owned());
     let routed = catalogue
         .route(head.method(), head.path().as_str())
         .ok_or_else(Refusal::not_found)?;

@@ -77,6 +77,12 @@ pub fn decide(
     Ok(grant)
 }
 
+/// The purpose that a request declares, if it is one of the vocabulary: for the record, also where it is not
+/// allowed. Nothing else of the header, which may say anything.
+pub fn purpose_named(head: &AcceptedHead) -> Option<Purpose> {
+    Purpose::parse(declared_purpose(head).ok()??.trim())
+}
+
 /// The one purpose declared; the edge has refused two.
 fn declared_purpose(head: &AcceptedHead) -> Result<Option<&str>, Box<Refusal>> {
     let declared = head.headers().get("purpose-of-use");

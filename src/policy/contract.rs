@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use crate::identity::api_key::ApiKeyRecord;
 use crate::identity::binding::{Bindings, Carrier};
 use crate::mistakes::{Mistakes, Source};
+use crate::source::read_yaml;
 use crate::taxonomy::{CATEGORY_COUNT, Purpose};
 use crate::terms::{FormSet, PartnerId, PartnerKind, Principal, Thumbprint};
 
@@ -60,6 +61,14 @@ impl Contract {
     /// Reads the contract in `source` by itself, on the day `today`; what is wrong with it becomes mistakes.
     pub fn read(source: &Arc<Source>, today: Date, mistakes: &mut Mistakes) -> Option<Self> {
         read::read(source, today, mistakes).map(|draft| draft.contract)
+    }
+
+    /// Whom the contract in `source` is with, by name and postal address, whatever else stands in it: it may
+    /// have been in force under rules that are not today's.
+    pub fn name_and_address(source: &Arc<Source>) -> Option<(Arc<str>, Arc<str>)> {
+        let node = read_yaml(source, &mut Mistakes::new())?;
+        let text = |name| Some(Arc::from(node.get(name)?.as_text()?));
+        Some((text("name")?, text("address")?))
     }
 
     /// Who is shut out with it: the partner, and the one that it is a co-brand of.

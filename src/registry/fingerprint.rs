@@ -118,8 +118,15 @@ impl Fingerprints {
     }
 }
 
+/// The home country is left out, as of customers' addresses, unless it is all there is.
 fn recipient(key: &hmac::Key, name: &str, address: &str) -> Option<CustomerRef> {
-    let (name, address) = (words(name), words(address));
+    let at_home = sorted(words_without_home_country(address));
+    let address = if at_home.is_empty() {
+        words(address)
+    } else {
+        at_home
+    };
+    let name = words(name);
     if name.is_empty() && address.is_empty() {
         return None;
     }
@@ -156,12 +163,35 @@ fn words_without_home_country(address: &str) -> Vec<String> {
     let is_home = |part: &str| HOME_COUNTRY.contains(&&*letters_and_digits(part));
     let parts = address.split(|letter| letter == '\n' || PART_ENDS.contains(&letter));
     let parts = parts.filter(|part| !is_home(part));
-    let mut words: Vec<_> = parts.flat_map(words_of).collect();
+    let mut words: Vec<_> = parts
+        .flat_map(|part| with_whole_codes(words_of(part).collect()))
+        .collect();
     let home = (1..=HOME_COUNTRY_WORDS_MAX).rev().find_map(|count| {
         let start = words.len().checked_sub(count)?;
         is_home(&words.get(start..)?.concat()).then_some(start)
     });
     words.truncate(home.unwrap_or(words.len()));
+    words
+}
+
+/// A postal code of five digits, and four more behind a blank, are one word at the end of a part, as with a
+/// hyphen. Elsewhere four digits may be a house.
+fn with_whole_codes(mut words: Vec<String>) -> Vec<String> {
+    let is_digits =
+        |word: &str, count| word.len() == count && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_code =
+        |pair: &[String]| matches!(pair, [code, more] if is_digits(code, 5) && is_digits(more, 4));
+    if let Some(place) = words.windows(2).rposition(is_code) {
+        let rest = words.get(place + 2..).unwrap_or_default().concat();
+        if rest.is_empty() || HOME_COUNTRY.contains(&&*rest) {
+            let more = words.remove(place + 1);
+            words
+                .iter_mut()
+                .skip(place)
+                .take(1)
+                .for_each(|code| code.push_str(&more));
+        }
+    }
     words
 }
 
@@ -215,6 +245,9 @@ mod tests {
             "1 MAIN ST BATH ME 04530-1234 U.S.A.",
             "United States of America\n04530-1234 Bath ME\n1 Main St.",
             "1 Main St, Bath ME 04530-1234, United States",
+            "1 Main St, Bath, ME 04530 1234",
+            "ME 04530 1234; 1 Main St; Bath",
+            "1 MAIN ST BATH ME 04530 1234 U.S.A.",
         ] {
             let found = prints.of_typed(typed);
             let is_found = |print: &Fingerprint| found.contains(print);
@@ -224,13 +257,14 @@ mod tests {
             "1 Main St., Bath, ME 04530-1234, DE",
             "1 Main St., Bath, ME 04530, US",
             "1 US Main St., Bath, ME 04530-1234",
+            "Bath ME 04530 1234 1 Main St.",
             "US",
         ] {
             let found = prints.of_typed(other);
             let is_found = |print: &Fingerprint| found.contains(print);
             assert!(!prints.address(written).iter().any(is_found), "{other}");
         }
-        let recipient = |name, address| {
+        let recipient = |name: &str, address: &str| {
             let named = prints.recipient(name, address, Timestamp::UNIX_EPOCH);
             named.unwrap().0
         };
@@ -238,6 +272,14 @@ mod tests {
         // Parts in the order that an answer has them, and in that of a letter.
         assert_eq!(ann, recipient("ann bell", "Anytown 627011234 1 main st"));
         assert_eq!(ann, recipient("BELL, ANN", "62701-1234 Anytown/1 Main St"));
+        for country in [", US", ", USA", " United States", "\nU.S.A."] {
+            let address = format!("1 Main St., Anytown, 62701 1234{country}");
+            assert_eq!(ann, recipient("Ann Bell", &address), "{country}");
+        }
+        let abroad = recipient("Ann Bell", "1 Main St., Anytown, 62701-1234, DE");
+        assert_ne!(ann, abroad);
+        // Where nothing else is known of somebody, it tells more than nothing.
+        assert_ne!(recipient("", "USA"), None);
         assert_ne!(ann, recipient("ann", "bell 1 main st anytown 62701-1234"));
         assert_ne!(ann, recipient("ann bell", "2 main st anytown 62701-1234"));
         assert_ne!(ann, recipient("ann bell", "1 main st anytown"));

@@ -132,6 +132,19 @@ impl Registry {
         }
     }
 
+    /// One file of the set of this name or digest; nothing where the set is not kept, or has no such file.
+    pub async fn policy_file(&self, set: &str, name: &str) -> Result<Option<String>, NotKept> {
+        let (set, name) = (set.to_owned(), name.to_owned());
+        let read = move |connection: &Connection| {
+            let sql = "SELECT text FROM policy_set JOIN policy_file USING (digest)
+                       JOIN policy_text USING (sha256)
+                       WHERE (version = ?1 OR digest = ?1) AND complete = 1 AND name = ?2";
+            let row = connection.query_row(sql, [&set, &name], |row| row.get(0));
+            Ok(row.optional()?)
+        };
+        self.writer.write(read, |_| {}).await
+    }
+
     /// The SHA-256 of each file of a set, by name.
     pub async fn policy_file_hashes(
         &self,
@@ -367,6 +380,11 @@ mod tests {
             two.digest()
         );
         assert_eq!(texts(&open).await, 3, "a shared text is kept once");
+        let file = open.policy_file("2026-11-22.1", "b").await.unwrap();
+        assert_eq!(file.as_deref(), Some("one"));
+        for (set, name) in [("2026-11-22.1", "c"), ("2026-11-22.3", "b")] {
+            assert_eq!(open.policy_file(set, name).await.unwrap(), None);
+        }
         let found = open.policy_set("2026-11-22.2").await.unwrap();
         assert_eq!(found, open.policy_set("digest of 2").await.unwrap());
         assert!(found.is_some());

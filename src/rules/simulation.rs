@@ -279,6 +279,10 @@ impl<'a> Simulation<'a> {
         refuse_unruled(refused)?;
         let call = self.call(entry, &refused.request)?;
         Ok(match self.decide(entry, &call)? {
+            // By the purpose alone: the token may have been what did not allow it.
+            Ok(_) if refused.rule.is_none() && refused.code == Code::PurposeNotAllowed.name() => {
+                return Err("for which purposes its token was is not on record".to_owned());
+            }
             Ok(_) => Told::of(Outcome::DenyToAllow, &refused.code, "allow"),
             Err(code) if code.name() == refused.code => Told::default(),
             Err(code) => Told::of(Outcome::OtherRefusal, &refused.code, code.name()),

@@ -17,7 +17,7 @@ use super::{Running, StartError, note, note_renewal, prepare_recipient_keys};
 use crate::administration::actors::{Actors, Mapped, TwoNames};
 use crate::administration::{self, Administration, Record, Role};
 use crate::clock::Clock;
-use crate::config::{Config, KeySource, TokenSettings};
+use crate::config::{Config, KeySource, RetentionSettings, TokenSettings};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::files::{self, Readers};
@@ -123,6 +123,10 @@ fn record(
     witnesses: Option<&Witnesses>,
 ) -> Result<Record, StartError> {
     let directory = config.ledger.directory.clone();
+    let retention = config.ledger.retention.as_ref();
+    if let Some(remark) = retention.and_then(RetentionSettings::remark) {
+        tracing::warn!("{remark}");
+    }
     let index = Index::start(&directory, ledger.clone())
         .map_err(|error| StartError::unusable("the index of the ledger", error))?;
     Ok(Record {

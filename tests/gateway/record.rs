@@ -150,6 +150,80 @@ async fn promise_14_a_page_names_everyone_on_it_and_a_list_the_people_on_it() {
 }
 
 #[tokio::test]
+async fn what_was_asked_for_is_on_record_also_where_it_was_refused() {
+    let stand = shared();
+    let own = stand.subject("acme", 0);
+    let foreign = stand.subject("bluebird", 0);
+    let mut acme = stand.partner("acme").await;
+    let job = serde_json::json!({
+        "customer_id": own.customer, "document_id": own.document,
+        "address_list_id": own.list, "use_type": "marketing",
+    });
+    let (page, others) = (
+        format!("/v1/customers/{}", own.customer),
+        format!("/v1/customers/{}", foreign.customer),
+    );
+    let (advertising, payment) = (
+        "marketing.advertising",
+        "essential.service.payment_processing",
+    );
+    for (call, code, purpose, signals) in [
+        (
+            Call::get(&page).purpose(advertising),
+            "marketing-use-blocked",
+            Some(advertising),
+            &[][..],
+        ),
+        (
+            Call::get(&page).purpose(payment),
+            "purpose-not-allowed",
+            Some(payment),
+            &[],
+        ),
+        (
+            Call::get(&others).purpose(advertising),
+            "not-found",
+            Some(advertising),
+            &[],
+        ),
+        (
+            Call::post("/v1/jobs", &job).purpose(SERVICE),
+            "marketing-use-blocked",
+            Some(SERVICE),
+            &["use-type"],
+        ),
+        (
+            Call::post("/v1/jobs", &job).purpose(payment),
+            "purpose-not-allowed",
+            Some(payment),
+            &["use-type"],
+        ),
+        // What a partner writes there otherwise stays out of the record.
+        (
+            Call::get(&page).purpose("ann@example.org"),
+            "purpose-not-allowed",
+            None,
+            &[],
+        ),
+    ] {
+        let what = format!("{} {}", call.method, call.target);
+        let reply = acme.call(call).await;
+        assert_eq!(reply.json()["code"], code, "{what}");
+        let events = stand.events_of(reply.request_id(), 1).await;
+        let [Event::Refusal(refusal)] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!(refusal.request.purpose.as_deref(), purpose, "{what}");
+        assert_eq!(refusal.request.signals, signals, "{what}");
+        assert!(
+            !serde_json::to_string(&events)
+                .unwrap()
+                .contains("example.org")
+        );
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_on_record_once_somebody_is_known_and_hold_no_value() {
     let stand = shared();
     let foreign = stand.subject("bluebird", 0);

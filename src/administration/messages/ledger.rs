@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ByAndWhy, Destroyed};
+use super::{ByAndWhy, Destroyed, Preserved};
 use crate::entry::{Entry, Withheld};
 
 /// What to look for in the ledger; everything that is given must fit.
@@ -146,6 +146,9 @@ pub struct Report {
     /// What is not in the ledger any more, and so not accounted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroyed: Option<Destroyed>,
+    /// Packages that have entries about this person which are not in the ledger any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preserved: Option<Preserved>,
 }
 
 /// Disclosures to one recipient of the same data for the same purpose on the same basis.
@@ -212,10 +215,23 @@ pub struct RecipientShown {
     pub kind: String,
     /// A partner's id, an order's reference, an actor's name.
     pub id: Option<String>,
-    /// The name, as in the contract.
+    /// The name, as in the contract under which it was disclosed; nothing where that contract is not kept.
     pub name: Option<String>,
-    /// The postal address, as in the contract.
+    /// The postal address, as in the same contract.
     pub address: Option<String>,
+    /// Name and address in the contract in force when the report was made, where they are not those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<NameAndAddress>,
+}
+
+/// How a contract names a partner.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameAndAddress {
+    /// The name.
+    pub name: String,
+    /// The postal address.
+    pub address: String,
 }
 
 /// Something to be done about one customer: to forget it, to place a hold, to end one.

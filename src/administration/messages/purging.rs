@@ -31,6 +31,9 @@ pub struct PurgePlan {
     pub recipient_keys_held: Vec<String>,
     /// What one person asked for already, where a second is awaited.
     pub proposed: Option<PurgeProposed>,
+    /// What should be known of the terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }
 
 /// Entries that are kept, though they are destroyed in the ledger.
@@ -99,4 +102,38 @@ pub struct Destroyed {
     pub terms: BTreeMap<String, u64>,
     /// The newest month whose key of mail recipients' fingerprints was destroyed.
     pub recipient_keys_until: Option<String>,
+}
+
+/// What purges copied into evidence packages before they destroyed it, as far as it is about one person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preserved {
+    /// The folder that the packages are in; nothing where none is configured any more.
+    pub folder: Option<String>,
+    /// Those that have entries about the person, by name.
+    pub packages: Vec<PreservedPackage>,
+    /// How many more there are that were not looked into.
+    #[serde(default)]
+    pub more: u64,
+    /// Why the packages there cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+    /// Where they cannot: SHA-256, hexadecimal, of all packages that the latest purge made first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<String>,
+}
+
+/// One evidence package that a purge made first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreservedPackage {
+    /// Its file, in the folder.
+    pub file: String,
+    /// SHA-256 of it, hexadecimal.
+    pub sha256: String,
+    /// Entries about the person in it, by their places in the log.
+    pub entries: Vec<u64>,
+    /// What is wrong with it; then its entries cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
 }

@@ -3,13 +3,12 @@
 
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::{Alike, alike};
+use super::{Alike, Names, alike};
+use crate::administration::NotDone;
 use crate::administration::messages::{Incomplete, Occurrence, Series};
 use crate::administration::whom::Whom;
 use crate::entry::{Delivered, Disclosure, Entry, Event, SubjectGroup};
-use crate::policy::contract::Contract;
 
 /// The accounts of one customer, or one recipient of mail.
 pub(super) struct Accounts {
@@ -41,12 +40,21 @@ impl Accounts {
     }
 
     /// Adds what an entry tells of the person: a disclosure may hold several groups of forms.
-    pub(super) fn add(&mut self, index: u64, entry: &Entry, contracts: &[Arc<Contract>]) {
+    ///
+    /// # Errors
+    /// Where the registry cannot say who received it.
+    pub(super) fn add(
+        &mut self,
+        index: u64,
+        entry: &Entry,
+        names: &mut Names,
+    ) -> Result<(), NotDone> {
         match &entry.event {
-            Event::Disclosure(disclosure) => self.disclosed(index, entry, disclosure, contracts),
+            Event::Disclosure(disclosure) => self.disclosed(index, entry, disclosure, names)?,
             Event::Delivered(delivered) => self.delivered(delivered),
             _ => {}
         }
+        Ok(())
     }
 
     fn disclosed(
@@ -54,8 +62,8 @@ impl Accounts {
         index: u64,
         entry: &Entry,
         disclosure: &Disclosure,
-        contracts: &[Arc<Contract>],
-    ) {
+        names: &mut Names,
+    ) -> Result<(), NotDone> {
         let (subject, references) = (self.subject, &self.references);
         let is_there = |group: &SubjectGroup| {
             let mut named = group.references.iter();
@@ -68,7 +76,7 @@ impl Accounts {
                 request_id: disclosure.request.request_id.clone(),
                 entry: index,
             };
-            let key = alike(disclosure, group, contracts);
+            let key = alike(disclosure, group, names)?;
             let counted = disclosure.part.is_some() && {
                 let request_id = occurrence.request_id.clone();
                 let open = self.open.entry(request_id).or_default();
@@ -90,6 +98,7 @@ impl Accounts {
         {
             self.open.remove(&disclosure.request.request_id);
         }
+        Ok(())
     }
 
     fn delivered(&mut self, delivered: &Delivered) {

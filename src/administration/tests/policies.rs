@@ -25,7 +25,7 @@ fn files(edits: &[(&str, &str, &str)]) -> BTreeMap<String, String> {
 }
 
 impl Fixture {
-    async fn publish(
+    pub(super) async fn publish(
         &self,
         actor: &Actor,
         edits: &[(&str, &str, &str)],
@@ -39,7 +39,11 @@ impl Fixture {
         self.service.publish(actor, request).await
     }
 
-    async fn agree(&self, actor: &Actor, version: &str) -> Result<PolicyChanged, NotDone> {
+    pub(super) async fn agree(
+        &self,
+        actor: &Actor,
+        version: &str,
+    ) -> Result<PolicyChanged, NotDone> {
         let request = PolicyPublish {
             files: None,
             set: Some(version.to_owned()),
@@ -57,7 +61,7 @@ impl Fixture {
         self.service.roll_back(actor, request).await
     }
 
-    fn in_force(&self) -> String {
+    pub(super) fn in_force(&self) -> String {
         let rules = self.service.publishing.rules().load();
         rules.policy.version().to_owned()
     }

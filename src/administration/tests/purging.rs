@@ -46,7 +46,7 @@ impl Fixture {
         }
     }
 
-    async fn published(&self) {
+    pub(super) async fn published(&self) {
         let size = self.ledger.size();
         self.clock.advance(Duration::from_secs(10));
         self.until(|| self.ledger.published() >= size).await;
@@ -128,6 +128,12 @@ async fn the_kind_that_must_be_kept_longest_decides_for_its_bundle() {
     assert_eq!(plan.entries["disclosure"], 254);
     assert_eq!(plan.newest.unwrap().to_string(), "2026-11-22T12:00:00Z");
     assert_eq!(plan.terms["disclosures_days"], 60);
+    assert!(plan.remark.unwrap().contains("goes back six years"));
+    let six_years = RetentionSettings {
+        disclosures_days: 2_192,
+        ..terms(Path::new("ledger"))
+    };
+    assert_eq!(six_years.remark(), None);
 }
 
 #[tokio::test]
@@ -329,6 +335,61 @@ async fn the_index_forgets_what_was_destroyed_and_finds_what_is_left() {
     assert_eq!(search(false).await, found);
 }
 
+/// A report about who was on hold names the package, and says where it is damaged or cannot be looked for; one
+/// about somebody else knows of none.
+async fn says_where_it_is_kept(fixture: &Fixture, sha256: &str) {
+    let held = fixture.folder.path().join("held");
+    let report = fixture.report("cus_2").await;
+    let preserved = report.preserved.clone().unwrap();
+    let [package] = preserved.packages.as_slice() else {
+        panic!("{preserved:?}")
+    };
+    assert_eq!(
+        (package.sha256.as_str(), package.entries.len()),
+        (sha256, 85)
+    );
+    assert!(package.entries.iter().all(|entry| *entry < 256));
+    for paper in [
+        paper::text(&report),
+        paper::html(&report),
+        paper::csv(&report),
+    ] {
+        assert!(
+            paper.contains(&package.file) && paper.contains("has 85 entries"),
+            "{paper}"
+        );
+    }
+    assert_eq!(fixture.report("cus_1").await.preserved, None);
+    // The same goes along as evidence.
+    let query = SearchQuery {
+        customer: Some("cus_2".to_owned()),
+        ..SearchQuery::default()
+    };
+    let leo = actor("Leo", Role::Legal);
+    let packed = fixture.service.evidence(&leo, &query).await.unwrap();
+    let members = evidence::archive::read(&packed).unwrap();
+    let packed: Report = serde_json::from_slice(&members["report.json"]).unwrap();
+    assert_eq!(packed.preserved, Some(preserved.clone()));
+
+    let file = held.join(&package.file);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let told = paper::text(&fixture.report("cus_2").await);
+    assert!(told.contains("is not as it was made"), "{told}");
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+
+    std::fs::rename(&held, fixture.folder.path().join("elsewhere")).unwrap();
+    let told = paper::text(&fixture.report("cus_1").await);
+    assert!(
+        told.contains("cannot be told") && told.contains(sha256),
+        "{told}"
+    );
+    std::fs::rename(fixture.folder.path().join("elsewhere"), &held).unwrap();
+}
+
 #[tokio::test]
 async fn what_is_on_hold_is_kept_in_packages_that_stay_valid() {
     let fixture = Fixture::aged(61).await;
@@ -356,6 +417,7 @@ async fn what_is_on_hold_is_kept_in_packages_that_stay_valid() {
         verified.entries
     });
     assert_eq!(entries.collect::<Vec<_>>(), [85, 1]);
+    says_where_it_is_kept(&fixture, &purge.held[0]).await;
     // Where they cannot be kept nothing is destroyed.
     fixture.clock.advance(DAY * 61);
     std::fs::remove_dir_all(fixture.folder.path().join("held")).unwrap();
@@ -594,13 +656,13 @@ async fn evidence_about_a_recipient_has_its_entries_and_nothing_that_was_typed()
         ..query
     };
     let refused = fixture.service.evidence(&leo, &both).await;
-    assert!(matches!(refused, Err(NotDone::Mistaken(_))));
+    assert!(matches!(refused, Err(NotDone::Misasked(_))));
     let nobody = ReportQuery {
         recipient: Some(RecipientTyped::default()),
         ..ReportQuery::default()
     };
     for query in [nobody, ReportQuery::default()] {
         let refused = fixture.service.report(&leo, &query).await;
-        assert!(matches!(refused, Err(NotDone::Mistaken(_))), "{query:?}");
+        assert!(matches!(refused, Err(NotDone::Misasked(_))), "{query:?}");
     }
 }

@@ -123,6 +123,58 @@ async fn a_search_goes_by_purpose_operation_decision_and_time_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_word_that_nobody_knows_is_told_with_the_one_that_was_meant() {
+    let fixture = Fixture::new().await;
+    fixture.import(BOOK).await.unwrap();
+    fixture.disclose("cus_1", "req_1", &[]).await;
+    let mut former = fixture.disclosure("cus_1", "req_2", &[]);
+    former.request.operation = Some("readCustomerOfOld".to_owned());
+    fixture.record(Event::Disclosure(former)).await;
+    let refused = Event::Refusal(crate::entry::Refused {
+        request: fixture.disclosure("cus_1", "req_3", &[]).request,
+        code: "rate-limited".to_owned(),
+        promise: None,
+        rule: None,
+        executed: "no".to_owned(),
+    });
+    fixture.record(refused).await;
+    let leo = actor("Leo", Role::Legal);
+    let search = async |decision: Option<&str>, operation: Option<&str>| {
+        let query = SearchQuery {
+            decision: decision.map(str::to_owned),
+            operation: operation.map(str::to_owned),
+            ..SearchQuery::default()
+        };
+        match fixture.service.search(&leo, query).await {
+            Ok(answer) => Ok(answer.found.len()),
+            Err(NotDone::Misasked(told)) => Err(told),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for (decision, meant) in [
+        ("ALLOW", "`allow`"),
+        ("rate-limit", "`rate-limited`"),
+        ("partner.resumes", "`partner.resume`"),
+    ] {
+        let told = search(Some(decision), None).await.unwrap_err();
+        assert!(told.contains(&format!("did you mean {meant}?")), "{told}");
+    }
+    let told = search(Some("nonsense"), None).await.unwrap_err();
+    assert!(
+        told.contains("`nonsense` is not known") && !told.contains("did you"),
+        "{told}"
+    );
+    let told = search(None, Some("getcustomer")).await.unwrap_err();
+    assert!(told.contains("did you mean `getCustomer`?"), "{told}");
+    // What partners are told of a refusal finds it.
+    assert_eq!(search(Some("deny"), None).await, Ok(1));
+    // What an entry has is known, and so is what there is none of yet.
+    assert_eq!(search(None, Some("readCustomerOfOld")).await, Ok(1));
+    assert_eq!(search(Some("customers.forget.propose"), None).await, Ok(0));
+    assert_eq!(search(Some("deny"), Some("readCustomerOfOld")).await, Ok(0));
+}
+
+#[tokio::test]
 async fn evidence_has_the_entries_the_rules_and_who_approved_them_and_nothing_of_others() {
     let fixture = Fixture::new().await;
     fixture.import(BOOK).await.unwrap();

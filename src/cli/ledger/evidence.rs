@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::place::{keys, warn_of_the_key};
-use super::search::moment;
+use super::search::{is_no_time, moment};
 use super::whom::WhomArguments;
 use super::witnesses::{Named, WitnessArguments};
 use crate::administration::client::Client;
@@ -73,6 +73,9 @@ pub struct EvidenceFile {
 }
 
 pub(super) async fn build(client: &Client, arguments: BuildArguments, format: Format) -> u8 {
+    if is_no_time(arguments.since, arguments.until) {
+        return EXIT_USAGE;
+    }
     let (customer, recipient) = arguments.whom.typed();
     let query = SearchQuery {
         customer,

@@ -87,6 +87,9 @@ fn show(plan: &PurgePlan) {
     if plan.minimum_after == plan.minimum && plan.recipient_keys.is_empty() {
         complain("nothing is past its term that nothing holds");
     }
+    if let Some(remark) = &plan.remark {
+        complain(remark);
+    }
     if let Some(first) = &plan.proposed {
         complain(format!(
             "{} asked already to destroy what is before entry {}: {}",

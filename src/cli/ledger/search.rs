@@ -32,8 +32,8 @@ pub struct SearchArguments {
     /// An operation of the catalogue.
     #[arg(long, group = "whom")]
     operation: Option<String>,
-    /// A kind of entry (`disclosure`, `refusal`, `act` …), `allow` or `redact`, the code of a refusal, or
-    /// what a person did (`ledger.search`).
+    /// A kind of entry (`disclosure`, `refusal`, `act` …), `allow` or `redact`, `deny` (all refusals), the code
+    /// of a refusal, or what a person did (`ledger.search`).
     #[arg(long, group = "whom")]
     decision: Option<String>,
     /// Not before this day (UTC) or moment: 2026-11-22 or 2026-11-22T12:00:00Z.
@@ -65,11 +65,19 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "write 2026-11-22 or 2026-11-22T12:00:00Z".to_owned())
 }
 
-pub(super) async fn run(client: &Client, arguments: SearchArguments, format: Format) -> u8 {
-    if let (Some(since), Some(until)) = (arguments.since, arguments.until)
-        && since >= until
-    {
+/// Whether nothing is in this time, and says so.
+pub(super) fn is_no_time(since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
+    let is_none = since
+        .zip(until)
+        .is_some_and(|(since, until)| since >= until);
+    if is_none {
         complain("nothing is both after --since and before --until");
+    }
+    is_none
+}
+
+pub(super) async fn run(client: &Client, arguments: SearchArguments, format: Format) -> u8 {
+    if is_no_time(arguments.since, arguments.until) {
         return EXIT_USAGE;
     }
     let (customer, recipient) = arguments.whom.typed();

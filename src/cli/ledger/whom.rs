@@ -20,7 +20,8 @@ pub struct WhomArguments {
         conflicts_with = "customer"
     )]
     recipient: Option<String>,
-    /// The whole postal address of that recipient, its country included where the list has one; in any order.
+    /// The whole postal address of that recipient, its country included where that is not the one at home; in
+    /// any order.
     #[arg(long, requires = "recipient")]
     address: Option<String>,
 }

@@ -226,10 +226,13 @@ fn what_the_entry_does_not_tell_is_counted_and_never_guessed() {
         refused(facts("acme", "getCustomer"), "rate-limited"),
         refused(facts("acme", "listCustomers"), "page-too-large"),
         uploaded,
+        // This set has the purpose for it; what the token was for stands nowhere.
+        refused(facts("acme", "getCustomer"), "purpose-not-allowed"),
     ];
     let replay = replayed(shipped(), events);
     let reasons: Vec<_> = replay.not_replayed.keys().map(String::as_str).collect();
     let expected = [
+        "for which purposes its token was is not on record",
         "no purpose on record",
         "refused by no rule of a set: page-too-large",
         "refused by no rule of a set: purpose-not-allowed",
@@ -238,7 +241,7 @@ fn what_the_entry_does_not_tell_is_counted_and_never_guessed() {
         "the partner has no contract here",
     ];
     assert_eq!(reasons, expected);
-    assert_eq!((replay.calls, replay.replayed), (6, 0));
+    assert_eq!((replay.calls, replay.replayed), (7, 0));
     let old = replayed_as(1, shipped(), vec![customer("acme", "clear")]);
     assert_eq!(old.not_replayed.values().sum::<u64>(), 1, "{old:?}");
 }
