@@ -1,6 +1,7 @@
 //! Answers of data that are too large to be judged whole: batch after batch of records, each filtered,
 //! spent and durably recorded, then sent, by a task that outlives its request. The response begins with
-//! its first batch, so that whatever is wrong with that one is still refused.
+//! its first batch, so that whatever is wrong with that one is still refused; where nothing leaves, once much
+//! was read, or at the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,9 @@ const PART_BYTES: usize = 64 << 10;
 const PART_RECORDS_MAX: usize = 256;
 /// Records that are there are sent on when the core pauses for so long.
 const PAUSE_BEFORE_SENDING: Duration = Duration::from_millis(250);
+/// After so many bytes of which nothing leaves the response begins without any, since only a response that has
+/// begun shows that whoever asked for it has left.
+const BYTES_BEFORE_BEGINNING_MAX: usize = 4 << 20;
 
 impl Opened<'_> {
     /// Answers with records.
@@ -84,6 +88,7 @@ impl Opened<'_> {
             batch: Filtered::nothing(answer.status),
             batch_size: Size::default(),
             body: answer.body,
+            bytes: 0,
             has_paused: false,
             way: Way::Closed(Box::new(Waiting {
                 begun,
@@ -208,6 +213,8 @@ struct Task {
     batch: Filtered,
     batch_size: Size,
     body: CoreBody,
+    /// Read of it so far.
+    bytes: usize,
     has_paused: bool,
     way: Way,
     house: House,
@@ -259,6 +266,10 @@ impl Task {
                         // Small requests beside a large answer must not wait for it.
                         tokio::task::yield_now().await;
                     }
+                    self.bytes = self.bytes.saturating_add(piece.len());
+                    if self.bytes > BYTES_BEFORE_BEGINNING_MAX {
+                        self.begin(&mut reading).await?;
+                    }
                 }
                 Arrived::Pause => {
                     if let Some(part) = reading.whole_records().map_err(doubt)? {
@@ -272,7 +283,8 @@ impl Task {
                         let left = self.judge(part)?;
                         self.gather(&mut reading, &left);
                     }
-                    return self.send(&mut reading).await;
+                    self.send(&mut reading).await?;
+                    return self.begin(&mut reading).await;
                 }
             }
             // A piece may have been too small for a batch.
@@ -343,15 +355,28 @@ impl Task {
         self.batch_size.bytes >= PART_BYTES || self.batch_size.records >= PART_RECORDS_MAX
     }
 
-    /// Spends and records the batch, then sends it.
+    /// Spends and records the batch, then sends it, if anything of it leaves.
     async fn send(&mut self, reading: &mut Stream<'_>) -> Result<(), Ended> {
         let body = Bytes::from(reading.take());
+        self.batch_size = Size::default();
+        match body.is_empty() {
+            // What was withheld is on record with what leaves next.
+            true => Ok(()),
+            false => self.let_out(body).await,
+        }
+    }
+
+    /// Lets the response begin with what is there, and be it nothing.
+    async fn begin(&mut self, reading: &mut Stream<'_>) -> Result<(), Ended> {
+        match self.way {
+            Way::Closed(_) => self.let_out(Bytes::from(reading.take())).await,
+            Way::Open(_) | Way::Ended => Ok(()),
+        }
+    }
+
+    async fn let_out(&mut self, body: Bytes) -> Result<(), Ended> {
         let nothing = Filtered::nothing(self.batch.status);
         let mut batch = std::mem::replace(&mut self.batch, nothing);
-        self.batch_size = Size::default();
-        if body.is_empty() {
-            return Ok(());
-        }
         self.house.refuse_suspended(&self.permit)?;
         batch.body = body.clone();
         let today = self.house.today();
