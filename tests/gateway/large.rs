@@ -272,7 +272,8 @@ async fn promise_12_a_large_answer_streams_and_its_entries_name_whoever_was_in_i
         assert_eq!(delivered.bytes, received.len() as u64);
         assert_eq!(delivered.sha256, sha256(&received));
         assert!(parts.iter().all(|part| part.answer_sha256.is_some()));
-        assert!(parts.iter().all(|part| part.decision == "redact"));
+        let mut of_records = parts.iter().filter(|part| !part.subjects.is_empty());
+        assert!(of_records.all(|part| part.decision == "redact"));
     }
 }
 
@@ -605,6 +606,26 @@ async fn promise_12_a_large_answer_of_which_nothing_leaves_is_empty_and_on_recor
             assert_eq!(delivered.sha256, sha256(&received));
         }
     }
+}
+
+#[tokio::test]
+async fn each_part_of_a_large_answer_is_on_record_by_what_was_withheld_of_it() {
+    let (stand, core) = start(&[LARGE]).await;
+    let own = own(&stand);
+    let (with_secret, without) = records(&own, 200 << 10);
+    let body = [without, with_secret].concat().join("\n");
+    core.answer(LINES_PATH, Scripted::new(NDJSON, body));
+    let mut acme = stand.partner("acme").await;
+    let reply = acme.get(LINES_PATH, SERVICE).await;
+    // It leaves before anything of the answer is seen.
+    assert_eq!(reply.header("covenant-decision"), "redact");
+    let (parts, _) = on_record(&stand, reply.request_id()).await;
+    let told = parts
+        .iter()
+        .map(|part| (&*part.decision, part.withheld.len()));
+    let told: BTreeSet<(&str, usize)> = told.collect();
+    assert_eq!(told, BTreeSet::from([("allow", 0), ("redact", 1)]));
+    assert_eq!(parts[0].decision, "allow");
 }
 
 #[tokio::test]

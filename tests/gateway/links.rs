@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::caller::{Call, Reply, Version};
 use crate::lab::{Scripted, ScriptedCore, Service};
-use crate::large::{LARGE, WHOLE_BYTES_MAX, receive};
+use crate::large::{LARGE, WHOLE_BYTES_MAX, on_record, receive};
 use crate::refusals::refused;
 use crate::stand::{SERVICE, Stand};
 
@@ -381,6 +381,29 @@ async fn a_large_answer_names_no_customer_in_the_links_around_its_records() {
             assert_eq!(received["data"].as_array().map(Vec::len), Some(999));
             assert_eq!(received["next"].is_string(), leaves, "{path} {cursor}");
         }
+    }
+}
+
+#[tokio::test]
+async fn links_that_may_lead_nowhere_are_named_before_a_large_answer() {
+    let small = |config: &mut Config| config.limits.whole_answer_bytes_max = WHOLE_BYTES_MAX;
+    let (stand, core) = THINGS.start(&[LARGE], small).await;
+    let own = &stand.customers_of("acme")[0];
+    let of =
+        |here: &str| json!({"id": "1", "customer": own, "name": "Ann ".repeat(64), "here": here});
+    for (here, decision, withheld) in [
+        ("/lab/things/1", "allow", &[][..]),
+        ("https://elsewhere.example/", "redact", &["$.data[*].here"]),
+    ] {
+        core.answer("/lab/things", page(&json!({"data": vec![of(here); 1_000]})));
+        let mut acme = stand.partner("acme").await;
+        let reply = acme.get("/lab/things", SERVICE).await;
+        assert_eq!(reply.header("covenant-decision"), "redact");
+        assert!(redacted(&reply).contains(&"$.data[*].here".to_owned()));
+        let (parts, _) = on_record(&stand, reply.request_id()).await;
+        assert_eq!(parts[0].decision, decision);
+        let named: Vec<_> = parts[0].withheld.iter().map(|one| &*one.field).collect();
+        assert_eq!(named, withheld);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::gateway::filter::{self, Filtered};
 use crate::gateway::forward::OpenAnswer;
 use crate::gateway::inspect::expect_type;
 use crate::gateway::outlet::{NotPassed, outlet};
-use crate::gateway::record::Series;
+use crate::gateway::record::{Series, decision};
 use crate::gateway::send::{self, Head};
 use crate::gateway::spend::spend;
 use crate::judgement::uninspectable;
@@ -35,6 +35,7 @@ impl Opened<'_> {
         let head = Head {
             status: answer.status,
             media_type: Some(Arc::clone(media_type)),
+            decision: decision(&[]),
             withheld: Vec::new(),
             headers: HeaderMap::new(),
         };
@@ -45,11 +46,11 @@ impl Opened<'_> {
                 return Err(uninspectable(why).into());
             }
         }
-        self.shadow.see_open(exchange, head.decision());
+        self.shadow.see_open(exchange, head.decision);
         let nothing = Filtered::nothing(answer.status);
         let filtered = filter::whole(self.permit, nothing, media_type, category, &Bytes::new());
         let spent = spend(exchange, self.permit, filtered, &self.house.allowance)?;
-        let mut series = Series::new(exchange.facts.clone(), head.decision());
+        let mut series = Series::new(exchange.facts.clone());
         let bytes_expected = answer.body.bytes_expected();
         let time = exchange.arrived_at;
         let ledger = &self.house.ledger;

@@ -28,11 +28,12 @@ use crate::gateway::inspect::{Owners, expect_type};
 use crate::gateway::names::links;
 use crate::gateway::outlet::outlet;
 use crate::gateway::places::Held;
-use crate::gateway::record::Series;
+use crate::gateway::record::{Series, decision};
 use crate::gateway::send::{self, Head};
 use crate::gateway::spend::spend_part;
 use crate::judgement::{
-    Document, plans_of_any_owner, refuse_many_records, uninspectable, withheld_beforehand,
+    Document, may_withhold, plans_of_any_owner, refuse_many_records, uninspectable,
+    withheld_beforehand,
 };
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::terms::Channel;
@@ -59,14 +60,20 @@ impl Opened<'_> {
     ) -> Result<Response<ResponseBody>, Stopped> {
         self.expect_streamable(shape)?;
         expect_type(&answer.headers, media_type)?;
+        let withheld = self.withheld(exchange, shape);
+        let decision = match may_withhold(shape, self.permit.grant()) {
+            true => "redact",
+            false => decision(&withheld),
+        };
         let head = Head {
             status: answer.status,
             media_type: Some(written_as(media_type)),
-            withheld: self.withheld(exchange, shape),
+            decision,
+            withheld,
             headers: HeaderMap::new(),
         };
-        self.shadow.see_open(exchange, head.decision());
-        let mut series = Series::new(exchange.facts.clone(), head.decision());
+        self.shadow.see_open(exchange, head.decision);
+        let mut series = Series::new(exchange.facts.clone());
         if self.is_head {
             let nothing = Filtered::nothing(answer.status);
             let today = exchange.today();
@@ -141,7 +148,7 @@ impl Opened<'_> {
         Ok(())
     }
 
-    /// What will be withheld, by the grant.
+    /// What will be withheld, or may be, by the grant.
     fn withheld(&self, exchange: &Exchange, shape: &Shape) -> Vec<Withheld> {
         let owners = Owners {
             permit: self.permit,
