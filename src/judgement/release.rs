@@ -279,13 +279,20 @@ impl Document<'_> {
 
     /// The plan of a record of this owner; nothing where the record is left out. One that belongs to
     /// no customer (a price, a status) may leave, without anything that would belong to one; a group of
-    /// customers, where it is large enough.
+    /// customers, where it is large enough. Of another partner's customer not even a record is known of which
+    /// nothing about the customer leaves.
     fn plan<'a>(&self, grants: &'a Grants, record: usize, owner: &Owner) -> Option<&'a Plan> {
         let plan = &grants.of(owner)?.plan;
         let leaves = match (&grants.leaving, owner) {
             (Some(leaving), _) => leaving.groups.get(record).copied().unwrap_or_default(),
             (None, Owner::Nobody) => self.is_ownerless(),
-            (None, Owner::Customer { .. }) => !plan.discloses_nothing(),
+            (None, Owner::Customer { circumstances, .. }) if circumstances.own => {
+                !plan.discloses_nothing()
+            }
+            (None, Owner::Customer { .. }) => {
+                let record = self.scanned.records().get(record);
+                record.is_some_and(|record| plan.discloses_of(record.present()))
+            }
         };
         leaves.then_some(plan)
     }

@@ -361,13 +361,18 @@ impl Trial<'_> {
         document.recipients(&released)?;
         let mut account = Account::new(shape, grant, self.outcome);
         if let Some(granted) = released.granted_around(&document.envelope) {
-            account.add(&document.envelope, granted, &released.emitted.envelope);
+            account.add(
+                &document.envelope,
+                granted,
+                &released.emitted.envelope,
+                false,
+            );
         }
         let records = document.scanned.records().iter();
         let records = records.zip(&document.owners).zip(&released.emitted.records);
         for ((record, owner), released_fields) in records {
             match (released.granted(owner), released_fields) {
-                (Some(granted), Some(fields)) => account.add(owner, granted, fields),
+                (Some(granted), Some(fields)) => account.add(owner, granted, fields, true),
                 _ => account.dropped.extend(record.present()),
             }
         }
@@ -400,7 +405,12 @@ impl<'a> Account<'a> {
         }
     }
 
-    fn add(&mut self, owner: &Owner, granted: &Granted, released: &Released) {
+    /// Adds what left of a record, or of what stands around the records.
+    fn add(&mut self, owner: &Owner, granted: &Granted, released: &Released, is_record: bool) {
+        // Whatever leaves with a customer's record is the customer's.
+        if let (true, Owner::Customer { reference, .. }) = (is_record, owner) {
+            self.customers.insert(*reference);
+        }
         let rules = self.grant.rules(granted.circumstances());
         self.outcome.rules.extend(rules.iter().cloned());
         let user = Category::parse("user");
