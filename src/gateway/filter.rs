@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use self::account::Account;
+pub use self::headers::all_withheld;
 use super::decide::Permit;
 use super::inspect::{Content, Inspected};
 use crate::entry::{SubjectGroup, Withheld};

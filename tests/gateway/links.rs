@@ -395,7 +395,8 @@ async fn links_that_may_lead_nowhere_are_named_before_a_large_answer() {
         ("/lab/things/1", "allow", &[][..]),
         ("https://elsewhere.example/", "redact", &["$.data[*].here"]),
     ] {
-        core.answer("/lab/things", page(&json!({"data": vec![of(here); 1_000]})));
+        let scripted = page(&json!({"data": vec![of(here); 1_000]}));
+        core.answer("/lab/things", scripted);
         let mut acme = stand.partner("acme").await;
         let reply = acme.get("/lab/things", SERVICE).await;
         assert_eq!(reply.header("covenant-decision"), "redact");
@@ -404,6 +405,35 @@ async fn links_that_may_lead_nowhere_are_named_before_a_large_answer() {
         assert_eq!(parts[0].decision, decision);
         let named: Vec<_> = parts[0].withheld.iter().map(|one| &*one.field).collect();
         assert_eq!(named, withheld);
+    }
+}
+
+#[tokio::test]
+async fn headers_with_links_are_withheld_of_a_large_answer_and_named_like_fields() {
+    let small = |config: &mut Config| config.limits.whole_answer_bytes_max = WHOLE_BYTES_MAX;
+    let (stand, core) = THINGS.start(&[LARGE], small).await;
+    let own = &stand.customers_of("acme")[0];
+    let thing =
+        json!({"id": "1", "customer": own, "name": "Ann ".repeat(64), "here": "/lab/things/1"});
+    let scripted = page(&json!({"data": vec![thing; 1_000]}))
+        .header("link", "</lab/things?cursor=2>; rel=next")
+        .header("location", "/lab/things/1");
+    core.answer("/lab/things", scripted);
+    let mut acme = stand.partner("acme").await;
+    for method in [Method::GET, Method::HEAD] {
+        let call = Call::new(method, "/lab/things").purpose(SERVICE);
+        let reply = acme.call(call).await;
+        assert_eq!(reply.status, 200, "{}", reply.everything());
+        assert!(!reply.headers.contains_key("location") && !reply.headers.contains_key("link"));
+        let mut named = redacted(&reply);
+        named.retain(|name| !name.starts_with('$'));
+        assert_eq!(named, ["Link", "Location"]);
+        let (parts, _) = on_record(&stand, reply.request_id()).await;
+        let named: Vec<_> = parts[0].withheld.iter().map(|one| &*one.field).collect();
+        assert_eq!(
+            (&*parts[0].decision, named),
+            ("redact", vec!["Link", "Location"])
+        );
     }
 }
 

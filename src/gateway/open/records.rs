@@ -54,28 +54,17 @@ impl Opened<'_> {
         self,
         exchange: &mut Exchange,
         answer: OpenAnswer,
-        format: Format,
-        media_type: &Arc<str>,
-        shape: &Arc<Shape>,
+        (format, media_type, shape): (Format, &Arc<str>, &Arc<Shape>),
+        withheld: Vec<Withheld>,
     ) -> Result<Response<ResponseBody>, Stopped> {
         self.expect_streamable(shape)?;
         expect_type(&answer.headers, media_type)?;
-        let withheld = self.withheld(exchange, shape);
-        let decision = match may_withhold(shape, self.permit.grant()) {
-            true => "redact",
-            false => decision(&withheld),
-        };
-        let head = Head {
-            status: answer.status,
-            media_type: Some(written_as(media_type)),
-            decision,
-            withheld,
-            headers: HeaderMap::new(),
-        };
+        let mut nothing = Filtered::nothing(answer.status);
+        nothing.withheld.clone_from(&withheld);
+        let head = self.head(exchange, answer.status, (media_type, shape), withheld);
         self.shadow.see_open(exchange, head.decision);
         let mut series = Series::new(exchange.facts.clone());
         if self.is_head {
-            let nothing = Filtered::nothing(answer.status);
             let today = exchange.today();
             let spent = spend_part(self.permit, nothing, &self.house.allowance, today);
             let (spent, _) = spent.map_err(|out| refused(&out, self.permit, Executed::No))?;
@@ -92,7 +81,7 @@ impl Opened<'_> {
             shape: Arc::clone(shape),
             records_max: contract.records_max_on(exchange.today(), has_pages),
             records: 0,
-            batch: Filtered::nothing(answer.status),
+            batch: nothing,
             batch_size: Size::default(),
             body: answer.body,
             bytes: 0,
@@ -146,6 +135,28 @@ impl Opened<'_> {
             return too_large("not a list of records");
         }
         Ok(())
+    }
+
+    /// The head; `withheld` are the headers that are.
+    fn head(
+        &self,
+        exchange: &Exchange,
+        status: u16,
+        (media_type, shape): (&Arc<str>, &Shape),
+        mut withheld: Vec<Withheld>,
+    ) -> Head {
+        withheld.extend(self.withheld(exchange, shape));
+        let decision = match may_withhold(shape, self.permit.grant()) {
+            true => "redact",
+            false => decision(&withheld),
+        };
+        Head {
+            status,
+            media_type: Some(written_as(media_type)),
+            decision,
+            withheld,
+            headers: HeaderMap::new(),
+        }
     }
 
     /// What will be withheld, or may be, by the grant.
