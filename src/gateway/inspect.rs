@@ -73,7 +73,8 @@ pub async fn inspect<'a>(
     let listed = judgement::listed(permit.operation(), answer.status)
         .map_err(|stopped| with_fault(stopped, permit, answer, names))?;
     let content = match &listed.body {
-        Body::Empty if answer.body.is_empty() => Content::Empty,
+        // A page for people beside the `Location`, which no client of a partner reads.
+        Body::Empty if answer.body.is_empty() || listed.is_redirect() => Content::Empty,
         Body::Empty => return Err(uninspectable("a body where the catalogue has none").into()),
         Body::Uninspectable { media_type } => {
             return Err(uninspectable(format!("no filter for `{media_type}`")).into());

@@ -167,6 +167,10 @@ fn page(body: &Value) -> Scripted {
     Scripted::new("application/json", body.to_string())
 }
 
+fn page_of_none() -> Scripted {
+    page(&json!({"data": []}))
+}
+
 /// What `Covenant-Redacted` names.
 fn redacted(reply: &Reply) -> Vec<String> {
     let list = reply.header("covenant-redacted").split(", ");
@@ -499,6 +503,26 @@ async fn location_leads_through_the_gateway_or_is_dropped_and_a_redirect_to_nowh
         reply.header("location"),
         "https://localhost/lab/things?cursor=9"
     );
+    // A page for people beside it stays inside, however large, and the connection is used again where its end was
+    // seen.
+    for times in [1, 1 << 20] {
+        let page = Scripted::new("text/html", "canary".repeat(times)).status(302);
+        core.answer("/lab/old", page.header("location", "/lab/things?cursor=9"));
+        let reply = acme.get("/lab/old", SERVICE).await;
+        assert_eq!(reply.status, 302, "{}", reply.everything());
+        assert_eq!(
+            reply.header("location"),
+            "https://localhost/lab/things?cursor=9"
+        );
+        assert!(reply.body.is_empty() && !reply.headers.contains_key("content-type"));
+        let events = stand.events_of(reply.request_id(), 1).await;
+        let [Event::Disclosure(disclosure)] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert!(disclosure.subjects.is_empty() && disclosure.withheld.is_empty());
+        core.answer("/lab/things", page_of_none());
+        assert_eq!(acme.get("/lab/things", SERVICE).await.status, 200);
+    }
     for nowhere in [
         "https://elsewhere.example/",
         "/lab/secret",
