@@ -229,6 +229,9 @@ impl Gateway {
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let answer = match answer {
             Forwarded::Whole(answer) => answer,
+            Forwarded::Open(answer) if permit.operation().redirects_without_body(answer.status) => {
+                answer.without_body()
+            }
             Forwarded::Open(answer) => {
                 let (held, is_head) = (place.and(share), parts.method == Method::HEAD);
                 let opened = self.opened(&permit, &shadow, held, is_head)?;

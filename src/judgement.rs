@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod beforehand;
 mod decide;
 mod figures;
 mod question;
@@ -20,13 +21,11 @@ pub use self::answer::{
     uninspectable, whose,
 };
 pub use self::ask::{Asked, INCLUDED, Selector, ask, is_media_type};
+pub use self::beforehand::{may_withhold, plans_of_any_owner, withheld_beforehand};
 pub use self::decide::{Call, choose_purpose, decide, purpose_named};
 pub use self::figures::{Earlier, Figures, Label, Leaving, TOTAL};
 pub use self::question::Question;
 pub use self::recipients::Recipient;
-pub use self::release::{
-    Document, Extent, Granted, LINK_PROMISE, Release, plans_of_any_owner, rejection,
-    withheld_beforehand,
-};
+pub use self::release::{Document, Extent, Granted, LINK_PROMISE, Release, rejection};
 pub use self::route::{check_query, said};
 pub use self::subject::{OnBehalf, Subject, subject};

@@ -66,13 +66,20 @@ pub enum BadPattern {
 
 /// What a value fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Misfit {
+pub enum Misfit {
+    /// `enum` or `const`.
     Words,
+    /// `pattern`.
     Pattern,
+    /// `format`.
     Format,
+    /// `minLength` or `maxLength`.
     Length,
+    /// It is a document that could hide something.
     Document,
+    /// `minimum` or `maximum`.
     Bounds,
+    /// `multipleOf`.
     Step,
 }
 
@@ -212,8 +219,12 @@ impl Check {
         self.fit_bare(written).is_ok()
     }
 
+    /// What a text, decoded, fails.
+    ///
+    /// # Errors
+    /// The first demand that it does not meet.
     #[inline]
-    pub(super) fn fit(&self, text: &str) -> Result<(), Misfit> {
+    pub fn fit(&self, text: &str) -> Result<(), Misfit> {
         match self.0.as_deref() {
             None => Ok(()),
             Some(Demands::Text(demands)) => demands.fit(text),
@@ -221,8 +232,12 @@ impl Check {
         }
     }
 
+    /// What a number, `true` or `false` fails, as JSON writes it.
+    ///
+    /// # Errors
+    /// The first demand that it does not meet.
     #[inline]
-    pub(super) fn fit_bare(&self, written: &str) -> Result<(), Misfit> {
+    pub fn fit_bare(&self, written: &str) -> Result<(), Misfit> {
         match self.0.as_deref() {
             None => Ok(()),
             Some(Demands::Number(demands)) => demands.fit(written),

@@ -42,6 +42,13 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether an answer of this status is a redirect of which nothing is read but its headers.
+    pub fn redirects_without_body(&self, status: u16) -> bool {
+        let mut answers = self.answers.iter();
+        let listed = answers.find(|answer| answer.status == status);
+        listed.is_some_and(|one| one.is_redirect() && matches!(one.body, Body::Empty))
+    }
+
     /// Whether a call can say how many records its answer has.
     pub fn has_pages(&self) -> bool {
         let is_size = |role: &Role| matches!(role, Role::PageSize { .. });

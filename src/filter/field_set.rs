@@ -51,6 +51,17 @@ impl FieldSet {
         self.first == [0; 2] && self.others.is_empty()
     }
 
+    /// Whether any of its members is in `other` too.
+    #[inline]
+    pub fn meets(&self, other: &Self) -> bool {
+        let [low, high] = self.first;
+        let [other_low, other_high] = other.first;
+        let mut others = self.others.iter().zip(&other.others);
+        low & other_low != 0
+            || high & other_high != 0
+            || others.any(|(one, other)| one & other != 0)
+    }
+
     /// Its members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = FieldId> {
         let every = (0..=u16::MAX).take(128 + 64 * self.others.len());
@@ -114,6 +125,8 @@ mod tests {
             };
             let (within, outside) = set(&[0, 3, 27, 64]).split(&set(&[3, 64, 65]));
             assert_eq!((within, outside), (set(&[3, 64]), set(&[0, 27])));
+            assert!(set(&[3, 64]).meets(&set(&[0, 64])));
+            assert!(!set(&[3, 64]).meets(&set(&[0, 65])));
             let mut union = set(&[1]);
             union.extend(&set(&[27]));
             assert_eq!(

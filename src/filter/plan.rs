@@ -70,7 +70,10 @@ pub struct Plan {
     /// Fields of which anything leaves.
     released: FieldSet,
     withheld: Vec<WithheldField>,
-    discloses_nothing: bool,
+    /// Of the released fields those about somebody.
+    personal: FieldSet,
+    /// Of these those of which something leaves for certain: a link may lead nowhere.
+    certain: FieldSet,
 }
 
 /// What is to happen to one record.
@@ -118,10 +121,15 @@ impl Plan {
                 .zip(system)
                 .is_some_and(|(category, system)| category.is_within(system))
         };
-        let discloses_nothing = !released.iter().any(|field| personal(&field));
+        let personal: FieldSet = released.iter().filter(personal).collect();
+        let is_certain = |field: &FieldId| {
+            let treatment = treatments.get(usize::from(field.0));
+            treatment.is_some_and(|treatment| *treatment != Treatment::Link)
+        };
         Self {
             withheld: withheld.collect(),
-            discloses_nothing,
+            certain: personal.iter().filter(is_certain).collect(),
+            personal,
             released,
             treatments,
         }
@@ -147,7 +155,13 @@ impl Plan {
 
     /// Whether no field leaves but those of the category `system` and below: nothing about a person.
     pub fn discloses_nothing(&self) -> bool {
-        self.discloses_nothing
+        self.personal.is_empty()
+    }
+
+    /// Whether a record in which these fields stand leaves with something about a person.
+    #[inline]
+    pub fn discloses_of(&self, present: &FieldSet) -> bool {
+        self.certain.meets(present)
     }
 
     /// Whether anything below `node` may leave. A record may: its own plan decides.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use self::account::Account;
+pub use self::headers::all_withheld;
 use super::decide::Permit;
 use super::inspect::{Content, Inspected};
 use crate::entry::{SubjectGroup, Withheld};
@@ -181,7 +182,7 @@ pub fn released(
 ) -> Result<Filtered, Stopped> {
     let mut account = Account::new(permit, document.shape);
     if let Some(around) = released.granted_around(&document.envelope) {
-        account.add(&document.envelope, around, &released.emitted.envelope);
+        account.add_around(&document.envelope, around, &released.emitted.envelope);
     }
     for (owner, record) in document.owners.iter().zip(&released.emitted.records) {
         if let (Some(granted), Some(record)) = (released.granted(owner), record) {

@@ -97,6 +97,18 @@ pub struct Answer {
     pub room: Room,
 }
 
+impl OpenAnswer {
+    /// The answer without its body, which is read no further; its connection ends here.
+    pub fn without_body(self) -> Answer {
+        Answer {
+            status: self.status,
+            headers: self.headers,
+            body: Bytes::new(),
+            room: Room::default(),
+        }
+    }
+}
+
 impl Cores {
     /// The configured services.
     ///

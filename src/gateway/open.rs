@@ -20,6 +20,7 @@ use self::course::{Course, Ended};
 use super::authenticate::stands;
 use super::decide::Permit;
 use super::exchange::Exchange;
+use super::filter;
 use super::forward::OpenAnswer;
 use super::outlet::outlet;
 use super::places::Held;
@@ -103,18 +104,25 @@ impl Opened<'_> {
     ) -> Result<Response<ResponseBody>, Stopped> {
         let operation = Arc::clone(self.permit.operation());
         let listed = judgement::listed(&operation, answer.status)?;
+        if listed.is_redirect() {
+            return Err(uninspectable("a redirect with a body that cannot be judged whole").into());
+        }
+        let headers = filter::all_withheld(self.permit, listed, &answer.headers);
         match &listed.body {
             Body::Document {
                 media_type,
                 category,
-            } => self.document(exchange, answer, media_type, *category).await,
+            } => {
+                let of = (media_type, *category);
+                self.document(exchange, answer, of, headers).await
+            }
             Body::Data {
                 format,
                 media_type,
                 shape,
             } => {
-                self.records(exchange, answer, *format, media_type, shape)
-                    .await
+                let of = (*format, media_type, shape);
+                self.records(exchange, answer, of, headers).await
             }
             Body::Uninspectable { media_type } => {
                 Err(uninspectable(format!("no filter for `{media_type}`")).into())

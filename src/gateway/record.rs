@@ -86,8 +86,6 @@ pub async fn record(
 pub struct Series {
     /// Who asked, how, for what.
     pub facts: RequestFacts,
-    /// `allow` or `redact`.
-    pub decision: &'static str,
     /// Entries so far.
     pub parts: u32,
     /// Log index of the first.
@@ -96,10 +94,9 @@ pub struct Series {
 
 impl Series {
     /// Nothing yet.
-    pub fn new(facts: RequestFacts, decision: &'static str) -> Self {
+    pub fn new(facts: RequestFacts) -> Self {
         Self {
             facts,
-            decision,
             parts: 0,
             opening: 0,
         }
@@ -122,9 +119,12 @@ impl Series {
         let disclosure = Disclosure {
             status: filtered.status,
             subjects: filtered.subjects,
-            withheld: filtered.withheld,
             answer_sha256: left,
-            ..common(&self.facts, permit, self.decision)
+            ..common(&self.facts, permit, decision(&filtered.withheld))
+        };
+        let disclosure = Disclosure {
+            withheld: filtered.withheld,
+            ..disclosure
         };
         let entries = disclosure.divided_after(self.parts);
         let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::exchange::Exchange;
-use super::record::{Outgoing, decision};
+use super::record::Outgoing;
 use crate::edge::body::{ResponseBody, whole};
 use crate::entry::Withheld;
 use crate::ledger::Recorded;
@@ -19,6 +19,7 @@ pub fn send(exchange: &mut Exchange, recorded: Recorded<Outgoing>) -> Response<R
     let outgoing = recorded.into_content();
     let head = Head {
         status: outgoing.status,
+        decision: outgoing.decision(),
         media_type: outgoing.media_type,
         withheld: outgoing.withheld,
         headers: outgoing.headers,
@@ -33,22 +34,18 @@ pub struct Head {
     pub status: u16,
     /// Its media type, where it has a body.
     pub media_type: Option<Arc<str>>,
-    /// Fields that do not leave as they were; of an answer that streams, those that will not.
+    /// `allow` or `redact`: of an answer that streams, `allow` only where nothing of it can turn out to be
+    /// withheld.
+    pub decision: &'static str,
+    /// Fields that do not leave as they were; of an answer that streams, those that will not, or may not.
     pub withheld: Vec<Withheld>,
     /// Headers with links of the gateway; an answer that streams has none.
     pub headers: HeaderMap,
 }
 
-impl Head {
-    /// What was decided, in one word.
-    pub fn decision(&self) -> &'static str {
-        decision(&self.withheld)
-    }
-}
-
 /// Makes the response of an answer whose body is, or will be, what is on record.
 pub fn open(exchange: &mut Exchange, head: &Head, body: ResponseBody) -> Response<ResponseBody> {
-    exchange.set_header("covenant-decision", head.decision());
+    exchange.set_header("covenant-decision", head.decision);
     if !head.withheld.is_empty() {
         exchange.set_header("covenant-redacted", &redacted(&head.withheld));
     }

@@ -8,10 +8,8 @@ use serde_json::Value;
 use super::answer::Owner;
 use super::figures::{Figures, Leaving};
 use crate::catalogue::{Field, FieldId, FieldRole, Format, Shape};
-use crate::filter::stream::outside_records;
 use crate::filter::{
-    self, CoreNames, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned,
-    Treatment, WithheldField,
+    self, CoreNames, Emitted, Limits, Links, Plan, PseudonymKey, RecordDecision, Scanned, Treatment,
 };
 use crate::policy::{Circumstances, Grant};
 use crate::taxonomy::{Category, CategorySet};
@@ -89,10 +87,10 @@ impl Extent {
 
 /// What decides about a customer's categories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Case {
-    circumstances: Circumstances,
-    consented: CategorySet,
-    agreed: CategorySet,
+pub(super) struct Case {
+    pub(super) circumstances: Circumstances,
+    pub(super) consented: CategorySet,
+    pub(super) agreed: CategorySet,
 }
 
 impl Case {
@@ -110,7 +108,7 @@ impl Case {
 /// What the customers of one case are granted.
 #[derive(Debug)]
 pub struct Granted {
-    case: Case,
+    pub(super) case: Case,
     /// What happens to each field of their records.
     pub plan: Plan,
 }
@@ -281,13 +279,20 @@ impl Document<'_> {
 
     /// The plan of a record of this owner; nothing where the record is left out. One that belongs to
     /// no customer (a price, a status) may leave, without anything that would belong to one; a group of
-    /// customers, where it is large enough.
+    /// customers, where it is large enough. Of another partner's customer not even a record is known of which
+    /// nothing about the customer leaves.
     fn plan<'a>(&self, grants: &'a Grants, record: usize, owner: &Owner) -> Option<&'a Plan> {
         let plan = &grants.of(owner)?.plan;
         let leaves = match (&grants.leaving, owner) {
             (Some(leaving), _) => leaving.groups.get(record).copied().unwrap_or_default(),
             (None, Owner::Nobody) => self.is_ownerless(),
-            (None, Owner::Customer { .. }) => !plan.discloses_nothing(),
+            (None, Owner::Customer { circumstances, .. }) if circumstances.own => {
+                !plan.discloses_nothing()
+            }
+            (None, Owner::Customer { .. }) => {
+                let record = self.scanned.records().get(record);
+                record.is_some_and(|record| plan.discloses_of(record.present()))
+            }
         };
         leaves.then_some(plan)
     }
@@ -358,48 +363,7 @@ fn impersonal(mut forms: CategoryForms) -> CategoryForms {
     forms
 }
 
-/// The fields that do not leave as they are, with the promise kept by it, as far as that is known before
-/// an answer is seen: of records of the partner's own customers, and `around` the records.
-pub fn withheld_beforehand(
-    shape: &Shape,
-    grant: &Grant,
-    around: &Owner,
-) -> Vec<(WithheldField, Promise)> {
-    let of_case = |case: Case| Granted {
-        case,
-        plan: Plan::new(shape, &forms(grant, case)),
-    };
-    let records = of_case(Case {
-        circumstances: Circumstances::OWN,
-        ..Case::default()
-    });
-    let around = of_case(case_of(around));
-    let outside = outside_records(shape);
-    let fields = shape.fields.iter();
-    let mut withheld = Vec::new();
-    for (id, field) in (0..=u16::MAX).map(FieldId).zip(fields) {
-        // A key around records is that of those which follow.
-        let granted = if outside.contains(id) && field.role != FieldRole::CustomerKey {
-            &around
-        } else {
-            &records
-        };
-        let mut fields = granted.plan.withheld().iter();
-        if let Some(found) = fields.find(|one| one.field == id) {
-            withheld.push((*found, granted.withheld_by(grant, field)));
-        }
-    }
-    withheld
-}
-
-/// The plans under `grant` of records of `shape`, whoever they are of. A field of a customer who consented or
-/// agreed to some categories only is treated as one of these says.
-pub fn plans_of_any_owner(shape: &Shape, grant: &Grant) -> Vec<Plan> {
-    let forms = Circumstances::all().map(|circumstances| grant.forms(circumstances));
-    forms.map(|forms| Plan::new(shape, forms)).collect()
-}
-
-fn case_of(owner: &Owner) -> Case {
+pub(super) fn case_of(owner: &Owner) -> Case {
     match owner {
         Owner::Nobody => Case::default(),
         Owner::Customer {
@@ -414,7 +378,7 @@ fn case_of(owner: &Owner) -> Case {
     }
 }
 
-fn forms(grant: &Grant, case: Case) -> CategoryForms {
+pub(super) fn forms(grant: &Grant, case: Case) -> CategoryForms {
     let mut forms = *grant.forms(case.circumstances);
     if case.circumstances.consented || case.circumstances.agreement {
         for category in Category::all() {

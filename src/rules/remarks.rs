@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::Rules;
-use crate::catalogue::{Body, Field, ScalarKind};
+use crate::catalogue::{Body, Creates, Field, FieldRole, ScalarKind};
 use crate::mistakes::Mistakes;
 use crate::policy::Use;
 use crate::source::Folder;
@@ -30,6 +30,8 @@ pub enum Topic {
     FieldsMadeUp,
     /// An operation that does not exist for partners, because no overlay opens it.
     OperationNotServed,
+    /// An answer to a creating call that does not name what was created.
+    CreatedUnnamed,
     /// A word of a document that is not known, or not read.
     Document,
     /// Something a contract asks for and never gets.
@@ -48,6 +50,7 @@ impl Topic {
             Self::FieldsUnbounded => "fields-unbounded",
             Self::FieldsMadeUp => "fields-made-up",
             Self::OperationNotServed => "operation-not-served",
+            Self::CreatedUnnamed => "created-unnamed",
             Self::Document => "document",
             Self::Contract => "contract",
             Self::CredentialCopied => "credential-copied",
@@ -72,6 +75,9 @@ impl Topic {
             Self::OperationNotServed => {
                 "operations that do not exist for partners, because the overlay gives them no \
                  `x-covenant-channel`:"
+            }
+            Self::CreatedUnnamed => {
+                "answers to creating calls that do not hold the id of what was created:"
             }
             Self::Document => "in the documents:",
             Self::Contract => "what contracts ask for and never get:",
@@ -129,6 +135,7 @@ pub fn of(rules: &Rules, folder: &Folder, today: Date, noted: &Mistakes) -> Vec<
         fields: Vec::new(),
         place: Some((one.file.clone(), one.line)),
     }));
+    remarks.extend(created_unnamed(rules));
     remarks.extend(noted.remarks().into_iter().map(|noted| {
         let file = noted.path().file_name().unwrap_or_default();
         Remark {
@@ -226,6 +233,38 @@ fn made_up(rules: &Rules) -> Vec<(Arc<str>, Arc<str>)> {
                     (operation.id.clone(), told.into())
                 }));
             }
+        }
+    }
+    found
+}
+
+/// Each answer of success to a creating call from which the book does not learn what was created.
+fn created_unnamed(rules: &Rules) -> Vec<Remark> {
+    let mut found = Vec::new();
+    for operation in &rules.catalogue.operations {
+        let role = match operation.creates {
+            None => continue,
+            Some(Creates::Customer) => FieldRole::CustomerKey,
+            Some(Creates::Resource(kind)) => FieldRole::ResourceId(kind),
+        };
+        for answer in operation.answers.iter().filter(|one| one.status < 300) {
+            let what = match &answer.body {
+                Body::Data { shape, .. } if shape.fields.iter().any(|one| one.role == role) => {
+                    continue;
+                }
+                Body::Data { .. } => "the core has done it, and the partner is told 502",
+                Body::Empty => {
+                    "nobody can ask for what was created, for the book does not learn of it"
+                }
+                Body::Document { .. } | Body::Uninspectable { .. } => continue,
+            };
+            found.push(Remark {
+                topic: Topic::CreatedUnnamed,
+                about: operation.id.to_string(),
+                message: format!("{}: {what}", answer.status),
+                fields: Vec::new(),
+                place: None,
+            });
         }
     }
     found

@@ -272,7 +272,8 @@ async fn promise_12_a_large_answer_streams_and_its_entries_name_whoever_was_in_i
         assert_eq!(delivered.bytes, received.len() as u64);
         assert_eq!(delivered.sha256, sha256(&received));
         assert!(parts.iter().all(|part| part.answer_sha256.is_some()));
-        assert!(parts.iter().all(|part| part.decision == "redact"));
+        let mut of_records = parts.iter().filter(|part| !part.subjects.is_empty());
+        assert!(of_records.all(|part| part.decision == "redact"));
     }
 }
 
@@ -570,6 +571,86 @@ async fn a_table_streams_row_by_row_under_the_columns_of_the_grant() {
     assert!(!complete && expected.as_bytes().starts_with(&received));
     let (_, delivered) = on_record(&stand, &request_id).await;
     assert_eq!(delivered.because.as_deref(), Some("response-uninspectable"));
+}
+
+#[tokio::test]
+async fn promise_12_a_large_answer_of_which_nothing_leaves_is_empty_and_on_record() {
+    let (stand, core) = start(&[LARGE]).await;
+    let foreign = stand.customers_of("bluebird").remove(0);
+    let (all, _) = records(std::slice::from_ref(&foreign), 300 << 10);
+    let rows: String = (0..10_000)
+        .map(|number| format!("{number},{foreign},canary\r\n"))
+        .collect();
+    for (path, media_type, body, left) in [
+        (LINES_PATH, NDJSON, all.join("\n"), ""),
+        (
+            EXPORT_PATH,
+            JSON,
+            format!(r#"{{"data":[{}]}}"#, all.join(",")),
+            r#"{"data":[]}"#,
+        ),
+        (
+            TABLE_PATH,
+            CSV,
+            format!("id,customer,name\r\n{rows}"),
+            "id,customer,name\r\n",
+        ),
+    ] {
+        core.answer(path, Scripted::new(media_type, body));
+        for version in [Version::Http1, Version::Http2] {
+            let (request_id, received, complete) = receive(&stand, version, path).await;
+            assert!(complete && received == left.as_bytes(), "{path}");
+            let (parts, delivered) = on_record(&stand, &request_id).await;
+            assert!(!parts.is_empty() && parts.iter().all(|part| part.subjects.is_empty()));
+            assert!(delivered.complete && delivered.because.is_none());
+            assert_eq!(delivered.sha256, sha256(&received));
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_part_of_a_large_answer_is_on_record_by_what_was_withheld_of_it() {
+    let (stand, core) = start(&[LARGE]).await;
+    let own = own(&stand);
+    let (with_secret, without) = records(&own, 200 << 10);
+    let body = [without, with_secret].concat().join("\n");
+    core.answer(LINES_PATH, Scripted::new(NDJSON, body));
+    let mut acme = stand.partner("acme").await;
+    let reply = acme.get(LINES_PATH, SERVICE).await;
+    // It leaves before anything of the answer is seen.
+    assert_eq!(reply.header("covenant-decision"), "redact");
+    let (parts, _) = on_record(&stand, reply.request_id()).await;
+    let told = parts
+        .iter()
+        .map(|part| (&*part.decision, part.withheld.len()));
+    let told: BTreeSet<(&str, usize)> = told.collect();
+    assert_eq!(told, BTreeSet::from([("allow", 0), ("redact", 1)]));
+    assert_eq!(parts[0].decision, "allow");
+}
+
+#[tokio::test]
+async fn whoever_leaves_an_answer_of_which_nothing_has_left_is_noticed() {
+    let (stand, core) = start(&[LARGE]).await;
+    let foreign = stand.customers_of("bluebird").remove(0);
+    let (all, _) = records(&[foreign], 5 << 20);
+    let mut scripted = Scripted::new(NDJSON, all.join("\n") + "\n");
+    for _ in 0..100 {
+        let pause = Duration::from_millis(500);
+        scripted = scripted.then(pause, all[..100].join("\n") + "\n");
+    }
+    core.answer(LINES_PATH, scripted);
+    for version in [Version::Http1, Version::Http2] {
+        let mut acme = stand.connect(&stand.credentials("acme"), version).await;
+        // It begins long before the core has said all.
+        let arriving = acme.open(Call::get(LINES_PATH).purpose(SERVICE)).await;
+        assert_eq!(arriving.status, 200);
+        let request_id = arriving.header("request-id").to_owned();
+        drop((arriving, acme));
+        let (parts, delivered) = on_record(&stand, &request_id).await;
+        assert!(parts.iter().all(|part| part.subjects.is_empty()));
+        assert_eq!((delivered.bytes, delivered.complete), (0, false));
+        assert_eq!(delivered.because.as_deref(), Some("client-left"));
+    }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

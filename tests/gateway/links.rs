@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::caller::{Call, Reply, Version};
 use crate::lab::{Scripted, ScriptedCore, Service};
-use crate::large::{LARGE, WHOLE_BYTES_MAX, receive};
+use crate::large::{LARGE, WHOLE_BYTES_MAX, on_record, receive};
 use crate::refusals::refused;
 use crate::stand::{SERVICE, Stand};
 
@@ -165,6 +165,10 @@ async fn things() -> (Stand, ScriptedCore, String) {
 
 fn page(body: &Value) -> Scripted {
     Scripted::new("application/json", body.to_string())
+}
+
+fn page_of_none() -> Scripted {
+    page(&json!({"data": []}))
 }
 
 /// What `Covenant-Redacted` names.
@@ -385,6 +389,59 @@ async fn a_large_answer_names_no_customer_in_the_links_around_its_records() {
 }
 
 #[tokio::test]
+async fn links_that_may_lead_nowhere_are_named_before_a_large_answer() {
+    let small = |config: &mut Config| config.limits.whole_answer_bytes_max = WHOLE_BYTES_MAX;
+    let (stand, core) = THINGS.start(&[LARGE], small).await;
+    let own = &stand.customers_of("acme")[0];
+    let of =
+        |here: &str| json!({"id": "1", "customer": own, "name": "Ann ".repeat(64), "here": here});
+    for (here, decision, withheld) in [
+        ("/lab/things/1", "allow", &[][..]),
+        ("https://elsewhere.example/", "redact", &["$.data[*].here"]),
+    ] {
+        let scripted = page(&json!({"data": vec![of(here); 1_000]}));
+        core.answer("/lab/things", scripted);
+        let mut acme = stand.partner("acme").await;
+        let reply = acme.get("/lab/things", SERVICE).await;
+        assert_eq!(reply.header("covenant-decision"), "redact");
+        assert!(redacted(&reply).contains(&"$.data[*].here".to_owned()));
+        let (parts, _) = on_record(&stand, reply.request_id()).await;
+        assert_eq!(parts[0].decision, decision);
+        let named: Vec<_> = parts[0].withheld.iter().map(|one| &*one.field).collect();
+        assert_eq!(named, withheld);
+    }
+}
+
+#[tokio::test]
+async fn headers_with_links_are_withheld_of_a_large_answer_and_named_like_fields() {
+    let small = |config: &mut Config| config.limits.whole_answer_bytes_max = WHOLE_BYTES_MAX;
+    let (stand, core) = THINGS.start(&[LARGE], small).await;
+    let own = &stand.customers_of("acme")[0];
+    let thing =
+        json!({"id": "1", "customer": own, "name": "Ann ".repeat(64), "here": "/lab/things/1"});
+    let scripted = page(&json!({"data": vec![thing; 1_000]}))
+        .header("link", "</lab/things?cursor=2>; rel=next")
+        .header("location", "/lab/things/1");
+    core.answer("/lab/things", scripted);
+    let mut acme = stand.partner("acme").await;
+    for method in [Method::GET, Method::HEAD] {
+        let call = Call::new(method, "/lab/things").purpose(SERVICE);
+        let reply = acme.call(call).await;
+        assert_eq!(reply.status, 200, "{}", reply.everything());
+        assert!(!reply.headers.contains_key("location") && !reply.headers.contains_key("link"));
+        let mut named = redacted(&reply);
+        named.retain(|name| !name.starts_with('$'));
+        assert_eq!(named, ["Link", "Location"]);
+        let (parts, _) = on_record(&stand, reply.request_id()).await;
+        let named: Vec<_> = parts[0].withheld.iter().map(|one| &*one.field).collect();
+        assert_eq!(
+            (&*parts[0].decision, named),
+            ("redact", vec!["Link", "Location"])
+        );
+    }
+}
+
+#[tokio::test]
 async fn location_leads_through_the_gateway_or_is_dropped_and_a_redirect_to_nowhere_is_a_fault() {
     let (stand, core, origin) = things().await;
     let mut acme = stand.partner("acme").await;
@@ -446,6 +503,26 @@ async fn location_leads_through_the_gateway_or_is_dropped_and_a_redirect_to_nowh
         reply.header("location"),
         "https://localhost/lab/things?cursor=9"
     );
+    // A page for people beside it stays inside, however large, and the connection is used again where its end was
+    // seen.
+    for times in [1, 1 << 20] {
+        let page = Scripted::new("text/html", "canary".repeat(times)).status(302);
+        core.answer("/lab/old", page.header("location", "/lab/things?cursor=9"));
+        let reply = acme.get("/lab/old", SERVICE).await;
+        assert_eq!(reply.status, 302, "{}", reply.everything());
+        assert_eq!(
+            reply.header("location"),
+            "https://localhost/lab/things?cursor=9"
+        );
+        assert!(reply.body.is_empty() && !reply.headers.contains_key("content-type"));
+        let events = stand.events_of(reply.request_id(), 1).await;
+        let [Event::Disclosure(disclosure)] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert!(disclosure.subjects.is_empty() && disclosure.withheld.is_empty());
+        core.answer("/lab/things", page_of_none());
+        assert_eq!(acme.get("/lab/things", SERVICE).await.status, 200);
+    }
     for nowhere in [
         "https://elsewhere.example/",
         "/lab/secret",

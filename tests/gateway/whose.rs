@@ -277,6 +277,63 @@ async fn promise_1_a_key_around_the_records_says_whose_they_are_and_leaves_with_
 }
 
 #[tokio::test]
+async fn promise_5_a_record_leaves_with_something_about_another_partners_customer_or_not_at_all() {
+    let (stand, core) = start().await;
+    let lab = (&stand, &core);
+    let foreign = stand.customers_of("bluebird").remove(0);
+    let agreement = format!(
+        r#"{{"kind":"agreement","customer":"{foreign}","profile":"contact","partner":"acme","purposes":["essential.service"],"categories":["user.name"],"until":"2199-12-31","reference":"AGR-1"}}"#
+    );
+    let registry = &stand.running().gateway().registry;
+    let import = registry.read_import([agreement.as_str()].into_iter());
+    registry.import(import.unwrap(), 0).await.unwrap();
+    let around = |data: &Value| format!(r#"{{"whose":"{foreign}","data":{data}}}"#);
+    let (with, without) = (
+        json!({"id": "1", "name": "Ann"}),
+        json!({"id": "2", "secret": "s"}),
+    );
+    for (data, left, count) in [
+        (json!([with, without]), json!([with]), 1),
+        (json!([without]), json!([]), 0),
+    ] {
+        let reply = ask(lab, "/lab/around", JSON, around(&data)).await;
+        assert_eq!(reply.json(), json!({"data": left}));
+        assert_eq!(named(&stand, &reply).await.len(), count);
+    }
+    // A large answer is judged no otherwise.
+    let mut data = vec![without; 4_000];
+    data[2_000] = with.clone();
+    core.answer(
+        "/lab/around",
+        Scripted::new(JSON, around(&Value::from(data))),
+    );
+    let (request_id, received, complete) = receive(&stand, Version::Http1, "/lab/around").await;
+    assert!(complete);
+    let received: Value = serde_json::from_slice(&received).unwrap();
+    assert_eq!(received, json!({"data": [with]}));
+    let (parts, _) = on_record(&stand, &request_id).await;
+    assert_eq!(references(&parts), references_of(&stand, &[foreign]));
+}
+
+#[tokio::test]
+async fn whatever_leaves_of_an_own_customers_record_names_the_customer() {
+    let (stand, core) = start().await;
+    let own = stand.subject("acme", 0);
+    let path = format!("/lab/jobs/{}/pieces", own.job);
+    let body = json!({"data": [{"id": "1"}, {"id": "2"}]});
+    let reply = ask((&stand, &core), &path, JSON, body.to_string()).await;
+    assert_eq!(reply.json(), body);
+    let mut events = stand.events_of(reply.request_id(), 1).await;
+    let Event::Disclosure(disclosure) = events.remove(0) else {
+        panic!("{events:?}")
+    };
+    let group = &disclosure.subjects[0];
+    assert_eq!(group.references, [stand.reference(&own.customer)]);
+    assert_eq!(group.records, Some(2));
+    assert!(group.categories.is_empty());
+}
+
+#[tokio::test]
 async fn a_key_around_records_that_stream_comes_before_them() {
     let (stand, core) = start().await;
     let lab = (&stand, &core);

@@ -29,6 +29,9 @@ struct Group<'a> {
     /// What the customers opened, where they did; of all alike.
     opened: Option<&'a Opened>,
     released: FieldSet,
+    /// Whether these are records of customers who are known. What leaves with one is theirs, be it only that
+    /// it is there.
+    has_owner: bool,
     /// Records, or people on lists.
     records: u32,
     references: BTreeSet<CustomerRef>,
@@ -48,14 +51,30 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Adds what left of one record, or of what stands around the records.
+    /// Adds what left of one record.
     pub(super) fn add(&mut self, owner: &'a Owner, granted: &'a Granted, released: &Released) {
         // Figures are about people, and about none of them.
-        let who = match owner {
-            Owner::Customer { reference, .. } => Some(*reference),
-            Owner::Nobody => None,
-        };
-        self.count(Subject::Customer, owner, granted, &released.released, who);
+        let who = reference(owner);
+        let about = Subject::Customer;
+        self.count(
+            about,
+            (owner, who.is_some()),
+            granted,
+            &released.released,
+            who,
+        );
+        self.add_withheld(granted, released);
+    }
+
+    /// Adds what left of what stands around the records.
+    pub(super) fn add_around(
+        &mut self,
+        owner: &'a Owner,
+        granted: &'a Granted,
+        released: &Released,
+    ) {
+        let (about, who) = (Subject::Customer, reference(owner));
+        self.count(about, (owner, false), granted, &released.released, who);
         self.add_withheld(granted, released);
     }
 
@@ -63,13 +82,14 @@ impl<'a> Account<'a> {
     pub(super) fn add_recipient(&mut self, recipient: &Recipient<'a>, reference: CustomerRef) {
         let (owner, granted) = (recipient.owner, recipient.granted);
         let who = Some(reference);
-        self.count(Subject::Recipient, owner, granted, &recipient.released, who);
+        let about = Subject::Recipient;
+        self.count(about, (owner, false), granted, &recipient.released, who);
     }
 
     fn count(
         &mut self,
         subject: Subject,
-        owner: &'a Owner,
+        (owner, has_owner): (&'a Owner, bool),
         granted: &'a Granted,
         released: &FieldSet,
         reference: Option<CustomerRef>,
@@ -79,7 +99,8 @@ impl<'a> Account<'a> {
             Owner::Nobody => None,
         };
         let same = |group: &&mut Group<'_>| {
-            let same = group.subject == subject && std::ptr::eq(group.granted, granted);
+            let same = (group.subject, group.has_owner) == (subject, has_owner);
+            let same = same && std::ptr::eq(group.granted, granted);
             same && group.released == *released && group.opened == opened
         };
         match self.groups.iter_mut().find(same) {
@@ -92,6 +113,7 @@ impl<'a> Account<'a> {
                 granted,
                 opened,
                 released: released.clone(),
+                has_owner,
                 records: 1,
                 references: reference.into_iter().collect(),
             }),
@@ -154,15 +176,17 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Whether anything about a person left with the records of this group. A customer of whom nothing
-    /// left but people on a list is one whose data left all the same.
+    /// Whether anything about a person left with the records of this group: of a customer's record anything,
+    /// and else a field about somebody. A customer of whom nothing left but people on a list is one whose
+    /// data left all the same.
     fn says_something(&self, group: &Group<'_>) -> bool {
         let mut released = group.released.iter();
-        released.any(|id| {
-            let field = self.shape.fields.get(usize::from(id.0));
-            let form = group.granted.plan.treatment(id).form();
-            form.is_some() && field.is_some_and(Field::is_personal)
-        })
+        group.has_owner
+            || released.any(|id| {
+                let field = self.shape.fields.get(usize::from(id.0));
+                let form = group.granted.plan.treatment(id).form();
+                form.is_some() && field.is_some_and(Field::is_personal)
+            })
     }
 
     /// Categories about the group's subject that left, with their forms, apart by what explains each: what
@@ -203,6 +227,13 @@ impl<'a> Account<'a> {
             }
             (basis, _) => (basis, None),
         }
+    }
+}
+
+fn reference(owner: &Owner) -> Option<CustomerRef> {
+    match owner {
+        Owner::Customer { reference, .. } => Some(*reference),
+        Owner::Nobody => None,
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::Filtered;
+use crate::catalogue::{Answer, HeaderLink};
 use crate::entry::Withheld;
 use crate::filter::{Links, Method, Seen};
 use crate::gateway::decide::Permit;
@@ -34,13 +35,8 @@ pub(super) fn lead(
         on_page: &shown,
         hidden: &hidden,
     };
-    let about = match permit.customer() {
-        Some(_) => Circumstances::OWN,
-        None => Circumstances::default(),
-    };
     for (header, value) in &inspected.links {
-        let forms = permit.grant().forms(about);
-        let granted = forms.get(header.category.index()).copied().flatten() == Some(Form::Clear);
+        let granted = is_granted(permit, header);
         let led = match header.name == header::LOCATION {
             true => links.rewritten(value, &seen),
             false => links.header(value, &seen),
@@ -51,16 +47,7 @@ pub(super) fn lead(
                 filtered.headers.append(&header.name, led);
             }
             None => {
-                let promise = if granted {
-                    LINK_PROMISE
-                } else {
-                    permit.grant().withheld_by(about, header.category)
-                };
-                filtered.withheld.push(Withheld {
-                    field: canonical(header.name.as_str()),
-                    method: Method::Removal.word().to_owned(),
-                    promise: promise.to_string(),
-                });
+                filtered.withheld.push(withheld(permit, header));
             }
         }
     }
@@ -69,6 +56,39 @@ pub(super) fn lead(
         return Err(uninspectable("a redirect that leads nowhere for this partner").into());
     }
     Ok(filtered)
+}
+
+/// The catalogued headers that stand in an answer of which none leaves: an answer that leaves in parts has no page to
+/// compare its links with.
+pub fn all_withheld(permit: &Permit, listed: &Answer, headers: &HeaderMap) -> Vec<Withheld> {
+    let links = listed.links.iter();
+    let stand = links.filter(|link| headers.contains_key(&link.name));
+    stand.map(|link| withheld(permit, link)).collect()
+}
+
+fn is_granted(permit: &Permit, header: &HeaderLink) -> bool {
+    let forms = permit.grant().forms(about(permit));
+    forms.get(header.category.index()).copied().flatten() == Some(Form::Clear)
+}
+
+/// A header is about whom the request names.
+fn about(permit: &Permit) -> Circumstances {
+    match permit.customer() {
+        Some(_) => Circumstances::OWN,
+        None => Circumstances::default(),
+    }
+}
+
+fn withheld(permit: &Permit, header: &HeaderLink) -> Withheld {
+    let promise = match is_granted(permit, header) {
+        true => LINK_PROMISE,
+        false => permit.grant().withheld_by(about(permit), header.category),
+    };
+    Withheld {
+        field: canonical(header.name.as_str()),
+        method: Method::Removal.word().to_owned(),
+        promise: promise.to_string(),
+    }
 }
 
 /// The header's name as people write it.

@@ -10,12 +10,13 @@ use super::Opened;
 use super::course::{Course, Ended};
 use super::signature::{self, SIGNATURE_BYTES};
 use crate::edge::body::ResponseBody;
+use crate::entry::Withheld;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::filter::{self, Filtered};
 use crate::gateway::forward::OpenAnswer;
 use crate::gateway::inspect::expect_type;
 use crate::gateway::outlet::{NotPassed, outlet};
-use crate::gateway::record::Series;
+use crate::gateway::record::{Series, decision};
 use crate::gateway::send::{self, Head};
 use crate::gateway::spend::spend;
 use crate::judgement::uninspectable;
@@ -28,14 +29,15 @@ impl Opened<'_> {
         self,
         exchange: &mut Exchange,
         mut answer: OpenAnswer,
-        media_type: &Arc<str>,
-        category: Category,
+        (media_type, category): (&Arc<str>, Category),
+        withheld: Vec<Withheld>,
     ) -> Result<Response<ResponseBody>, Stopped> {
         expect_type(&answer.headers, media_type)?;
         let head = Head {
             status: answer.status,
             media_type: Some(Arc::clone(media_type)),
-            withheld: Vec::new(),
+            decision: decision(&withheld),
+            withheld,
             headers: HeaderMap::new(),
         };
         if !self.is_head {
@@ -45,11 +47,12 @@ impl Opened<'_> {
                 return Err(uninspectable(why).into());
             }
         }
-        self.shadow.see_open(exchange, head.decision());
-        let nothing = Filtered::nothing(answer.status);
+        self.shadow.see_open(exchange, head.decision);
+        let mut nothing = Filtered::nothing(answer.status);
+        nothing.withheld.clone_from(&head.withheld);
         let filtered = filter::whole(self.permit, nothing, media_type, category, &Bytes::new());
         let spent = spend(exchange, self.permit, filtered, &self.house.allowance)?;
-        let mut series = Series::new(exchange.facts.clone(), head.decision());
+        let mut series = Series::new(exchange.facts.clone());
         let bytes_expected = answer.body.bytes_expected();
         let time = exchange.arrived_at;
         let ledger = &self.house.ledger;

@@ -1,6 +1,7 @@
 //! Answers of data that are too large to be judged whole: batch after batch of records, each filtered,
 //! spent and durably recorded, then sent, by a task that outlives its request. The response begins with
-//! its first batch, so that whatever is wrong with that one is still refused.
+//! its first batch, so that whatever is wrong with that one is still refused; where nothing leaves, once much
+//! was read, or at the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +28,12 @@ use crate::gateway::inspect::{Owners, expect_type};
 use crate::gateway::names::links;
 use crate::gateway::outlet::outlet;
 use crate::gateway::places::Held;
-use crate::gateway::record::Series;
+use crate::gateway::record::{Series, decision};
 use crate::gateway::send::{self, Head};
 use crate::gateway::spend::spend_part;
 use crate::judgement::{
-    Document, plans_of_any_owner, refuse_many_records, uninspectable, withheld_beforehand,
+    Document, may_withhold, plans_of_any_owner, refuse_many_records, uninspectable,
+    withheld_beforehand,
 };
 use crate::refusal::{Code, Executed, Fault, Refusal, Stopped};
 use crate::terms::Channel;
@@ -42,6 +44,9 @@ const PART_BYTES: usize = 64 << 10;
 const PART_RECORDS_MAX: usize = 256;
 /// Records that are there are sent on when the core pauses for so long.
 const PAUSE_BEFORE_SENDING: Duration = Duration::from_millis(250);
+/// After so many bytes of which nothing leaves the response begins without any, since only a response that has
+/// begun shows that whoever asked for it has left.
+const BYTES_BEFORE_BEGINNING_MAX: usize = 4 << 20;
 
 impl Opened<'_> {
     /// Answers with records.
@@ -49,22 +54,17 @@ impl Opened<'_> {
         self,
         exchange: &mut Exchange,
         answer: OpenAnswer,
-        format: Format,
-        media_type: &Arc<str>,
-        shape: &Arc<Shape>,
+        (format, media_type, shape): (Format, &Arc<str>, &Arc<Shape>),
+        withheld: Vec<Withheld>,
     ) -> Result<Response<ResponseBody>, Stopped> {
         self.expect_streamable(shape)?;
         expect_type(&answer.headers, media_type)?;
-        let head = Head {
-            status: answer.status,
-            media_type: Some(written_as(media_type)),
-            withheld: self.withheld(exchange, shape),
-            headers: HeaderMap::new(),
-        };
-        self.shadow.see_open(exchange, head.decision());
-        let mut series = Series::new(exchange.facts.clone(), head.decision());
+        let mut nothing = Filtered::nothing(answer.status);
+        nothing.withheld.clone_from(&withheld);
+        let head = self.head(exchange, answer.status, (media_type, shape), withheld);
+        self.shadow.see_open(exchange, head.decision);
+        let mut series = Series::new(exchange.facts.clone());
         if self.is_head {
-            let nothing = Filtered::nothing(answer.status);
             let today = exchange.today();
             let spent = spend_part(self.permit, nothing, &self.house.allowance, today);
             let (spent, _) = spent.map_err(|out| refused(&out, self.permit, Executed::No))?;
@@ -81,9 +81,10 @@ impl Opened<'_> {
             shape: Arc::clone(shape),
             records_max: contract.records_max_on(exchange.today(), has_pages),
             records: 0,
-            batch: Filtered::nothing(answer.status),
+            batch: nothing,
             batch_size: Size::default(),
             body: answer.body,
+            bytes: 0,
             has_paused: false,
             way: Way::Closed(Box::new(Waiting {
                 begun,
@@ -136,7 +137,29 @@ impl Opened<'_> {
         Ok(())
     }
 
-    /// What will be withheld, by the grant.
+    /// The head; `withheld` are the headers that are.
+    fn head(
+        &self,
+        exchange: &Exchange,
+        status: u16,
+        (media_type, shape): (&Arc<str>, &Shape),
+        mut withheld: Vec<Withheld>,
+    ) -> Head {
+        withheld.extend(self.withheld(exchange, shape));
+        let decision = match may_withhold(shape, self.permit.grant()) {
+            true => "redact",
+            false => decision(&withheld),
+        };
+        Head {
+            status,
+            media_type: Some(written_as(media_type)),
+            decision,
+            withheld,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// What will be withheld, or may be, by the grant.
     fn withheld(&self, exchange: &Exchange, shape: &Shape) -> Vec<Withheld> {
         let owners = Owners {
             permit: self.permit,
@@ -208,6 +231,8 @@ struct Task {
     batch: Filtered,
     batch_size: Size,
     body: CoreBody,
+    /// Read of it so far.
+    bytes: usize,
     has_paused: bool,
     way: Way,
     house: House,
@@ -246,6 +271,7 @@ impl Task {
         let plans = plans_of_any_owner(&shape, self.permit.grant());
         let reading = Stream::new(format, &shape, plans, Limits::default());
         let mut reading = reading.ok_or_else(|| uninspectable("not a list of records"))?;
+        let doubt = |found: Uninspectable| uninspectable(found.told(&shape));
         loop {
             match self.arrive().await? {
                 Arrived::Piece(piece) => {
@@ -258,6 +284,10 @@ impl Task {
                         }
                         // Small requests beside a large answer must not wait for it.
                         tokio::task::yield_now().await;
+                    }
+                    self.bytes = self.bytes.saturating_add(piece.len());
+                    if self.bytes > BYTES_BEFORE_BEGINNING_MAX {
+                        self.begin(&mut reading).await?;
                     }
                 }
                 Arrived::Pause => {
@@ -272,7 +302,8 @@ impl Task {
                         let left = self.judge(part)?;
                         self.gather(&mut reading, &left);
                     }
-                    return self.send(&mut reading).await;
+                    self.send(&mut reading).await?;
+                    return self.begin(&mut reading).await;
                 }
             }
             // A piece may have been too small for a batch.
@@ -350,15 +381,28 @@ impl Task {
         self.batch_size.bytes >= PART_BYTES || self.batch_size.records >= PART_RECORDS_MAX
     }
 
-    /// Spends and records the batch, then sends it.
+    /// Spends and records the batch, then sends it, if anything of it leaves.
     async fn send(&mut self, reading: &mut Stream<'_>) -> Result<(), Ended> {
         let body = Bytes::from(reading.take());
+        self.batch_size = Size::default();
+        match body.is_empty() {
+            // What was withheld is on record with what leaves next.
+            true => Ok(()),
+            false => self.let_out(body).await,
+        }
+    }
+
+    /// Lets the response begin with what is there, and be it nothing.
+    async fn begin(&mut self, reading: &mut Stream<'_>) -> Result<(), Ended> {
+        match self.way {
+            Way::Closed(_) => self.let_out(Bytes::from(reading.take())).await,
+            Way::Open(_) | Way::Ended => Ok(()),
+        }
+    }
+
+    async fn let_out(&mut self, body: Bytes) -> Result<(), Ended> {
         let nothing = Filtered::nothing(self.batch.status);
         let mut batch = std::mem::replace(&mut self.batch, nothing);
-        self.batch_size = Size::default();
-        if body.is_empty() {
-            return Ok(());
-        }
         self.house.refuse_suspended(&self.permit)?;
         batch.body = body.clone();
         let today = self.house.today();
@@ -426,8 +470,4 @@ impl Task {
             }
         }
     }
-}
-
-fn doubt(found: Uninspectable) -> Fault {
-    uninspectable(found.to_string())
 }

@@ -339,7 +339,7 @@ impl Trial<'_> {
         named: Option<&OnBehalf>,
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
-            .map_err(|reason| uninspectable(reason.to_string()))?;
+            .map_err(|reason| uninspectable(reason.told(shape)))?;
         judgement::refuse_large_page(records_max, &scanned)?;
         let asked_for = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
         let whose = judgement::whose(shape, &scanned, &asked_for, |_, id| Ok(self.owner(id)))?;
@@ -364,13 +364,18 @@ impl Trial<'_> {
         document.recipients(&released)?;
         let mut account = Account::new(shape, grant, self.outcome);
         if let Some(granted) = released.granted_around(&document.envelope) {
-            account.add(&document.envelope, granted, &released.emitted.envelope);
+            account.add(
+                &document.envelope,
+                granted,
+                &released.emitted.envelope,
+                false,
+            );
         }
         let records = document.scanned.records().iter();
         let records = records.zip(&document.owners).zip(&released.emitted.records);
         for ((record, owner), released_fields) in records {
             match (released.granted(owner), released_fields) {
-                (Some(granted), Some(fields)) => account.add(owner, granted, fields),
+                (Some(granted), Some(fields)) => account.add(owner, granted, fields, true),
                 _ => account.dropped.extend(record.present()),
             }
         }
@@ -403,7 +408,12 @@ impl<'a> Account<'a> {
         }
     }
 
-    fn add(&mut self, owner: &Owner, granted: &Granted, released: &Released) {
+    /// Adds what left of a record, or of what stands around the records.
+    fn add(&mut self, owner: &Owner, granted: &Granted, released: &Released, is_record: bool) {
+        // Whatever leaves with a customer's record is the customer's.
+        if let (true, Owner::Customer { reference, .. }) = (is_record, owner) {
+            self.customers.insert(*reference);
+        }
         let rules = self.grant.rules(granted.circumstances());
         self.outcome.rules.extend(rules.iter().cloned());
         let user = Category::parse("user");

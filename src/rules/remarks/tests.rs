@@ -205,6 +205,36 @@ fn large_answers_that_a_contract_opens_for_nothing_are_told() {
 }
 
 #[test]
+fn an_answer_that_does_not_name_what_a_call_creates_is_told() {
+    let more = |answer: &str| {
+        let from = "      operationId: createJob\n";
+        let file = "catalogue/mailing.openapi.yaml";
+        let place = "      responses:\n        '201':";
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("policies")
+            .join(file);
+        let text = std::fs::read_to_string(shipped).unwrap();
+        let begins = text.find(from).unwrap();
+        let ends = begins + text[begins..].find(place).unwrap() + place.len();
+        let old = &text[begins..ends];
+        let new = old.replace(place, &format!("      responses:\n{answer}        '201':"));
+        let mut found = remarks_after(file, old, &new);
+        found.retain(|told| told.starts_with("created-unnamed"));
+        found
+    };
+    assert_eq!(more(""), [""; 0]);
+    let empty = more("        '204': {description: Made}\n");
+    assert_eq!(empty.len(), 1, "{empty:?}");
+    assert!(empty[0].starts_with("created-unnamed createJob None: 204: nobody can ask for"));
+    let other = more(
+        "        '202':\n          description: Taken\n          content: {application/json: {schema: \
+         {type: object, properties: {state: {type: string}}}}}\n",
+    );
+    assert_eq!(other.len(), 1, "{other:?}");
+    assert!(other[0].contains("202: the core has done it, and the partner is told 502"));
+}
+
+#[test]
 fn mistakes_of_promises_catalogue_and_contracts_are_told_in_one_run() {
     let mut mistakes = Mistakes::new();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
