@@ -12,6 +12,7 @@ use super::decimal::{Bound, Decimal, is_plain};
 use super::format;
 use super::hidden::is_document;
 use super::matcher::Matcher;
+use super::misfit::Misfit;
 use super::pattern::Pattern;
 
 /// Most characters of a text without `maxLength`, outside of what customers write themselves
@@ -62,18 +63,6 @@ pub enum BadPattern {
     /// Its table of states would be too large.
     #[error("too large to be checked")]
     TooLarge,
-}
-
-/// What a value fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Misfit {
-    Words,
-    Pattern,
-    Format,
-    Length,
-    Document,
-    Bounds,
-    Step,
 }
 
 #[derive(Debug)]
@@ -212,8 +201,12 @@ impl Check {
         self.fit_bare(written).is_ok()
     }
 
+    /// What a text, decoded, fails.
+    ///
+    /// # Errors
+    /// The first demand that it does not meet.
     #[inline]
-    pub(super) fn fit(&self, text: &str) -> Result<(), Misfit> {
+    pub fn fit(&self, text: &str) -> Result<(), Misfit> {
         match self.0.as_deref() {
             None => Ok(()),
             Some(Demands::Text(demands)) => demands.fit(text),
@@ -221,8 +214,12 @@ impl Check {
         }
     }
 
+    /// What a number, `true` or `false` fails, as JSON writes it.
+    ///
+    /// # Errors
+    /// The first demand that it does not meet.
     #[inline]
-    pub(super) fn fit_bare(&self, written: &str) -> Result<(), Misfit> {
+    pub fn fit_bare(&self, written: &str) -> Result<(), Misfit> {
         match self.0.as_deref() {
             None => Ok(()),
             Some(Demands::Number(demands)) => demands.fit(written),

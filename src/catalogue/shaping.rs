@@ -98,7 +98,8 @@ pub(super) fn shape<'a>(
 fn check_lines(reading: &mut Reading<'_>, part: &Part, line: &Node, ownership: Ownership) {
     let is_record = matches!(line, Node::Object(object) if object.record);
     if !is_record && ownership != Ownership::Aggregate {
-        let message = "each line of such an answer must be an object marked `x-covenant-record`";
+        let message = "the schema of lines is that of one line, and no list of them: an object marked \
+                       `x-covenant-record`";
         reading.mistake(&part.place, message);
     }
 }

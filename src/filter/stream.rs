@@ -201,8 +201,7 @@ impl<'a> Stream<'a> {
                 scan::member(shape, member, text, depth, limits)
             }
         };
-        let mut scanned =
-            scanned.map_err(|found| Uninspectable::new(found.reason, begins + found.offset))?;
+        let mut scanned = scanned.map_err(|found| found.behind(begins))?;
         match (&self.customer, scanned.envelope.customer.as_deref()) {
             (Some(known), Some(named)) if known != named => {
                 return Err(Uninspectable::new(Reason::SeveralCustomers, begins));

@@ -141,7 +141,7 @@ fn read<'a>(
         ..filter::Limits::default()
     };
     let scanned = filter::read(format, shape, body, &limits)
-        .map_err(|reason| uninspectable(reason.to_string()))?;
+        .map_err(|reason| uninspectable(reason.told(shape)))?;
     let contract = permit.partner().contract();
     let has_pages = permit.operation().has_pages();
     let records_max = contract.records_max_on(exchange.today(), has_pages);
@@ -208,13 +208,23 @@ pub fn expect_type(headers: &HeaderMap, media_type: &str) -> Result<(), Fault> {
         return Err(uninspectable("encoded although identity was asked for"));
     }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let one = types.next().and_then(|value| value.to_str().ok());
-    match (one, types.next()) {
-        (Some(one), None) if is_media_type(one, media_type) => Ok(()),
-        _ => Err(uninspectable(format!(
-            "not `{media_type}` as the catalogue says"
-        ))),
-    }
+    let one = types.next().map(|value| value.to_str().unwrap_or_default());
+    let why = match (one, types.next()) {
+        (Some(one), None) if is_media_type(one, media_type) => return Ok(()),
+        (None, _) => format!("without `Content-Type`; the catalogue says `{media_type}`"),
+        (Some(_), Some(_)) => "more than one `Content-Type`".to_owned(),
+        (Some(one), None) if essence(one).eq_ignore_ascii_case(media_type) => {
+            format!("`{media_type}` with a parameter other than one `charset=utf-8`")
+        }
+        (Some(_), None) => format!("not `{media_type}` as the catalogue says"),
+    };
+    Err(uninspectable(why))
+}
+
+/// A media type without its parameters.
+fn essence(content_type: &str) -> &str {
+    let essence = content_type.split(';').next();
+    essence.unwrap_or_default().trim()
 }
 
 /// Enters in the book what a creating call brought into being. A core that hands out an id which is
@@ -356,5 +366,50 @@ impl Owners<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_content_type_that_is_not_the_catalogues_is_told_by_what_is_wrong_with_it() {
+        let why = |types: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for one in types {
+                headers.append(header::CONTENT_TYPE, HeaderValue::from_static(one));
+            }
+            let found = expect_type(&headers, "application/json").err();
+            found.map(|fault| fault.cause.replace("the core's answer was withheld: ", ""))
+        };
+        assert_eq!(why(&["application/json"]), None);
+        assert_eq!(why(&["Application/JSON; charset=UTF-8"]), None);
+        for (types, told) in [
+            (
+                &[][..],
+                "without `Content-Type`; the catalogue says `application/json`",
+            ),
+            (
+                &["application/json", "application/json"],
+                "more than one `Content-Type`",
+            ),
+            (
+                &["application/json; charset=iso-8859-1"],
+                "`application/json` with a parameter other than one `charset=utf-8`",
+            ),
+            (
+                &["application/json; profile=canary"],
+                "`application/json` with a parameter other than one `charset=utf-8`",
+            ),
+            (
+                &["text/canary"],
+                "not `application/json` as the catalogue says",
+            ),
+        ] {
+            assert_eq!(why(types).as_deref(), Some(told));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::scalars::identify;
 use super::{FieldRole, Record, Scanned, Uninspectable, index, inherit};
-use crate::catalogue::{Field, FieldId, Node, ScalarKind, Shape};
+use crate::catalogue::{Field, FieldId, Misfit, Node, ScalarKind, Shape};
 use crate::filter::field_set::FieldSet;
 use crate::filter::piece::{Content, OTHER, Piece, Scalar, Token};
 use crate::filter::scanned::Written;
@@ -166,7 +166,7 @@ impl<'a> Gathered<'a> {
         let token = if is_free(field) && value.is_something() {
             value.token
         } else {
-            self.judge(field, value)?
+            self.judge((id, field), value)?
         };
         self.free_piece(id, member, Value { token, ..value });
         Ok(token)
@@ -195,11 +195,16 @@ impl<'a> Gathered<'a> {
 
     /// Holds a value to its field, and notes whose or what it is the id of.
     #[inline(never)]
-    fn judge(&mut self, field: &Field, value: Value) -> Result<Token, Uninspectable> {
+    fn judge(
+        &mut self,
+        (id, field): (FieldId, &Field),
+        value: Value,
+    ) -> Result<Token, Uninspectable> {
         let (start, end) = (value.start, value.end);
         let written = self.text.get(start..end).unwrap_or_default();
         let token = judged(field, value.token, written, self.number_bytes_max);
-        let token = token.ok_or(Uninspectable::new(Reason::Mismatch, start))?;
+        let token = token
+            .map_err(|misfit| Uninspectable::new(Reason::Mismatch, start).of_field(id, misfit))?;
         if field.role != FieldRole::Data && token != Token::Null {
             identify(self.subject(), field.role, token.decode(written), start)?;
         }
@@ -220,19 +225,25 @@ fn is_free(field: &Field) -> bool {
     field.kind == ScalarKind::String && field.role == FieldRole::Data && !field.check.is_needed()
 }
 
-/// How a value of `field` is written, given the text that stands for it; `None` if that is no value
-/// of the field by its type and its check.
+/// How a value of `field` is written, given the text that stands for it; else what it fails, nothing where it
+/// is of another type.
 #[inline]
-fn judged(field: &Field, token: Token, written: &str, number_bytes_max: usize) -> Option<Token> {
-    let token = typed(field, token, written, number_bytes_max)?;
+fn judged(
+    field: &Field,
+    token: Token,
+    written: &str,
+    number_bytes_max: usize,
+) -> Result<Token, Option<Misfit>> {
+    let token = typed(field, token, written, number_bytes_max).ok_or(None)?;
     let check = &field.check;
-    let admitted = !check.is_needed()
-        || match token {
-            Token::Null => true,
-            Token::Bare => check.admits_bare(written),
-            text => check.admits(&text.decode(written)),
-        };
-    admitted.then_some(token)
+    if check.is_needed() {
+        match token {
+            Token::Null => Ok(()),
+            Token::Bare => check.fit_bare(written),
+            text => check.fit(&text.decode(written)),
+        }?;
+    }
+    Ok(token)
 }
 
 /// Nothing is `null` where that may stand, else the empty text; numbers and truth values are written as

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{Scanner, index};
-use crate::catalogue::{Field, FieldId, FieldRole, ScalarKind};
+use crate::catalogue::{Field, FieldId, FieldRole, Misfit, ScalarKind};
 use crate::filter::piece::{Content, Piece, Scalar, Token};
 use crate::filter::reader::{Quoted, Reader};
 use crate::filter::scanned::Record;
@@ -25,9 +25,13 @@ impl<'a> Scanner<'a> {
         };
         let first = reader.next();
         let start = reader.position();
-        let token = self.token(reader, field, first)?;
+        let token = self.token(reader, field, first);
+        let token = token.map_err(|found| found.of_field(id, None))?;
         if field.check.is_needed() && !is_surely_admitted(field, token, reader.since(start)) {
-            self.check(field, token, reader.since(start), start)?;
+            let fit = self.fit(field, token, reader.since(start));
+            fit.map_err(|misfit| {
+                Uninspectable::new(Reason::Mismatch, start).of_field(id, Some(misfit))
+            })?;
         }
         self.pieces.push(Piece {
             member,
@@ -75,29 +79,19 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Holds the value `written`, whose token begins at `start`, to what the catalogue says of it.
+    /// Holds the value `written` to what the catalogue says of it.
     #[inline]
-    fn check(
-        &mut self,
-        field: &Field,
-        token: Token,
-        written: &str,
-        start: usize,
-    ) -> Result<(), Uninspectable> {
-        let admitted = match token {
-            Token::Null => true,
-            Token::Bare => field.check.admits_bare(written),
-            Token::Plain => field.check.admits(unquoted(written)),
+    fn fit(&mut self, field: &Field, token: Token, written: &str) -> Result<(), Misfit> {
+        match token {
+            Token::Null => Ok(()),
+            Token::Bare => field.check.fit_bare(written),
+            Token::Plain => field.check.fit(unquoted(written)),
             Token::Escaped | Token::Respelled => {
                 self.decoded.clear();
                 unescape_into(unquoted(written), &mut self.decoded);
-                field.check.admits(&self.decoded)
+                field.check.fit(&self.decoded)
             }
-            other => field.check.admits(&other.decode(written)),
-        };
-        match admitted {
-            true => Ok(()),
-            false => Err(Uninspectable::new(Reason::Mismatch, start)),
+            other => field.check.fit(&other.decode(written)),
         }
     }
 

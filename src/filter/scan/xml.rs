@@ -211,7 +211,8 @@ impl<'a> Scanner<'a> {
             if run.marked {
                 value.token = Token::Marked;
             }
-            self.end(element, Reason::Mismatch)?;
+            let end = self.end(element, Reason::Mismatch);
+            end.map_err(|found| found.of_field(field, None))?;
         }
         self.declared.truncate(declared);
         self.found.scalar(field, member, value)

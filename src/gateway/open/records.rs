@@ -271,6 +271,7 @@ impl Task {
         let plans = plans_of_any_owner(&shape, self.permit.grant());
         let reading = Stream::new(format, &shape, plans, Limits::default());
         let mut reading = reading.ok_or_else(|| uninspectable("not a list of records"))?;
+        let doubt = |found: Uninspectable| uninspectable(found.told(&shape));
         loop {
             match self.arrive().await? {
                 Arrived::Piece(piece) => {
@@ -462,8 +463,4 @@ impl Task {
             }
         }
     }
-}
-
-fn doubt(found: Uninspectable) -> Fault {
-    uninspectable(found.to_string())
 }

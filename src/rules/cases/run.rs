@@ -339,7 +339,7 @@ impl Trial<'_> {
         named: Option<&OnBehalf>,
     ) -> Result<(), Stopped> {
         let scanned = filter::read(format, shape, body, &filter::Limits::default())
-            .map_err(|reason| uninspectable(reason.to_string()))?;
+            .map_err(|reason| uninspectable(reason.told(shape)))?;
         judgement::refuse_large_page(records_max, &scanned)?;
         let asked_for = named.map_or(Owner::Nobody, |customer| self.owner(&customer.id));
         let whose = judgement::whose(shape, &scanned, &asked_for, |_, id| Ok(self.owner(id)))?;
