@@ -54,6 +54,7 @@ mod keywords;
 mod layouts;
 mod links;
 mod matcher;
+mod misfit;
 mod naming;
 pub mod operation;
 mod operations;
@@ -90,6 +91,7 @@ use crate::source::{Folder, read_yaml};
 
 pub use self::check::{BadPattern, Check, Misfit, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::hidden::is_document;
+pub use self::misfit::Misfit;
 pub use self::naming::is_xml_name;
 pub use self::operation::{
     Answer, Body, Creates, Format, HeaderLink, Operation, Parameter, Place, Unserved,

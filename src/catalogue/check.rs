@@ -12,6 +12,7 @@ use super::decimal::{Bound, Decimal, is_plain};
 use super::format;
 use super::hidden::is_document;
 use super::matcher::Matcher;
+use super::misfit::Misfit;
 use super::pattern::Pattern;
 
 /// Most characters of a text without `maxLength`, outside of what customers write themselves
@@ -62,25 +63,6 @@ pub enum BadPattern {
     /// Its table of states would be too large.
     #[error("too large to be checked")]
     TooLarge,
-}
-
-/// What a value fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Misfit {
-    /// `enum` or `const`.
-    Words,
-    /// `pattern`.
-    Pattern,
-    /// `format`.
-    Format,
-    /// `minLength` or `maxLength`.
-    Length,
-    /// It is a document that could hide something.
-    Document,
-    /// `minimum` or `maximum`.
-    Bounds,
-    /// `multipleOf`.
-    Step,
 }
 
 #[derive(Debug)]

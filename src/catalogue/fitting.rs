@@ -3,10 +3,11 @@
 
 use serde_json::Value;
 
-use super::check::{BadPattern, Check, Misfit, NumberBounds, TextBounds};
+use super::check::{BadPattern, Check, NumberBounds, TextBounds};
 use super::decimal::Decimal;
 use super::document::Part;
 use super::format;
+use super::misfit::Misfit;
 use super::partial::{EMAIL_REST, PARTIAL_MASK, Partial};
 use super::pattern::Pattern;
 use super::pseudonym::Pseudonym;
