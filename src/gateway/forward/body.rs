@@ -12,11 +12,12 @@ use hyper::body::Incoming;
 use super::gunzip::{Gunzip, NotSound};
 use super::line::Line;
 use super::room::Room;
-use super::service::Place;
+use super::service::{Place, Used};
 use super::shelf::{Shelf, Tray};
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
 use crate::refusal::{Code, Fault};
+use crate::terms::PartnerId;
 
 /// Largest answer that streams, in bytes without its coding.
 const STREAM_BYTES_MAX: u64 = 4 << 30;
@@ -37,16 +38,26 @@ pub(super) struct Source {
     incoming: Incoming,
     /// Until its end is seen.
     on: Option<Box<(Place, Line)>>,
+    /// From then on.
+    used: Option<Used>,
+    partner: PartnerId,
     is_success: bool,
 }
 
 impl Source {
-    /// An answer's body, the place of its request and the connection it comes on; `is_success` says that it
-    /// speaks for its instance if it comes whole.
-    pub(super) fn new(incoming: Incoming, place: Place, line: Line, is_success: bool) -> Self {
+    /// An answer's body, for whom it is, the place of its request and the connection it comes on; `is_success`
+    /// says that it speaks for its instance if it comes whole.
+    pub(super) fn new(
+        incoming: Incoming,
+        partner: PartnerId,
+        (place, line): (Place, Line),
+        is_success: bool,
+    ) -> Self {
         Self {
             incoming,
             on: Some(Box::new((place, line))),
+            used: None,
+            partner,
             is_success,
         }
     }
@@ -68,7 +79,7 @@ impl Source {
                     } else {
                         place.failed();
                     }
-                    place.give_back(line);
+                    self.used = Some(place.leave(self.partner.clone(), line));
                 }
                 None
             }
@@ -139,6 +150,11 @@ impl CoreBody {
             paused: Duration::ZERO,
             clock,
         }
+    }
+
+    /// The connection it came on, once its end has been seen, for whoever has judged it.
+    pub fn take_used(&mut self) -> Option<Used> {
+        self.source.used.take()
     }
 
     /// It did not come in time.
