@@ -12,8 +12,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
+use crate::clock::Clock;
 use crate::drain;
 use crate::gateway::forward::Cores;
+use crate::identity::keys::Keys;
 use crate::index::Index;
 use crate::ledger::Ledger;
 use crate::publishing::{Cause, Publishing, Reloaded};
@@ -35,6 +37,10 @@ pub struct Operator {
     pub cores: Arc<Cores>,
     /// The ledger's witnesses, where there are some.
     pub witnesses: Option<Arc<Witnesses>>,
+    /// The token issuer's keys.
+    pub keys: Arc<Keys>,
+    /// For their age.
+    pub clock: Clock,
 }
 
 /// Serves until `shutdown` resolves.
@@ -67,7 +73,7 @@ pub async fn serve(
 
 /// Red when the ledger cannot write, for then every answer would be refused; and when no core service can
 /// be asked. One that cannot is named, and the others go on; so is a witness that does not cosign, which turns
-/// it red only where a quorum of them is required.
+/// it red only where a quorum of them is required; and an issuer without usable keys, for no other instance has more.
 async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
     let (down, all) = operator.cores.down();
     let down: String = down
@@ -76,6 +82,9 @@ async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
         .collect();
     let witnesses = operator.witnesses.as_ref();
     let down = down + &witnesses.map_or_else(String::new, |witnesses| witnesses.complaints());
+    let keys = operator.keys.complaint(operator.clock.unix_seconds());
+    let refused = |why| format!("token issuer: {why}; every token is refused\n");
+    let down = down + &keys.map_or_else(String::new, refused);
     if operator.ledger.is_held() {
         let why = format!("not ready: too few witnesses vouch for the ledger\n{down}");
         (StatusCode::SERVICE_UNAVAILABLE, why)

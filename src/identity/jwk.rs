@@ -132,17 +132,14 @@ pub enum KeySetRejected {
     /// More than [`KEYS_MAX`].
     #[error("the key set holds more than {KEYS_MAX} keys")]
     TooManyKeys,
-    /// Nothing left.
-    #[error("the key set holds no key that can verify access tokens")]
-    NoUsableKey,
 }
 
 impl KeySet {
     /// Reads a set for these algorithms: a key for another is left out, and one that names none has
-    /// the only one of them that fits it.
+    /// the only one of them that fits it. It may be that no key is left.
     ///
     /// # Errors
-    /// When it is not a key set, is too large, or holds no usable key.
+    /// When it is not a key set, or is too large.
     pub fn parse(bytes: &[u8], algorithms: &[Algorithm]) -> Result<Self, KeySetRejected> {
         let document = strict::object(bytes).map_err(|_| KeySetRejected::NotAKeySet)?;
         let members = document.get("keys").and_then(Value::as_array);
@@ -161,9 +158,6 @@ impl KeySet {
             );
         }
         set.leave_out_ambiguous();
-        if set.keys.is_empty() {
-            return Err(KeySetRejected::NoUsableKey);
-        }
         Ok(set)
     }
 
@@ -384,7 +378,6 @@ mod tests {
     fn what_is_not_a_key_set_is_refused_whole() {
         let key = ed25519("a");
         for (set, expected) in [
-            (json!({"keys": []}), KeySetRejected::NoUsableKey),
             (json!({}), KeySetRejected::NotAKeySet),
             (json!([key]), KeySetRejected::NotAKeySet),
             (json!({"keys": {"a": key}}), KeySetRejected::NotAKeySet),
@@ -455,10 +448,9 @@ mod tests {
     #[test]
     fn a_secret_key_is_no_key_here() {
         let secret = json!({"kty": "oct", "alg": "HS256", "kid": "a", "k": "AAAA"});
-        assert_eq!(
-            parse(&json!({"keys": [secret]})).unwrap_err(),
-            KeySetRejected::NoUsableKey
-        );
+        let set = parse(&json!({"keys": [secret]})).unwrap();
+        assert!(set.keys().is_empty() && set.find(Some("a")).is_none());
+        assert_eq!(set.ignored().len(), 1);
     }
 
     #[test]
@@ -488,7 +480,7 @@ mod tests {
         let nameless = |key| json!({"keys": [with(key, "alg", json!(null))]}).to_string();
         let algorithm = |set: &str, algorithms: &[A]| {
             let set = KeySet::parse(set.as_bytes(), algorithms);
-            set.ok().map(|set| set.keys()[0].algorithm())
+            set.unwrap().keys().first().map(|key| key.algorithm())
         };
         let key = nameless(rsa("a"));
         assert_eq!(algorithm(&key, &[A::Ps256, A::Es256]), Some(A::Ps256));

@@ -95,6 +95,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         metrics,
         publishing: Arc::clone(&publishing),
         cores,
+        keys: Arc::clone(gateway.verifier.keys()),
+        clock: clock.clone(),
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
