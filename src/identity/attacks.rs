@@ -411,7 +411,7 @@ async fn an_audience_is_a_text_or_several() {
 }
 
 #[tokio::test]
-async fn scopes_and_purposes_are_words_joined_by_single_spaces() {
+async fn purposes_are_words_joined_by_single_spaces() {
     let bench = Bench::new().await;
     let values = [
         json!(null),
@@ -426,9 +426,26 @@ async fn scopes_and_purposes_are_words_joined_by_single_spaces() {
         json!("a\"b"),
         json!("\u{e4}"),
     ];
-    assert_malformed(&bench, "scope", &values).await;
     assert_malformed(&bench, "purpose", &values).await;
     assert_malformed(&bench, "purpose", &[json!("a ".repeat(32) + "a")]).await;
+}
+
+#[tokio::test]
+async fn a_scope_is_not_looked_at_for_nothing_here_goes_by_it() {
+    let bench = Bench::new().await;
+    for scope in [
+        json!(null),
+        json!(""),
+        json!(["mail"]),
+        json!("a  b"),
+        json!(1),
+    ] {
+        let mut claims = claims();
+        claims["scope"] = scope.clone();
+        let (header, claims) = (header().to_string(), claims.to_string());
+        let compact = bench.sign("ed", header.as_bytes(), claims.as_bytes());
+        assert_eq!(bench.verdict(&compact).await, None, "{scope}");
+    }
 }
 
 #[tokio::test]
