@@ -29,6 +29,8 @@ pub const AGE_SECONDS_MAX: i64 = 24 * 60 * 60;
 pub const REFETCH_WINDOW_SECONDS: i64 = 60;
 /// How long an unknown `kid` causes no second fetch, in seconds.
 pub const UNKNOWN_KEY_SECONDS: i64 = 30;
+/// Of so many keys it is said why none is of use.
+const REASONS_MAX: usize = 8;
 /// How many unknown `kid`s are remembered; at the limit all are forgotten, and the window still holds.
 pub const UNKNOWN_KEYS_MAX: usize = 512;
 
@@ -66,9 +68,9 @@ pub enum KeysUnavailable {
     /// What was there.
     #[error(transparent)]
     Rejected(#[from] KeySetRejected),
-    /// What was there, at a start.
-    #[error("the key set holds no key that can verify access tokens")]
-    NoUsableKey,
+    /// What was there, at a start, and why none of it is of use.
+    #[error("the key set holds no key that can verify access tokens{0}")]
+    NoUsableKey(String),
 }
 
 /// One key set as it was read, numbered from 1.
@@ -114,7 +116,7 @@ impl Keys {
         };
         report_ignored(&first.set);
         if first.set.keys().is_empty() {
-            return Err(KeysUnavailable::NoUsableKey);
+            return Err(KeysUnavailable::NoUsableKey(reasons(&first.set)));
         }
         Ok(Self {
             source,
@@ -222,7 +224,8 @@ impl Keys {
         report_ignored(&set);
         match set.keys().len() {
             0 => tracing::error!(
-                "the token issuer's key set holds no usable key any more: every token is refused"
+                "the token issuer's key set holds no usable key any more, every token is refused{}",
+                reasons(&set)
             ),
             keys => tracing::info!(keys, "token keys renewed"),
         }
@@ -291,6 +294,19 @@ fn fingerprint(bytes: &[u8]) -> [u8; 32] {
     let mut fingerprint = [0; 32];
     fingerprint.copy_from_slice(digest(&SHA256, bytes).as_ref());
     fingerprint
+}
+
+/// Why its keys were left out, of the first few.
+fn reasons(set: &KeySet) -> String {
+    let mut reasons = String::new();
+    for (place, key) in set.ignored().iter().take(REASONS_MAX).enumerate() {
+        let before = if place == 0 { ": " } else { "; " };
+        reasons.push_str(&format!("{before}{key}"));
+    }
+    match set.ignored().len().saturating_sub(REASONS_MAX) {
+        0 => reasons,
+        more => format!("{reasons}; and {more} more"),
+    }
 }
 
 fn report_ignored(set: &KeySet) {
@@ -488,16 +504,19 @@ mod tests {
     async fn without_a_usable_key_there_is_no_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jwks.json");
-        std::fs::write(&path, "{\"keys\":[]}").unwrap();
-        let keys = Keys::load(
-            KeySource::File(path),
-            Algorithm::ALL.to_vec(),
-            Clock::system(),
-        );
-        assert!(matches!(
-            keys.await.unwrap_err(),
-            KeysUnavailable::NoUsableKey
-        ));
+        for (set, reason) in [
+            ("{\"keys\":[]}".to_owned(), "tokens"),
+            (
+                set(&["a"]).replace("EdDSA", "ES384"),
+                "tokens: key \"a\": its `alg` is not one of `tokens.algorithms`",
+            ),
+        ] {
+            std::fs::write(&path, set).unwrap();
+            let source = KeySource::File(path.clone());
+            let keys = Keys::load(source, Algorithm::ALL.to_vec(), Clock::system());
+            let error = keys.await.unwrap_err().to_string();
+            assert!(error.ends_with(reason), "{error}");
+        }
     }
 
     #[tokio::test]
