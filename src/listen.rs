@@ -33,12 +33,14 @@ use crate::edge::presented::Presented;
 use crate::edge::stream::{Exchange, Guarded};
 use crate::edge::{Peer, body_without_meaning, may_have_body};
 use crate::identity::certificate::ClientCertificate;
+use crate::listen::handshakes::Handshakes;
 use crate::listen::standing::{GOODBYE_MAX, Standing};
 use crate::listen::tls::Tls;
 use crate::listen::watchdog::{Verdict, Watchdog};
 use crate::registry::Suspensions;
 use crate::terms::Principal;
 
+pub mod handshakes;
 pub mod revocation;
 mod standing;
 pub mod tls;
@@ -163,6 +165,8 @@ pub struct Reception {
     pub whose: Whose,
 }
 
+    /// Told of handshakes that fail.
+    pub handshakes: Arc<Handshakes>,
 impl std::fmt::Debug for Reception {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Reception")
@@ -192,9 +196,16 @@ where
         let stream = tokio::select! {
             // Nothing was asked on it yet, so nothing is lost; a mute caller must not hold up the end.
             _ = close.wait_for(|close| *close) => return Ok(()),
-            accepted = timeout(handshake, acceptor.accept(stream)) => accepted??,
+            accepted = timeout(handshake, acceptor.accept(stream)) => {
+                accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            }
         };
-        let certificate = self.certificate(&stream, &tls)?;
+        let shaken = stream.and_then(|stream| {
+            let certificate = self.certificate(&stream, &tls)?;
+            Ok((stream, certificate))
+        });
+        let (stream, certificate) =
+            shaken.inspect_err(|error| self.reception.handshakes.failed(address, error))?;
         let peer = Arc::new(Peer {
             address,
             certificate,

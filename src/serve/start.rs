@@ -37,6 +37,7 @@ use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
 use crate::index::Index;
 use crate::ledger::Ledger;
+use crate::listen::handshakes::Handshakes;
 use crate::listen::{self, Reception};
 use crate::mistakes::Look;
 use crate::operator::{self, Operator};
@@ -324,6 +325,10 @@ async fn serve_partners(
         clock: gateway.clock.clone(),
         suspensions: Arc::clone(gateway.registry.suspensions()),
         whose: {
+        handshakes: {
+            let metrics = Arc::clone(&gateway.metrics);
+            Arc::new(Handshakes::new(metrics, gateway.clock.clone()))
+        },
             let gateway = Arc::clone(gateway);
             Arc::new(move |certificate| gateway.whose(certificate))
         },

@@ -11,6 +11,7 @@ use covenant::edge::body::{RequestBody, ResponseBody, whole};
 use covenant::edge::host::HostNames;
 use covenant::edge::limits::Limits;
 use covenant::edge::{Peer, accept};
+use covenant::listen::handshakes::Handshakes;
 use covenant::listen::{Reception, serve, tls};
 use covenant::refusal::{Executed, ProblemContext, Refusal};
 use covenant::terms::RequestId;
@@ -184,6 +185,7 @@ impl Server {
                 clock: Clock::system(),
                 suspensions: Arc::default(),
                 whose: Arc::new(|_| Vec::new()),
+                handshakes: Arc::new(Handshakes::new(Arc::default(), Clock::system())),
             },
             handler,
             async {

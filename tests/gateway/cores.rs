@@ -57,7 +57,7 @@ async fn operator(stand: &Stand, path: &str) -> String {
 }
 
 /// Until the operator listener says this.
-async fn until(stand: &Stand, path: &str, said: &str) -> String {
+pub(crate) async fn until(stand: &Stand, path: &str, said: &str) -> String {
     let waiting = async {
         loop {
             let all = operator(stand, path).await;
