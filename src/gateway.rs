@@ -352,7 +352,7 @@ impl Gateway {
                     response,
                     event,
                     code,
-                } = refuse::refuse(&mut exchange, stopped, &self.about);
+                } = refuse::refuse(&mut exchange, stopped, method.is_safe(), &self.about);
                 self.note(&exchange, event);
                 (response, Some(code), cause)
             }

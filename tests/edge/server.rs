@@ -362,6 +362,7 @@ fn refused(refusal: &Refusal) -> Response<ResponseBody> {
         base_uri: "https://api.example.com",
         policy: None,
         executed: Executed::No,
+        is_safe: false,
     };
     let id = RequestId::new(Clock::system().now());
     let problem = serde_json::to_vec(&refusal.to_problem(id, &context)).unwrap();

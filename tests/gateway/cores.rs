@@ -176,9 +176,11 @@ async fn a_connection_that_ended_while_it_was_idle_costs_no_request_and_no_chang
         assert_ne!(reply.json()["code"], "core-unavailable", "{chatter}");
         let after = (before.0 + 1, before.1 + 1);
         assert_eq!((one.asked(), one.connections()), after, "{chatter}");
+        let changes_nothing = call.method.is_safe();
     }
 }
 
+        assert_eq!(document["retryable"], changes_nothing, "{what}");
 #[tokio::test]
 async fn an_instance_that_fails_in_a_row_is_left_out_and_the_only_one_never_is() {
     let ejection = EjectionSettings {
