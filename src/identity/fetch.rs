@@ -132,6 +132,11 @@ impl FetchFailed {
 }
 
 /// What was answered to something that was sent.
+
+    /// Whether somebody answered, with whatever it was.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.cause, FetchCause::Status(_) | FetchCause::Body(_))
+    }
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// Any status.
