@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock::Clock;
-use crate::edge::body::{CountedBody, RequestBody, ResponseBody};
+use crate::edge::body::{CountedBody, RequestBody, ResponseBody, is_empty};
 use crate::edge::http1::{Judge, REFUSED};
 use crate::edge::limits::{Limits, seconds};
 use crate::edge::presented::Presented;
@@ -74,6 +74,8 @@ const READ_AHEAD_BYTES: usize = 16 * 1024;
 /// How often it is looked whether a connection rests: at the second look in a row that finds it so, it
 /// lets go of what hyper holds for it.
 const REST_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it may take until a request whose method has no body shows that it has none, where HTTP/2 leaves that open.
+const EMPTY_BODY_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Header fields that the judge writes itself: host, framing, expectation.
 const OWN_HEADERS_MAX: usize = 3;
 
@@ -163,10 +165,10 @@ pub struct Reception {
     pub suspensions: Arc<Suspensions>,
     /// Known of each connection before it asks for anything.
     pub whose: Whose,
-}
-
     /// Told of handshakes that fail.
     pub handshakes: Arc<Handshakes>,
+}
+
 impl std::fmt::Debug for Reception {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Reception")
@@ -408,29 +410,27 @@ where
         let under_way = exchange.request();
         let exchange = Arc::clone(exchange);
         let is_http2 = request.version() == Version::HTTP_2;
-        let (mut parts, incoming) = request.into_parts();
+        let (mut parts, mut incoming) = request.into_parts();
         // Only the judge can have written this method over HTTP/1; over HTTP/2 nothing is pronounced,
         // and the unknown method is refused like any other.
-        let pronounced = if parts.method.as_str() == REFUSED {
-            exchange.take_refusal()
-        } else if !may_have_body(parts.method.as_str()) && !incoming.is_end_stream() {
-            Some(body_without_meaning())
-        } else {
-            None
-        };
-        if let Some(refusal) = pronounced {
+        let is_refused = parts.method.as_str() == REFUSED;
+        if is_refused && let Some(refusal) = exchange.take_refusal() {
             parts.extensions.insert(refusal);
         }
-        let body = RequestBody::new(
-            incoming,
-            self.reception.limits.clone(),
-            self.reception.clock.clone(),
-            Arc::clone(&exchange),
-            is_http2,
-        );
-        let answered = (self.handler)(Arc::clone(peer), Request::from_parts(parts, body));
+        let is_free = is_refused || may_have_body(parts.method.as_str());
+        let must_be_empty = !is_free && !incoming.is_end_stream();
+        let (limits, clock) = (self.reception.limits.clone(), self.reception.clock.clone());
+        let (handler, peer) = (self.handler.clone(), Arc::clone(peer));
         async move {
             let _under_way = under_way;
+            if must_be_empty {
+                let empty = timeout(EMPTY_BODY_WAIT_MAX, is_empty(&mut incoming)).await;
+                if !empty.unwrap_or(false) {
+                    parts.extensions.insert(body_without_meaning());
+                }
+            }
+            let body = RequestBody::new(incoming, limits, clock, Arc::clone(&exchange), is_http2);
+            let answered = handler(peer, Request::from_parts(parts, body));
             let piece_bytes_max = if is_http2 {
                 PIECE_BYTES
             } else {
