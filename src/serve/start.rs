@@ -93,11 +93,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         witnesses: witnesses.clone(),
         ledger: record.ledger.clone(),
         index: Arc::clone(&record.index),
-        metrics,
         publishing: Arc::clone(&publishing),
-        cores,
-        keys: Arc::clone(gateway.verifier.keys()),
-        clock: clock.clone(),
+        gateway: Arc::clone(&gateway),
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
@@ -325,12 +322,12 @@ async fn serve_partners(
         clock: gateway.clock.clone(),
         suspensions: Arc::clone(gateway.registry.suspensions()),
         whose: {
+            let gateway = Arc::clone(gateway);
+            Arc::new(move |certificate| gateway.whose(certificate))
+        },
         handshakes: {
             let metrics = Arc::clone(&gateway.metrics);
             Arc::new(Handshakes::new(metrics, gateway.clock.clone()))
-        },
-            let gateway = Arc::clone(gateway);
-            Arc::new(move |certificate| gateway.whose(certificate))
         },
     };
     let done = until(stopped.clone());

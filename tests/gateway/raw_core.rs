@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use http::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use crate::caller::Call;
 use crate::refusals::refused;
 use crate::stand::{SERVICE, Stand};
 
@@ -20,6 +22,8 @@ struct RawCore {
     says: Arc<Mutex<Vec<u8>>>,
     /// It says each answer once more, before the next one on the same connection.
     repeats: Arc<Mutex<bool>>,
+    /// It gives up waiting for a second request on a connection just when that comes.
+    gives_up: Arc<Mutex<bool>>,
     /// The partners whose requests came on each connection.
     connections: Arc<Mutex<Vec<BTreeSet<String>>>>,
 }
@@ -52,6 +56,10 @@ impl Conversation {
         let closes = said.ends_with(b"CLOSE");
         said.truncate(said.len() - if closes { 5 } else { 0 });
         let said_last = self.said_last.replace(said.clone());
+        if said_last.is_some() && *self.core.gives_up.lock().unwrap() {
+            let headers = "content-length: 2\r\nconnection: close\r\n";
+            return (answer("408 Request Timeout", headers, "{}").into(), true);
+        }
         match said_last.filter(|_| *self.core.repeats.lock().unwrap()) {
             Some(again) => (again, closes),
             None => (said, closes),
@@ -322,6 +330,22 @@ async fn whatever_is_refused_ends_the_connection_it_came_on() {
             "it was used again after {bad}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_core_that_gave_up_waiting_is_asked_again_what_changes_nothing() {
+    let (stand, core) = stand().await;
+    let mut acme = stand.partner("acme").await;
+    core.says(plain());
+    *core.gives_up.lock().unwrap() = true;
+    for connections in 1..4 {
+        assert_eq!(acme.get("/v1/jobs", SERVICE).await.status, 200);
+        assert_eq!(core.connections(), connections);
+    }
+    let job = stand.subject("acme", 0).job;
+    let cancel = Call::new(Method::POST, &format!("/v1/jobs/{job}/cancel")).purpose(SERVICE);
+    assert_eq!(acme.call(cancel).await.status, 502);
+    assert_eq!(core.connections(), 3, "it was sent once");
 }
 
 #[tokio::test]

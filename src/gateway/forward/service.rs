@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Notify;
@@ -260,6 +260,11 @@ impl Attempts<'_> {
             return Err(Next::Over(Unanswered::TimedOut));
         };
         let not_answered = match answered {
+            // Its core had just given up waiting for one: this one was not read (RFC 9110 section 15.5.9).
+            Ok(response) if was_idle && self.gave_up_waiting(&response) => {
+                self.wants_new = true;
+                return Err(Next::Again);
+            }
             Ok(response) => {
                 return Ok(Begun {
                     response,
@@ -292,6 +297,18 @@ impl Attempts<'_> {
             (Came::Nowhere, Executed::No) => Unanswered::NotConnected(cause),
             _ => Unanswered::BrokenOff(cause),
         }))
+    }
+
+    /// Whether the answer, on a connection that was idle, says that no request came, and this one may be asked
+    /// again, once.
+    fn gave_up_waiting(&mut self, response: &Response<Incoming>) -> bool {
+        let closes = response.headers().get(header::CONNECTION);
+        let closes = closes.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+        response.status() == StatusCode::REQUEST_TIMEOUT
+            && closes
+            && self.is_safe
+            && !std::mem::replace(&mut self.was_repeated, true)
+            && self.may_retry()
     }
 
     /// A connection to the instance, and whether it was used before.
