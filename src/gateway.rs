@@ -65,7 +65,7 @@ use http_body_util::BodyExt;
 use self::authenticate::{Authenticator, Partner};
 use self::decide::Permit;
 use self::exchange::Exchange;
-use self::forward::{Cores, Forwarded, Outbound, Used};
+use self::forward::{Cores, Forwarded, Outbound};
 use self::names::Names;
 use self::open::{House, Opened};
 use self::places::{Held, Places};
@@ -245,7 +245,7 @@ impl Gateway {
         let filtered = filter::filter(&permit, &inspected, house, &links)?;
         let filtered = redactions::told(exchange, head.headers(), filtered);
         shadow.see(exchange, &permit, &inspected, &answer.body);
-        answer.used.into_iter().for_each(Used::give_back);
+        answer.used.into_iter().for_each(|used| used.give_back());
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;

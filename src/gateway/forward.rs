@@ -98,7 +98,7 @@ pub struct Answer {
     /// The room it takes, where it does not fit the buffers of a connection.
     pub room: Room,
     /// The connection it came on, for whoever has judged it.
-    pub used: Option<Used>,
+    pub used: Option<Box<Used>>,
 }
 
 impl Cores {
@@ -279,9 +279,12 @@ async fn read(
     }
     let (status, mut headers) = (parts.status.as_u16(), parts.headers);
     let is_gzip = undo_coding(&mut headers);
-    let partner = permit.partner().contract().partner.clone();
-    let on = (begun.place, begun.line);
-    let source = Source::new(incoming, partner, on, status < 500);
+    let on = Used {
+        place: begun.place,
+        partner: permit.partner().contract().partner.clone(),
+        line: begun.line,
+    };
+    let source = Source::new(incoming, on, status < 500);
     let mut body = CoreBody::new(source, is_gzip, &cores.shelf, cores.clock.clone());
     if !is_document(permit, status) {
         let whole = whole(cores, permit, &mut body);

@@ -15,7 +15,6 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::sync::Notify;
 
-use super::forward::Used;
 use super::forward::body::CoreBody;
 use crate::edge::body::ResponseBody;
 use crate::ledger::Recorded;
@@ -117,7 +116,9 @@ impl Outlet {
                 piece = document.next() => piece.map_err(|fault| NotPassed::Stopped(fault.into()))?,
             };
             let Some(piece) = piece else {
-                document.take_used().into_iter().for_each(Used::give_back);
+                if let Some(used) = document.take_used() {
+                    used.give_back();
+                }
                 return Ok(());
             };
             go_on().map_err(NotPassed::Stopped)?;

@@ -309,6 +309,25 @@ async fn what_an_issuer_says_of_itself_is_taken_only_when_it_is_about_itself() {
 }
 
 #[tokio::test]
+async fn where_an_issuer_takes_its_last_key_back_its_tokens_are_refused_and_the_operator_is_told() {
+    let issued = Issued::start("", "/.well-known/oauth-authorization-server").await;
+    let token = issued
+        .keys
+        .sign(&header().to_string(), &issued.claims().to_string());
+    assert_eq!(issued.told(&token).await, (200, String::new()));
+    issued.site.put("/keys", &json!({"keys": []}));
+    let keys = issued.stand.running().gateway().verifier.keys();
+    assert!(keys.refresh().await.unwrap());
+    assert_eq!(issued.told(&token).await, (401, "token-invalid".to_owned()));
+    crate::cores::until(
+        &issued.stand,
+        "/readyz",
+        "token issuer: its key set holds no",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn an_issuer_that_has_only_the_second_document_is_found_whatever_it_answers_for_the_first() {
     let site = Site::start().await;
     let (url, keys) = (site.url(), Keys::new());

@@ -10,14 +10,12 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::gunzip::{Gunzip, NotSound};
-use super::line::Line;
 use super::room::Room;
-use super::service::{Place, Used};
+use super::service::Used;
 use super::shelf::{Shelf, Tray};
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
 use crate::refusal::{Code, Fault};
-use crate::terms::PartnerId;
 
 /// Largest answer that streams, in bytes without its coding.
 const STREAM_BYTES_MAX: u64 = 4 << 30;
@@ -36,29 +34,20 @@ const UNSHELVED_BYTES_MAX: u64 = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Source {
     incoming: Incoming,
-    /// Until its end is seen.
-    on: Option<Box<(Place, Line)>>,
-    /// From then on.
-    used: Option<Used>,
-    partner: PartnerId,
+    on: Option<Box<Used>>,
     is_success: bool,
+    has_ended: bool,
 }
 
 impl Source {
-    /// An answer's body, for whom it is, the place of its request and the connection it comes on; `is_success`
-    /// says that it speaks for its instance if it comes whole.
-    pub(super) fn new(
-        incoming: Incoming,
-        partner: PartnerId,
-        (place, line): (Place, Line),
-        is_success: bool,
-    ) -> Self {
+    /// An answer's body, and what it comes on; `is_success` says that it speaks for its instance if it comes
+    /// whole.
+    pub(super) fn new(incoming: Incoming, on: Used, is_success: bool) -> Self {
         Self {
             incoming,
-            on: Some(Box::new((place, line))),
-            used: None,
-            partner,
+            on: Some(Box::new(on)),
             is_success,
+            has_ended: false,
         }
     }
 
@@ -72,14 +61,14 @@ impl Source {
                 Some(Err(format!("core broke off its answer: {error}")))
             }
             None => {
-                if let Some(on) = self.on.take() {
-                    let (place, line) = *on;
+                let first = !std::mem::replace(&mut self.has_ended, true);
+                if let Some(on) = self.on.as_mut().filter(|_| first) {
                     if self.is_success {
-                        place.succeeded();
+                        on.place.succeeded();
                     } else {
-                        place.failed();
+                        on.place.failed();
                     }
-                    self.used = Some(place.leave(self.partner.clone(), line));
+                    on.place.leave();
                 }
                 None
             }
@@ -88,8 +77,8 @@ impl Source {
 
     /// It does not come whole.
     fn failed(&mut self) {
-        if let Some(on) = self.on.take() {
-            on.0.failed();
+        if let Some(on) = self.on.take().filter(|_| !self.has_ended) {
+            on.place.failed();
         }
     }
 }
@@ -153,8 +142,8 @@ impl CoreBody {
     }
 
     /// The connection it came on, once its end has been seen, for whoever has judged it.
-    pub fn take_used(&mut self) -> Option<Used> {
-        self.source.used.take()
+    pub fn take_used(&mut self) -> Option<Box<Used>> {
+        self.source.on.take().filter(|_| self.source.has_ended)
     }
 
     /// It did not come in time.

@@ -62,16 +62,16 @@ pub(super) struct Instance {
 pub(super) struct Place {
     service: Arc<Service>,
     number: usize,
+    is_left: bool,
 }
 
-/// A connection whose answer has come to its end. It is closed, unless whoever has judged the answer, and
+/// A connection that carries an answer to a partner's request. It is closed, unless whoever has judged the answer, and
 /// found nothing wrong with it, gives it back: what was refused may have been the answer to another request.
 #[derive(Debug)]
 pub struct Used {
-    service: Arc<Service>,
-    number: usize,
-    partner: PartnerId,
-    line: Line,
+    pub(super) place: Place,
+    pub(super) partner: PartnerId,
+    pub(super) line: Line,
 }
 
 /// Why there is no answer.
@@ -217,6 +217,7 @@ impl Service {
             Choice::Instance(number) => Ok(Some(Place {
                 service: Arc::clone(self),
                 number,
+                is_left: false,
             })),
             Choice::Full => Ok(None),
             Choice::Nobody => {
@@ -363,13 +364,11 @@ impl Place {
         self.instance()?.idle.take(partner, now, generation)
     }
 
-    /// The answer to a request of this partner's is whole, and ends in one place; nothing of it is judged.
-    pub(super) fn leave(self, partner: PartnerId, line: Line) -> Used {
-        Used {
-            service: Arc::clone(&self.service),
-            number: self.number,
-            partner,
-            line,
+    /// The answer is whole: the instance may be asked something else.
+    pub(super) fn leave(&mut self) {
+        if !std::mem::replace(&mut self.is_left, true) {
+            self.service.roster().release(self.number);
+            self.service.freed.notify_one();
         }
     }
 
@@ -392,17 +391,22 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.service.roster().release(self.number);
-        self.service.freed.notify_one();
+        self.leave();
     }
 }
 
 impl Used {
     /// Its answer was judged, and may leave: it may be used again, for the same partner.
     pub fn give_back(self) {
-        if let Some(instance) = self.service.instances.get(self.number) {
-            let now = self.service.clock.instant();
-            instance.idle.keep(self.partner, self.line, now);
+        let Self {
+            place,
+            partner,
+            line,
+        } = self;
+        if let Some(instance) = place.instance() {
+            instance
+                .idle
+                .keep(partner, line, place.service.clock.instant());
         }
     }
 }

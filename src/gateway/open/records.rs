@@ -21,8 +21,8 @@ use crate::gateway::budget::{refused, tell};
 use crate::gateway::decide::Permit;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::filter::{Filtered, released, written_as};
+use crate::gateway::forward::OpenAnswer;
 use crate::gateway::forward::body::CoreBody;
-use crate::gateway::forward::{OpenAnswer, Used};
 use crate::gateway::inspect::{Owners, expect_type};
 use crate::gateway::names::links;
 use crate::gateway::outlet::outlet;
@@ -216,8 +216,10 @@ struct Task {
 impl Task {
     async fn run(mut self, format: Format) {
         let outcome = self.stream(format).await;
-        if outcome.is_ok() {
-            self.body.take_used().into_iter().for_each(Used::give_back);
+        if outcome.is_ok()
+            && let Some(used) = self.body.take_used()
+        {
+            used.give_back();
         }
         match (self.way, outcome) {
             (Way::Open(course), outcome) => {
