@@ -251,6 +251,7 @@ impl Gateway {
         let filtered = filter::filter(&permit, &inspected, house, &links)?;
         let filtered = redactions::told(exchange, head.headers(), filtered);
         shadow.see(exchange, &permit, &inspected, &answer.body);
+        answer.used.into_iter().for_each(|used| used.give_back());
         authenticate::stands(&self.registry, permit.partner())?;
         let spent = spend::spend(exchange, &permit, filtered, &self.allowance)?;
         let recorded = record::record(exchange, &permit, spent, &self.ledger).await?;
@@ -357,7 +358,7 @@ impl Gateway {
                     response,
                     event,
                     code,
-                } = refuse::refuse(&mut exchange, stopped, &self.about);
+                } = refuse::refuse(&mut exchange, stopped, method.is_safe(), &self.about);
                 self.note(&exchange, event);
                 (response, Some(code), cause)
             }

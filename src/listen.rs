@@ -26,19 +26,21 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock::Clock;
-use crate::edge::body::{CountedBody, RequestBody, ResponseBody};
+use crate::edge::body::{CountedBody, RequestBody, ResponseBody, is_empty};
 use crate::edge::http1::{Judge, REFUSED};
 use crate::edge::limits::{Limits, seconds};
 use crate::edge::presented::Presented;
 use crate::edge::stream::{Exchange, Guarded};
 use crate::edge::{Peer, body_without_meaning, may_have_body};
 use crate::identity::certificate::ClientCertificate;
+use crate::listen::handshakes::Handshakes;
 use crate::listen::standing::{GOODBYE_MAX, Standing};
 use crate::listen::tls::Tls;
 use crate::listen::watchdog::{Verdict, Watchdog};
 use crate::registry::Suspensions;
 use crate::terms::Principal;
 
+pub mod handshakes;
 pub mod revocation;
 mod standing;
 pub mod tls;
@@ -72,6 +74,8 @@ const READ_AHEAD_BYTES: usize = 16 * 1024;
 /// How often it is looked whether a connection rests: at the second look in a row that finds it so, it
 /// lets go of what hyper holds for it.
 const REST_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it may take until a request whose method has no body shows that it has none, where HTTP/2 leaves that open.
+const EMPTY_BODY_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Header fields that the judge writes itself: host, framing, expectation.
 const OWN_HEADERS_MAX: usize = 3;
 
@@ -161,6 +165,8 @@ pub struct Reception {
     pub suspensions: Arc<Suspensions>,
     /// Known of each connection before it asks for anything.
     pub whose: Whose,
+    /// Told of handshakes that fail.
+    pub handshakes: Arc<Handshakes>,
 }
 
 impl std::fmt::Debug for Reception {
@@ -192,9 +198,16 @@ where
         let stream = tokio::select! {
             // Nothing was asked on it yet, so nothing is lost; a mute caller must not hold up the end.
             _ = close.wait_for(|close| *close) => return Ok(()),
-            accepted = timeout(handshake, acceptor.accept(stream)) => accepted??,
+            accepted = timeout(handshake, acceptor.accept(stream)) => {
+                accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            }
         };
-        let certificate = self.certificate(&stream, &tls)?;
+        let shaken = stream.and_then(|stream| {
+            let certificate = self.certificate(&stream, &tls)?;
+            Ok((stream, certificate))
+        });
+        let (stream, certificate) =
+            shaken.inspect_err(|error| self.reception.handshakes.failed(address, error))?;
         let peer = Arc::new(Peer {
             address,
             certificate,
@@ -397,29 +410,27 @@ where
         let under_way = exchange.request();
         let exchange = Arc::clone(exchange);
         let is_http2 = request.version() == Version::HTTP_2;
-        let (mut parts, incoming) = request.into_parts();
+        let (mut parts, mut incoming) = request.into_parts();
         // Only the judge can have written this method over HTTP/1; over HTTP/2 nothing is pronounced,
         // and the unknown method is refused like any other.
-        let pronounced = if parts.method.as_str() == REFUSED {
-            exchange.take_refusal()
-        } else if !may_have_body(parts.method.as_str()) && !incoming.is_end_stream() {
-            Some(body_without_meaning())
-        } else {
-            None
-        };
-        if let Some(refusal) = pronounced {
+        let is_refused = parts.method.as_str() == REFUSED;
+        if is_refused && let Some(refusal) = exchange.take_refusal() {
             parts.extensions.insert(refusal);
         }
-        let body = RequestBody::new(
-            incoming,
-            self.reception.limits.clone(),
-            self.reception.clock.clone(),
-            Arc::clone(&exchange),
-            is_http2,
-        );
-        let answered = (self.handler)(Arc::clone(peer), Request::from_parts(parts, body));
+        let is_free = is_refused || may_have_body(parts.method.as_str());
+        let must_be_empty = !is_free && !incoming.is_end_stream();
+        let (limits, clock) = (self.reception.limits.clone(), self.reception.clock.clone());
+        let (handler, peer) = (self.handler.clone(), Arc::clone(peer));
         async move {
             let _under_way = under_way;
+            if must_be_empty {
+                let empty = timeout(EMPTY_BODY_WAIT_MAX, is_empty(&mut incoming)).await;
+                if !empty.unwrap_or(false) {
+                    parts.extensions.insert(body_without_meaning());
+                }
+            }
+            let body = RequestBody::new(incoming, limits, clock, Arc::clone(&exchange), is_http2);
+            let answered = handler(peer, Request::from_parts(parts, body));
             let piece_bytes_max = if is_http2 {
                 PIECE_BYTES
             } else {

@@ -3,21 +3,23 @@
 //! only tighten. Deliberately absent: authentication, the name of any customer, and anything else that
 //! changes something (people act through [`crate::administration`]).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::drain;
-use crate::gateway::forward::Cores;
+use crate::gateway::Gateway;
 use crate::index::Index;
 use crate::ledger::Ledger;
 use crate::publishing::{Cause, Publishing, Reloaded};
-use crate::telemetry::Metrics;
 use crate::witness::Witnesses;
 
 /// What the listener tells of.
@@ -27,14 +29,12 @@ pub struct Operator {
     pub ledger: Ledger,
     /// The ledger's index.
     pub index: Arc<Index>,
-    /// The counters.
-    pub metrics: Arc<Metrics>,
     /// The policy set in force.
     pub publishing: Arc<Publishing>,
-    /// The core services.
-    pub cores: Arc<Cores>,
     /// The ledger's witnesses, where there are some.
     pub witnesses: Option<Arc<Witnesses>>,
+    /// The gateway: its core services, its token issuer's keys, its counters and its names.
+    pub gateway: Arc<Gateway>,
 }
 
 /// Serves until `shutdown` resolves.
@@ -46,11 +46,22 @@ pub async fn serve(
     operator: Operator,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let router = Router::new()
+    let is_loopback = listener
+        .local_addr()
+        .is_ok_and(|address| address.ip().is_loopback());
+    let mut own = Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .route("/reload", post(reload))
+        .route("/reload", post(reload));
+    if is_loopback {
+        own = own.layer(from_fn_with_state(
+            Arc::clone(&operator.gateway),
+            only_for_us,
+        ));
+    }
+    // What is published is for anybody, and may be served further under any name.
+    let router = own
         .route("/checkpoint", get(published))
         .route("/minimum", get(published))
         .route("/tile/{*path}", get(published))
@@ -66,17 +77,53 @@ pub async fn serve(
     }
 }
 
+/// A page in a browser on this machine can have its own name lead here, and would then be answered as if it came from
+/// here (DNS rebinding). It cannot call an address, nor this machine, by that name.
+async fn only_for_us(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let host = request.headers().get(header::HOST);
+    let host = host.map(|host| host.to_str().unwrap_or_default());
+    let names = &gateway.about.names;
+    // Configured names have the port of the partner listener, if any.
+    let is_configured = |host: &str| {
+        let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
+        names.contains(host) || names.contains(bare)
+    };
+    if host.is_none_or(|host| is_of_this_machine(host) || is_configured(host)) {
+        return next.run(request).await;
+    }
+    let why = "this listener is called by an address, as localhost, or by one of `gateway.names`\n";
+    (StatusCode::MISDIRECTED_REQUEST, why).into_response()
+}
+
+fn is_of_this_machine(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}
+
 /// Red when the ledger cannot write, for then every answer would be refused; and when no core service can
 /// be asked. One that cannot is named, and the others go on; so is a witness that does not cosign, which turns
-/// it red only where a quorum of them is required.
+/// it red only where a quorum of them is required; and an issuer without usable keys, for no other instance has more.
 async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
-    let (down, all) = operator.cores.down();
+    let gateway = &operator.gateway;
+    let (down, all) = gateway.cores.down();
     let down: String = down
         .iter()
         .map(|service| format!("core service `{service}`: no instance passes its health checks\n"))
         .collect();
     let witnesses = operator.witnesses.as_ref();
     let down = down + &witnesses.map_or_else(String::new, |witnesses| witnesses.complaints());
+    let keys = gateway.verifier.keys();
+    let keys = keys.complaint(gateway.clock.unix_seconds());
+    let refused = |why| format!("token issuer: {why}; every token is refused\n");
+    let down = down + &keys.map_or_else(String::new, refused);
     if operator.ledger.is_held() {
         let why = format!("not ready: too few witnesses vouch for the ledger\n{down}");
         (StatusCode::SERVICE_UNAVAILABLE, why)
@@ -94,13 +141,13 @@ async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
 async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
     let Operator {
         ledger,
-        metrics,
-        cores,
         index,
         witnesses,
+        gateway,
         ..
     } = operator;
-    cores.measure(&metrics);
+    let metrics = &gateway.metrics;
+    gateway.cores.measure(metrics);
     if let Some(witnesses) = witnesses {
         witnesses.measure();
     }
@@ -157,4 +204,30 @@ async fn reload(State(operator): State<Operator>) -> impl IntoResponse {
         Reloaded::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, format!("{reloaded}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_or_localhost_is_of_this_machine() {
+        for own in [
+            "localhost",
+            "LOCALHOST:9443",
+            "127.0.0.1:9443",
+            "[::1]:9443",
+            "10.0.0.7",
+        ] {
+            assert!(is_of_this_machine(own), "{own}");
+        }
+        for other in [
+            "",
+            "evil.example:9443",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+        ] {
+            assert!(!is_of_this_machine(other), "{other}");
+        }
+    }
 }

@@ -144,6 +144,15 @@ pub struct ProblemContext<'a> {
     pub policy: Option<&'a str>,
     /// Whether the core did what was asked.
     pub executed: Executed,
+    /// Whether what was asked changes nothing, however often it is done.
+    pub is_safe: bool,
+}
+
+impl ProblemContext<'_> {
+    /// Whether a client that tries again by itself does nothing twice.
+    fn may_repeat(&self) -> bool {
+        self.is_safe || self.executed == Executed::No
+    }
 }
 
 impl Refusal {
@@ -174,7 +183,10 @@ impl Refusal {
             ),
             ("rule", Value::from(self.rule.clone())),
             ("policy", Value::from(context.policy)),
-            ("retryable", Value::from(self.code.is_retryable())),
+            (
+                "retryable",
+                Value::from(self.code.is_retryable() && context.may_repeat()),
+            ),
             ("executed", text(context.executed.word())),
             ("fix", text(&self.fix)),
             ("contact", text(context.contact)),
@@ -264,6 +276,7 @@ mod tests {
             base_uri: "https://api.example.com",
             policy: Some("2026-11-22.3f9c"),
             executed: Executed::No,
+            is_safe: false,
         };
         let problem = Refusal::new(Code::PageTooLarge, "too many", "ask for fewer")
             .promise(Promise::number(4))
@@ -289,5 +302,28 @@ mod tests {
             "max": 50,
         });
         assert_eq!(Value::from(problem), expected);
+    }
+
+    #[test]
+    fn what_may_have_changed_something_is_never_said_to_be_retryable() {
+        let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH);
+        for (executed, is_safe, retryable) in [
+            (Executed::No, false, true),
+            (Executed::Unknown, false, false),
+            (Executed::Yes, false, false),
+            (Executed::Unknown, true, true),
+            (Executed::Yes, true, true),
+        ] {
+            let context = ProblemContext {
+                contact: "partners@example.com",
+                base_uri: "https://api.example.com",
+                policy: None,
+                executed,
+                is_safe,
+            };
+            let refusal = Refusal::new(Code::CoreTimeout, "late", "wait");
+            let problem = refusal.to_problem(id, &context);
+            assert_eq!(problem["retryable"], retryable, "{executed:?} {is_safe}");
+        }
     }
 }

@@ -147,6 +147,18 @@ fn tokens(fields: &mut Fields<'_, '_>, base: &Path) -> Option<TokenSettings> {
         }
         Some(keys) => KeySource::File(base.join(keys)),
     };
+    let keys_at = match &keys {
+        KeySource::Url(url, None) => Some(url.as_str()),
+        KeySource::Issuer(None) => issuer.as_deref(),
+        _ => None,
+    };
+    if let Some(url) = keys_at.filter(|url| url.starts_with("https://")) {
+        let message = format!(
+            "`tokens.keys_authority` is missing: name the PEM file of the authorities that vouch for \
+             `{url}`; no public ones are built in"
+        );
+        fields.mistake(fields.span(), message);
+    }
     let private_hosts = fields.optional_texts("private_hosts");
     let private_hosts = private_hosts.iter().map(|(host, _)| host.to_lowercase());
     let keys_hours_max = fields

@@ -451,6 +451,28 @@ mod tests {
     }
 
     #[test]
+    fn keys_over_https_need_a_named_authority() {
+        for (keys, needed) in [
+            ("https://issuer.example/jwks", true),
+            ("http://127.0.0.1:1/jwks", false),
+            ("jwks.json", false),
+            ("", true),
+        ] {
+            let mut configuration = whole();
+            let tokens = configuration["tokens"].as_object_mut().unwrap();
+            tokens.insert("issuer".to_owned(), "https://issuer.example".into());
+            tokens.shift_remove("keys_authority");
+            tokens.shift_remove("keys");
+            if !keys.is_empty() {
+                tokens.insert("keys".to_owned(), keys.into());
+            }
+            let mistakes = mistakes(&configuration);
+            let told = |mistake: &String| mistake.contains("`tokens.keys_authority` is missing");
+            assert_eq!(mistakes.iter().any(told), needed, "{keys} {mistakes:?}");
+        }
+    }
+
+    #[test]
     fn the_algorithms_that_can_be_configured_are_those_there_are() {
         let all = crate::identity::jwk::Algorithm::ALL;
         assert_eq!(ALGORITHMS, all.map(crate::identity::jwk::Algorithm::name));

@@ -31,6 +31,16 @@ pub fn whole(bytes: impl Into<Bytes>) -> ResponseBody {
         .boxed_unsync()
 }
 
+/// Whether a body turns out to have no byte. Its end may come in a frame of its own.
+pub(crate) async fn is_empty(incoming: &mut Incoming) -> bool {
+    while let Some(frame) = incoming.frame().await {
+        if !frame.is_ok_and(|frame| frame.data_ref().is_none_or(Bytes::is_empty)) {
+            return false;
+        }
+    }
+    true
+}
+
 /// The body of a request. Its error is a refusal: answer with it, and let the connection close.
 #[derive(Debug)]
 pub struct RequestBody {
@@ -38,8 +48,8 @@ pub struct RequestBody {
     limits: Limits,
     clock: Clock,
     exchange: Arc<Exchange>,
-    /// HTTP/2 only: the HTTP/1 judge has dropped trailers.
-    refuses_trailers: bool,
+    /// Over HTTP/2; the HTTP/1 judge knows where a body ends.
+    is_http2: bool,
     bytes: u64,
     credit: Credit,
     waiting: Option<Waiting>,
@@ -58,7 +68,7 @@ impl RequestBody {
         limits: Limits,
         clock: Clock,
         exchange: Arc<Exchange>,
-        refuses_trailers: bool,
+        is_http2: bool,
     ) -> Self {
         Self {
             incoming,
@@ -66,7 +76,7 @@ impl RequestBody {
             limits,
             clock,
             exchange,
-            refuses_trailers,
+            is_http2,
             bytes: 0,
             waiting: None,
         }
@@ -94,11 +104,7 @@ impl RequestBody {
                 }
                 Some(Ok(Frame::data(data)))
             }
-            // Trailers of HTTP/2 may have held pseudo-header fields, which h2 does not tell.
-            Err(_) if self.refuses_trailers => Some(Err(malformed(
-                "the request has trailers",
-                "send every header before the body",
-            ))),
+            // Nobody would use trailers, so nobody sees them, as over HTTP/1.
             Err(_) => None,
         }
     }
@@ -170,7 +176,7 @@ impl Drop for RequestBody {
     /// Whoever is answered before all of a body has come may go on sending it. HTTP/1 ends the connection by
     /// itself then; of HTTP/2, nobody would look at what still comes, so that it takes no other request.
     fn drop(&mut self) {
-        if self.refuses_trailers && !self.has_come() {
+        if self.is_http2 && !self.has_come() {
             self.exchange.say_goodbye();
         }
     }

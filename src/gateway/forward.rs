@@ -8,6 +8,7 @@ mod gunzip;
 mod health;
 mod identity;
 mod line;
+mod pool;
 mod request;
 mod room;
 mod roster;
@@ -31,6 +32,7 @@ pub use self::request::Outbound;
 pub use self::room::Room;
 use self::room::Rooms;
 pub use self::roster::Stands;
+pub use self::service::Used;
 use self::service::{Begun, Service, Unanswered};
 use self::shelf::Shelf;
 use self::tls::TlsOfCore;
@@ -95,6 +97,8 @@ pub struct Answer {
     pub body: Bytes,
     /// The room it takes, where it does not fit the buffers of a connection.
     pub room: Room,
+    /// The connection it came on, for whoever has judged it.
+    pub used: Option<Box<Used>>,
 }
 
 impl OpenAnswer {
@@ -232,7 +236,10 @@ pub async fn forward(
     };
     let is_safe = permit.operation().method.is_safe();
     let build = |left| asking.build(left);
-    let begun = core.service.ask(is_safe, deadline, &mut executed, build);
+    let partner = &permit.partner().contract().partner;
+    let begun = core
+        .service
+        .ask(partner, is_safe, deadline, &mut executed, build);
     let begun = begun.await;
     exchange.executed = executed;
     let answer = read(cores, permit, begun?, deadline).await?;
@@ -284,7 +291,12 @@ async fn read(
     }
     let (status, mut headers) = (parts.status.as_u16(), parts.headers);
     let is_gzip = undo_coding(&mut headers);
-    let source = Source::new(incoming, begun.place, begun.line, status < 500);
+    let on = Used {
+        place: begun.place,
+        partner: permit.partner().contract().partner.clone(),
+        line: begun.line,
+    };
+    let source = Source::new(incoming, on, status < 500);
     let mut body = CoreBody::new(source, is_gzip, &cores.shelf, cores.clock.clone());
     if !is_document(permit, status) {
         let whole = whole(cores, permit, &mut body);
@@ -292,12 +304,13 @@ async fn read(
             body.is_late();
             return Err(late().into());
         };
-        if let Some((body, room)) = whole? {
+        if let Some((whole, room)) = whole? {
             return Ok(Forwarded::Whole(Answer {
                 status,
                 headers,
-                body,
+                body: whole,
                 room,
+                used: body.take_used(),
             }));
         }
     }

@@ -116,6 +116,9 @@ impl Outlet {
                 piece = document.next() => piece.map_err(|fault| NotPassed::Stopped(fault.into()))?,
             };
             let Some(piece) = piece else {
+                if let Some(used) = document.take_used() {
+                    used.give_back();
+                }
                 return Ok(());
             };
             go_on().map_err(NotPassed::Stopped)?;

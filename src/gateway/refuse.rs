@@ -31,8 +31,8 @@ pub struct Ending {
     pub code: Code,
 }
 
-/// Makes the ending.
-pub fn refuse(exchange: &mut Exchange, stopped: Stopped, about: &About) -> Ending {
+/// Makes the ending of a request; `is_safe` says that it would change nothing.
+pub fn refuse(exchange: &mut Exchange, stopped: Stopped, is_safe: bool, about: &About) -> Ending {
     let executed = exchange.executed.word();
     let refusal = match stopped {
         Stopped::Refused(refusal) => *refusal,
@@ -52,6 +52,7 @@ pub fn refuse(exchange: &mut Exchange, stopped: Stopped, about: &About) -> Endin
         base_uri: &about.base_uri,
         policy: exchange.facts.policy.as_deref(),
         executed: exchange.executed,
+        is_safe,
     };
     let mut problem = refusal.to_problem(exchange.id, &context);
     problem.insert("status".to_owned(), status.as_u16().into());
@@ -91,7 +92,7 @@ fn told(fault: &Fault, executed: &str) -> Refusal {
         ),
         Code::RecordUnavailable => (
             "The disclosure could not be put on record, so nothing was disclosed.",
-            "Try again later.",
+            "Try again later; a call that changes something only after checking whether it was done.",
         ),
         _ => (
             "The core's answer could not be inspected, so nothing of it was disclosed.",

@@ -61,7 +61,7 @@ pub struct AccessToken {
     pub subject: Arc<str>,
     /// `jti`, for the record.
     pub token_id: Arc<str>,
-    /// The claim `purpose`, space-separated like `scope`; none when the token does not narrow them.
+    /// The claim `purpose`, space-separated as `scope` is elsewhere; none when the token does not narrow them.
     pub purposes: Option<Vec<Arc<str>>>,
     /// `cnf.x5t#S256`: the certificate it is bound to (RFC 8705 section 3.1).
     pub confirmation: Option<Thumbprint>,
@@ -201,13 +201,12 @@ impl<'a> Presented<'a> {
         if expires_at - issued_at > i64::from(rules.life_seconds_max) {
             return Err(TokenRejected::LifeTooLong);
         }
-        self.words("scope")?;
         let (confirmation, proof_key) = self.confirmation()?;
         Ok(AccessToken {
             client_id: self.identifier("client_id")?,
             subject: self.identifier("sub")?,
             token_id: self.identifier("jti")?,
-            purposes: self.words("purpose")?,
+            purposes: self.purposes()?,
             confirmation,
             proof_key,
             issued_at: timestamp(issued_at, "iat")?,
@@ -259,15 +258,15 @@ impl<'a> Presented<'a> {
     }
 
     /// Words joined by single spaces, each of RFC 6749 section 3.3's `scope-token`.
-    fn words(&self, name: &'static str) -> Result<Option<Vec<Arc<str>>>, TokenRejected> {
-        let malformed = TokenRejected::Malformed(name);
-        let Some(value) = self.claims.get(name) else {
+    fn purposes(&self) -> Result<Option<Vec<Arc<str>>>, TokenRejected> {
+        let malformed = TokenRejected::Malformed("purpose");
+        let Some(value) = self.claims.get("purpose") else {
             return Ok(None);
         };
         let in_word = |byte: u8| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~');
         let words: Vec<&str> = value.as_str().ok_or(malformed)?.split(' ').collect();
         let sound = |word: &&str| !word.is_empty() && word.bytes().all(in_word);
-        if !words.iter().all(sound) || (name == "purpose" && words.len() > PURPOSES_MAX) {
+        if !words.iter().all(sound) || words.len() > PURPOSES_MAX {
             return Err(malformed);
         }
         Ok(Some(words.into_iter().map(Arc::from).collect()))

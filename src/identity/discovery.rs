@@ -46,6 +46,21 @@ pub enum DiscoveryFailed {
     Keys(#[from] FetchUrlRejected),
 }
 
+impl DiscoveryFailed {
+    /// Whether the issuer may still say where its keys are, in the other document.
+    fn leaves_the_other(&self) -> bool {
+        match self {
+            Self::Fetch(failed) => failed.is_answered(),
+            Self::Malformed(_) | Self::OtherIssuer(_) => true,
+            Self::Keys(_) => false,
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Fetch(failed) if failed.is_absent())
+    }
+}
+
 impl Discovery {
     /// Takes a configured issuer.
     ///
@@ -94,13 +109,23 @@ impl Discovery {
         Ok(bytes)
     }
 
+    /// Servers that know OpenID Connect alone answer for the other document whatever they answer for pages
+    /// that they do not have: a login, an error, a page of their own, or what is true of another issuer there.
     async fn ask(&self) -> Result<FetchUrl, DiscoveryFailed> {
         let [inserted, appended] = &self.documents;
-        let (document, bytes) = match inserted.fetch().await {
-            Ok(bytes) => (inserted, bytes),
-            Err(failed) if failed.is_absent() => (appended, appended.fetch().await?),
-            Err(failed) => return Err(failed.into()),
+        let first = match self.ask_for(inserted).await {
+            Err(first) if first.leaves_the_other() => first,
+            outcome => return outcome,
         };
+        let second = self.ask_for(appended).await;
+        second.map_err(|second| match first.is_absent() {
+            true => second,
+            false => first,
+        })
+    }
+
+    async fn ask_for(&self, document: &FetchUrl) -> Result<FetchUrl, DiscoveryFailed> {
+        let bytes = document.fetch().await?;
         let malformed = || DiscoveryFailed::Malformed(self.issuer.clone());
         let members = strict::object(&bytes).map_err(|_| malformed())?;
         let text = |name: &str| members.get(name).and_then(|value| value.as_str());

@@ -106,7 +106,10 @@ pub enum FetchUrlRejected {
     #[error("`{0}`: it is of another scheme than the document that names it")]
     OtherScheme(String),
     /// HTTPS without authorities.
-    #[error("`{0}`: https needs a file of certificate authorities (PEM)")]
+    #[error(
+        "`{0}`: https needs a file of certificate authorities (PEM); for a token issuer's keys, name it as \
+         `tokens.keys_authority`"
+    )]
     AuthoritiesNotNamed(String),
     /// The file of authorities.
     #[error("`{0}` is not a file of certificate authorities in PEM")]
@@ -128,6 +131,11 @@ impl FetchFailed {
     /// Whether somebody answered that there is nothing of the kind.
     pub fn is_absent(&self) -> bool {
         matches!(self.cause, FetchCause::Status(status) if status.is_client_error())
+    }
+
+    /// Whether somebody answered, with whatever it was.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.cause, FetchCause::Status(_) | FetchCause::Body(_))
     }
 }
 

@@ -5,6 +5,8 @@
 //! should use, is left out with the reason, as RFC 7517 section 5 advises: its tokens are refused, and
 //! its neighbours' are not.
 
+use std::fmt;
+
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +18,8 @@ use crate::identity::strict;
 
 /// The most keys one set may hold.
 pub const KEYS_MAX: usize = 64;
+/// As much of a `kid` is shown.
+const SHOWN_CHARACTERS_MAX: usize = 64;
 /// The shortest and the longest RSA modulus, in bits.
 pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
@@ -62,6 +66,14 @@ impl Algorithm {
             .find(|algorithm| algorithm.name() == name)
     }
 
+    /// Ed25519 is one algorithm under two names (RFC 9864 section 2.2): the same for both, and itself for any other.
+    pub fn whatever_its_name(self) -> Self {
+        match self {
+            Self::Ed25519 => Self::EdDsa,
+            other => other,
+        }
+    }
+
     fn key_type(self) -> &'static str {
         match self {
             Self::Rs256 | Self::Ps256 => "RSA",
@@ -94,7 +106,7 @@ impl VerificationKey {
         self.id.as_deref()
     }
 
-    /// The only algorithm it is for.
+    /// The only algorithm it is for, [whatever its name](Algorithm::whatever_its_name).
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -116,6 +128,18 @@ pub struct IgnoredKey {
     pub reason: &'static str,
 }
 
+impl fmt::Display for IgnoredKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.id {
+            Some(id) => {
+                let shown = id.chars().take(SHOWN_CHARACTERS_MAX).collect::<String>();
+                write!(formatter, "key {shown:?}: {}", self.reason)
+            }
+            None => write!(formatter, "a key without `kid`: {}", self.reason),
+        }
+    }
+}
+
 /// The keys of one issuer.
 #[derive(Clone, Debug)]
 pub struct KeySet {
@@ -132,17 +156,14 @@ pub enum KeySetRejected {
     /// More than [`KEYS_MAX`].
     #[error("the key set holds more than {KEYS_MAX} keys")]
     TooManyKeys,
-    /// Nothing left.
-    #[error("the key set holds no key that can verify access tokens")]
-    NoUsableKey,
 }
 
 impl KeySet {
     /// Reads a set for these algorithms: a key for another is left out, and one that names none has
-    /// the only one of them that fits it.
+    /// the only one of them that fits it. It may be that no key is left.
     ///
     /// # Errors
-    /// When it is not a key set, is too large, or holds no usable key.
+    /// When it is not a key set, or is too large.
     pub fn parse(bytes: &[u8], algorithms: &[Algorithm]) -> Result<Self, KeySetRejected> {
         let document = strict::object(bytes).map_err(|_| KeySetRejected::NotAKeySet)?;
         let members = document.get("keys").and_then(Value::as_array);
@@ -154,16 +175,14 @@ impl KeySet {
             keys: Vec::new(),
             ignored: Vec::new(),
         };
-        for member in members {
-            set.take(
-                member.as_object().ok_or(KeySetRejected::NotAKeySet)?,
-                algorithms,
-            );
+        for (place, member) in members.iter().enumerate() {
+            let key = member.as_object().ok_or(KeySetRejected::NotAKeySet)?;
+            // The same key twice is that key.
+            if !members.iter().take(place).any(|before| before == member) {
+                set.take(key, algorithms);
+            }
         }
         set.leave_out_ambiguous();
-        if set.keys.is_empty() {
-            return Err(KeySetRejected::NoUsableKey);
-        }
         Ok(set)
     }
 
@@ -252,13 +271,9 @@ pub(super) fn read_key(
         return Err("its `key_ops` is not `verify` alone");
     }
     let algorithm = match member.get("alg") {
-        Some(name) => name.as_str().and_then(Algorithm::parse),
-        None => only_fitting(member, algorithms),
+        Some(name) => configured(name.as_str(), algorithms)?,
+        None => only_fitting(member, algorithms)?,
     };
-    let algorithm = algorithm.filter(|algorithm| algorithms.contains(algorithm));
-    let algorithm = algorithm.ok_or(
-        "its `alg` is not one of those that are configured, or it names none and several fit it",
-    )?;
     if text(member, "kty") != Some(algorithm.key_type()) {
         return Err("its `kty` does not fit its `alg`");
     }
@@ -270,12 +285,35 @@ pub(super) fn read_key(
     Ok(VerificationKey { id, algorithm, key })
 }
 
+/// The algorithm of this name, where it is one of those.
+fn configured(name: Option<&str>, algorithms: &[Algorithm]) -> Result<Algorithm, &'static str> {
+    let named = name.and_then(Algorithm::parse);
+    let named = named.map(Algorithm::whatever_its_name);
+    let is_named = |one: &Algorithm| Some(one.whatever_its_name()) == named;
+    let is_configured = algorithms.iter().any(is_named);
+    named
+        .filter(|_| is_configured)
+        .ok_or("its `alg` is not one of `tokens.algorithms`")
+}
+
 /// The one algorithm that a key which names none can be for.
-fn only_fitting(member: &Map<String, Value>, algorithms: &[Algorithm]) -> Option<Algorithm> {
-    let kind = text(member, "kty")?;
-    let mut fitting = algorithms.iter().filter(|one| one.key_type() == kind);
-    let first = fitting.next()?;
-    fitting.next().is_none().then_some(*first)
+fn only_fitting(
+    member: &Map<String, Value>,
+    algorithms: &[Algorithm],
+) -> Result<Algorithm, &'static str> {
+    let kind = text(member, "kty");
+    let fitting = algorithms.iter().filter(|one| Some(one.key_type()) == kind);
+    let mut fitting = fitting.map(|one| one.whatever_its_name());
+    let first = fitting
+        .next()
+        .ok_or("it names no `alg`, and none of `tokens.algorithms` is for keys of its `kty`")?;
+    if fitting.any(|other| other != first) {
+        return Err(
+            "it names no `alg`, and several of `tokens.algorithms` are for keys of its \
+                    `kty`: name only the one that its issuer signs with",
+        );
+    }
+    Ok(first)
 }
 
 fn bytes(member: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
@@ -384,7 +422,6 @@ mod tests {
     fn what_is_not_a_key_set_is_refused_whole() {
         let key = ed25519("a");
         for (set, expected) in [
-            (json!({"keys": []}), KeySetRejected::NoUsableKey),
             (json!({}), KeySetRejected::NotAKeySet),
             (json!([key]), KeySetRejected::NotAKeySet),
             (json!({"keys": {"a": key}}), KeySetRejected::NotAKeySet),
@@ -447,6 +484,7 @@ mod tests {
             let set = json!({"keys": [with(key.clone(), name, value.clone()), p256("b")]});
             let set = parse(&set).unwrap();
             assert_eq!(set.ignored().len(), 1, "{name} {value}");
+            assert!(set.ignored()[0].to_string().contains(": it"), "{value}");
             assert!(set.find(Some("a")).is_none(), "{name} {value}");
             assert!(set.find(Some("b")).is_some(), "{name} {value}");
         }
@@ -455,10 +493,9 @@ mod tests {
     #[test]
     fn a_secret_key_is_no_key_here() {
         let secret = json!({"kty": "oct", "alg": "HS256", "kid": "a", "k": "AAAA"});
-        assert_eq!(
-            parse(&json!({"keys": [secret]})).unwrap_err(),
-            KeySetRejected::NoUsableKey
-        );
+        let set = parse(&json!({"keys": [secret]})).unwrap();
+        assert!(set.keys().is_empty() && set.find(Some("a")).is_none());
+        assert_eq!(set.ignored().len(), 1);
     }
 
     #[test]
@@ -488,7 +525,7 @@ mod tests {
         let nameless = |key| json!({"keys": [with(key, "alg", json!(null))]}).to_string();
         let algorithm = |set: &str, algorithms: &[A]| {
             let set = KeySet::parse(set.as_bytes(), algorithms);
-            set.ok().map(|set| set.keys()[0].algorithm())
+            set.unwrap().keys().first().map(|key| key.algorithm())
         };
         let key = nameless(rsa("a"));
         assert_eq!(algorithm(&key, &[A::Ps256, A::Es256]), Some(A::Ps256));
@@ -496,6 +533,29 @@ mod tests {
         assert_eq!(algorithm(&key, &A::ALL), None, "it could be for two");
         assert_eq!(algorithm(&key, &[A::Es256]), None);
         assert_eq!(algorithm(&nameless(p256("a")), &A::ALL), Some(A::Es256));
+    }
+
+    #[test]
+    fn an_ed25519_key_is_one_whichever_of_its_two_names_it_has_or_none() {
+        use Algorithm as A;
+        for name in [json!("EdDSA"), json!("Ed25519"), json!(null)] {
+            let set = json!({"keys": [with(ed25519("a"), "alg", name)]}).to_string();
+            for algorithms in [&A::ALL[..], &[A::EdDsa], &[A::Ed25519]] {
+                let set = KeySet::parse(set.as_bytes(), algorithms).unwrap();
+                assert_eq!(set.keys()[0].algorithm(), A::EdDsa, "{algorithms:?}");
+            }
+            let set = KeySet::parse(set.as_bytes(), &[A::Es256]).unwrap();
+            assert!(set.keys().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_counts_once() {
+        let (key, other) = (p256("a"), p256("a"));
+        let set = parse(&json!({"keys": [key, key]})).unwrap();
+        assert!(set.find(Some("a")).is_some() && set.ignored().is_empty());
+        let set = parse(&json!({"keys": [key, other, key]})).unwrap();
+        assert!(set.find(Some("a")).is_none());
     }
 
     #[test]

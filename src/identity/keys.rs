@@ -1,6 +1,7 @@
 //! The issuer's public keys: read from a file or fetched from a URL, held as one snapshot, renewed
-//! while running. The last good set stays when the source fails, for [`Keys::with_age_max`]; a token with an unknown `kid` makes
-//! at most one fetch at a time and [`REFETCHES_MAX`] in [`REFETCH_WINDOW_SECONDS`].
+//! while running. The last good set stays when the source fails, for [`Keys::with_age_max`], but not when the issuer
+//! has taken its keys back: a set without a usable key is in force as any other, and no token verifies. A token with an
+//! unknown `kid` makes at most one fetch at a time and [`REFETCHES_MAX`] in [`REFETCH_WINDOW_SECONDS`].
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub const AGE_SECONDS_MAX: i64 = 24 * 60 * 60;
 pub const REFETCH_WINDOW_SECONDS: i64 = 60;
 /// How long an unknown `kid` causes no second fetch, in seconds.
 pub const UNKNOWN_KEY_SECONDS: i64 = 30;
+/// Of so many keys it is said why none is of use.
+const REASONS_MAX: usize = 8;
 /// How many unknown `kid`s are remembered; at the limit all are forgotten, and the window still holds.
 pub const UNKNOWN_KEYS_MAX: usize = 512;
 
@@ -65,6 +68,9 @@ pub enum KeysUnavailable {
     /// What was there.
     #[error(transparent)]
     Rejected(#[from] KeySetRejected),
+    /// What was there, at a start, and why none of it is of use.
+    #[error("the key set holds no key that can verify access tokens{0}")]
+    NoUsableKey(String),
 }
 
 /// One key set as it was read, numbered from 1.
@@ -109,6 +115,9 @@ impl Keys {
             digest: fingerprint(&bytes),
         };
         report_ignored(&first.set);
+        if first.set.keys().is_empty() {
+            return Err(KeysUnavailable::NoUsableKey(reasons(&first.set)));
+        }
         Ok(Self {
             source,
             algorithms,
@@ -132,6 +141,17 @@ impl Keys {
     /// have taken one back, and could not say so.
     pub fn are_too_old(&self, now: i64) -> bool {
         now - self.renewed_at.load(Ordering::Acquire) > self.age_seconds_max
+    }
+
+    /// Why no token can be verified at `now` (seconds since 1970), for the operator.
+    pub fn complaint(&self, now: i64) -> Option<&'static str> {
+        if self.current.load().set.keys().is_empty() {
+            Some("its key set holds no key that can verify access tokens")
+        } else if self.are_too_old(now) {
+            Some("its keys could not be renewed for too long")
+        } else {
+            None
+        }
     }
 
     /// The keys in force.
@@ -202,7 +222,13 @@ impl Keys {
         let set = KeySet::parse(&bytes, &self.algorithms)?;
         self.renewed_at.store(now, Ordering::Release);
         report_ignored(&set);
-        tracing::info!(keys = set.keys().len(), "token keys renewed");
+        match set.keys().len() {
+            0 => tracing::error!(
+                "the token issuer's key set holds no usable key any more, every token is refused{}",
+                reasons(&set)
+            ),
+            keys => tracing::info!(keys, "token keys renewed"),
+        }
         self.current.store(Arc::new(KeySnapshot {
             generation: held.generation + 1,
             set,
@@ -268,6 +294,19 @@ fn fingerprint(bytes: &[u8]) -> [u8; 32] {
     let mut fingerprint = [0; 32];
     fingerprint.copy_from_slice(digest(&SHA256, bytes).as_ref());
     fingerprint
+}
+
+/// Why its keys were left out, of the first few.
+fn reasons(set: &KeySet) -> String {
+    let mut reasons = String::new();
+    for (place, key) in set.ignored().iter().take(REASONS_MAX).enumerate() {
+        let before = if place == 0 { ": " } else { "; " };
+        reasons.push_str(&format!("{before}{key}"));
+    }
+    match set.ignored().len().saturating_sub(REASONS_MAX) {
+        0 => reasons,
+        more => format!("{reasons}; and {more} more"),
+    }
 }
 
 fn report_ignored(set: &KeySet) {
@@ -424,7 +463,7 @@ mod tests {
             "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n".to_owned(),
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
                 .to_owned(),
-            answer("{\"keys\":[]}"),
+            answer("{\"keys\":{}}"),
             answer("not json"),
             answer(&" ".repeat(FETCH_BYTES_MAX + 1)),
             answer(&set(&["b"])).replace("content-length: ", "content-length: 9"),
@@ -437,6 +476,47 @@ mod tests {
         assert_eq!((server.asked(), keys.generation()), (8, 1));
         server.tell(answer(&set(&["b"])));
         assert!(keys.refresh().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_an_issuer_takes_back_is_trusted_no_longer_even_where_nothing_usable_is_left() {
+        let server = Server::start(answer(&set(&["a"]))).await;
+        let (keys, clock) = server.keys().await;
+        let now = clock.unix_seconds();
+        for (generation, taken_back) in [
+            (2, "{\"keys\":[]}".to_owned()),
+            (4, set(&["a"]).replace("EdDSA", "ES384")),
+            (6, set(&["a"]).replace("\"kid\"", "\"use\":\"enc\",\"kid\"")),
+        ] {
+            server.tell(answer(&taken_back));
+            assert!(keys.refresh().await.unwrap(), "{taken_back}");
+            assert!(!holds(&keys.snapshot(), "a"), "{taken_back}");
+            assert_eq!(keys.generation(), generation);
+            assert!(keys.complaint(now).is_some(), "{taken_back}");
+            server.tell(answer(&set(&["a"])));
+            assert!(keys.refresh().await.unwrap());
+            assert_eq!(keys.complaint(now), None);
+        }
+        assert!(keys.complaint(now + AGE_SECONDS_MAX + 1).is_some());
+    }
+
+    #[tokio::test]
+    async fn without_a_usable_key_there_is_no_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        for (set, reason) in [
+            ("{\"keys\":[]}".to_owned(), "tokens"),
+            (
+                set(&["a"]).replace("EdDSA", "ES384"),
+                "tokens: key \"a\": its `alg` is not one of `tokens.algorithms`",
+            ),
+        ] {
+            std::fs::write(&path, set).unwrap();
+            let source = KeySource::File(path.clone());
+            let keys = Keys::load(source, Algorithm::ALL.to_vec(), Clock::system());
+            let error = keys.await.unwrap_err().to_string();
+            assert!(error.ends_with(reason), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::identity::cache::{CACHED_TOKENS_MAX, TokenCache, TokenDigest};
 use crate::identity::claims::{AccessToken, Presented, TOKEN_BYTES_MAX, TokenRejected, TokenRules};
 use crate::identity::dpop::{self, Proof, ProofRejected, ProofRules};
+use crate::identity::jwk::Algorithm;
 use crate::identity::keys::Keys;
 use crate::identity::nonce::Nonces;
 
@@ -99,7 +100,8 @@ impl Verifier {
             Some(_) => TokenRejected::UnknownKey,
             None => TokenRejected::KeyNotNamed,
         })?;
-        if presented.algorithm != key.algorithm().name() {
+        let algorithm = Algorithm::parse(&presented.algorithm).map(Algorithm::whatever_its_name);
+        if algorithm != Some(key.algorithm()) {
             return Err(TokenRejected::Algorithm);
         }
         if !key.verifies(presented.signed, presented.signature) {

@@ -203,7 +203,8 @@ impl Code {
         }
     }
 
-    /// Whether the same request may succeed later without a change.
+    /// Whether the same request may succeed later without a change. What changes something must not be tried
+    /// again by itself where it may have been done: `retryable` of its refusal says no then.
     pub fn is_retryable(self) -> bool {
         matches!(
             self,

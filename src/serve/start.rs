@@ -37,6 +37,7 @@ use crate::identity::nonce::Nonces;
 use crate::identity::token::Verifier;
 use crate::index::Index;
 use crate::ledger::Ledger;
+use crate::listen::handshakes::Handshakes;
 use crate::listen::{self, Reception};
 use crate::mistakes::Look;
 use crate::operator::{self, Operator};
@@ -92,9 +93,8 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<Running, Star
         witnesses: witnesses.clone(),
         ledger: record.ledger.clone(),
         index: Arc::clone(&record.index),
-        metrics,
         publishing: Arc::clone(&publishing),
-        cores,
+        gateway: Arc::clone(&gateway),
     };
     let operator_address = serve_operator(config, operator, &stopped, &mut tasks).await?;
     let contracts = Box::new(move || rules.load().policy.contracts().cloned().collect());
@@ -328,6 +328,10 @@ async fn serve_partners(
         whose: {
             let gateway = Arc::clone(gateway);
             Arc::new(move |certificate| gateway.whose(certificate))
+        },
+        handshakes: {
+            let metrics = Arc::clone(&gateway.metrics);
+            Arc::new(Handshakes::new(metrics, gateway.clock.clone()))
         },
     };
     let done = until(stopped.clone());

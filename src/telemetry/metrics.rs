@@ -25,6 +25,7 @@ pub struct Metrics {
     index_behind: Gauge<u64, AtomicU64>,
     unpublished: Gauge<u64, AtomicU64>,
     refusals_unrecorded: Counter,
+    handshakes_failed: Family<HandshakeLabels, Counter>,
     policies: Family<PolicyLabels, Gauge>,
     reloads_refused: Counter,
     shadow_differences: Family<ShadowLabels, Counter>,
@@ -74,6 +75,12 @@ impl WitnessMetrics {
         );
         witnesses
     }
+}
+
+/// `why` is one word of a closed list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandshakeLabels {
+    why: &'static str,
 }
 
 /// A witness, by the name in its key.
@@ -182,6 +189,23 @@ fn duration_histogram() -> Histogram {
     Histogram::new((0..14).map(|doubling| 0.001 * f64::from(1_u32 << doubling)))
 }
 
+/// What is not on record: refusals beyond a limit, and handshakes that failed.
+fn unrecorded(registry: &mut Registry) -> (Counter, Family<HandshakeLabels, Counter>) {
+    let refusals = Counter::default();
+    registry.register(
+        "refusals_unrecorded",
+        "Refusals beyond what one certificate may put on record in a minute",
+        refusals.clone(),
+    );
+    let handshakes = Family::<HandshakeLabels, Counter>::default();
+    registry.register(
+        "handshakes_failed",
+        "TLS handshakes of partners that failed, by reason",
+        handshakes.clone(),
+    );
+    (refusals, handshakes)
+}
+
 /// How far the index, and the published log, are behind the ledger.
 fn behind(registry: &mut Registry) -> [Gauge<u64, AtomicU64>; 2] {
     [
@@ -233,12 +257,7 @@ impl Default for Metrics {
             notes_dropped.clone(),
         );
         let [index_behind, unpublished] = behind(&mut registry);
-        let refusals_unrecorded = Counter::default();
-        registry.register(
-            "refusals_unrecorded",
-            "Refusals beyond what one certificate may put on record in a minute",
-            refusals_unrecorded.clone(),
-        );
+        let (refusals_unrecorded, handshakes_failed) = unrecorded(&mut registry);
         let policies = Family::<PolicyLabels, Gauge>::default();
         registry.register("policy", "1 for the policy set in force", policies.clone());
         let reloads_refused = Counter::default();
@@ -259,6 +278,7 @@ impl Default for Metrics {
             cores,
             witnesses,
             refusals_unrecorded,
+            handshakes_failed,
             shadow_differences,
             policies,
             reloads_refused,
@@ -302,6 +322,12 @@ impl Metrics {
     /// Notes how many entries of the ledger its published checkpoint does not cover yet.
     pub fn unpublished(&self, entries: u64) {
         self.unpublished.set(entries);
+    }
+
+    /// Counts a TLS handshake that failed, by one word of a closed list.
+    pub fn handshake_failed(&self, why: &'static str) {
+        let labels = HandshakeLabels { why };
+        self.handshakes_failed.get_or_create(&labels).inc();
     }
 
     /// Counts a refusal that is not put on record, because its certificate caused too many.

@@ -11,6 +11,7 @@ use covenant::edge::body::{RequestBody, ResponseBody, whole};
 use covenant::edge::host::HostNames;
 use covenant::edge::limits::Limits;
 use covenant::edge::{Peer, accept};
+use covenant::listen::handshakes::Handshakes;
 use covenant::listen::{Reception, serve, tls};
 use covenant::refusal::{Executed, ProblemContext, Refusal};
 use covenant::terms::RequestId;
@@ -184,6 +185,7 @@ impl Server {
                 clock: Clock::system(),
                 suspensions: Arc::default(),
                 whose: Arc::new(|_| Vec::new()),
+                handshakes: Arc::new(Handshakes::new(Arc::default(), Clock::system())),
             },
             handler,
             async {
@@ -360,6 +362,7 @@ fn refused(refusal: &Refusal) -> Response<ResponseBody> {
         base_uri: "https://api.example.com",
         policy: None,
         executed: Executed::No,
+        is_safe: false,
     };
     let id = RequestId::new(Clock::system().now());
     let problem = serde_json::to_vec(&refusal.to_problem(id, &context)).unwrap();

@@ -47,17 +47,41 @@ fn asked(instances: &[&Instance]) -> usize {
 
 /// What the operator listener says.
 async fn operator(stand: &Stand, path: &str) -> String {
+    operator_called(stand, "localhost", path).await
+}
+
+/// Likewise, where it is called by this name.
+async fn operator_called(stand: &Stand, name: &str, path: &str) -> String {
     let address = stand.running().operator_address();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut said = String::new();
     stream.read_to_string(&mut said).await.unwrap();
     said
 }
 
+#[tokio::test]
+async fn the_operators_listener_is_called_by_its_own_names_and_the_published_ledger_by_any() {
+    let stand = before(&[], |_| {}).await;
+    let address = stand.running().operator_address().to_string();
+    for (name, path, served) in [
+        ("localhost", "/metrics", true),
+        ("localhost:9443", "/healthz", true),
+        (&*address, "/readyz", true),
+        ("rebound.example", "/readyz", false),
+        ("rebound.example", "/metrics", false),
+        ("rebound.example:80", "/healthz", false),
+        ("rebound.example", "/checkpoint", true),
+    ] {
+        let said = operator_called(&stand, name, path).await;
+        let refused = said.starts_with("HTTP/1.1 421 ");
+        assert_eq!(refused, !served, "{name} {path}: {said}");
+    }
+}
+
 /// Until the operator listener says this.
-async fn until(stand: &Stand, path: &str, said: &str) -> String {
+pub(crate) async fn until(stand: &Stand, path: &str, said: &str) -> String {
     let waiting = async {
         loop {
             let all = operator(stand, path).await;
@@ -152,9 +176,11 @@ async fn what_was_sent_is_asked_again_once_if_it_changes_nothing_and_nothing_cam
         (Act::Hang, cancel(), 1, (504, "core-timeout")),
     ] {
         let what = format!("{act:?} {}", call.method);
+        let changes_nothing = call.method.is_safe();
         let (reply, asked) = told(act, call).await;
         let document = refused(&reply, status, code);
         assert_eq!(document["executed"], "unknown", "{what}");
+        assert_eq!(document["retryable"], changes_nothing, "{what}");
         assert!(!reply.headers.contains_key("retry-after"), "{what}");
         assert_eq!(asked, times, "{what}");
     }

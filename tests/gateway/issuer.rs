@@ -73,6 +73,7 @@ impl Site {
         site.asked.push(path.to_owned());
         match site.pages.get(path) {
             None => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            Some(page) if page.starts_with("HTTP/1.1 ") => page.clone(),
             Some(page) => format!(
                 "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{page}",
                 page.len()
@@ -304,6 +305,57 @@ async fn what_an_issuer_says_of_itself_is_taken_only_when_it_is_about_itself() {
         let reach = covenant::identity::fetch::Reach::default();
         let discovery = covenant::identity::discovery::Discovery::new(issuer, reach);
         assert!(discovery.is_err(), "{issuer}");
+    }
+}
+
+#[tokio::test]
+async fn where_an_issuer_takes_its_last_key_back_its_tokens_are_refused_and_the_operator_is_told() {
+    let issued = Issued::start("", "/.well-known/oauth-authorization-server").await;
+    let token = issued
+        .keys
+        .sign(&header().to_string(), &issued.claims().to_string());
+    assert_eq!(issued.told(&token).await, (200, String::new()));
+    issued.site.put("/keys", &json!({"keys": []}));
+    let keys = issued.stand.running().gateway().verifier.keys();
+    assert!(keys.refresh().await.unwrap());
+    assert_eq!(issued.told(&token).await, (401, "token-invalid".to_owned()));
+    crate::cores::until(
+        &issued.stand,
+        "/readyz",
+        "token issuer: its key set holds no",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_issuer_that_has_only_the_second_document_is_found_whatever_it_answers_for_the_first() {
+    let site = Site::start().await;
+    let (url, keys) = (site.url(), Keys::new());
+    let issuer = format!("{url}/tenant");
+    let first = "/.well-known/oauth-authorization-server/tenant";
+    let second = "/tenant/.well-known/openid-configuration";
+    let said = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+    let other = json!({"issuer": url, "jwks_uri": format!("{url}/keys")}).to_string();
+    site.put("/keys", &keys.set());
+    for answer in [
+        said("302 Found\r\nlocation: /login"),
+        said("403 Forbidden"),
+        said("500 Oops"),
+        said("501 Not Implemented"),
+        "<!doctype html>".to_owned(),
+        other,
+    ] {
+        site.lock().pages.insert(first.to_owned(), answer.clone());
+        for (issuer_there, taken) in [(&issuer, true), (&url, false)] {
+            site.put(
+                second,
+                &json!({"issuer": issuer_there, "jwks_uri": format!("{url}/keys")}),
+            );
+            let reach = covenant::identity::fetch::Reach::default();
+            let discovery = covenant::identity::discovery::Discovery::new(&issuer, reach);
+            let fetched = discovery.unwrap().fetch(0).await;
+            assert_eq!(fetched.is_ok(), taken, "{answer}");
+        }
     }
 }
 

@@ -178,6 +178,11 @@ async fn a_partner_reads_what_was_decided_about_its_own_requests() {
         "no reference leaves"
     );
     assert!(!trace.everything().contains(&customer));
+    let shouted = id.to_uppercase();
+    let again = acme
+        .get(&format!("/.covenant/requests/{shouted}"), SERVICE)
+        .await;
+    assert_eq!(again.json(), trace.json(), "ids are of any case");
     let trace = trace.json();
     let entry = &trace["entries"][0];
     assert_eq!(

@@ -64,6 +64,7 @@ async fn one_command_and_a_start_lead_to_a_first_call_that_is_answered() {
         "tern.partners.example"
     );
     assert_eq!(registration["client_id"], "tern");
+    assert_eq!(registration.get("scope"), None, "nothing goes by one");
     place.run("policy check --dir policies").await.with(0);
     place.run("policy test --dir policies tern").await.with(0);
     assert!(said["cases"].as_u64().unwrap() >= 10, "{said}");

@@ -168,7 +168,7 @@ impl Gateway {
 
     pub(crate) async fn metrics(&self) -> String {
         let mut stream = TcpStream::connect(self.operator).await.unwrap();
-        let request = b"GET /metrics HTTP/1.1\r\nhost: operator\r\nconnection: close\r\n\r\n";
+        let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

@@ -2,7 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::line::{Line, LineMistake, field};
+use super::line::{Line, LineMistake, field, has_underscore};
+use crate::edge::headers::HeaderMistake;
 use crate::edge::limits::Limits;
 use crate::edge::{
     body_too_large, body_without_meaning, expectation_failed, headers_too_large, host,
@@ -142,12 +143,7 @@ impl Head {
         {
             return Err(headers_too_large(limits));
         }
-        let (name, value) = field(line).ok_or_else(|| {
-            malformed(
-                "a header line is not a name, a colon and a value",
-                "send header names of letters, digits and hyphens, with the colon at once after them",
-            )
-        })?;
+        let (name, value) = field(line).ok_or_else(|| no_field(line))?;
         self.fields
             .push((name.to_ascii_lowercase(), value.to_vec()));
         Ok(())
@@ -339,4 +335,21 @@ impl CleanHead {
         }
         output.put_slice(b"\r\n");
     }
+}
+
+/// The line is no field.
+fn no_field(line: &[u8]) -> Refusal {
+    let has_underscore = has_underscore(line);
+    malformed(
+        match has_underscore {
+            true => HeaderMistake::Underscore.to_string(),
+            false => "a header line is not a name, a colon and a value".to_owned(),
+        },
+        match has_underscore {
+            true => "send the name with hyphens, or leave the header out",
+            false => {
+                "send header names of letters, digits and hyphens, with the colon at once after them"
+            }
+        },
+    )
 }

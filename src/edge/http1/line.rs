@@ -71,6 +71,13 @@ fn text_of(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or(bytes)
 }
 
+/// Whether a line would be a field, had its name no `_`.
+pub(super) fn has_underscore(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    let in_name = |byte: u8| byte == b'_' || is_name_byte(byte);
+    name.len() < line.len() && name.contains(&b'_') && name.iter().copied().all(in_name)
+}
+
 /// Name and value of a field line (RFC 9112 section 5): a token, a colon at once, a value without the
 /// blanks around it. No folding, no `_` in names, which some servers read as `-`.
 pub(super) fn field(line: &[u8]) -> Option<(&str, &[u8])> {
@@ -99,6 +106,16 @@ fn is_name_byte(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_underscore_in_a_name_is_told_from_other_mistakes() {
+        for line in ["x_partner_id: globex", "_:", "a_b:c:d"] {
+            assert!(field(line.as_bytes()).is_none() && has_underscore(line.as_bytes()));
+        }
+        for line in ["a b_c: d", "a_b", ": a_b", "a-b: c_d", " a_b: c"] {
+            assert!(!has_underscore(line.as_bytes()), "{line}");
+        }
+    }
 
     #[test]
     fn a_line_ends_in_cr_lf_only() {

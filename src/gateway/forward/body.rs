@@ -10,9 +10,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::gunzip::{Gunzip, NotSound};
-use super::line::Line;
 use super::room::Room;
-use super::service::Place;
+use super::service::Used;
 use super::shelf::{Shelf, Tray};
 use crate::clock::Clock;
 use crate::judgement::uninspectable;
@@ -35,19 +34,20 @@ const UNSHELVED_BYTES_MAX: u64 = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Source {
     incoming: Incoming,
-    /// Until its end is seen.
-    on: Option<Box<(Place, Line)>>,
+    on: Option<Box<Used>>,
     is_success: bool,
+    has_ended: bool,
 }
 
 impl Source {
-    /// An answer's body, the place of its request and the connection it comes on; `is_success` says that it
-    /// speaks for its instance if it comes whole.
-    pub(super) fn new(incoming: Incoming, place: Place, line: Line, is_success: bool) -> Self {
+    /// An answer's body, and what it comes on; `is_success` says that it speaks for its instance if it comes
+    /// whole.
+    pub(super) fn new(incoming: Incoming, on: Used, is_success: bool) -> Self {
         Self {
             incoming,
-            on: Some(Box::new((place, line))),
+            on: Some(Box::new(on)),
             is_success,
+            has_ended: false,
         }
     }
 
@@ -61,14 +61,14 @@ impl Source {
                 Some(Err(format!("core broke off its answer: {error}")))
             }
             None => {
-                if let Some(on) = self.on.take() {
-                    let (place, line) = *on;
+                let first = !std::mem::replace(&mut self.has_ended, true);
+                if let Some(on) = self.on.as_mut().filter(|_| first) {
                     if self.is_success {
-                        place.succeeded();
+                        on.place.succeeded();
                     } else {
-                        place.failed();
+                        on.place.failed();
                     }
-                    place.give_back(line);
+                    on.place.leave();
                 }
                 None
             }
@@ -77,8 +77,8 @@ impl Source {
 
     /// It does not come whole.
     fn failed(&mut self) {
-        if let Some(on) = self.on.take() {
-            on.0.failed();
+        if let Some(on) = self.on.take().filter(|_| !self.has_ended) {
+            on.place.failed();
         }
     }
 }
@@ -139,6 +139,11 @@ impl CoreBody {
             paused: Duration::ZERO,
             clock,
         }
+    }
+
+    /// The connection it came on, once its end has been seen, for whoever has judged it.
+    pub fn take_used(&mut self) -> Option<Box<Used>> {
+        self.source.on.take().filter(|_| self.source.has_ended)
     }
 
     /// It did not come in time.

@@ -113,7 +113,12 @@ impl Line {
             && now.saturating_duration_since(self.opened) < AGE_MAX
     }
 
-    /// Its answer came to its end; it waits from now on.
+    /// Since when it waits.
+    pub(super) fn rests_since(&self) -> Instant {
+        self.idle_since
+    }
+
+    /// Its answer came to its end, and was judged; it waits from now on.
     pub(super) fn rest(&mut self, now: Instant) {
         self.idle_since = now;
         self.tally.written.store(0, Ordering::Release);

@@ -11,22 +11,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use super::line::{Came, Line};
+use super::pool::Pool;
 use super::roster::{Choice, Roster};
 use super::tls::TlsOfCore;
 use crate::clock::Clock;
 use crate::config::CoreService;
 use crate::refusal::Executed;
 use crate::telemetry::Metrics;
+use crate::terms::PartnerId;
 
-/// Connections kept open to one instance.
-const IDLE_CONNECTIONS_MAX: usize = 64;
 /// How long a request may wait for a place, however long its deadline is.
 const PLACE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Instances asked for one request, at most.
@@ -50,11 +50,11 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// One instance: where it is, and connections to it that wait, the last used first.
+/// One instance: where it is, and connections to it that wait.
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) address: String,
-    idle: Mutex<Vec<Line>>,
+    idle: Pool,
 }
 
 /// Leave to ask one instance one request, until dropped.
@@ -62,6 +62,16 @@ pub(super) struct Instance {
 pub(super) struct Place {
     service: Arc<Service>,
     number: usize,
+    is_left: bool,
+}
+
+/// A connection that carries an answer to a partner's request. It is closed, unless whoever has judged the answer, and
+/// found nothing wrong with it, gives it back: what was refused may have been the answer to another request.
+#[derive(Debug)]
+pub struct Used {
+    pub(super) place: Place,
+    pub(super) partner: PartnerId,
+    pub(super) line: Line,
 }
 
 /// Why there is no answer.
@@ -96,6 +106,7 @@ enum Next {
 /// The attempts of one request.
 struct Attempts<'a> {
     service: &'a Arc<Service>,
+    partner: &'a PartnerId,
     is_safe: bool,
     deadline: Instant,
     /// Instances that failed it.
@@ -115,7 +126,7 @@ impl Service {
     ) -> Self {
         let instance = |address| Instance {
             address,
-            idle: Mutex::default(),
+            idle: Pool::default(),
         };
         let instances: Vec<_> = settings.instances().into_iter().map(instance).collect();
         let roster = Roster::new(
@@ -140,10 +151,11 @@ impl Service {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks, by requests that `build` makes for the time that is left. `executed` says, whenever this
-    /// returns, whether the core may have been asked.
+    /// Asks for a partner, by requests that `build` makes for the time that is left. `executed` says, whenever
+    /// this returns, whether the core may have been asked.
     pub(super) async fn ask(
         self: &Arc<Self>,
+        partner: &PartnerId,
         is_safe: bool,
         deadline: Instant,
         executed: &mut Executed,
@@ -152,6 +164,7 @@ impl Service {
         self.roster().begin();
         let mut attempts = Attempts {
             service: self,
+            partner,
             is_safe,
             deadline,
             tried: Vec::new(),
@@ -204,6 +217,7 @@ impl Service {
             Choice::Instance(number) => Ok(Some(Place {
                 service: Arc::clone(self),
                 number,
+                is_left: false,
             })),
             Choice::Full => Ok(None),
             Choice::Nobody => {
@@ -217,18 +231,12 @@ impl Service {
     pub(super) fn sweep(&self) {
         let (now, generation) = (self.clock.instant(), self.generation());
         for instance in &self.instances {
-            instance.idle().retain(|line| line.is_good(now, generation));
+            instance.idle.sweep(now, generation);
         }
     }
 
     fn generation(&self) -> u64 {
         self.tls.as_ref().map_or(0, |tls| tls.now().generation)
-    }
-}
-
-impl Instance {
-    fn idle(&self) -> MutexGuard<'_, Vec<Line>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -253,6 +261,11 @@ impl Attempts<'_> {
             return Err(Next::Over(Unanswered::TimedOut));
         };
         let not_answered = match answered {
+            // Its core had just given up waiting for one: this one was not read (RFC 9110 section 15.5.9).
+            Ok(response) if was_idle && self.gave_up_waiting(&response) => {
+                self.wants_new = true;
+                return Err(Next::Again);
+            }
             Ok(response) => {
                 return Ok(Begun {
                     response,
@@ -287,10 +300,22 @@ impl Attempts<'_> {
         }))
     }
 
+    /// Whether the answer, on a connection that was idle, says that no request came, and this one may be asked
+    /// again, once.
+    fn gave_up_waiting(&mut self, response: &Response<Incoming>) -> bool {
+        let closes = response.headers().get(header::CONNECTION);
+        let closes = closes.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+        response.status() == StatusCode::REQUEST_TIMEOUT
+            && closes
+            && self.is_safe
+            && !std::mem::replace(&mut self.was_repeated, true)
+            && self.may_retry()
+    }
+
     /// A connection to the instance, and whether it was used before.
     async fn line(&mut self, place: &Place) -> Result<(Line, bool), Next> {
         if !self.wants_new
-            && let Some(line) = place.take_idle()
+            && let Some(line) = place.take_idle(self.partner)
         {
             return Ok((line, true));
         }
@@ -334,25 +359,16 @@ impl Place {
             .map_or("", |instance| instance.address.as_str())
     }
 
-    fn take_idle(&self) -> Option<Line> {
+    fn take_idle(&self, partner: &PartnerId) -> Option<Line> {
         let (now, generation) = (self.service.clock.instant(), self.service.generation());
-        let mut idle = self.instance()?.idle();
-        while let Some(line) = idle.pop() {
-            if line.is_good(now, generation) {
-                return Some(line);
-            }
-        }
-        None
+        self.instance()?.idle.take(partner, now, generation)
     }
 
-    /// The answer is whole, and ends in one place: its connection may be used again.
-    pub(super) fn give_back(self, mut line: Line) {
-        line.rest(self.service.clock.instant());
-        if let Some(instance) = self.instance() {
-            let mut idle = instance.idle();
-            if idle.len() < IDLE_CONNECTIONS_MAX {
-                idle.push(line);
-            }
+    /// The answer is whole: the instance may be asked something else.
+    pub(super) fn leave(&mut self) {
+        if !std::mem::replace(&mut self.is_left, true) {
+            self.service.roster().release(self.number);
+            self.service.freed.notify_one();
         }
     }
 
@@ -375,8 +391,23 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.service.roster().release(self.number);
-        self.service.freed.notify_one();
+        self.leave();
+    }
+}
+
+impl Used {
+    /// Its answer was judged, and may leave: it may be used again, for the same partner.
+    pub fn give_back(self) {
+        let Self {
+            place,
+            partner,
+            line,
+        } = self;
+        if let Some(instance) = place.instance() {
+            instance
+                .idle
+                .keep(partner, line, place.service.clock.instant());
+        }
     }
 }
 

@@ -241,6 +241,11 @@ struct Task {
 impl Task {
     async fn run(mut self, format: Format) {
         let outcome = self.stream(format).await;
+        if outcome.is_ok()
+            && let Some(used) = self.body.take_used()
+        {
+            used.give_back();
+        }
         match (self.way, outcome) {
             (Way::Open(course), outcome) => {
                 let outcome = outcome.map_err(|ended| match ended {

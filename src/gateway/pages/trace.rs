@@ -63,7 +63,8 @@ impl Traces {
         if !allowance.may_look_up(partner) {
             return Err(too_often().into());
         }
-        let parsed = RequestId::parse(id).filter(|parsed| parsed.to_string() == id);
+        let parsed =
+            RequestId::parse(id).filter(|parsed| parsed.to_string().eq_ignore_ascii_case(id));
         let Some((id, arrived_at)) = parsed.and_then(|id| Some((id, id.arrived_at()?))) else {
             return Err(Refusal::not_found().into());
         };
