@@ -89,7 +89,7 @@ use self::router::Router;
 use crate::mistakes::{Mistakes, Source, Span};
 use crate::source::{Folder, read_yaml};
 
-pub use self::check::{BadPattern, Check, Misfit, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
+pub use self::check::{BadPattern, Check, NumberBounds, TEXT_CHARACTERS_MAX, TextBounds};
 pub use self::hidden::is_document;
 pub use self::misfit::Misfit;
 pub use self::naming::is_xml_name;

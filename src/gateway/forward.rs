@@ -109,6 +109,7 @@ impl OpenAnswer {
             headers: self.headers,
             body: Bytes::new(),
             room: Room::default(),
+            used: None,
         }
     }
 }
