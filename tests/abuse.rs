@@ -390,7 +390,7 @@ async fn callers_that_never_finish_do_not_keep_the_gateway_from_stopping() {
     // Both have been taken up once a later call on the same listener has been answered.
     let mut later = tokio::net::TcpStream::connect(operator).await.unwrap();
     later
-        .write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         .await
         .unwrap();
     let mut answer = String::new();

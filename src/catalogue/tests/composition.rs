@@ -486,10 +486,10 @@ fn requests_are_read_likewise() {
             .iter()
             .any(|(path, role)| path == "$.owner" && **role == Role::Customer)
     );
-    // An id where one alternative has an address decides as before, by its name.
+    // Of an id, or an address in its place, the address is read.
     let to = "{type: object, properties: {id: {type: string}, to: {oneOf: [{type: string}, {type: object, properties: {owner: {type: string}}}]}}}";
     let request = requested(to, "").unwrap();
-    assert_eq!(paths(&request), ["$.id", "$.to"]);
+    assert_eq!(paths(&request), ["$.id", "$.to", "$.to.owner"]);
 }
 
 #[test]

@@ -299,7 +299,9 @@ fn an_object_that_a_form_holds_as_json_is_read_as_json() {
         // In a document a list is a list, and a text a text.
         (r#"jobs[0]={"customer_id":"a"}"#, "a"),
         (r#"jobs={"0":{"customer_id":"a"}}"#, "400"),
-        (r#"jobs=[{"customer_id":"a"}]"#, "400"),
+        (r#"jobs=[{"customer_id":"a"}]"#, "a"),
+        (r#"jobs=[{"customer":"a"}]"#, "400"),
+        ("jobs=[1]", "400"),
         (r#"audience={"customer_ids":["a"]}"#, "audience"),
         (r#"either={"customer_id":"b"}"#, "400"),
         (r#"anything=[{"PASSWORD":"b"}]"#, "400"),
