@@ -66,7 +66,7 @@ use self::authenticate::{Authenticator, Partner};
 use self::decide::Permit;
 use self::exchange::Exchange;
 use self::forward::{Cores, Forwarded, Outbound};
-use self::names::Names;
+use self::names::{Names, PartnersBook};
 use self::open::{House, Opened};
 use self::places::{Held, Places};
 use self::read::Reading;
@@ -80,7 +80,7 @@ use crate::edge::body::{RequestBody, ResponseBody, whole};
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead, Peer};
 use crate::entry::{Entry, Event, Recipient};
-use crate::filter::{Book, CoreNames, PseudonymSecret};
+use crate::filter::{CoreNames, PseudonymSecret};
 use crate::identity::certificate::ClientCertificate;
 use crate::identity::token::Verifier;
 use crate::ledger::Ledger;
@@ -203,6 +203,7 @@ impl Gateway {
             registry: &self.registry,
             terms: self.about.terms.as_ref(),
         };
+        route::speak(exchange, &rules.catalogue, &head);
         let partner = authenticator.partner(exchange, &head, peer, rules).await?;
         if path.starts_with(pages::PREFIX) {
             return Box::pin(self.page(exchange, &partner, &head, body)).await;
@@ -239,12 +240,8 @@ impl Gateway {
             }
         };
         let core_names = self.names.under(&permit.partner().rules().catalogue);
-        let calling = &permit.partner().contract().partner;
-        let book = Book {
-            has_customer: &|id| self.registry.customer(id).is_some(),
-            is_anothers: &|kind, id| self.registry.is_anothers(kind, id, calling),
-        };
-        let links = names::links(&permit, &self.about.base_uri, &core_names, book);
+        let book = PartnersBook::of(&permit, &self.registry);
+        let links = names::links(&permit, &self.about.base_uri, &core_names, &book);
         let inspected =
             inspect::inspect(exchange, &permit, &answer, &self.registry, &core_names).await?;
         let house = (&self.pseudonyms, &*self.registry);

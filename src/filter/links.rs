@@ -59,22 +59,15 @@ pub struct Links<'a> {
     /// What the request said in its path and its query, decoded.
     pub said: &'a [Box<str>],
     /// Which customers there are.
-    pub book: Book<'a>,
+    pub book: &'a dyn Book,
 }
 
-/// What the book says of ids of the core's.
-#[derive(Clone, Copy)]
-pub struct Book<'a> {
+/// What is known of ids of the core's.
+pub trait Book: fmt::Debug + Sync {
     /// Whether a customer, whosever, has this id.
-    pub has_customer: &'a (dyn Fn(&str) -> bool + Sync),
-    /// Whether a thing of another partner's customer has this id.
-    pub is_anothers: &'a (dyn Fn(ResourceKind, &str) -> bool + Sync),
-}
-
-impl fmt::Debug for Book<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Book")
-    }
+    fn has_customer(&self, id: &str) -> bool;
+    /// Whether a thing of a customer of another partner than the one that asks has this id.
+    fn is_anothers(&self, kind: ResourceKind, id: &str) -> bool;
 }
 
 /// Whose ids the partner sees where a link stands.
@@ -222,7 +215,7 @@ impl<'a> Links<'a> {
             let Role::Resource(kind) = one.role else {
                 return false;
             };
-            let anothers = |id: &str| (self.book.is_anothers)(kind, id);
+            let anothers = |id: &str| self.book.is_anothers(kind, id);
             match one.place {
                 Place::Path => {
                     segments().any(|(part, value)| is_parameter(part, &one.name) && anothers(value))
@@ -244,7 +237,7 @@ impl<'a> Links<'a> {
                 || seen.on_page.contains(id)
                 || self.said.iter().any(|said| **said == *id)
         };
-        let tells = |id: &str| seen.hidden.contains(id) || (self.book.has_customer)(id);
+        let tells = |id: &str| seen.hidden.contains(id) || self.book.has_customer(id);
         if has(value) {
             return true;
         }
@@ -459,6 +452,20 @@ mod tests {
     static OPERATIONS: LazyLock<BTreeSet<Arc<str>>> =
         LazyLock::new(|| LISTED.map(Arc::from).into());
 
+    /// Customers by their ids; one document is another partner's.
+    #[derive(Debug)]
+    struct Known(fn(&str) -> bool);
+
+    impl Book for Known {
+        fn has_customer(&self, id: &str) -> bool {
+            (self.0)(id)
+        }
+
+        fn is_anothers(&self, kind: ResourceKind, id: &str) -> bool {
+            kind == ResourceKind::Document && id == "doc_foreign"
+        }
+    }
+
     fn links(customer: Option<&'static str>) -> Links<'static> {
         Links {
             base_uri: BASE,
@@ -468,10 +475,7 @@ mod tests {
             operations: &OPERATIONS,
             customer,
             said: &[],
-            book: Book {
-                has_customer: &|id| id.starts_with("known_") && id.len() == 7,
-                is_anothers: &|kind, id| kind == ResourceKind::Document && id == "doc_foreign",
-            },
+            book: &Known(|id| id.starts_with("known_") && id.len() == 7),
         }
     }
 
@@ -689,10 +693,7 @@ mod tests {
     #[test]
     fn the_size_of_a_page_and_the_number_of_a_thing_are_nobodys_id() {
         let links = Links {
-            book: Book {
-                has_customer: &|id| id.bytes().all(|byte| byte.is_ascii_digit()),
-                is_anothers: &|_, _| false,
-            },
+            book: &Known(is_number),
             ..links(None)
         };
         let seen = Seen {

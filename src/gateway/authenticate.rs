@@ -14,7 +14,6 @@ use jiff::{Timestamp, ToSpan as _};
 
 use self::show::Shown;
 use super::exchange::Exchange;
-use super::route;
 use crate::config::TermsSettings;
 use crate::edge::{AcceptedHead, Peer};
 use crate::entry::Recipient;
@@ -95,7 +94,6 @@ impl Authenticator<'_> {
         peer: &Peer,
         rules: Arc<Rules>,
     ) -> Result<Partner, Stopped> {
-        route::speak(exchange, &rules.catalogue, head);
         let certificate = peer.certificate.as_ref();
         exchange.shown = certificate.map(|certificate| certificate.thumbprint);
         exchange.facts.certificate =

@@ -9,6 +9,8 @@ use super::decide::Permit;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::filter::{Book, CoreNames, Links};
+use crate::registry::Registry;
+use crate::terms::{PartnerId, ResourceKind};
 
 /// Digest of a catalogue, and the names made for it.
 type Made = ([u8; 32], Arc<CoreNames>);
@@ -64,12 +66,39 @@ impl Names {
     }
 }
 
+/// The registry, as the partner that asks sees it.
+#[derive(Debug)]
+pub struct PartnersBook<'a> {
+    registry: &'a Registry,
+    partner: &'a PartnerId,
+}
+
+impl<'a> PartnersBook<'a> {
+    /// For whom a call was permitted.
+    pub fn of(permit: &'a Permit, registry: &'a Registry) -> Self {
+        Self {
+            registry,
+            partner: &permit.partner().contract().partner,
+        }
+    }
+}
+
+impl Book for PartnersBook<'_> {
+    fn has_customer(&self, id: &str) -> bool {
+        self.registry.customer(id).is_some()
+    }
+
+    fn is_anothers(&self, kind: ResourceKind, id: &str) -> bool {
+        self.registry.is_anothers(kind, id, self.partner)
+    }
+}
+
 /// Where the core's links lead for what was permitted.
 pub fn links<'a>(
     permit: &'a Permit,
     base_uri: &'a str,
     names: &'a CoreNames,
-    book: Book<'a>,
+    book: &'a dyn Book,
 ) -> Links<'a> {
     Links {
         base_uri,

@@ -5,6 +5,7 @@
 //! Deliberately not here: what a case cannot show, since it depends on more than one request: budgets,
 //! rates, authentication, the state of the core. A case that expects such a refusal is a mistake.
 
+mod account;
 mod coverage;
 mod expect;
 mod fullest;

@@ -17,7 +17,7 @@ use crate::catalogue::{Format, Shape};
 use crate::edge::body::ResponseBody;
 use crate::entry::Withheld;
 use crate::filter::stream::{Stream, streams};
-use crate::filter::{Book, Limits, Scanned, Uninspectable};
+use crate::filter::{Limits, Scanned, Uninspectable};
 use crate::gateway::budget::{refused, tell};
 use crate::gateway::decide::Permit;
 use crate::gateway::exchange::Exchange;
@@ -25,7 +25,7 @@ use crate::gateway::filter::{Filtered, released, written_as};
 use crate::gateway::forward::OpenAnswer;
 use crate::gateway::forward::body::CoreBody;
 use crate::gateway::inspect::{Owners, expect_type};
-use crate::gateway::names::links;
+use crate::gateway::names::{PartnersBook, links};
 use crate::gateway::outlet::outlet;
 use crate::gateway::places::Held;
 use crate::gateway::record::{Series, decision};
@@ -357,16 +357,9 @@ impl Task {
             owners: whose.records,
             envelope: whose.around,
         };
-        let (registry, calling) = (
-            &self.house.registry,
-            &self.permit.partner().contract().partner,
-        );
-        let book = Book {
-            has_customer: &|id| registry.customer(id).is_some(),
-            is_anothers: &|kind, id| registry.is_anothers(kind, id, calling),
-        };
+        let book = PartnersBook::of(&self.permit, &self.house.registry);
         let (base_uri, names) = (&self.house.base_uri, &self.house.names);
-        let links = links(&self.permit, base_uri, names, book);
+        let links = links(&self.permit, base_uri, names, &book);
         let release = document.release(self.permit.grant(), &self.house.key, &links);
         let release = release.ok_or_else(Refusal::not_found)?;
         let nothing = Filtered::nothing(self.batch.status);

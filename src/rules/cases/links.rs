@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use super::Case;
 use crate::catalogue::{Catalogue, Operation};
 use crate::edge::AcceptedHead;
 use crate::filter::{Book, CoreNames, Links};
 use crate::judgement::{self, OnBehalf};
 use crate::policy::Contract;
+use crate::terms::ResourceKind;
 
 /// The host that the requests of cases are sent to.
 pub(super) const HOST: &str = "gateway.example";
@@ -49,7 +51,7 @@ pub(super) fn links<'a>(
     contract: &'a Contract,
     operation: &'a Operation,
     customer: Option<&'a OnBehalf>,
-    (heard, book): (&'a Heard, Book<'a>),
+    (heard, book): (&'a Heard, &'a dyn Book),
 ) -> Links<'a> {
     Links {
         base_uri: BASE_URI,
@@ -60,5 +62,16 @@ pub(super) fn links<'a>(
         customer: customer.map(|customer| &*customer.id),
         said: &heard.said,
         book,
+    }
+}
+
+/// A case knows the customers that it names.
+impl Book for Case {
+    fn has_customer(&self, id: &str) -> bool {
+        self.given.customers.value.named.contains_key(id)
+    }
+
+    fn is_anothers(&self, _: ResourceKind, _: &str) -> bool {
+        false
     }
 }

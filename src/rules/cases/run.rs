@@ -1,30 +1,31 @@
 //! One case, judged as the gateway judges a request: the same reading, rules and filter. In place of
 //! the book of customers, the registry and the core stand what the case assumes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
 use jiff::civil::Date;
 
+use super::account::Account;
 use super::fullest::fullest;
 use super::links::{self, HOST};
 use super::{Asking, Case, Customer, Decision, Leaves, WHOLE, status_of};
-use crate::catalogue::{Body, FieldId, FieldRole, Format, Operation, Shape};
+use crate::catalogue::{Body, FieldRole, Format, Operation, Shape};
 use crate::edge::host::HostNames;
 use crate::edge::limits::Limits;
 use crate::edge::{self, AcceptedHead};
-use crate::filter::{self, Book, Plan, PseudonymSecret, Released};
+use crate::filter::{self, PseudonymSecret};
 use crate::judgement::{
-    self, Asked, Call, Document, Figures, Granted, OnBehalf, Opened, Owner, Question, Selector,
-    Subject, uninspectable,
+    self, Asked, Call, Document, Figures, OnBehalf, Opened, Owner, Question, Selector, Subject,
+    uninspectable,
 };
 use crate::policy::{Circumstances, Contract, Grant, Rule, Standing};
 use crate::refusal::{Code, Refusal, Stopped};
 use crate::rules::Rules;
 use crate::taxonomy::{Category, CategorySet, Purpose};
-use crate::terms::{CustomerRef, Form, Promise};
+use crate::terms::{CustomerRef, Promise};
 
 /// The id of a customer whom neither request nor answer names.
 const SOMEBODY: &str = "customer";
@@ -353,11 +354,7 @@ impl Trial<'_> {
         let key = PseudonymSecret::new(&SECRET).key_of(&self.contract.partner);
         let (catalogue, contract) = (&self.rules.catalogue, self.contract);
         let names = links::core_names(catalogue, operation);
-        let book = Book {
-            has_customer: &|id| self.case.given.customers.value.named.contains_key(id),
-            is_anothers: &|_, _| false,
-        };
-        let says = (&self.heard, book);
+        let says = (&self.heard, self.case as &dyn filter::Book);
         let links = links::links(catalogue, &names, contract, operation, named, says);
         let released = document.release(grant, &key, &links);
         let released = released.ok_or_else(Refusal::not_found)?;
@@ -381,105 +378,6 @@ impl Trial<'_> {
         }
         account.close();
         Ok(())
-    }
-}
-
-/// What the judged answer tells, gathered record by record.
-struct Account<'a> {
-    shape: &'a Shape,
-    grant: &'a Grant,
-    outcome: &'a mut Outcome,
-    /// By place of the field in the shape.
-    leaves: BTreeMap<u16, BTreeSet<Leaves>>,
-    customers: BTreeSet<CustomerRef>,
-    /// Fields of records of which nothing leaves, not even that they were there.
-    dropped: filter::FieldSet,
-}
-
-impl<'a> Account<'a> {
-    fn new(shape: &'a Shape, grant: &'a Grant, outcome: &'a mut Outcome) -> Self {
-        Self {
-            shape,
-            grant,
-            outcome,
-            leaves: BTreeMap::new(),
-            customers: BTreeSet::new(),
-            dropped: filter::FieldSet::default(),
-        }
-    }
-
-    /// Adds what left of a record, or of what stands around the records.
-    fn add(&mut self, owner: &Owner, granted: &Granted, released: &Released, is_record: bool) {
-        // Whatever leaves with a customer's record is the customer's.
-        if let (true, Owner::Customer { reference, .. }) = (is_record, owner) {
-            self.customers.insert(*reference);
-        }
-        let rules = self.grant.rules(granted.circumstances());
-        self.outcome.rules.extend(rules.iter().cloned());
-        let user = Category::parse("user");
-        for (place, field) in (0..=u16::MAX).zip(&self.shape.fields) {
-            let id = FieldId(place);
-            if !released.released.contains(id) && !released.withheld.contains(id) {
-                continue;
-            }
-            let lost = released.lost.contains(id);
-            let leaves = if lost {
-                Leaves::Withheld
-            } else {
-                leaves(&granted.plan, id)
-            };
-            self.leaves.entry(place).or_default().insert(leaves);
-            if !leaves.is_whole() {
-                let promise = if lost {
-                    judgement::LINK_PROMISE
-                } else {
-                    granted.withheld_by(self.grant, field)
-                };
-                self.outcome.kept.insert(promise);
-            }
-            let personal = field.category.zip(user);
-            let personal = personal.is_some_and(|(category, user)| category.is_within(user));
-            if let (true, true, Owner::Customer { reference, .. }) =
-                (personal, leaves != Leaves::Withheld, owner)
-            {
-                self.customers.insert(*reference);
-            }
-        }
-    }
-
-    fn close(mut self) {
-        let redacted = self
-            .leaves
-            .values()
-            .flatten()
-            .any(|leaves| !leaves.is_whole());
-        self.outcome.decision = if redacted {
-            Decision::Redact
-        } else {
-            Decision::Allow
-        };
-        self.outcome.customers = self.customers.len();
-        for (place, field) in (0..=u16::MAX).zip(&self.shape.fields) {
-            let mut leaves = self.leaves.remove(&place).unwrap_or_default();
-            if leaves.is_empty() && self.dropped.contains(FieldId(place)) {
-                leaves.insert(Leaves::Withheld);
-            }
-            self.outcome.fields.push(JudgedField {
-                path: Arc::clone(&field.path),
-                category: field.category,
-                leaves,
-            });
-        }
-    }
-}
-
-fn leaves(plan: &Plan, field: FieldId) -> Leaves {
-    match plan.treatment(field).form() {
-        Some(Form::Clear) => Leaves::Clear,
-        Some(Form::Partial) => Leaves::Partial,
-        Some(Form::Pseudonym) => Leaves::Pseudonym,
-        Some(Form::Aggregate) => Leaves::Aggregate,
-        None => Leaves::Withheld,
     }
 }
 
