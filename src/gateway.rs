@@ -212,10 +212,16 @@ impl Gateway {
         let share = self.places.take_share(&partner.contract().partner)?;
         let body = self.whole_body(exchange, body).await?;
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
-        let operation = &route.operation;
         let shadow = self.shadow.load_full();
-        let shadow = Shadow::ask(shadow, exchange, &partner, operation, &reading, &head);
-        let decided = decide::decide(exchange, partner, operation, &reading, &head);
+        let shadow = Shadow::ask(
+            shadow,
+            exchange,
+            &partner,
+            &route.operation,
+            &reading,
+            &head,
+        );
+        let decided = decide::decide(exchange, partner, &route.operation, &reading, &head);
         shadow.hear(exchange, &decided);
         let permit = decided?;
         let admission = admit::admit(

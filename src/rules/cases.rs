@@ -11,6 +11,7 @@ mod expect;
 mod fullest;
 mod junit;
 mod links;
+mod outcome;
 mod read;
 mod report;
 mod request;
@@ -29,8 +30,8 @@ use jiff::civil::Date;
 
 pub use self::coverage::Coverage;
 pub use self::junit::to_junit;
+pub use self::outcome::{JudgedField, Outcome, Refused};
 pub use self::report::{to_json, to_text};
-pub use self::run::{JudgedField, Outcome, Refused};
 
 use crate::catalogue::{self, Body, Operation};
 use crate::policy::{Circumstances, Standing};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::run::{JudgedField, Outcome};
+use super::outcome::{JudgedField, Outcome};
 use super::{Decision, Leaves};
 use crate::catalogue::{FieldId, Shape};
 use crate::filter::{self, Plan, Released};
