@@ -212,16 +212,10 @@ impl Gateway {
         let share = self.places.take_share(&partner.contract().partner)?;
         let body = self.whole_body(exchange, body).await?;
         let mut reading = read::read(&route, &head, &body, partner.contract(), &self.registry)?;
+        let operation = &route.operation;
         let shadow = self.shadow.load_full();
-        let shadow = Shadow::ask(
-            shadow,
-            exchange,
-            &partner,
-            &route.operation,
-            &reading,
-            &head,
-        );
-        let decided = decide::decide(exchange, partner, &route.operation, &reading, &head);
+        let shadow = Shadow::ask(shadow, exchange, &partner, operation, &reading, &head);
+        let decided = decide::decide(exchange, partner, operation, &reading, &head);
         shadow.hear(exchange, &decided);
         let permit = decided?;
         let admission = admit::admit(
@@ -236,9 +230,6 @@ impl Gateway {
         let answer = forward::forward(exchange, &permit, admission, &self.cores, outbound).await?;
         let answer = match answer {
             Forwarded::Whole(answer) => answer,
-            Forwarded::Open(answer) if permit.operation().redirects_without_body(answer.status) => {
-                answer.without_body()
-            }
             Forwarded::Open(answer) => {
                 let (held, is_head) = (place.and(share), parts.method == Method::HEAD);
                 let opened = self.opened(&permit, &shadow, held, is_head)?;

@@ -103,7 +103,7 @@ pub struct Answer {
 
 impl OpenAnswer {
     /// The answer without its body, which is read no further; its connection ends here.
-    pub fn without_body(self) -> Answer {
+    fn without_body(self) -> Answer {
         Answer {
             status: self.status,
             headers: self.headers,
@@ -315,11 +315,16 @@ async fn read(
             }));
         }
     }
-    Ok(Forwarded::Open(Box::new(OpenAnswer {
+    let open = OpenAnswer {
         status,
         headers,
         body,
-    })))
+    };
+    Ok(match permit.operation().redirects_without_body(status) {
+        // Nobody would get its body.
+        true => Forwarded::Whole(open.without_body()),
+        false => Forwarded::Open(Box::new(open)),
+    })
 }
 
 /// All of an answer that is judged whole. Else nothing, and what was read is held, with the room it takes.
